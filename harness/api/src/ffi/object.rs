@@ -1,0 +1,216 @@
+//! The three objects that cross the boundary, and what turns them into this crate's types on either side.
+#![allow(
+    non_local_definitions,
+    missing_docs,
+    clippy::undocumented_unsafe_blocks,
+    reason = "`sabi_trait` expands to items and unsafe code that cannot be annotated from here"
+)]
+
+use super::catch;
+use crate::wire::{self, Call};
+use crate::{Flow, HostApi, Level, OpenRole, PluginError, Progress, Result};
+use abi_stable::{
+    RRef, sabi_trait,
+    std_types::{RArc, RBox, RErr, ROk, RResult, RSlice, RStr, RVec},
+    type_level::downcasting::TD_Opaque,
+};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+/// Bytes of an answer, or of a [`PluginError`], in wire form.
+pub type RawResult = RResult<RVec<u8>, RVec<u8>>;
+
+/// A role of a plugin, as the program sees it.
+#[sabi_trait]
+pub trait RawRole: Send {
+    fn call(
+        &mut self,
+        name: RStr<'_>,
+        payload: RSlice<'_, u8>,
+        sink: RawSink_TO<'_, RRef<'_, ()>>,
+    ) -> RawResult;
+}
+
+/// Where results of one call go.
+#[sabi_trait]
+pub trait RawSink: Send + Sync {
+    fn send(&self, frame: RSlice<'_, u8>) -> bool;
+}
+
+/// The program, as a plugin sees it.
+#[sabi_trait]
+pub trait RawHost: Send + Sync {
+    fn call(&self, name: RStr<'_>, payload: RSlice<'_, u8>, sink: RawSink_TO<'_, RRef<'_, ()>>) -> RawResult;
+}
+
+/// An owned [`RawRole`].
+pub type BoxedRole = RawRole_TO<'static, RBox<()>>;
+/// A shared [`RawHost`].
+pub type SharedHost = RawHost_TO<'static, RArc<()>>;
+
+/// A result on its way out.
+pub(super) fn into_raw(result: Result<Vec<u8>>) -> RawResult {
+    match result {
+        Ok(bytes) => ROk(bytes.into()),
+        // An error that cannot even be encoded still has to say something: text is valid MessagePack after a marker,
+        // but nothing here can fail short of running out of memory.
+        Err(error) => RErr(wire::encode(&error).unwrap_or_default().into()),
+    }
+}
+
+/// A result on its way in.
+pub(super) fn from_raw(result: RawResult) -> Result<Vec<u8>> {
+    match result {
+        ROk(bytes) => Ok(bytes.into()),
+        RErr(bytes) => Err(wire::decode(&bytes).unwrap_or_else(|error| error)),
+    }
+}
+
+/// Serves an open role, on the plugin's side.
+pub(super) fn boxed_role(role: OpenRole) -> BoxedRole {
+    RawRole_TO::from_value(Served(role), TD_Opaque)
+}
+
+struct Served(OpenRole);
+
+impl RawRole for Served {
+    fn call(&mut self, name: RStr<'_>, payload: RSlice<'_, u8>, sink: RawSink_TO<'_, RRef<'_, ()>>) -> RawResult {
+        into_raw(catch(&format!("answering `{name}`"), || {
+            wire::serve(&mut self.0, name.as_str(), payload.as_slice(), &|frame| flow(sink.send(frame.into())))
+        }))
+    }
+}
+
+/// Calls a served role, on the program's side.
+pub(super) struct RoleCall(pub(super) Mutex<BoxedRole>);
+
+impl Call for RoleCall {
+    fn call(&self, name: &str, payload: &[u8], sink: &wire::RawSink<'_>) -> Result<Vec<u8>> {
+        with_sink(sink, |raw| {
+            let mut role = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            role.call(name.into(), payload.into(), raw)
+        })
+    }
+}
+
+/// Hands a sink across the boundary for the length of one call.
+fn with_sink(
+    sink: &wire::RawSink<'_>,
+    call: impl FnOnce(RawSink_TO<'_, RRef<'_, ()>>) -> RawResult,
+) -> Result<Vec<u8>> {
+    let guarded = GuardedSink { sink, failure: Mutex::new(None) };
+    let result = from_raw(call(RawSink_TO::from_ptr(&guarded, TD_Opaque)));
+    match guarded.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => result,
+    }
+}
+
+/// A sink whose panics stay on its own side.
+struct GuardedSink<'a> {
+    sink: &'a wire::RawSink<'a>,
+    failure: Mutex<Option<PluginError>>,
+}
+
+// SAFETY: a `RawSink` is `Sync`, and a reference to what is `Sync` may be sent.
+unsafe impl Send for GuardedSink<'_> {}
+
+impl RawSink for GuardedSink<'_> {
+    fn send(&self, frame: RSlice<'_, u8>) -> bool {
+        let sent = catch("taking a result", || Ok((self.sink)(frame.as_slice())));
+        match sent {
+            Ok(flow) => flow == Flow::Continue,
+            Err(error) => {
+                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                false
+            }
+        }
+    }
+}
+
+fn flow(go_on: bool) -> Flow {
+    if go_on { Flow::Continue } else { Flow::Stop }
+}
+
+/// Names of the calls on a [`RawHost`].
+mod host_method {
+    pub(super) const LOG: &str = "log";
+    pub(super) const PROGRESS: &str = "progress";
+    pub(super) const CANCELLED: &str = "cancelled";
+    pub(super) const SCRATCH_DIR: &str = "scratch-dir";
+    pub(super) const FETCH: &str = "fetch";
+    pub(super) const ROLE: &str = "role";
+}
+
+/// Serves the program to a plugin.
+pub(super) fn shared_host(host: crate::Host) -> SharedHost {
+    RawHost_TO::from_ptr(RArc::new(HostServer(host)), TD_Opaque)
+}
+
+struct HostServer(crate::Host);
+
+impl RawHost for HostServer {
+    fn call(&self, name: RStr<'_>, payload: RSlice<'_, u8>, sink: RawSink_TO<'_, RRef<'_, ()>>) -> RawResult {
+        let api = self.0.api();
+        into_raw(catch(&format!("answering `{name}` of the host"), || match name.as_str() {
+            host_method::LOG => {
+                let (level, message): (Level, String) = wire::decode(&payload)?;
+                api.log(level, &message);
+                wire::encode(&())
+            }
+            host_method::PROGRESS => {
+                api.progress(wire::decode::<Progress>(&payload)?);
+                wire::encode(&())
+            }
+            host_method::CANCELLED => wire::encode(&api.is_cancelled()),
+            host_method::SCRATCH_DIR => wire::encode(&api.scratch_dir()?),
+            host_method::FETCH => wire::encode(&api.fetch(&wire::decode::<String>(&payload)?)?),
+            host_method::ROLE => {
+                let (role, method, payload): (String, String, Vec<u8>) = wire::decode(&payload)?;
+                api.call_role(&role, &method, &payload, &|frame| flow(sink.send(frame.into())))
+            }
+            other => Err(PluginError::unsupported(format!("this program's host has no method `{other}`"))
+                .with_help("use the version of the program that the plugin was built for")),
+        }))
+    }
+}
+
+/// The program, reached from inside a plugin.
+pub(super) struct HostClient(pub(super) SharedHost);
+
+impl HostClient {
+    fn ask(&self, name: &str, payload: &[u8], sink: &wire::RawSink<'_>) -> Result<Vec<u8>> {
+        with_sink(sink, |raw| self.0.call(name.into(), payload.into(), raw))
+    }
+
+    fn get<T: serde::de::DeserializeOwned>(&self, name: &str, payload: &impl serde::Serialize) -> Result<T> {
+        wire::decode(&self.ask(name, &wire::encode(payload)?, &|_| Flow::Stop)?)
+    }
+}
+
+impl HostApi for HostClient {
+    // A message that cannot be delivered has nowhere to be complained about.
+    fn log(&self, level: Level, message: &str) {
+        let _ = self.get::<()>(host_method::LOG, &(level, message));
+    }
+
+    fn progress(&self, progress: Progress) {
+        let _ = self.get::<()>(host_method::PROGRESS, &progress);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.get(host_method::CANCELLED, &()).unwrap_or(false)
+    }
+
+    fn scratch_dir(&self) -> Result<PathBuf> {
+        self.get(host_method::SCRATCH_DIR, &())
+    }
+
+    fn fetch(&self, uri: &str) -> Result<PathBuf> {
+        self.get(host_method::FETCH, &uri)
+    }
+
+    fn call_role(&self, role: &str, method: &str, payload: &[u8], sink: &wire::RawSink<'_>) -> Result<Vec<u8>> {
+        self.ask(host_method::ROLE, &wire::encode(&(role, method, payload))?, sink)
+    }
+}

@@ -1,0 +1,105 @@
+//! The root module of a plugin library: two functions.
+#![allow(
+    non_local_definitions,
+    missing_docs,
+    clippy::undocumented_unsafe_blocks,
+    reason = "`StableAbi` expands to items and unsafe code that cannot be annotated from here"
+)]
+
+use super::object::{self, BoxedRole, HostClient, RawResult, SharedHost};
+use super::{catch, guard};
+use crate::wire::{Remote, decode, encode};
+use crate::{Host, Metadata, OpenRole, Plugin, PluginInfo, Result, RoleKind};
+use abi_stable::{
+    StableAbi,
+    library::{CheckTypeLayout, LibHeader, RootModule, RootModuleResult},
+    package_version_strings,
+    prefix_type::PrefixTypeTrait,
+    sabi_types::VersionStrings,
+    std_types::{RErr, ROk, RResult, RSlice, RVec},
+};
+use std::sync::Mutex;
+
+/// What a plugin library exports.
+#[repr(C)]
+#[derive(StableAbi)]
+#[sabi(kind(Prefix(prefix_ref = PluginModuleRef)))]
+#[sabi(missing_field(panic))]
+pub struct PluginModule {
+    /// A [`PluginInfo`] in wire form.
+    pub describe: extern "C" fn() -> RawResult,
+    /// Opens the role that (kind, name, options), in wire form, ask for.
+    #[sabi(last_prefix_field)]
+    pub open: extern "C" fn(RSlice<'_, u8>, SharedHost) -> RResult<BoxedRole, RVec<u8>>,
+}
+
+impl RootModule for PluginModuleRef {
+    abi_stable::declare_root_module_statics! {PluginModuleRef}
+    const BASE_NAME: &'static str = "examiner_plugin";
+    const NAME: &'static str = "examiner plugin";
+    const VERSION_STRINGS: VersionStrings = package_version_strings!();
+}
+
+/// Implemented by [`crate::export_plugin!`].
+pub trait MakePlugin: 'static {
+    fn make() -> Plugin;
+}
+
+/// What [`crate::export_plugin!`] exports under [`super::ROOT_SYMBOL`].
+pub const fn root<P: MakePlugin>() -> LibHeader {
+    // SAFETY: `construct` erases a `PluginModuleRef`, the type named here.
+    unsafe { LibHeader::from_constructor::<PluginModuleRef>(construct::<P>, CheckTypeLayout::Yes) }
+}
+
+extern "C" fn construct<P: MakePlugin>() -> RootModuleResult {
+    abi_stable::library::__call_root_module_loader(module::<P>)
+}
+
+fn module<P: MakePlugin>() -> PluginModuleRef {
+    PluginModule { describe: describe::<P>, open: open::<P> }.leak_into_prefix()
+}
+
+extern "C" fn describe<P: MakePlugin>() -> RawResult {
+    guard::remember_places();
+    object::into_raw(catch("registering its roles", || encode(&P::make().info())))
+}
+
+extern "C" fn open<P: MakePlugin>(request: RSlice<'_, u8>, host: SharedHost) -> RResult<BoxedRole, RVec<u8>> {
+    guard::remember_places();
+    let role = catch("opening a role", || {
+        let (kind, name, options): (RoleKind, String, Metadata) = decode(&request)?;
+        P::make().open(kind, &name, options, Host::new(HostClient(host)))
+    });
+    match role {
+        Ok(role) => ROk(object::boxed_role(role)),
+        Err(error) => RErr(encode(&error).unwrap_or_default().into()),
+    }
+}
+
+/// A plugin library that has passed every check, on the program's side.
+#[derive(Clone, Copy)]
+pub struct LoadedPlugin(pub PluginModuleRef);
+
+impl LoadedPlugin {
+    /// What the plugin says of itself.
+    pub fn info(&self) -> Result<PluginInfo> {
+        decode(&object::from_raw(self.0.describe()())?)
+    }
+
+    /// Opens one of its roles.
+    pub fn open(&self, kind: RoleKind, name: &str, options: Metadata, host: Host) -> Result<OpenRole> {
+        let request = encode(&(kind, name, options))?;
+        let role = match self.0.open()(request.as_slice().into(), object::shared_host(host)) {
+            ROk(role) => Remote::new(object::RoleCall(Mutex::new(role))),
+            RErr(error) => return Err(decode(&error).unwrap_or_else(|error| error)),
+        };
+        Ok(match kind {
+            RoleKind::Model => OpenRole::Model(Box::new(role)),
+            RoleKind::Dataset => OpenRole::Dataset(Box::new(role)),
+            RoleKind::Scorer => OpenRole::Scorer(Box::new(role)),
+            RoleKind::Trainer => OpenRole::Trainer(Box::new(role)),
+            RoleKind::Recipe => OpenRole::Recipe(Box::new(role)),
+            RoleKind::Exporter => OpenRole::Exporter(Box::new(role)),
+        })
+    }
+}

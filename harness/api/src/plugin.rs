@@ -1,0 +1,172 @@
+//! What a plugin library holds: its name, and the roles it can play.
+
+use crate::{Dataset, Exporter, Host, Metadata, Model, Open, PluginError, Recipe, Result, Scorer, Trainer};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt;
+
+/// The kinds of role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoleKind {
+    /// [`Model`].
+    Model,
+    /// [`Dataset`].
+    Dataset,
+    /// [`Scorer`].
+    Scorer,
+    /// [`Trainer`].
+    Trainer,
+    /// [`Recipe`].
+    Recipe,
+    /// [`Exporter`].
+    Exporter,
+}
+
+impl fmt::Display for RoleKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            RoleKind::Model => "model",
+            RoleKind::Dataset => "dataset",
+            RoleKind::Scorer => "scorer",
+            RoleKind::Trainer => "trainer",
+            RoleKind::Recipe => "recipe",
+            RoleKind::Exporter => "exporter",
+        })
+    }
+}
+
+/// What a plugin says of one of its roles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoleInfo {
+    /// The kind of role.
+    pub kind: RoleKind,
+    /// Its name, unique among the roles of its kind in a suite.
+    pub name: String,
+    /// One sentence for `examiner plugins`.
+    pub summary: String,
+    /// The JSON Schema of its options.
+    pub options: Value,
+}
+
+/// What a plugin says of itself.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PluginInfo {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its roles.
+    pub roles: Vec<RoleInfo>,
+}
+
+/// A role that has been opened with its options.
+pub enum OpenRole {
+    /// A [`Model`].
+    Model(Box<dyn Model>),
+    /// A [`Dataset`].
+    Dataset(Box<dyn Dataset>),
+    /// A [`Scorer`].
+    Scorer(Box<dyn Scorer>),
+    /// A [`Trainer`].
+    Trainer(Box<dyn Trainer>),
+    /// A [`Recipe`].
+    Recipe(Box<dyn Recipe>),
+    /// An [`Exporter`].
+    Exporter(Box<dyn Exporter>),
+}
+
+type OpenFn = Box<dyn Fn(Metadata, Host) -> Result<OpenRole> + Send + Sync>;
+
+/// The roles of one plugin. Built by the function that [`export_plugin!`](crate::export_plugin) is given.
+pub struct Plugin {
+    name: String,
+    version: String,
+    roles: Vec<(RoleInfo, OpenFn)>,
+}
+
+macro_rules! role {
+    ($(#[$doc:meta])* $method:ident, $kind:ident) => {
+        $(#[$doc])*
+        #[must_use]
+        pub fn $method<R: Open + $kind>(mut self, name: &str, summary: &str) -> Self {
+            let info = RoleInfo {
+                kind: RoleKind::$kind,
+                name: name.to_owned(),
+                summary: summary.to_owned(),
+                options: schemars::schema_for!(R::Options).to_value(),
+            };
+            let role = format!("{} `{name}`", RoleKind::$kind);
+            let open = move |options: Metadata, host: Host| {
+                let options = serde_json::from_value(Value::Object(options)).map_err(|error| {
+                    PluginError::bad_options(format!("the options of {role} do not fit")).with_cause(&error)
+                })?;
+                Ok(OpenRole::$kind(Box::new(R::open(options, host)?)))
+            };
+            self.roles.push((info, Box::new(open)));
+            self
+        }
+    };
+}
+
+impl Plugin {
+    /// A plugin without roles.
+    pub fn new(name: &str, version: &str) -> Self {
+        Plugin { name: name.to_owned(), version: version.to_owned(), roles: Vec::new() }
+    }
+
+    role!(/// Adds a model that suites ask for by `plugin: name`.
+        model, Model);
+    role!(/// Adds a dataset that suites ask for by `plugin: name`.
+        dataset, Dataset);
+    role!(/// Adds a scorer that suites ask for by `scorer: name`.
+        scorer, Scorer);
+    role!(/// Adds a trainer that suites ask for by `trainer: name`.
+        trainer, Trainer);
+    role!(/// Adds a recipe that suites ask for by `recipe: name`.
+        recipe, Recipe);
+    role!(/// Adds an exporter that suites ask for by `exporter: name`.
+        exporter, Exporter);
+
+    /// What the plugin says of itself.
+    pub fn info(&self) -> PluginInfo {
+        PluginInfo {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            roles: self.roles.iter().map(|(info, _)| info.clone()).collect(),
+        }
+    }
+
+    /// Opens a role with its options.
+    pub fn open(&self, kind: RoleKind, name: &str, options: Metadata, host: Host) -> Result<OpenRole> {
+        let (_, open) =
+            self.roles.iter().find(|(info, _)| info.kind == kind && info.name == name).ok_or_else(|| {
+                PluginError::not_found(format!("plugin `{}` has no {kind} named `{name}`", self.name))
+            })?;
+        open(options, host)
+    }
+}
+
+/// Makes the crate a plugin: exports the header that the loader checks first, and the root module behind it. Takes the
+/// path of a `fn() -> Plugin`. Use it once, at the root of a `cdylib`.
+#[macro_export]
+macro_rules! export_plugin {
+    ($make:path) => {
+        const _: () = {
+            struct Made;
+            impl $crate::ffi::MakePlugin for Made {
+                fn make() -> $crate::Plugin {
+                    $make()
+                }
+            }
+            // SAFETY: the names are the plugin interface's own; a library holds one plugin.
+            #[unsafe(no_mangle)]
+            #[used]
+            pub static EXAMINER_PLUGIN_HEADER: $crate::ffi::Header = $crate::ffi::Header::CURRENT;
+            // SAFETY: as above.
+            #[unsafe(no_mangle)]
+            #[used]
+            pub static EXAMINER_PLUGIN_ROOT: $crate::ffi::LibHeader = $crate::ffi::root::<Made>();
+        };
+    };
+}

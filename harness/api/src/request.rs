@@ -1,0 +1,183 @@
+//! What a model is asked and what it answers. These types are the wire form: the same bytes cross the plugin boundary,
+//! a call from one plugin to another, and the pipe to a worker process.
+
+use crate::PluginError;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// Named values that travel with a sample or a request.
+pub type Metadata = Map<String, Value>;
+
+/// Which sample of which dataset a request belongs to.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SampleRef {
+    /// The dataset's name in the suite.
+    #[serde(default)]
+    pub dataset: String,
+    /// The sample's id within the dataset.
+    #[serde(default)]
+    pub id: String,
+    /// Which repetition of the sample this is, from 0.
+    #[serde(default)]
+    pub repeat: u32,
+    /// The sample's metadata, by which `replay`, for one, finds a recorded answer.
+    #[serde(default)]
+    pub metadata: Arc<Metadata>,
+}
+
+/// Which tokens a [`ScoreRequest`] asks about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Span {
+    /// The tokens of the continuation, given the context.
+    #[default]
+    Continuation,
+    /// Every token of context + continuation after the first, with no beginning-of-text token added.
+    All,
+}
+
+/// Asks for the log-likelihood of a text.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ScoreRequest {
+    /// Chosen by the caller, unique within a batch; the response carries it.
+    pub id: u64,
+    /// Where the request comes from.
+    #[serde(default)]
+    pub sample: SampleRef,
+    /// What stands before the continuation. Its trailing white space is scored with the continuation.
+    pub context: String,
+    /// What is scored.
+    pub continuation: String,
+    /// Which tokens are scored.
+    #[serde(default)]
+    pub span: Span,
+}
+
+/// The log-likelihood of a text. All log-probabilities are in nats.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ScoreResult {
+    /// Sum of `token_logprobs`.
+    pub sum: f64,
+    /// Whether every scored token is the most probable one at its place (the first of equals).
+    pub is_greedy: bool,
+    /// The scored tokens; empty where the model does not tell.
+    #[serde(default)]
+    pub tokens: Vec<u32>,
+    /// One log-probability for each scored token.
+    #[serde(default)]
+    pub token_logprobs: Vec<f32>,
+    /// Number of scored tokens.
+    pub scored_tokens: u32,
+    /// Number of tokens of the whole sequence (context, beginning-of-text token if one was added, continuation), before
+    /// truncation.
+    pub total_tokens: u32,
+    /// Number of tokens cut off on the left because the sequence is longer than the model's context.
+    #[serde(default)]
+    pub truncated_tokens: u32,
+}
+
+/// How to choose tokens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sampling {
+    /// At most this many new tokens.
+    pub max_new_tokens: u32,
+    /// 0 takes the most probable token (the first of equals); otherwise logits are divided by it.
+    pub temperature: f32,
+    /// Only the `top_k` most probable tokens; 0 for all.
+    pub top_k: u32,
+    /// Only the smallest set of most probable tokens whose probabilities add up to `top_p`; 1 for all.
+    pub top_p: f32,
+    /// Divides positive and multiplies negative logits of tokens that stand in the prompt or the answer; 1 for none.
+    pub repetition_penalty: f32,
+    /// The answer ends before the first of these strings.
+    pub stop: Vec<String>,
+    /// Key of the counter-based random numbers, together with the sample's id and repetition.
+    pub seed: u64,
+}
+
+impl Default for Sampling {
+    /// Greedy, at most 256 new tokens.
+    fn default() -> Self {
+        Sampling {
+            max_new_tokens: 256,
+            temperature: 0.0,
+            top_k: 0,
+            top_p: 1.0,
+            repetition_penalty: 1.0,
+            stop: Vec::new(),
+            seed: 0,
+        }
+    }
+}
+
+/// Asks for a text that goes on from a prompt.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct GenerateRequest {
+    /// Chosen by the caller, unique within a batch; the response carries it.
+    pub id: u64,
+    /// Where the request comes from.
+    #[serde(default)]
+    pub sample: SampleRef,
+    /// What the answer goes on from.
+    pub prompt: String,
+    /// How to choose tokens.
+    #[serde(default)]
+    pub sampling: Sampling,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FinishReason {
+    /// The model ended it: an end-of-text token, or the end of what was recorded.
+    #[default]
+    EndOfText,
+    /// One of the stop strings came.
+    StopString,
+    /// `max_new_tokens`, or the end of the model's context, was reached.
+    Length,
+}
+
+/// A generated text.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct GenerateResult {
+    /// The answer, without the stop string.
+    pub text: String,
+    /// Why it ended.
+    pub finish: FinishReason,
+    /// The generated tokens, an end-of-text token included; empty where the model does not tell.
+    #[serde(default)]
+    pub tokens: Vec<u32>,
+    /// Number of tokens of the prompt, after truncation.
+    #[serde(default)]
+    pub tokens_in: u32,
+    /// Number of generated tokens.
+    #[serde(default)]
+    pub tokens_out: u32,
+    /// Number of tokens cut off on the left of the prompt because it leaves no room for the answer.
+    #[serde(default)]
+    pub truncated_tokens: u32,
+}
+
+/// The answer to the request of the same `id`: a result, or why there is none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Response<T> {
+    /// The request's id.
+    pub id: u64,
+    /// What came of it.
+    pub result: Result<T, PluginError>,
+}
+
+impl<T> Response<T> {
+    /// A successful response.
+    pub fn ok(id: u64, value: T) -> Self {
+        Response { id, result: Ok(value) }
+    }
+
+    /// A failed response. It is never counted as a wrong answer.
+    pub fn err(id: u64, error: PluginError) -> Self {
+        Response { id, result: Err(error) }
+    }
+}

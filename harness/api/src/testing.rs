@@ -1,0 +1,101 @@
+//! A fake host, for the tests of plugins.
+
+use crate::wire::RawSink;
+use crate::{Host, HostApi, Level, OpenRole, PluginError, Progress, Result, wire};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Remembers what it is told, finds local files, and offers the roles it is given. Clones share everything.
+#[derive(Clone, Default)]
+pub struct FakeHost {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    base: Mutex<PathBuf>,
+    messages: Mutex<Vec<(Level, String)>>,
+    progress: Mutex<Vec<Progress>>,
+    cancelled: AtomicBool,
+    roles: Mutex<BTreeMap<String, OpenRole>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl FakeHost {
+    /// A host whose relative paths stand in the current directory.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A host whose relative paths stand in `base`.
+    pub fn in_dir(base: impl Into<PathBuf>) -> Self {
+        let host = Self::default();
+        *lock(&host.shared.base) = base.into();
+        host
+    }
+
+    /// The host as plugins see it.
+    pub fn host(&self) -> Host {
+        Host::new(self.clone())
+    }
+
+    /// Offers a role by its full name: `models.teacher`.
+    pub fn offer(&self, name: &str, role: OpenRole) {
+        lock(&self.shared.roles).insert(name.to_owned(), role);
+    }
+
+    /// From now on the user wants to stop.
+    pub fn cancel(&self) {
+        self.shared.cancelled.store(true, Ordering::SeqCst);
+    }
+
+    /// What was logged.
+    pub fn messages(&self) -> Vec<(Level, String)> {
+        lock(&self.shared.messages).clone()
+    }
+
+    /// What progress was reported.
+    pub fn progress_reports(&self) -> Vec<Progress> {
+        lock(&self.shared.progress).clone()
+    }
+}
+
+impl HostApi for FakeHost {
+    fn log(&self, level: Level, message: &str) {
+        lock(&self.shared.messages).push((level, message.to_owned()));
+    }
+
+    fn progress(&self, progress: Progress) {
+        lock(&self.shared.progress).push(progress);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.shared.cancelled.load(Ordering::SeqCst)
+    }
+
+    fn scratch_dir(&self) -> Result<PathBuf> {
+        Ok(std::env::temp_dir())
+    }
+
+    fn fetch(&self, uri: &str) -> Result<PathBuf> {
+        if uri.contains("://") {
+            return Err(PluginError::not_found(format!("the fake host downloads nothing: `{uri}`")));
+        }
+        let path = lock(&self.shared.base).join(uri);
+        match path.exists() {
+            true => Ok(path),
+            false => Err(PluginError::not_found(format!("`{}` does not exist", path.display()))),
+        }
+    }
+
+    fn call_role(&self, role: &str, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
+        let mut roles = lock(&self.shared.roles);
+        let role = roles.get_mut(role).ok_or_else(|| PluginError::not_found(format!("there is no `{role}`")))?;
+        wire::serve(role, method, payload, sink)
+    }
+}

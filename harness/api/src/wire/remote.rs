@@ -1,0 +1,116 @@
+//! Makes calls in wire form look like the role that answers them.
+
+use super::{RawSink, decode, encode, method};
+use crate::{
+    Answered, Ask, Dataset, DatasetInfo, ExportJob, ExportReport, Exporter, Flow, GenerateRequest, GenerateResult,
+    Model, ModelInfo, PluginError, Question, Recipe, RecipeEvent, RecipeJob, RecipeReport, Response, Result, Sample,
+    ScoreRequest, ScoreResult, Scorer, ScorerInfo, Shot, Sink, TrainEvent, TrainJob, TrainReport, Trainer, Verdict,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use std::sync::Mutex;
+
+/// Carries a call to wherever the role is.
+pub trait Call: Send {
+    /// Calls a method of the role; see [`super::serve`].
+    fn call(&self, name: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>>;
+}
+
+/// A role that is somewhere else. Implements every role's trait; a method that the real role does not have is answered
+/// with [`crate::ErrorCode::Unsupported`].
+pub struct Remote<C> {
+    call: C,
+}
+
+impl<C: Call> Remote<C> {
+    /// The role that `call` reaches.
+    pub fn new(call: C) -> Self {
+        Remote { call }
+    }
+
+    fn ask<T: DeserializeOwned>(&self, name: &str, payload: &(impl Serialize + ?Sized)) -> Result<T> {
+        decode(&self.call.call(name, &encode(payload)?, &|_| Flow::Stop)?)
+    }
+
+    fn stream<T: DeserializeOwned, I: DeserializeOwned>(
+        &self,
+        name: &str,
+        payload: &impl Serialize,
+        sink: &dyn Sink<I>,
+    ) -> Result<T> {
+        let failure: Mutex<Option<PluginError>> = Mutex::new(None);
+        let lock = || failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let receive = |frame: &[u8]| match decode(frame) {
+            Ok(item) => sink.send(item),
+            Err(error) => {
+                *lock() = Some(error);
+                Flow::Stop
+            }
+        };
+        let answer = self.call.call(name, &encode(payload)?, &receive)?;
+        lock().take().map_or_else(|| decode(&answer), Err)
+    }
+}
+
+impl<C: Call> Model for Remote<C> {
+    fn info(&self) -> Result<ModelInfo> {
+        self.ask(method::INFO, &())
+    }
+
+    fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
+        self.stream(method::SCORE, &requests, sink)
+    }
+
+    fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
+        self.stream(method::GENERATE, &requests, sink)
+    }
+}
+
+impl<C: Call> Dataset for Remote<C> {
+    fn info(&self) -> Result<DatasetInfo> {
+        self.ask(method::INFO, &())
+    }
+
+    fn few_shot_pool(&mut self) -> Result<Vec<Shot>> {
+        self.ask(method::FEW_SHOT_POOL, &())
+    }
+
+    fn samples(&mut self, sink: &dyn Sink<Sample>) -> Result<()> {
+        self.stream(method::SAMPLES, &(), sink)
+    }
+}
+
+impl<C: Call> Scorer for Remote<C> {
+    fn info(&self) -> Result<ScorerInfo> {
+        self.ask(method::INFO, &())
+    }
+
+    fn requests(&self, questions: &[Question]) -> Result<Vec<Vec<Ask>>> {
+        self.ask(method::REQUESTS, questions)
+    }
+
+    fn score(&self, items: &[Answered]) -> Result<Vec<Verdict>> {
+        self.ask(method::VERDICTS, items)
+    }
+
+    fn corpus(&self, metric: &str, statistics: &[Vec<f64>]) -> Result<f64> {
+        self.ask(method::CORPUS, &(metric, statistics))
+    }
+}
+
+impl<C: Call> Trainer for Remote<C> {
+    fn train(&mut self, job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport> {
+        self.stream(method::TRAIN, &job, sink)
+    }
+}
+
+impl<C: Call> Recipe for Remote<C> {
+    fn make(&mut self, job: RecipeJob, sink: &dyn Sink<RecipeEvent>) -> Result<RecipeReport> {
+        self.stream(method::MAKE, &job, sink)
+    }
+}
+
+impl<C: Call> Exporter for Remote<C> {
+    fn export(&mut self, job: ExportJob) -> Result<ExportReport> {
+        self.ask(method::EXPORT, &job)
+    }
+}

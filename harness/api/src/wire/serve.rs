@@ -1,0 +1,60 @@
+//! Answers calls in wire form on an open role.
+
+use super::{RawSink, decode, encode, method};
+use crate::{Flow, OpenRole, PluginError, Result, Sink};
+use serde::Serialize;
+use std::sync::Mutex;
+
+/// Calls a method of a role: payload in, result out, streamed results to the sink, everything in wire form.
+///
+/// The role may send from any thread; `sink` is called by one thread at a time.
+pub fn serve(role: &mut OpenRole, name: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
+    let sink = &Encoding { sink, turn: Mutex::new(None) };
+    let answer = match (role, name) {
+        (OpenRole::Model(model), method::INFO) => encode(&model.info()?),
+        (OpenRole::Model(model), method::SCORE) => encode(&model.score(decode(payload)?, sink)?),
+        (OpenRole::Model(model), method::GENERATE) => encode(&model.generate(decode(payload)?, sink)?),
+        (OpenRole::Dataset(dataset), method::INFO) => encode(&dataset.info()?),
+        (OpenRole::Dataset(dataset), method::FEW_SHOT_POOL) => encode(&dataset.few_shot_pool()?),
+        (OpenRole::Dataset(dataset), method::SAMPLES) => encode(&dataset.samples(sink)?),
+        (OpenRole::Scorer(scorer), method::INFO) => encode(&scorer.info()?),
+        (OpenRole::Scorer(scorer), method::REQUESTS) => encode(&scorer.requests(&decode::<Vec<_>>(payload)?)?),
+        (OpenRole::Scorer(scorer), method::VERDICTS) => encode(&scorer.score(&decode::<Vec<_>>(payload)?)?),
+        (OpenRole::Scorer(scorer), method::CORPUS) => {
+            let (metric, statistics): (String, Vec<Vec<f64>>) = decode(payload)?;
+            encode(&scorer.corpus(&metric, &statistics)?)
+        }
+        (OpenRole::Trainer(trainer), method::TRAIN) => encode(&trainer.train(decode(payload)?, sink)?),
+        (OpenRole::Recipe(recipe), method::MAKE) => encode(&recipe.make(decode(payload)?, sink)?),
+        (OpenRole::Exporter(exporter), method::EXPORT) => encode(&exporter.export(decode(payload)?)?),
+        _ => Err(PluginError::unsupported(format!("this role has no method `{name}`"))
+            .with_help("rebuild the plugin against the program's version of `examiner-api`")),
+    }?;
+    sink.failure().map_or(Ok(answer), Err)
+}
+
+/// Encodes results on the way to a sink, and lets one thread in at a time.
+struct Encoding<'a> {
+    sink: &'a RawSink<'a>,
+    turn: Mutex<Option<PluginError>>,
+}
+
+impl Encoding<'_> {
+    fn failure(&self) -> Option<PluginError> {
+        self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    }
+}
+
+impl<T: Serialize> Sink<T> for Encoding<'_> {
+    fn send(&self, item: T) -> Flow {
+        let frame = encode(&item);
+        let mut failure = self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match frame {
+            Ok(frame) => (self.sink)(&frame),
+            Err(error) => {
+                *failure = Some(error);
+                Flow::Stop
+            }
+        }
+    }
+}
