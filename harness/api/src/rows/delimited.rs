@@ -1,0 +1,105 @@
+//! CSV and TSV, quoted as in RFC 4180, with a header. Every value is a string: what `007` means is not for us to say.
+
+use super::{Numbered, Origin};
+use crate::{PluginError, Result};
+use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
+use serde_json::Value;
+use std::fs::File;
+
+/// The rows of a file, with the number of the line on which each begins (where blank lines stand before it, of the first
+/// of these).
+pub(super) fn rows(file: File, delimiter: u8, origin: Origin) -> Result<impl Iterator<Item = Result<Numbered>> + Send> {
+    let mut reader = ReaderBuilder::new().delimiter(delimiter).from_reader(file);
+    let names = header(&mut reader, &origin)?;
+    // Where lines end in CR LF, the `csv` crate ends a record after the CR and counts the line later.
+    let header_lines = 1 + names.iter().map(|name| name.matches('\n').count() as u64).sum::<u64>();
+    let uncounted = (header_lines + 1).saturating_sub(reader.position().line());
+    let mut record = StringRecord::new();
+    Ok(std::iter::from_fn(move || match reader.read_record(&mut record) {
+        Ok(false) => None,
+        Ok(true) => {
+            let number = record.position().map_or(0, csv::Position::line) + uncounted;
+            let values = record.iter().map(|value| Value::String(value.to_owned()));
+            Some(Ok((number, names.iter().cloned().zip(values).collect())))
+        }
+        Err(error) => Some(Err(explain(error, uncounted, &origin))),
+    }))
+}
+
+fn header(reader: &mut Reader<File>, origin: &Origin) -> Result<Vec<String>> {
+    let names: Vec<String> =
+        reader.headers().map_err(|error| explain(error, 0, origin))?.iter().map(str::to_owned).collect();
+    let file = origin.path.display();
+    if names.is_empty() {
+        return Err(PluginError::bad_input(format!(
+            "`{file}` is empty, expected a header with the names of its columns"
+        )));
+    }
+    for (place, name) in names.iter().enumerate() {
+        let column = place + 1;
+        if name.is_empty() {
+            return Err(PluginError::bad_input(format!("the header of `{file}` has no name for column {column}")));
+        }
+        if let Some(first) = names[..place].iter().position(|other| other == name) {
+            return Err(PluginError::bad_input(format!(
+                "the header of `{file}` has the name `{name}` twice, in columns {} and {column}",
+                first + 1
+            )));
+        }
+    }
+    Ok(names)
+}
+
+fn explain(error: csv::Error, uncounted: u64, origin: &Origin) -> PluginError {
+    match error.kind() {
+        ErrorKind::Io(error) => PluginError::io("read", &origin.path, error),
+        ErrorKind::UnequalLengths { pos: Some(place), expected_len, len } => origin
+            .error(
+                place.line() + uncounted,
+                format_args!("expected {expected_len} values as in the header, found {len}"),
+            )
+            .with_help("a value that holds the delimiter, a quote or a line feed must stand in double quotes"),
+        ErrorKind::Utf8 { pos: Some(place), err } => origin.error(
+            place.line() + uncounted,
+            format_args!("expected UTF-8, found another byte in value {}", err.field() + 1),
+        ),
+        _ => PluginError::bad_input(format!("cannot read `{}`", origin.path.display())).with_cause(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rows::{Format, Row, read};
+    use serde_json::json;
+
+    fn read_all(content: &[u8], format: Format) -> Result<Vec<Row>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows");
+        std::fs::write(&path, content).unwrap();
+        read(&path, Some(format))
+            .and_then(|rows| rows.collect())
+            .map_err(|error| error.message.replace(&path.display().to_string(), "F"))
+    }
+
+    #[test]
+    fn keeps_values_as_strings_and_counts_lines() {
+        let rows = read_all(b"\xef\xbb\xbfid,text\n007,\"two\nlines, \"\"quoted\"\"\"\n8,\n", Format::Csv).unwrap();
+        assert_eq!(json!(rows[0].fields), json!({"id": "007", "text": "two\nlines, \"quoted\""}));
+        assert_eq!(json!(rows[1].fields), json!({"id": "8", "text": ""}));
+        assert_eq!(rows.iter().map(|row| row.number).collect::<Vec<_>>(), [2, 4]);
+        let rows = read_all(b"a\tb\r\n1,5\t2\r\n3\t4\r\n", Format::Tsv).unwrap();
+        assert_eq!(json!(rows[0].fields), json!({"a": "1,5", "b": "2"}));
+        assert_eq!(rows.iter().map(|row| row.number).collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[test]
+    fn says_where_and_what_is_wrong() {
+        let wrong = |content: &[u8]| read_all(content, Format::Csv).unwrap_err();
+        assert_eq!(wrong(b"a,b\n1,2\n3\n"), "line 3 of `F`: expected 2 values as in the header, found 1");
+        assert_eq!(wrong(b"a,b\r\n1,2\r\n3\r\n"), "line 3 of `F`: expected 2 values as in the header, found 1");
+        assert_eq!(wrong(b"a,b\n1,\xff\n"), "line 2 of `F`: expected UTF-8, found another byte in value 2");
+        assert_eq!(wrong(b"a,b,a\n"), "the header of `F` has the name `a` twice, in columns 1 and 3");
+        assert_eq!(wrong(b"a,,b\n"), "the header of `F` has no name for column 2");
+        assert_eq!(wrong(b""), "`F` is empty, expected a header with the names of its columns");
+    }
+}

@@ -1,0 +1,99 @@
+//! Parquet, row group after row group. Lists and structs become arrays and objects.
+
+use super::{Numbered, Origin};
+use crate::{PluginError, Result};
+use parquet::file::reader::SerializedFileReader;
+use parquet::record::reader::RowIter;
+use serde_json::Value;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// The rows of a file, with their places in it, from 1.
+pub(super) fn rows(file: File, origin: Origin) -> Result<impl Iterator<Item = Result<Numbered>> + Send> {
+    let reader = SerializedFileReader::new(file).map_err(|error| {
+        PluginError::bad_input(format!("`{}` is not a whole Parquet file", origin.path.display()))
+            .with_cause(&error)
+            .with_help("if it was downloaded, remove it and download it again")
+    })?;
+    let mut rows = RowIter::from_file_into(Box::new(reader));
+    let mut number = 0;
+    Ok(std::iter::from_fn(move || {
+        number += 1;
+        // The reader of the `parquet` crate panics where a row group is damaged; no later row is asked of it then.
+        let row = match catch_unwind(AssertUnwindSafe(|| rows.next())) {
+            Ok(row) => row?,
+            Err(payload) => {
+                let doing = format!("reading {}", origin.place(number));
+                return Some(Err(PluginError::from_panic(&doing, &*payload)));
+            }
+        };
+        Some(match row.map(|row| row.to_json_value()) {
+            Ok(Value::Object(fields)) => Ok((number, fields)),
+            Ok(_) => Err(origin.error(number, "expected named columns")),
+            Err(error) => Err(origin.error(number, "the row cannot be decoded").with_cause(&error)),
+        })
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rows::read;
+    use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+    use serde_json::json;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    /// Writes `groups` row groups of two rows each, the second of which holds nothing but its number.
+    fn write(path: &Path, groups: i64) {
+        let schema = "message rows {
+            required int64 number;
+            optional binary text (STRING);
+            required group names (LIST) { repeated group list { required binary element (STRING); } }
+        }";
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let file = std::fs::File::create(path).unwrap();
+        let mut writer = SerializedFileWriter::new(file, schema, Arc::new(WriterProperties::default())).unwrap();
+        for group in 0..groups {
+            let mut columns = writer.next_row_group().unwrap();
+            let mut column = columns.next_column().unwrap().unwrap();
+            column.typed::<Int64Type>().write_batch(&[2 * group, 2 * group + 1], None, None).unwrap();
+            column.close().unwrap();
+            let mut column = columns.next_column().unwrap().unwrap();
+            let text = ByteArray::from(format!("é{group}").as_str());
+            column.typed::<ByteArrayType>().write_batch(&[text], Some(&[1, 0]), None).unwrap();
+            column.close().unwrap();
+            let mut column = columns.next_column().unwrap().unwrap();
+            let names = [ByteArray::from("a"), ByteArray::from("b")];
+            column.typed::<ByteArrayType>().write_batch(&names, Some(&[1, 1, 0]), Some(&[0, 1, 0])).unwrap();
+            column.close().unwrap();
+            columns.close().unwrap();
+        }
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn reads_scalars_nulls_and_lists_across_row_groups() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.parquet");
+        write(&path, 3);
+        let rows: Vec<_> = read(&path, None).unwrap().collect::<crate::Result<_>>().unwrap();
+        assert_eq!(rows.len(), 6);
+        assert_eq!(json!(rows[2].fields), json!({"number": 2, "text": "é1", "names": ["a", "b"]}));
+        assert_eq!(json!(rows[5].fields), json!({"number": 5, "text": null, "names": []}));
+        assert_eq!(rows[5].place(), format!("row 6 of `{}`", path.display()));
+    }
+
+    #[test]
+    fn a_file_cut_off_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.parquet");
+        write(&path, 1);
+        let content = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &content[..content.len() - 9]).unwrap();
+        let error = read(&path, None).err().unwrap();
+        assert_eq!(error.message, format!("`{}` is not a whole Parquet file", path.display()));
+    }
+}
