@@ -92,6 +92,11 @@ impl Row {
     pub fn place(&self) -> String {
         self.origin.place(self.number)
     }
+
+    /// What [`Row::number`] counts: `line`, `element` or `row`.
+    pub fn unit(&self) -> &'static str {
+        self.origin.unit
+    }
 }
 
 /// The rows of one file. After an error there are no more.
