@@ -1,0 +1,244 @@
+//! A suite as it was typed. What it means is for the plan to find out.
+
+use examiner_api::Sampling;
+use indexmap::IndexMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// Options that the harness hands to a plugin unread. Texts in them may hold [`super::Reference`]s, and `$${` for a
+/// literal `${`: run them through [`super::substitute`] before use.
+pub type Options = Map<String, Value>;
+
+/// Things by their names, in the order in which they were typed, which is the order of every table.
+pub type Named<T> = IndexMap<String, T>;
+
+/// A whole suite.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Suite {
+    /// The suite's name; names of runs begin with it.
+    pub name: String,
+    /// Key of all random numbers.
+    pub seed: u64,
+    /// How many local models may be resident at a time.
+    pub parallel: usize,
+    /// When to give up a model x dataset because of samples without an answer.
+    pub fail_on_error: FailOnError,
+    /// Values for `${vars.NAME}`, already put in everywhere.
+    #[serde(serialize_with = "in_order")]
+    pub vars: Named<Value>,
+    /// Where particular plugins come from, and what their files must hash to.
+    #[serde(serialize_with = "in_order")]
+    pub plugins: Named<PluginPin>,
+    /// Models by name.
+    #[serde(serialize_with = "in_order")]
+    pub models: Named<ModelSpec>,
+    /// Datasets by name.
+    #[serde(serialize_with = "in_order")]
+    pub datasets: Named<DatasetSpec>,
+    /// Stages that make data files.
+    #[serde(serialize_with = "in_order")]
+    pub teach: Named<TeachSpec>,
+    /// Stages that train.
+    #[serde(serialize_with = "in_order")]
+    pub train: Named<TrainSpec>,
+    /// Stages that turn checkpoints into other formats.
+    #[serde(serialize_with = "in_order")]
+    pub export: Named<ExportSpec>,
+    /// What is examined on what.
+    pub evaluate: Vec<Evaluation>,
+    /// What is drawn of the results.
+    pub report: ReportSpec,
+}
+
+/// When to give up a model x dataset because of samples without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailOnError {
+    /// Never (`false`): errors are rows of the report.
+    #[default]
+    Never,
+    /// At the first error (`true`).
+    First,
+    /// When more than this share of the samples are errors (a number between 0 and 1).
+    Share(f64),
+    /// When there are more errors than this (a whole number).
+    Count(u64),
+}
+
+/// Where a plugin comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct PluginPin {
+    /// The library file; without it the configured directories are searched.
+    pub path: Option<PathBuf>,
+    /// The SHA-256 that the file must have, 64 lower-case hexadecimal digits.
+    pub sha256: Option<String>,
+}
+
+/// A model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelSpec {
+    /// The plugin that plays it.
+    pub plugin: String,
+    /// The plugin's options.
+    pub options: Options,
+}
+
+/// A dataset.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DatasetSpec {
+    /// The plugin that reads it.
+    pub plugin: String,
+    /// The scorers; empty to use the one that the dataset names.
+    pub scorers: Vec<ScorerSpec>,
+    /// How many examples stand before a question; none to leave it to the dataset.
+    pub shots: Option<usize>,
+    /// How the examples are chosen.
+    pub shots_from: ShotsFrom,
+    /// How often each question is asked.
+    pub repeats: u32,
+    /// At most this many questions, from the start.
+    pub limit: Option<u64>,
+    /// How answers are generated, where it differs from what the dataset says.
+    pub generation: Generation,
+    /// The plugin's options.
+    pub options: Options,
+}
+
+/// How few-shot examples are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShotsFrom {
+    /// The first of the pool, for every question the same.
+    First,
+    /// Drawn from the pool by the seed and the question's id.
+    #[default]
+    Random,
+}
+
+/// A scorer and its options.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScorerSpec {
+    /// The scorer's name.
+    pub name: String,
+    /// What the report calls it; the name unless given, so that one scorer can stand twice with different options.
+    pub label: String,
+    /// The scorer's options.
+    pub options: Options,
+}
+
+/// The fields of [`Sampling`] that a suite may set.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(default)]
+pub struct Generation {
+    /// At most this many new tokens.
+    pub max_new_tokens: Option<u32>,
+    /// 0 takes the most probable token.
+    pub temperature: Option<f32>,
+    /// Only the `top_k` most probable tokens; 0 for all.
+    pub top_k: Option<u32>,
+    /// Only the most probable tokens that add up to `top_p`; 1 for all.
+    pub top_p: Option<f32>,
+    /// Divides the logits of tokens that were there already; 1 for none.
+    pub repetition_penalty: Option<f32>,
+    /// The answer ends before the first of these strings.
+    pub stop: Option<Vec<String>>,
+}
+
+impl Generation {
+    /// `sampling` with the fields that are set here.
+    pub fn over(&self, sampling: Sampling) -> Sampling {
+        Sampling {
+            max_new_tokens: self.max_new_tokens.unwrap_or(sampling.max_new_tokens),
+            temperature: self.temperature.unwrap_or(sampling.temperature),
+            top_k: self.top_k.unwrap_or(sampling.top_k),
+            top_p: self.top_p.unwrap_or(sampling.top_p),
+            repetition_penalty: self.repetition_penalty.unwrap_or(sampling.repetition_penalty),
+            stop: self.stop.clone().unwrap_or(sampling.stop),
+            seed: sampling.seed,
+        }
+    }
+}
+
+/// A stage that makes a data file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TeachSpec {
+    /// The plugin whose recipe is followed.
+    pub recipe: String,
+    /// The model that is asked.
+    pub teacher: String,
+    /// The recipe's options.
+    pub options: Options,
+}
+
+/// A stage that trains.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrainSpec {
+    /// The plugin that trains.
+    pub trainer: String,
+    /// Where it starts; none to start from scratch.
+    pub from: Option<Start>,
+    /// What it learns from.
+    pub data: TrainData,
+    /// The trainer's options.
+    pub options: Options,
+}
+
+/// Where a training or an export starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// The checkpoint of a model of the suite.
+    Model(String),
+    /// A path, an address (`hf://...`) or a reference (`${train.NAME}`), to be run through [`super::substitute`].
+    Checkpoint(String),
+}
+
+/// What a training learns from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrainData {
+    /// A file of training rows: a path or a reference (`${teach.NAME}`), to be run through [`super::substitute`].
+    File(String),
+    /// Rows made of a dataset of the suite.
+    Dataset {
+        /// The dataset's name.
+        dataset: String,
+        /// How a sample becomes a row: `answers`, say.
+        #[serde(rename = "as")]
+        form: String,
+    },
+}
+
+/// A stage that turns a checkpoint into another format.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExportSpec {
+    /// The plugin that exports.
+    pub exporter: String,
+    /// The checkpoint.
+    pub from: Start,
+    /// The exporter's options.
+    pub options: Options,
+}
+
+/// Models that are examined on datasets: each on each.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Names of models; `all` is already written out.
+    pub models: Vec<String>,
+    /// Names of datasets; `all` is already written out.
+    pub datasets: Vec<String>,
+    /// Scorers instead of those of the datasets; empty to use those.
+    pub scorers: Vec<ScorerSpec>,
+}
+
+/// What is drawn of the results.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ReportSpec {
+    /// Where the figure goes.
+    pub figure: Option<PathBuf>,
+}
+
+fn in_order<T: Serialize, S: Serializer>(named: &Named<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(named)
+}

@@ -1,0 +1,360 @@
+//! YAML with the place of every key and value.
+//!
+//! `serde_yaml` forgets where things stood and stops at the first mistake, so the structure comes from the events of
+//! `saphyr-parser`. What a plain scalar means (a number, a truth value, nothing, text) is still for `serde_yaml` to say.
+
+use super::problem::{FieldPath, Position, Problem};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+use serde_json::{Number, Value};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Deeper nesting is refused: no suite needs it, and trees are walked recursively.
+const DEEPEST: usize = 64;
+/// More values are refused, so that aliases of aliases cannot fill the memory.
+const MOST_VALUES: usize = 200_000;
+
+/// A value and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) at: Position,
+    pub(super) kind: Kind,
+}
+
+/// What a value is.
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub(super) name: String,
+    pub(super) at: Position,
+}
+
+impl Node {
+    /// The value of a key, if this is a mapping that has it.
+    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key).map(|(_, node)| node)
+    }
+
+    /// The key and value, if this is a mapping that has the key.
+    pub(super) fn entry(&self, key: &str) -> Option<(&Key, &Node)> {
+        match &self.kind {
+            Kind::Map(entries) => entries.iter().find(|(k, _)| k.name == key).map(|(k, node)| (k, node)),
+            _ => None,
+        }
+    }
+
+    /// The names of the keys; none if this is no mapping.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        let entries = match &self.kind {
+            Kind::Map(entries) => entries.as_slice(),
+            _ => &[],
+        };
+        entries.iter().map(|(key, _)| key.name.as_str())
+    }
+
+    /// The value without places.
+    pub(super) fn to_json(&self) -> Value {
+        match &self.kind {
+            Kind::Null => Value::Null,
+            Kind::Bool(value) => Value::Bool(*value),
+            Kind::Number(value) => Value::Number(value.clone()),
+            Kind::Text(value) => Value::String(value.clone()),
+            Kind::List(items) => items.iter().map(Node::to_json).collect(),
+            Kind::Map(entries) => {
+                Value::Object(entries.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect())
+            }
+        }
+    }
+
+    /// Moves this value and all beneath it to one place, that of the option which set it.
+    pub(super) fn moved_to(mut self, at: &Position) -> Self {
+        self.kind = match self.kind {
+            Kind::List(items) => Kind::List(items.into_iter().map(|item| item.moved_to(at)).collect()),
+            Kind::Map(entries) => Kind::Map(
+                entries
+                    .into_iter()
+                    .map(|(key, node)| (Key { name: key.name, at: at.clone() }, node.moved_to(at)))
+                    .collect(),
+            ),
+            scalar => scalar,
+        };
+        self.at = at.clone();
+        self
+    }
+
+    fn size(&self) -> usize {
+        1 + match &self.kind {
+            Kind::List(items) => items.iter().map(Node::size).sum(),
+            Kind::Map(entries) => entries.iter().map(|(_, node)| node.size()).sum(),
+            _ => 0,
+        }
+    }
+}
+
+/// Reads one document. `Ok(None)` is a text without content. All problems that do not end the reading are added to
+/// `problems`; the error is one that does.
+pub(super) fn parse(origin: &Arc<str>, text: &str, problems: &mut Vec<Problem>) -> Result<Option<Node>, Problem> {
+    let mut builder = Builder { problems, open: Vec::new(), anchors: HashMap::new(), root: None, values: 0 };
+    let mut documents = 0;
+    let mut parser = Parser::new_from_str(text);
+    while let Some(event) = parser.next_event() {
+        let (event, span) = event.map_err(|error| syntax_error(origin, text, error.marker(), error.info()))?;
+        let at = position(origin, &span.start);
+        match event {
+            Event::DocumentStart(_) => {
+                documents += 1;
+                if documents > 1 {
+                    return Err(Problem::at(&at, &FieldPath::default(), "expected one document, found a second one")
+                        .with_help("remove the `---`, or put the second suite into a file of its own"));
+                }
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let kind = builder.scalar(&text, style, tag.as_deref(), &at);
+                let plain = style == ScalarStyle::Plain;
+                builder.finished(Node { at, kind }, anchor, Some((text, plain)))?;
+            }
+            Event::SequenceStart(anchor, tag) => builder.started(at, Content::List(Vec::new()), anchor, tag)?,
+            Event::MappingStart(anchor, tag) => builder.started(at, Content::map(), anchor, tag)?,
+            Event::SequenceEnd | Event::MappingEnd => builder.ended()?,
+            Event::Alias(anchor) => builder.alias(anchor, at)?,
+            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd | Event::Nothing => {}
+        }
+    }
+    Ok(builder.root)
+}
+
+fn position(origin: &Arc<str>, marker: &Marker) -> Position {
+    Position { origin: origin.clone(), line: marker.line(), column: marker.col() + 1 }
+}
+
+fn syntax_error(origin: &Arc<str>, text: &str, marker: &Marker, info: &str) -> Problem {
+    let problem = Problem::at(&position(origin, marker), &FieldPath::default(), format!("not valid YAML: {info}"));
+    let line = text.lines().nth(marker.line().saturating_sub(1)).unwrap_or_default();
+    let indentation: String = line.chars().take_while(|c| c.is_whitespace()).collect();
+    match indentation.contains('\t') {
+        true => problem.with_help("this line is indented with a tab; YAML wants spaces"),
+        false => problem,
+    }
+}
+
+/// What a collection holds so far.
+enum Content {
+    List(Vec<Node>),
+    Map { entries: Vec<(Key, Node)>, pending: Pending, merged: Vec<Node> },
+}
+
+impl Content {
+    fn map() -> Self {
+        Content::Map { entries: Vec::new(), pending: Pending::None, merged: Vec::new() }
+    }
+}
+
+/// The key whose value comes next.
+enum Pending {
+    None,
+    Key(Key),
+    Merge,
+    /// The key is no good; its value is read and forgotten.
+    Bad,
+}
+
+struct Open {
+    at: Position,
+    content: Content,
+    anchor: usize,
+}
+
+struct Builder<'a> {
+    problems: &'a mut Vec<Problem>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Node>,
+    root: Option<Node>,
+    values: usize,
+}
+
+impl Builder<'_> {
+    fn problem(&mut self, at: &Position, message: impl Into<String>, help: Option<&str>) {
+        let path = self.path();
+        self.problems.push(Problem { help: help.map(str::to_owned), ..Problem::at(at, &path, message) });
+    }
+
+    /// The path of the value that is being read.
+    fn path(&self) -> FieldPath {
+        self.open.iter().fold(FieldPath::default(), |path, open| match &open.content {
+            Content::List(items) => path.index(items.len()),
+            Content::Map { pending: Pending::Key(key), .. } => path.key(&key.name),
+            Content::Map { .. } => path,
+        })
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, at: &Position) -> Kind {
+        let as_plain = match tag {
+            None => style == ScalarStyle::Plain,
+            Some(tag) if tag.is_yaml_core_schema() => match tag.suffix.as_str() {
+                "str" => false,
+                "int" | "float" | "bool" | "null" => true,
+                _ => return self.unknown_tag(tag, at),
+            },
+            Some(tag) => return self.unknown_tag(tag, at),
+        };
+        if !as_plain {
+            return Kind::Text(text.to_owned());
+        }
+        match serde_yaml::from_str(text) {
+            Ok(serde_yaml::Value::Null) => Kind::Null,
+            Ok(serde_yaml::Value::Bool(value)) => Kind::Bool(value),
+            Ok(serde_yaml::Value::Number(value)) => match serde_json::to_value(&value) {
+                Ok(Value::Number(number)) => Kind::Number(number),
+                _ => {
+                    self.problem(at, format!("expected a finite number, found `{text}`"), None);
+                    Kind::Null
+                }
+            },
+            _ => Kind::Text(text.to_owned()),
+        }
+    }
+
+    fn unknown_tag(&mut self, tag: &Tag, at: &Position) -> Kind {
+        self.problem(at, format!("the tag `{tag}` means nothing here"), Some("remove the tag"));
+        Kind::Null
+    }
+
+    fn started(
+        &mut self,
+        at: Position,
+        content: Content,
+        anchor: usize,
+        tag: Option<Cow<'_, Tag>>,
+    ) -> Result<(), Problem> {
+        if let Some(tag) = tag
+            && !(tag.is_yaml_core_schema() && matches!(tag.suffix.as_str(), "map" | "seq"))
+        {
+            self.unknown_tag(&tag, &at);
+        }
+        if self.open.len() == DEEPEST {
+            return Err(Problem::at(&at, &FieldPath::default(), format!("nested more than {DEEPEST} levels deep")));
+        }
+        self.open.push(Open { at, content, anchor });
+        Ok(())
+    }
+
+    fn ended(&mut self) -> Result<(), Problem> {
+        let Some(Open { at, content, anchor }) = self.open.pop() else { return Ok(()) };
+        let kind = match content {
+            Content::List(items) => Kind::List(items),
+            Content::Map { mut entries, merged, .. } => {
+                for source in merged {
+                    self.merge(&mut entries, source);
+                }
+                Kind::Map(entries)
+            }
+        };
+        self.finished(Node { at, kind }, anchor, None)
+    }
+
+    /// Adds what `<<` brings: keys that stand in the mapping itself, or came from an earlier source, win.
+    fn merge(&mut self, entries: &mut Vec<(Key, Node)>, source: Node) {
+        match source.kind {
+            Kind::Map(more) => {
+                for (key, node) in more {
+                    if !entries.iter().any(|(k, _)| k.name == key.name) {
+                        entries.push((key, node));
+                    }
+                }
+            }
+            Kind::List(items) if items.iter().all(|item| matches!(item.kind, Kind::Map(_))) => {
+                for item in items {
+                    self.merge(entries, item);
+                }
+            }
+            _ => self.problem(&source.at, "expected a mapping or a list of mappings after `<<`", None),
+        }
+    }
+
+    fn alias(&mut self, anchor: usize, at: Position) -> Result<(), Problem> {
+        match self.anchors.get(&anchor).cloned() {
+            Some(node) => {
+                self.values += node.size();
+                let typed = match &node.kind {
+                    Kind::Text(text) => Some((Cow::Owned(text.clone()), false)),
+                    _ => None,
+                };
+                self.finished(node, 0, typed)
+            }
+            None => Err(Problem::at(&at, &self.path(), "the alias stands inside the value that it repeats")),
+        }
+    }
+
+    /// Puts a finished value where it belongs. `typed` is the text of a scalar, and whether it was plain.
+    fn finished(&mut self, node: Node, anchor: usize, typed: Option<(Cow<'_, str>, bool)>) -> Result<(), Problem> {
+        // An anchor keeps a copy.
+        self.values += if anchor > 0 { 1 + node.size() } else { 1 };
+        if self.values > MOST_VALUES {
+            let message = format!("more than {MOST_VALUES} values once its aliases are written out");
+            return Err(Problem::at(&node.at, &FieldPath::default(), message));
+        }
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(node);
+            return Ok(());
+        };
+        match &mut open.content {
+            Content::List(items) => items.push(node),
+            Content::Map { entries, pending, merged } => match std::mem::replace(pending, Pending::None) {
+                Pending::Key(key) => entries.push((key, node)),
+                Pending::Merge => merged.push(node),
+                Pending::Bad => {}
+                Pending::None => self.key(node, typed),
+            },
+        }
+        Ok(())
+    }
+
+    fn key(&mut self, node: Node, typed: Option<(Cow<'_, str>, bool)>) {
+        let name = match (&node.kind, &typed) {
+            (Kind::Null | Kind::List(_) | Kind::Map(_), _) | (_, None) => None,
+            (_, Some((text, _))) => Some(text.clone().into_owned()),
+        };
+        let is_merge = matches!(&typed, Some((text, true)) if text == "<<");
+        let earlier = match self.open.last() {
+            Some(Open { content: Content::Map { entries, .. }, .. }) => {
+                entries.iter().find(|(key, _)| Some(&key.name) == name.as_ref()).map(|(key, _)| key.at.clone())
+            }
+            _ => None,
+        };
+        let next = match (name, earlier) {
+            _ if is_merge => Pending::Merge,
+            (None, _) => {
+                self.problem(
+                    &node.at,
+                    "expected a name before the `:`",
+                    Some("put text that starts with `{`, `[` or is empty into quotes"),
+                );
+                Pending::Bad
+            }
+            (Some(name), Some(earlier)) => {
+                let path = self.path().key(&name);
+                let message = format!("duplicate key, first given at {earlier}");
+                self.problems.push(Problem::at(&node.at, &path, message).with_help("remove one of the two"));
+                Pending::Bad
+            }
+            (Some(name), None) => Pending::Key(Key { name, at: node.at }),
+        };
+        if let Some(Open { content: Content::Map { pending, .. }, .. }) = self.open.last_mut() {
+            *pending = next;
+        }
+    }
+}
