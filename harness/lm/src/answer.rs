@@ -1,0 +1,203 @@
+//! One answer while it grows: which token comes next, and whether that was the last.
+
+use crate::random::Stream;
+use crate::sampling::{check, choose};
+use crate::scorer::not_finite;
+use crate::split::check_vocabulary;
+use crate::{SplitError, Tokenizer};
+use examiner_api::{FinishReason, GenerateRequest, GenerateResult, PluginError, Result};
+
+/// What a row of logits led to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Step {
+    pub(crate) token: u32,
+    /// The text, if this was the last token, and why it was.
+    pub(crate) end: Option<(FinishReason, String)>,
+}
+
+/// A prompt and what has been generated so far.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) request: GenerateRequest,
+    /// At least one token, after truncation.
+    pub(crate) prompt: Vec<u32>,
+    truncated: usize,
+    /// The most new tokens that request and context allow.
+    pub(crate) room: usize,
+    /// Special tokens that are among the stop strings: they do not show in the text, where one could look for them.
+    stop_tokens: Vec<u32>,
+    stream: Stream,
+    pub(crate) tokens: Vec<u32>,
+}
+
+impl Answer {
+    /// Turns a prompt into tokens. Like lm-evaluation-harness, it keeps those at the end that leave room for
+    /// `max_new_tokens`, and at least one. An empty prompt is the beginning-of-text token.
+    ///
+    /// # Errors
+    /// `BadInput` if the sampling makes no sense or a token is not in the vocabulary, `Unsupported` if the prompt is empty
+    /// and the model has nothing to begin with.
+    pub(crate) fn new(
+        request: GenerateRequest,
+        tokenizer: &Tokenizer,
+        context_length: usize,
+        vocabulary: usize,
+    ) -> Result<Self, (u64, PluginError)> {
+        let id = request.id;
+        let prompt = prompt(&request, tokenizer, vocabulary).map_err(|error| (id, error))?;
+        let sampling = &request.sampling;
+        let max_new_tokens = sampling.max_new_tokens as usize;
+        let keep = context_length.saturating_sub(max_new_tokens).max(1);
+        let truncated = prompt.len().saturating_sub(keep);
+        let prompt = prompt[truncated..].to_vec();
+        // The last new token is not fed to the model again, so it may stand beyond the context.
+        let room = max_new_tokens.min((context_length + 1).saturating_sub(prompt.len()));
+        let stop_tokens = sampling.stop.iter().filter_map(|stop| tokenizer.special_token(stop)).collect();
+        let stream = Stream::new(sampling.seed, &request.sample.id, request.sample.repeat);
+        Ok(Answer { prompt, truncated, room, stop_tokens, stream, tokens: Vec::new(), request })
+    }
+
+    /// Chooses the next token. It changes nothing, so that many answers can be worked on side by side.
+    ///
+    /// # Errors
+    /// `Numeric` if a logit is not finite.
+    pub(crate) fn step(&self, logits: &[f32], tokenizer: &Tokenizer) -> Result<Step> {
+        let sampling = &self.request.sampling;
+        let seen = self.prompt.iter().chain(&self.tokens).copied();
+        let token = choose(logits, sampling, seen, self.stream.uniform(self.tokens.len() as u32))
+            .map_err(|found| not_finite(self.prompt.len() + self.tokens.len() - 1, found))?;
+        let mut tokens = self.tokens.clone();
+        let mut end = None;
+        if tokenizer.eos().contains(&token) {
+            end = Some(FinishReason::EndOfText);
+        } else {
+            tokens.push(token);
+            if self.stop_tokens.contains(&token) {
+                end = Some(FinishReason::StopString);
+            } else if tokens.len() >= self.room {
+                end = Some(FinishReason::Length);
+            }
+        }
+        if end.is_none() && sampling.stop.is_empty() {
+            return Ok(Step { token, end: None });
+        }
+        // The whole answer is decoded each time: a stop string may span tokens, a character too, and some tokenizers
+        // spell a token differently at the beginning.
+        let mut text = tokenizer.decode(&tokens)?;
+        // Bytes at the end that are no character yet may become one.
+        let settled = if end.is_none() { text.trim_end_matches('\u{fffd}') } else { &text };
+        if let Some(at) = sampling.stop.iter().filter_map(|stop| settled.find(stop)).min() {
+            text.truncate(at);
+            end = Some(FinishReason::StopString);
+        }
+        Ok(Step { token, end: end.map(|reason| (reason, text)) })
+    }
+
+    /// The result once the last token is among `tokens`.
+    pub(crate) fn result(&self, finish: FinishReason, text: String) -> GenerateResult {
+        GenerateResult {
+            text,
+            finish,
+            tokens: self.tokens.clone(),
+            tokens_in: self.prompt.len() as u32,
+            tokens_out: self.tokens.len() as u32,
+            truncated_tokens: self.truncated as u32,
+        }
+    }
+}
+
+/// The tokens of a prompt before truncation.
+fn prompt(request: &GenerateRequest, tokenizer: &Tokenizer, vocabulary: usize) -> Result<Vec<u32>> {
+    check(&request.sampling)?;
+    let mut prompt = tokenizer.encode(&request.prompt)?;
+    if prompt.is_empty() {
+        prompt.push(tokenizer.beginning().ok_or(SplitError::NoBeginning)?);
+    }
+    check_vocabulary(&prompt, vocabulary)?;
+    Ok(prompt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use examiner_api::Sampling;
+
+    fn answer(prompt: &str, stop: &[&str], max_new_tokens: u32) -> Answer {
+        let stop = stop.iter().map(ToString::to_string).collect();
+        let sampling = Sampling { max_new_tokens, stop, ..Sampling::default() };
+        let request = GenerateRequest { prompt: prompt.to_owned(), sampling, ..GenerateRequest::default() };
+        Answer::new(request, &testing::tokenizer(), 64, testing::tokenizer().vocabulary()).unwrap()
+    }
+
+    /// Feeds the tokens one by one until the answer ends; how it ended, and after how many tokens.
+    fn feed(mut answer: Answer, tokens: &[u32]) -> Option<(FinishReason, String, usize)> {
+        let tokenizer = testing::tokenizer();
+        for &token in tokens {
+            let mut logits = vec![0.0; tokenizer.vocabulary()];
+            logits[token as usize] = 1.0;
+            let step = answer.step(&logits, &tokenizer).unwrap();
+            assert_eq!(step.token, token);
+            answer.tokens.push(token);
+            if let Some((reason, text)) = step.end {
+                return Some((reason, text, answer.tokens.len()));
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn a_stop_string_is_found_across_tokens_and_at_the_earliest_place() {
+        let tokens = testing::tokenizer().encode("abc\n\nQuestion: x").unwrap();
+        let (reason, text, _) = feed(answer("p", &["Question:", "\n\nQ"], 60), &tokens).unwrap();
+        assert_eq!((reason, text.as_str()), (FinishReason::StopString, "abc"));
+        let (_, text, count) = feed(answer("p", &["c\n", "bc"], 60), &tokens).unwrap();
+        assert_eq!((text.as_str(), count), ("a", 3));
+    }
+
+    #[test]
+    fn a_stop_string_within_one_token_is_cut_out_of_it() {
+        let tokenizer = testing::tokenizer();
+        let tokens = tokenizer.encode("a the").unwrap();
+        assert_eq!(tokens.len(), 2, "` the` is one token");
+        let (reason, text, _) = feed(answer("p", &["th"], 60), &tokens).unwrap();
+        assert_eq!((reason, text.as_str()), (FinishReason::StopString, "a "));
+    }
+
+    #[test]
+    fn a_character_of_several_tokens_is_never_half_a_stop() {
+        let tokens = testing::tokenizer().encode("né").unwrap();
+        assert_eq!(tokens.len(), 3);
+        assert_eq!(feed(answer("p", &["\u{fffd}"], 60), &tokens), None);
+        let (_, text, count) = feed(answer("p", &["é"], 60), &tokens).unwrap();
+        assert_eq!((text.as_str(), count), ("n", 3));
+        assert_eq!(feed(answer("p", &["x"], 3), &tokens), Some((FinishReason::Length, "né".to_owned(), 3)));
+    }
+
+    #[test]
+    fn an_end_of_text_token_is_counted_but_not_shown() {
+        let mut tokens = testing::tokenizer().encode("hi").unwrap();
+        tokens.push(testing::EOS);
+        assert_eq!(feed(answer("p", &[], 60), &tokens), Some((FinishReason::EndOfText, "hi".to_owned(), 3)));
+    }
+
+    #[test]
+    fn a_special_token_can_be_a_stop_string() {
+        let mut tokens = testing::tokenizer().encode("hi").unwrap();
+        tokens.push(testing::TURN);
+        assert_eq!(feed(answer("p", &["<|turn|>"], 60), &tokens), Some((FinishReason::StopString, "hi".to_owned(), 3)));
+        assert_eq!(feed(answer("p", &["!"], 60), &tokens), None);
+    }
+
+    #[test]
+    fn a_prompt_leaves_room_for_the_answer() {
+        let long = "x".repeat(100);
+        let cut = answer(&long, &[], 60);
+        assert_eq!((cut.prompt.len(), cut.truncated, cut.room), (4, 96, 60));
+        let cut = answer(&long, &[], 1000);
+        assert_eq!((cut.prompt.len(), cut.truncated, cut.room), (1, 99, 64));
+        let whole = answer("xyz", &[], 1000);
+        assert_eq!((whole.prompt.len(), whole.room), (1, 64));
+        assert_eq!(answer("", &[], 5).prompt, [testing::BOS]);
+    }
+}

@@ -1,0 +1,153 @@
+//! A decoder and its tokenizer as a model.
+
+use crate::answer::Answer;
+use crate::prefix_tree::Sharing;
+use crate::scheduler::Limits;
+use crate::split::check_vocabulary;
+use crate::{Decoder, Split, SplitError, Tokenizer, generator, scorer, split};
+use examiner_api::{
+    Flow, GenerateRequest, GenerateResult, Model, ModelInfo, PluginError, Response, Result, ScoreRequest, ScoreResult,
+    Sink,
+};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// How a local model spends time and memory. None of it changes a result.
+///
+/// Plugins flatten it into their options.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
+pub struct LocalOptions {
+    /// Most tokens in one pass through the model. More is faster up to a point, and takes memory for activations.
+    #[schemars(range(min = 1))]
+    pub max_batch_tokens: usize,
+    /// Most sequences computed at the same time.
+    #[schemars(range(min = 1))]
+    pub max_sequences: usize,
+    /// Most positions whose keys and values are kept, all sequences together; never less than one whole context. If not
+    /// given: as many as fit into 2 GiB.
+    pub max_cache_tokens: Option<usize>,
+    /// Whether what several sequences begin with is computed once.
+    pub share_prefixes: bool,
+}
+
+impl Default for LocalOptions {
+    fn default() -> Self {
+        LocalOptions { max_batch_tokens: 2048, max_sequences: 64, max_cache_tokens: None, share_prefixes: true }
+    }
+}
+
+/// Bytes of keys and values that are kept if the suite does not say.
+const DEFAULT_CACHE_BYTES: usize = 2 << 30;
+
+/// A [`Model`] that runs here: a decoder, its tokenizer, and what it says of itself.
+pub struct LocalModel<D> {
+    decoder: D,
+    tokenizer: Tokenizer,
+    options: LocalOptions,
+    info: ModelInfo,
+}
+
+impl<D: Decoder> LocalModel<D> {
+    /// Puts a model together.
+    ///
+    /// # Errors
+    /// `BadOptions` if a limit is 0.
+    pub fn new(decoder: D, tokenizer: Tokenizer, options: LocalOptions, info: ModelInfo) -> Result<Self> {
+        for (name, value) in [("max_batch_tokens", options.max_batch_tokens), ("max_sequences", options.max_sequences)]
+        {
+            if value == 0 {
+                return Err(PluginError::bad_options(format!("expected `{name}` to be at least 1, found `0`")));
+            }
+        }
+        Ok(LocalModel { decoder, tokenizer, options, info })
+    }
+
+    /// The decoder.
+    pub fn decoder(&self) -> &D {
+        &self.decoder
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Positions that all caches together may hold.
+    pub fn cache_tokens(&self) -> usize {
+        let fit = DEFAULT_CACHE_BYTES / self.decoder.cache_bytes_per_token().max(1);
+        self.options.max_cache_tokens.unwrap_or(fit).max(self.decoder.context_length())
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            batch_tokens: self.options.max_batch_tokens,
+            cache_tokens: self.cache_tokens(),
+            sequences: self.options.max_sequences,
+        }
+    }
+}
+
+impl<D: Decoder> Model for LocalModel<D> {
+    fn info(&self) -> Result<ModelInfo> {
+        Ok(self.info.clone())
+    }
+
+    fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
+        let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
+        let tokenizer = &self.tokenizer;
+        let splits: Vec<Result<Split, SplitError>> = requests
+            .par_iter()
+            .map(|request| {
+                let split = split(request, tokenizer, context_length)?;
+                check_vocabulary(&split.tokens, vocabulary)?;
+                Ok(split)
+            })
+            .collect();
+        let mut scored = Vec::with_capacity(requests.len());
+        for (request, split) in requests.iter().zip(splits) {
+            match split {
+                Ok(split) => scored.push((request.id, split)),
+                Err(error) => {
+                    if sink.send(Response::err(request.id, error.into())) == Flow::Stop {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        let sharing = match (self.options.share_prefixes, self.decoder.can_fork()) {
+            (true, true) => Sharing::Prefixes,
+            (true, false) => Sharing::Duplicates,
+            (false, _) => Sharing::Nothing,
+        };
+        let limits = self.limits();
+        let _ = scorer::score(&mut self.decoder, scored, sharing, limits, sink);
+        Ok(())
+    }
+
+    fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
+        let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
+        let tokenizer = &self.tokenizer;
+        let prompts: Vec<_> = requests
+            .into_par_iter()
+            .map(|request| Answer::new(request, tokenizer, context_length, vocabulary))
+            .collect();
+        let mut answers = Vec::with_capacity(prompts.len());
+        for prompt in prompts {
+            match prompt {
+                Ok(answer) => answers.push(answer),
+                Err((id, error)) => {
+                    if sink.send(Response::err(id, error)) == Flow::Stop {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        // Answers to equal prompts need not be equal, so there is nothing between prefixes and nothing.
+        let share = self.options.share_prefixes && self.decoder.can_fork();
+        let sharing = if share { Sharing::Prefixes } else { Sharing::Nothing };
+        let limits = self.limits();
+        let _ = generator::generate(&mut self.decoder, &self.tokenizer, answers, sharing, limits, sink);
+        Ok(())
+    }
+}

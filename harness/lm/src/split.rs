@@ -1,0 +1,157 @@
+//! Which tokens a score request feeds to the model, and which it scores.
+//!
+//! The rules are those of lm-evaluation-harness, so that numbers can be compared: trailing white space of the context
+//! is scored with the continuation, because most tokenizers join it to the word after it; and the continuation's tokens
+//! are what the tokens of the whole text have beyond the number of tokens of the context.
+
+use crate::Tokenizer;
+use examiner_api::{ErrorCode, PluginError, ScoreRequest, Span};
+
+/// A request in tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// The sequence after truncation: at most one more than the model's context, because the last token is a target
+    /// alone, never an input. At least two.
+    pub tokens: Vec<u32>,
+    /// The place in `tokens` of the first scored token; at least 1. All tokens from it to the end are scored.
+    pub first_target: usize,
+    /// Number of tokens before truncation, a beginning-of-text token included.
+    pub total_tokens: usize,
+    /// Number of tokens cut off on the left.
+    pub truncated_tokens: usize,
+}
+
+impl Split {
+    /// The tokens that are fed to the model.
+    pub fn inputs(&self) -> &[u32] {
+        &self.tokens[..self.tokens.len() - 1]
+    }
+
+    /// The tokens that are scored.
+    pub fn targets(&self) -> &[u32] {
+        &self.tokens[self.first_target..]
+    }
+}
+
+/// Why a score request cannot be turned into tokens.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SplitError {
+    /// There is nothing to score.
+    #[error("the continuation is empty, so there is nothing to score")]
+    EmptyContinuation,
+    /// The tokenizer joins the continuation with the end of the context.
+    #[error("the continuation {0:?} has no token of its own: the tokenizer joins it with the end of the context")]
+    Absorbed(String),
+    /// `Span::All` scores every token after the first.
+    #[error("expected at least 2 tokens to score all after the first, found {0}")]
+    TooShort(usize),
+    /// A part of the continuation could not be scored, and its sum would look better than it is.
+    #[error("the continuation has {tokens} tokens, but the model's context holds only {context_length}")]
+    TooLong {
+        /// Number of tokens of the continuation.
+        tokens: usize,
+        /// The model's context, in tokens.
+        context_length: usize,
+    },
+    /// The context is empty and the model has nothing to begin with.
+    #[error("the context is empty, and the model's configuration names neither `bos_token_id` nor `eos_token_id`")]
+    NoBeginning,
+    /// The tokenizer knows tokens that the model does not.
+    #[error("token {token} of the text is not in the model's vocabulary of {vocabulary}")]
+    OutsideVocabulary {
+        /// The token.
+        token: u32,
+        /// Number of tokens that the model knows.
+        vocabulary: usize,
+    },
+    /// The tokenizer failed.
+    #[error("{0}")]
+    Tokenizer(PluginError),
+}
+
+impl From<SplitError> for PluginError {
+    fn from(error: SplitError) -> Self {
+        let message = error.to_string();
+        match error {
+            SplitError::Tokenizer(error) => error,
+            SplitError::EmptyContinuation | SplitError::TooShort(_) => PluginError::bad_input(message),
+            SplitError::Absorbed(_) => PluginError::bad_input(message)
+                .with_help("put a delimiter such as a space between context and continuation"),
+            SplitError::TooLong { .. } => {
+                PluginError::bad_input(message).with_help("use a model with a longer context")
+            }
+            SplitError::NoBeginning => PluginError::new(ErrorCode::Unsupported, message)
+                .with_help("give the request a context, or use `Span::All`"),
+            SplitError::OutsideVocabulary { .. } => {
+                PluginError::bad_input(message).with_help("check that `tokenizer.json` belongs to the checkpoint")
+            }
+        }
+    }
+}
+
+/// Turns a request into tokens for a model with a context of `context_length` tokens.
+///
+/// # Errors
+/// See [`SplitError`].
+pub fn split(request: &ScoreRequest, tokenizer: &Tokenizer, context_length: usize) -> Result<Split, SplitError> {
+    let (tokens, first_target) = match request.span {
+        Span::Continuation => continuation(&request.context, &request.continuation, tokenizer)?,
+        Span::All => {
+            let tokens = encode(tokenizer, &format!("{}{}", request.context, request.continuation))?;
+            if tokens.len() < 2 {
+                return Err(SplitError::TooShort(tokens.len()));
+            }
+            (tokens, 1)
+        }
+    };
+    let total_tokens = tokens.len();
+    let scored = total_tokens - first_target;
+    if request.span == Span::Continuation && scored > context_length {
+        return Err(SplitError::TooLong { tokens: scored, context_length });
+    }
+    let truncated_tokens = total_tokens.saturating_sub(context_length + 1);
+    let first_target = first_target.saturating_sub(truncated_tokens).max(1);
+    Ok(Split { tokens: tokens[truncated_tokens..].to_vec(), first_target, total_tokens, truncated_tokens })
+}
+
+/// All tokens, and the place of the continuation's first.
+fn continuation(context: &str, continuation: &str, tokenizer: &Tokenizer) -> Result<(Vec<u32>, usize), SplitError> {
+    if continuation.is_empty() {
+        return Err(SplitError::EmptyContinuation);
+    }
+    let whole = encode(tokenizer, &format!("{context}{continuation}"))?;
+    // What Python's `str.rstrip` takes for white space, so that the split is the one of lm-evaluation-harness.
+    let context = context.trim_end_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c));
+    if context.is_empty() {
+        let mut tokens = vec![tokenizer.beginning().ok_or(SplitError::NoBeginning)?];
+        tokens.extend(whole);
+        return Ok((tokens, 1));
+    }
+    let mut tokens = encode(tokenizer, context)?;
+    let first_target = tokens.len();
+    match whole.get(first_target..) {
+        Some(targets) if !targets.is_empty() => tokens.extend(targets),
+        _ => return Err(SplitError::Absorbed(continuation.to_owned())),
+    }
+    if first_target == 0 {
+        // A context of characters that the tokenizer drops, such as a normalizer's control characters.
+        tokens.insert(0, tokenizer.beginning().ok_or(SplitError::NoBeginning)?);
+        return Ok((tokens, 1));
+    }
+    Ok((tokens, first_target))
+}
+
+fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, SplitError> {
+    tokenizer.encode(text).map_err(SplitError::Tokenizer)
+}
+
+/// Checks that the model has an embedding for every token.
+///
+/// # Errors
+/// [`SplitError::OutsideVocabulary`] names the first that it has not.
+pub(crate) fn check_vocabulary(tokens: &[u32], vocabulary: usize) -> Result<(), SplitError> {
+    match tokens.iter().find(|&&token| token as usize >= vocabulary) {
+        Some(&token) => Err(SplitError::OutsideVocabulary { token, vocabulary }),
+        None => Ok(()),
+    }
+}

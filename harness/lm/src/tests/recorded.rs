@@ -1,0 +1,45 @@
+use super::*;
+use crate::{Tokenizer, split};
+use examiner_api::{ScoreRequest, Span};
+use std::path::{Path, PathBuf};
+
+/// The reference data, which is not part of the repository.
+fn shared() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let path = std::env::var_os("EXAMINER_SHARED").map_or_else(beside, PathBuf::from);
+    if !path.join("oracle").is_dir() {
+        eprintln!("skipped: no reference data in `{}`", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+#[test]
+fn the_split_is_the_recorded_one() {
+    let Some(shared) = shared() else { return };
+    let file = shared.join("models/tiny-gpt2/tokenizer.json");
+    let tokenizer = Tokenizer::from_file(&file, Some(0), vec![0]).unwrap();
+    let rows = std::fs::read_to_string(shared.join("oracle/tiny-gpt2/loglikelihood.jsonl")).unwrap();
+    let mut truncated = 0;
+    for row in rows.lines() {
+        let row: serde_json::Value = serde_json::from_str(row).unwrap();
+        let request = ScoreRequest {
+            context: row["context"].as_str().unwrap().to_owned(),
+            continuation: row["continuation"].as_str().unwrap().to_owned(),
+            ..ScoreRequest::default()
+        };
+        let expected: Vec<u32> = serde_json::from_value(row["continuation_ids"].clone()).unwrap();
+        let context_tokens = row["context_tokens"].as_u64().unwrap() as usize;
+        let found = split(&request, &tokenizer, 512).unwrap();
+        assert_eq!(found.targets(), expected, "{row}");
+        assert_eq!(found.total_tokens, context_tokens + expected.len(), "{row}");
+        assert_eq!(found.truncated_tokens, found.total_tokens.saturating_sub(513));
+        truncated += usize::from(found.truncated_tokens > 0);
+
+        let all = split(&ScoreRequest { span: Span::All, ..request.clone() }, &tokenizer, 512).unwrap();
+        let whole = tokenizer.encode(&format!("{}{}", request.context, request.continuation)).unwrap();
+        assert_eq!((all.total_tokens, all.first_target), (whole.len(), 1));
+        assert_eq!(all.tokens, whole[all.truncated_tokens..]);
+    }
+    assert_eq!((rows.lines().count(), truncated), (280, 1));
+}

@@ -1,0 +1,138 @@
+//! Text to tokens and back, as the checkpoint's `tokenizer.json` says.
+
+use examiner_api::{PluginError, Result};
+use std::path::Path;
+
+/// A checkpoint's tokenizer.
+///
+/// It never adds tokens of its own accord: what a template would put around a text, the caller writes into the text or
+/// asks for by id. Special tokens written in a text, such as `<|endoftext|>`, are recognised. Truncation and padding that
+/// the file may ask for are switched off, because both would change what is scored.
+#[derive(Debug, Clone)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    bytes: Vec<u8>,
+    bos: Option<u32>,
+    eos: Vec<u32>,
+}
+
+impl Tokenizer {
+    /// Reads a `tokenizer.json`. `bos` and `eos` are the ids that the checkpoint's `config.json` or
+    /// `generation_config.json` names (`bos_token_id`, and `eos_token_id`, which may be a list).
+    ///
+    /// # Errors
+    /// `NotFound` or `Io` if the file cannot be read, `BadInput` if it is not a tokenizer.
+    pub fn from_file(path: &Path, bos: Option<u32>, eos: Vec<u32>) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(|error| PluginError::io("read the tokenizer", path, &error))?;
+        Self::from_bytes(bytes, bos, eos).map_err(|mut error| {
+            error.message = format!("`{}` is not a tokenizer: {}", path.display(), error.message);
+            error.with_help("the file must be the `tokenizer.json` of the Hugging Face `tokenizers` library")
+        })
+    }
+
+    /// Reads a tokenizer from the bytes of a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// `BadInput` if the bytes are not a tokenizer.
+    pub fn from_bytes(bytes: Vec<u8>, bos: Option<u32>, eos: Vec<u32>) -> Result<Self> {
+        let mut inner =
+            tokenizers::Tokenizer::from_bytes(&bytes).map_err(|error| PluginError::bad_input(error.to_string()))?;
+        inner.with_truncation(None).map_err(|error| PluginError::bad_input(error.to_string()))?;
+        inner.with_padding(None);
+        Ok(Tokenizer { inner, bytes, bos, eos })
+    }
+
+    /// The tokens of a text, none added.
+    ///
+    /// # Errors
+    /// `BadInput` if the tokenizer has no token for something in the text.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.inner.encode_fast(text, false);
+        let encoding = encoding.map_err(|error| PluginError::bad_input(format!("cannot tokenize a text: {error}")))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The text of tokens, special tokens left out. Bytes that are not UTF-8 become U+FFFD.
+    ///
+    /// # Errors
+    /// `BadInput` if the tokenizer's own decoder fails.
+    pub fn decode(&self, tokens: &[u32]) -> Result<String> {
+        let text = self.inner.decode(tokens, true);
+        text.map_err(|error| PluginError::bad_input(format!("cannot turn tokens into text: {error}")))
+    }
+
+    /// The beginning-of-text token that the configuration names.
+    pub fn bos(&self) -> Option<u32> {
+        self.bos
+    }
+
+    /// The tokens that end an answer.
+    pub fn eos(&self) -> &[u32] {
+        &self.eos
+    }
+
+    /// What stands for an empty context: the beginning-of-text token, or where a model has none (Qwen, say) the first
+    /// end-of-text token, as in lm-evaluation-harness.
+    pub fn beginning(&self) -> Option<u32> {
+        self.bos.or(self.eos.first().copied())
+    }
+
+    /// The id of a special token written exactly so.
+    pub fn special_token(&self, text: &str) -> Option<u32> {
+        let added = self.inner.get_added_vocabulary();
+        if added.is_special_token(text) { self.inner.token_to_id(text) } else { None }
+    }
+
+    /// Number of tokens, added ones included.
+    pub fn vocabulary(&self) -> usize {
+        self.inner.get_vocab_size(true)
+    }
+
+    /// The bytes of the file, for a model's fingerprint.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing;
+    use examiner_api::ErrorCode;
+
+    #[test]
+    fn text_goes_through_unchanged_and_special_tokens_are_recognised() {
+        let tokenizer = testing::tokenizer();
+        let text = "the cat said é and 漢字 \n\n  then left";
+        assert_eq!(tokenizer.decode(&tokenizer.encode(text).unwrap()).unwrap(), text);
+        assert_eq!(tokenizer.encode("<|endoftext|>").unwrap(), [0]);
+        assert_eq!(tokenizer.decode(&[0, 0]).unwrap(), "");
+        assert_eq!(tokenizer.special_token("<|endoftext|>"), Some(0));
+        assert_eq!(tokenizer.special_token("a"), None);
+        assert_eq!(tokenizer.encode("").unwrap(), [0_u32; 0]);
+    }
+
+    #[test]
+    fn truncation_and_padding_of_the_file_do_not_apply() {
+        let mut file: serde_json::Value = serde_json::from_slice(testing::tokenizer().bytes()).unwrap();
+        file["truncation"] = serde_json::json!({
+            "direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0
+        });
+        file["padding"] = serde_json::json!({
+            "strategy": {"Fixed": 64}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0,
+            "pad_token": "<|endoftext|>"
+        });
+        let bytes = serde_json::to_vec(&file).unwrap();
+        let tokenizer = super::Tokenizer::from_bytes(bytes, None, vec![]).unwrap();
+        assert_eq!(tokenizer.encode("xyz!?").unwrap().len(), 5);
+    }
+
+    #[test]
+    fn a_file_that_is_no_tokenizer_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = super::Tokenizer::from_file(file.path(), None, vec![]).unwrap_err();
+        assert_eq!(error.code, ErrorCode::BadInput);
+        assert!(error.message.contains(&file.path().display().to_string()), "{error}");
+        let missing = super::Tokenizer::from_file("nowhere/tokenizer.json".as_ref(), None, vec![]).unwrap_err();
+        assert_eq!(missing.code, ErrorCode::NotFound);
+    }
+}
