@@ -3,6 +3,7 @@
 //! - `wording`: prompts, few-shot answers and ids of a small file.
 //! - `damage`: rows that cannot be used are errors with file and line.
 //! - `reference`: the real data and the prompts that lm-evaluation-harness made of it, where they are at hand.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use examiner_api::testing::FakeHost;
 use examiner_api::{Dataset, ErrorCode, Flow, Gold, Open, Result, Sample};

@@ -4,6 +4,7 @@
 //! - `missing`: what a request without a row is told.
 //! - `opening`: files and options that cannot be used.
 //! - `reference`: the recorded solutions to GSM8K and the teacher's answers to BIG-Bench-Hard, where they are at hand.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use examiner_api::testing::FakeHost;
 use examiner_api::{
