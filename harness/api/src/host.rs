@@ -46,7 +46,7 @@ pub trait HostApi: Send + Sync {
     fn is_cancelled(&self) -> bool;
     /// A directory for files that nobody needs later.
     fn scratch_dir(&self) -> Result<PathBuf>;
-    /// The local path of a file: a path as it is (relative ones stand beside the suite), `hf://org/name/file` and
+    /// The local path of a file: a path as it is (relative ones stand in the working directory), `hf://org/name/file` and
     /// `https://...` downloaded, checked and kept.
     fn fetch(&self, uri: &str) -> Result<PathBuf>;
     /// Calls a method of another loaded role. `sink` gets its results in wire form.
@@ -102,7 +102,7 @@ impl Host {
         self.api.scratch_dir()
     }
 
-    /// The local path of a file or directory: a local path as it is (relative paths stand beside the suite),
+    /// The local path of a file or directory: a local path as it is (relative paths stand in the working directory),
     /// `hf://org/name[/file]`, `hf://datasets/org/name/file` and `https://...` downloaded once, checked and kept.
     pub fn fetch(&self, uri: &str) -> Result<PathBuf> {
         self.api.fetch(uri)

@@ -1,0 +1,64 @@
+//! Holds a suite against the plugins: does every role exist, and do its options fit the schema it publishes?
+
+use crate::loader::Plugins;
+use crate::suite::{FieldPath, Loaded, Options, Problem, Problems, ScorerSpec, check_options};
+use examiner_api::RoleKind;
+use serde_json::Value;
+
+/// Everything that is wrong with what the suite says of its roles, all at once. Nothing is opened.
+pub fn check(loaded: &Loaded, plugins: &Plugins) -> Result<(), Problems> {
+    let suite = &loaded.suite;
+    let mut check = Check { loaded, plugins, problems: Vec::new() };
+    for (name, spec) in &suite.models {
+        check.role(&["models", name], "plugin", RoleKind::Model, &spec.plugin, &spec.options);
+    }
+    for (name, spec) in &suite.datasets {
+        check.role(&["datasets", name], "plugin", RoleKind::Dataset, &spec.plugin, &spec.options);
+        check.scorers(&FieldPath::of(&["datasets", name, "scorer"]), &spec.scorers);
+    }
+    for (name, spec) in &suite.teach {
+        check.role(&["teach", name], "recipe", RoleKind::Recipe, &spec.recipe, &spec.options);
+    }
+    for (name, spec) in &suite.train {
+        check.role(&["train", name], "trainer", RoleKind::Trainer, &spec.trainer, &spec.options);
+    }
+    for (name, spec) in &suite.export {
+        check.role(&["export", name], "exporter", RoleKind::Exporter, &spec.exporter, &spec.options);
+    }
+    for (place, evaluation) in suite.evaluate.iter().enumerate() {
+        check.scorers(&FieldPath::of(&["evaluate"]).index(place).key("scorer"), &evaluation.scorers);
+    }
+    if check.problems.is_empty() { Ok(()) } else { Err(Problems(check.problems)) }
+}
+
+struct Check<'a> {
+    loaded: &'a Loaded,
+    plugins: &'a Plugins,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn role(&mut self, entry: &[&str], key: &str, kind: RoleKind, name: &str, options: &Options) {
+        let entry = FieldPath::of(entry);
+        self.options(&entry, &entry.key(key), kind, name, options);
+    }
+
+    fn scorers(&mut self, path: &FieldPath, scorers: &[ScorerSpec]) {
+        for (place, scorer) in scorers.iter().enumerate() {
+            let entry = path.index(place);
+            self.options(&entry, &entry.key("name"), RoleKind::Scorer, &scorer.name, &scorer.options);
+        }
+    }
+
+    fn options(&mut self, entry: &FieldPath, name_path: &FieldPath, kind: RoleKind, name: &str, options: &Options) {
+        match self.plugins.find(kind, name) {
+            Ok((_, role)) => self.problems.extend(check_options(self.loaded, entry, &Value::Object(options.clone()), &role.options)),
+            Err(error) => self.problems.push(Problem {
+                position: self.loaded.locate(name_path),
+                path: name_path.to_string(),
+                message: error.message,
+                help: error.help,
+            }),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What each command does.
+
+use super::search;
+use super::{PluginsArguments, ReportArguments, RunArguments, SuiteArguments};
+use crate::host::Shared;
+use crate::hub::Hub;
+use crate::loader::{Plugins, SearchPath};
+use crate::progress::Progress;
+use crate::report::{markdown, summary, wide};
+use crate::roles::Roles;
+use crate::run::{self, Job};
+use crate::suite::{self, Loaded, Override};
+use crate::{check as checks, plan as plans};
+use anyhow::{Context, Result, anyhow};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const INTERRUPTED: u8 = 130;
+
+pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<ExitCode> {
+    let job = job(arguments, directories)?;
+    on_interrupt(&job.cancelled)?;
+    let outcome = run::run(job)?;
+    print(&markdown::render(&outcome.rows))?;
+    for failure in &outcome.failures {
+        eprintln!("failed: {failure}");
+    }
+    eprintln!("results: `{}`", outcome.directory.join("summary.csv").display());
+    Ok(match (outcome.interrupted, outcome.failures.is_empty()) {
+        (true, _) => ExitCode::from(INTERRUPTED),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::FAILURE,
+    })
+}
+
+pub(super) fn check(arguments: &SuiteArguments, directories: &[PathBuf]) -> Result<ExitCode> {
+    let (loaded, _) = load(arguments, directories)?;
+    let stages = run::pairs(&loaded.suite).len();
+    print(&format!("`{}` is a good suite: {stages} examinations\n", arguments.suite.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn plan(arguments: RunArguments, directories: &[PathBuf]) -> Result<ExitCode> {
+    let job = job(arguments, directories)?;
+    let directory = run::resumable(&job).or_else(|| {
+        let last = run::newest_run(&job.outputs, &job.loaded.suite.name);
+        last.filter(|_| job.out.is_none() && !job.fresh)
+    });
+    let shared =
+        Shared::new(Roles::new(job.loaded.suite, job.plugins), job.progress, job.cancelled, Hub::from_env()?, None);
+    match &directory {
+        Some(path) => print(&format!("compared with `{}`\n", path.display()))?,
+        None => print("there is no earlier run to compare with\n")?,
+    }
+    let stages = plans::plan(&shared, directory.as_deref(), job.limit, &job.only);
+    print(&plans::render(&stages))?;
+    let fails = stages.iter().any(|stage| matches!(stage.state, plans::State::Fail(_)));
+    Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+pub(super) fn plugins(arguments: &PluginsArguments, directories: &[PathBuf]) -> Result<ExitCode> {
+    let plugins = search::plugins(None, directories)?;
+    if let Some(name) = &arguments.schema {
+        return schema(&plugins, name);
+    }
+    let mut text = String::new();
+    for file in plugins.loaded() {
+        text.push_str(&format!("{} {}  `{}`\n", file.info.name, file.info.version, file.path.display()));
+        text.push_str(&format!("  sha256 {}\n", file.sha256));
+        for role in &file.info.roles {
+            text.push_str(&format!("  {} `{}`: {}\n", role.kind, role.name, role.summary));
+        }
+    }
+    for rejected in plugins.rejected() {
+        text.push_str(&format!("not used: {rejected}\n"));
+    }
+    text.push_str("looked for in:\n");
+    for place in search::places(None, directories) {
+        text.push_str(&match place {
+            SearchPath::Directory(path) => format!("  `{}`\n", path.display()),
+            SearchPath::BesideProgram(path) => format!("  `{}` (`libexaminer_plugin_*`)\n", path.display()),
+            SearchPath::File(path) => format!("  `{}`\n", path.display()),
+        });
+    }
+    print(&text)?;
+    Ok(if plugins.rejected().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn schema(plugins: &Plugins, name: &str) -> Result<ExitCode> {
+    let roles = plugins.loaded().iter().flat_map(|file| &file.info.roles);
+    let schemas: serde_json::Map<String, serde_json::Value> = roles
+        .filter(|role| role.name == name)
+        .map(|role| (role.kind.to_string(), role.options.clone()))
+        .collect();
+    if schemas.is_empty() {
+        return Err(anyhow!("no plugin has a role named `{name}`; `examiner plugins` lists them"));
+    }
+    print(&format!("{}\n", serde_json::to_string_pretty(&schemas)?))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
+    let path = arguments.run.join("summary.csv");
+    let rows = summary::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let text = match (arguments.csv, arguments.wide) {
+        (true, _) => std::fs::read_to_string(&path)?,
+        (false, true) => wide::render(&rows),
+        (false, false) => markdown::render(&rows),
+    };
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn job(arguments: RunArguments, directories: &[PathBuf]) -> Result<Job> {
+    let (loaded, plugins) = load(&arguments.suite, directories)?;
+    Ok(Job {
+        loaded,
+        plugins,
+        set: arguments.suite.set,
+        limit: arguments.limit,
+        only: arguments.only,
+        out: arguments.out,
+        outputs: PathBuf::from("outputs"),
+        fresh: arguments.fresh,
+        cancelled: Arc::default(),
+        progress: Progress::on_stderr(),
+    })
+}
+
+/// Loads a suite and holds it against the plugins.
+fn load(arguments: &SuiteArguments, directories: &[PathBuf]) -> Result<(Loaded, Plugins)> {
+    let overrides: Vec<Override> = arguments
+        .set
+        .iter()
+        .map(|text| text.parse().map_err(|error: String| anyhow!("--set: {error}")))
+        .collect::<Result<_>>()?;
+    let loaded = suite::load(&arguments.suite, &overrides)?;
+    let plugins = search::plugins(Some(&loaded.suite), directories)?;
+    checks::check(&loaded, &plugins)?;
+    Ok((loaded, plugins))
+}
+
+/// The first Ctrl-C lets the batch in hand end; the second ends the process at once. Both can be gone on from.
+fn on_interrupt(cancelled: &Arc<AtomicBool>) -> Result<()> {
+    let cancelled = cancelled.clone();
+    ctrlc::set_handler(move || {
+        if cancelled.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        eprintln!("stopping after what is in hand; again to stop at once");
+    })
+    .context("cannot listen for Ctrl-C")
+}
+
+/// Writes to stdout. That nobody reads it (`| head`) is no failure.
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot write to stdout"),
+    }
+}

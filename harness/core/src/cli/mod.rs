@@ -1,0 +1,104 @@
+//! The command line: what can be typed, and which part of the program does it.
+
+mod commands;
+mod search;
+
+use clap::{Parser, Subcommand, ValueHint};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Trains language models and examines them from one YAML file.
+#[derive(Debug, Parser)]
+#[command(name = "examiner", version, about, max_term_width = 100)]
+#[command(after_help = "Exit status: 0 complete; 1 finished with failures (a line for each on stderr); 2 bad usage or \
+                        suite; 130 interrupted (run the same command again to go on).")]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Look for plugins in this directory too (repeatable). They are always looked for beside the program, in `plugins`
+    /// beside it, and in the directories that EXAMINER_PLUGINS lists.
+    #[arg(long = "plugins", global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    plugin_directories: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a suite: teach, train, export, examine, report.
+    ///
+    /// An interrupted run of the same suite goes on where it was; nothing finished is done again.
+    Run(RunArguments),
+    /// Check a suite without running it: every mistake at once, with its line.
+    Check(SuiteArguments),
+    /// Show the stages of a suite: what is reused and why, how many requests there are, what a dataset can show.
+    Plan(RunArguments),
+    /// List the plugins, their roles and, with `--schema`, their options.
+    Plugins(PluginsArguments),
+    /// Show the results of a run.
+    Report(ReportArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct SuiteArguments {
+    /// The suite, a YAML file.
+    #[arg(value_hint = ValueHint::FilePath)]
+    suite: PathBuf,
+    /// Change a field of the suite, or a variable of its `vars` (repeatable): `--set datasets.gsm8k.shots=8`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct RunArguments {
+    #[command(flatten)]
+    suite: SuiteArguments,
+    /// Ask at most this many questions of each dataset: for a first look.
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Run only stages that begin with, or have as one of their parts, this name (repeatable): `--only gsm8k`,
+    /// `--only evaluate/student`.
+    #[arg(long, value_name = "STAGE")]
+    only: Vec<String>,
+    /// Use this directory for the run, and whatever of an earlier run in it still holds.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    out: Option<PathBuf>,
+    /// Begin anew, even if an interrupted run of this suite could go on.
+    #[arg(long)]
+    fresh: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct PluginsArguments {
+    /// Print the JSON Schema of the options of every role of this name.
+    #[arg(long, value_name = "ROLE")]
+    schema: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct ReportArguments {
+    /// The run's directory.
+    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
+    run: PathBuf,
+    /// Print OpenCompass's layout as CSV: `dataset,version,metric,mode,<model>...`.
+    #[arg(long)]
+    wide: bool,
+    /// Print `summary.csv` itself.
+    #[arg(long, conflicts_with = "wide")]
+    csv: bool,
+}
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let directories = arguments.plugin_directories;
+    let result = match arguments.command {
+        Command::Run(run) => commands::run(run, &directories),
+        Command::Check(suite) => commands::check(&suite, &directories),
+        Command::Plan(run) => commands::plan(run, &directories),
+        Command::Plugins(plugins) => commands::plugins(&plugins, &directories),
+        Command::Report(report) => commands::report(&report),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
+}

@@ -1,0 +1,37 @@
+//! Opens a plugin file that has passed the checks of `image`.
+
+use super::Problem;
+use examiner_api::ffi::{AbiHeaderRef, LibraryError, LoadedPlugin, PluginModuleRef, ROOT_SYMBOL};
+use std::path::Path;
+
+/// Opens the library and checks the interface's layout. Each file is opened by itself: `abi_stable`'s own way to load
+/// would return the first plugin for every later one.
+pub(super) fn open(path: &Path) -> Result<LoadedPlugin, Problem> {
+    // SAFETY: opening a library runs its initializers; the user put the file into a plugin directory to have it run, and
+    // its extent, machine and interface version have been checked.
+    let library = unsafe { libloading::Library::new(path) }.map_err(|error| Problem::Refused(error.to_string()))?;
+    // Nothing is unloaded: vtables and strings of the plugin live in it.
+    let library: &'static libloading::Library = Box::leak(Box::new(library));
+    // SAFETY: the symbol is a static `LibHeader`, which begins with an `AbiHeader`; the address of it is what an
+    // `AbiHeaderRef` holds. The plugin's header has said that it was built with a compatible `examiner-api`.
+    let header = unsafe { library.get::<AbiHeaderRef>(ROOT_SYMBOL.as_bytes()) }
+        .map(|symbol| *symbol)
+        .map_err(|_| Problem::NotAPlugin { symbol: ROOT_SYMBOL })?;
+    header
+        .upgrade()
+        .and_then(|header| header.init_root_module::<PluginModuleRef>())
+        .map(LoadedPlugin)
+        .map_err(|error| layout_problem(&error))
+}
+
+/// The layout check says over a thousand lines; the last error is the one that matters.
+fn layout_problem(error: &LibraryError) -> Problem {
+    let said = error.to_string();
+    let detail = said.rfind("Error:").map_or(said.as_str(), |at| &said[at..]);
+    let detail = detail.split_whitespace().collect::<Vec<_>>().join(" ");
+    let detail = match detail.char_indices().nth(400) {
+        Some((end, _)) => format!("{}...", &detail[..end]),
+        None => detail,
+    };
+    Problem::WrongLayout { version: examiner_api::API_VERSION.to_owned(), detail }
+}

@@ -1,0 +1,100 @@
+//! Finds plugin libraries, checks them, opens them, and finds roles in them.
+//!
+//! **Invariant.** A file is judged by its bytes before it is opened: opening a truncated library kills the process, and
+//! opening any library runs code of it. Libraries stay loaded until the process ends; nothing is unloaded.
+
+mod image;
+mod library;
+mod plugins;
+
+pub use plugins::{LoadedFile, Plugins, Rejected, SearchPath};
+
+use std::path::PathBuf;
+
+/// Why a file is not used as a plugin. Every message ends with what to do about it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("`{}` {problem}", path.display())]
+pub struct LoadError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What can be wrong with a plugin file.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The file cannot be read.
+    #[error("cannot be read: {0}; check the path and its permissions")]
+    Unreadable(String),
+    /// Not an object file at all.
+    #[error("is not a shared library ({0}); build the plugin with `crate-type = [\"cdylib\"]` and name the library file")]
+    NotALibrary(String),
+    /// The file is shorter than its own headers say.
+    #[error("is truncated: {0}; copy or build it again")]
+    Truncated(String),
+    /// Built for another machine or system.
+    #[error("is built for {found}, this program runs on {expected}; build the plugin with `cargo build --release --target {target}`")]
+    WrongMachine {
+        /// What the file is built for.
+        found: String,
+        /// What the program runs on.
+        expected: String,
+        /// The program's target triple.
+        target: String,
+    },
+    /// A shared library, but not a plugin.
+    #[error(
+        "is a shared library but not an Examiner plugin: it has no symbol `{symbol}`; write `examiner_api::export_plugin!(plugin);` at the root of the crate"
+    )]
+    NotAPlugin {
+        /// The missing symbol.
+        symbol: &'static str,
+    },
+    /// Its header does not read.
+    #[error("has a plugin header that cannot be read; rebuild it with `examiner-api` {0}")]
+    BadHeader(&'static str),
+    /// Built with another version of the interface.
+    #[error(
+        "was built with `examiner-api` {plugin}, this program speaks {program}; rebuild it: `cargo update -p examiner-api --precise {program} && cargo build --release`"
+    )]
+    WrongApiVersion {
+        /// The plugin's version.
+        plugin: String,
+        /// The program's version.
+        program: String,
+    },
+    /// The system's loader refused it.
+    #[error("cannot be opened: {0}; a library that it needs may be missing (`ldd` names it)")]
+    Refused(String),
+    /// The interface has another shape than the program's.
+    #[error(
+        "has a plugin interface of another shape than `examiner-api` {version}; rebuild it with the same version and `abi_stable`: {detail}"
+    )]
+    WrongLayout {
+        /// The program's version.
+        version: String,
+        /// The end of what the layout check says.
+        detail: String,
+    },
+    /// It failed to say what it is.
+    #[error("failed while registering its roles: {0}; this is an error in the plugin, tell its author")]
+    Registration(examiner_api::PluginError),
+    /// Its content is not what the suite pinned.
+    #[error("has SHA-256 {found}, the suite pins {expected}; install the pinned build, or change the pin if you trust this one")]
+    WrongHash {
+        /// What the suite says.
+        expected: String,
+        /// What the file has.
+        found: String,
+    },
+    /// Another file has a plugin of the same name.
+    #[error("is a plugin named `{name}`, as is `{}`; remove one of them", other.display())]
+    DuplicateName {
+        /// The name of both.
+        name: String,
+        /// The other file.
+        other: PathBuf,
+    },
+}

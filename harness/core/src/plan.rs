@@ -1,0 +1,207 @@
+//! What a suite means: its stages, which of them an earlier run has done already and why not the others, how many
+//! requests they take, and what their datasets can show.
+
+use crate::host::Shared;
+use crate::run::evaluate::{self, Inputs, Pair, Survey};
+use crate::run::provenance::{Provenance, StageRecord, Status, identity};
+use crate::run::{pairs, selected};
+use crate::statistics::smallest_paired_difference;
+use examiner_api::{Model, ModelInfo, PluginError, Result};
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A stage, and what is to be done for it.
+pub struct Stage {
+    /// Its name: `evaluate/original/gsm8k`.
+    pub name: String,
+    /// Hash of what it depends on, where that is known before other stages have run.
+    pub identity: Option<String>,
+    /// What is to be done.
+    pub state: State,
+    /// Its questions and requests, where it has any.
+    pub survey: Option<Survey>,
+}
+
+/// What is to be done for a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Nothing: an earlier run did it.
+    Reuse,
+    /// Everything or the rest, and why.
+    Run(String),
+    /// It cannot run, and why.
+    Fail(String),
+}
+
+/// Plans a suite. `directory` is the run that would go on, or the last one of the suite.
+pub fn plan(shared: &Arc<Shared>, directory: Option<&Path>, limit: Option<u64>, only: &[String]) -> Vec<Stage> {
+    let earlier = directory.and_then(Provenance::read).unwrap_or_default();
+    let suite = &shared.roles.suite;
+    let mut stages = Vec::new();
+    let makers = suite.teach.keys().map(|name| (crate::suite::StageKind::Teach, name));
+    let makers = makers.chain(suite.train.keys().map(|name| (crate::suite::StageKind::Train, name)));
+    let makers = makers.chain(suite.export.keys().map(|name| (crate::suite::StageKind::Export, name)));
+    for (kind, name) in makers {
+        let stage = format!("{kind}/{name}");
+        if selected(only, &stage) {
+            stages.push(maker(shared, kind, name, stage, &earlier));
+        }
+    }
+    let mut resident: Option<(String, Result<(Box<dyn Model>, ModelInfo)>)> = None;
+    for pair in pairs(suite).into_iter().filter(|pair| selected(only, &pair.stage())) {
+        if resident.as_ref().is_none_or(|(name, _)| *name != pair.model) {
+            drop(resident.take());
+            let host = shared.host(&format!("models/{}", pair.model));
+            let opened = shared.roles.model(&pair.model, host).and_then(|model| {
+                let info = model.info()?;
+                Ok((model, info))
+            });
+            resident = Some((pair.model.clone(), opened));
+        }
+        let info = match &resident {
+            Some((_, Ok((_, info)))) => Ok(info),
+            Some((_, Err(error))) => Err(error.clone()),
+            None => continue,
+        };
+        stages.push(examination(shared, &pair, info, directory, &earlier, limit, &stages));
+    }
+    stages
+}
+
+fn maker(
+    shared: &Arc<Shared>,
+    kind: crate::suite::StageKind,
+    name: &str,
+    stage: String,
+    earlier: &Provenance,
+) -> Stage {
+    let before = earlier.stages.get(&stage);
+    let (identity, state) = match crate::run::maker_inputs(shared, kind, name) {
+        Ok(inputs) => (Some(identity(&inputs)), judge(before, &inputs, None)),
+        // What it depends on is made by a stage before it.
+        Err(error) => (None, State::Run(format!("after what it needs ({})", error.message))),
+    };
+    if state == State::Reuse
+        && let Some(product) = before.and_then(|before| before.product.clone())
+    {
+        shared.roles.offer(kind, name, product);
+    }
+    Stage { name: stage, identity, state, survey: None }
+}
+
+fn examination(
+    shared: &Arc<Shared>,
+    pair: &Pair,
+    info: Result<&ModelInfo>,
+    directory: Option<&Path>,
+    earlier: &Provenance,
+    limit: Option<u64>,
+    stages: &[Stage],
+) -> Stage {
+    let name = pair.stage();
+    let journal = directory.map(|path| path.join("journal").join(&pair.model).join(format!("{}.jsonl", pair.dataset)));
+    let surveyed = info.and_then(|info| {
+        let prepared = evaluate::prepare(shared, pair, info, limit)?;
+        let inputs = prepared.inputs.clone();
+        let survey = evaluate::survey(prepared, journal.as_deref())
+            .map_err(|error| PluginError::bad_input(error.to_string()))?;
+        Ok((inputs, survey))
+    });
+    match surveyed {
+        Ok((inputs, survey)) => {
+            let state = judge(earlier.stages.get(&name), &inputs, Some(&survey));
+            Stage { name, identity: Some(identity(&inputs)), state, survey: Some(survey) }
+        }
+        Err(error) => {
+            let waits = stages.iter().any(|stage| matches!(stage.state, State::Run(_)) && stage.survey.is_none());
+            let state = match waits && error.message.ends_with("has not been made") {
+                true => State::Run(format!("after what it needs ({})", error.message)),
+                false => State::Fail(error.to_string()),
+            };
+            Stage { name, identity: None, state, survey: None }
+        }
+    }
+}
+
+/// What is to be done, given how the stage stood before and what it depends on now.
+fn judge(before: Option<&StageRecord>, inputs: &Inputs, survey: Option<&Survey>) -> State {
+    let Some(before) = before else { return State::Run("new".to_owned()) };
+    let changed: Vec<&str> = inputs
+        .keys()
+        .chain(before.inputs.keys().filter(|name| !inputs.contains_key(*name)))
+        .filter(|name| inputs.get(*name) != before.inputs.get(*name))
+        .map(String::as_str)
+        .collect();
+    let done = survey.map_or(before.status == Status::Complete, |survey| survey.reused == survey.questions);
+    match (changed.is_empty(), done, survey) {
+        (_, true, Some(_)) | (true, true, None) => State::Reuse,
+        (false, _, Some(survey)) if survey.reused > 0 => {
+            State::Run(format!("changed: {}; {} records still hold", changed.join(", "), survey.reused))
+        }
+        (false, _, _) => State::Run(format!("changed: {}", changed.join(", "))),
+        (true, _, Some(survey)) => State::Run(format!("{} of {} done", survey.reused, survey.questions)),
+        (true, _, None) => State::Run("was not finished".to_owned()),
+    }
+}
+
+/// The plan as a table.
+pub fn render(stages: &[Stage]) -> String {
+    let mut rows = vec![["STAGE", "STATE", "IDENTITY", "SAMPLES", "REQUESTS", "DETECTS", "WHY"].map(str::to_owned)];
+    for stage in stages {
+        let (state, why) = match &stage.state {
+            State::Reuse => ("reuse", "nothing it depends on has changed"),
+            State::Run(why) => ("run", why.as_str()),
+            State::Fail(why) => ("fail", why.as_str()),
+        };
+        let survey = |text: fn(&Survey) -> String| stage.survey.as_ref().map_or("-".to_owned(), text);
+        rows.push([
+            stage.name.clone(),
+            state.to_owned(),
+            stage.identity.clone().unwrap_or_else(|| "-".to_owned()),
+            survey(|survey| survey.questions.to_string()),
+            survey(|survey| survey.requests.to_string()),
+            survey(|survey| {
+                let points = smallest_paired_difference(survey.questions, 0.5).map(|difference| 100.0 * difference);
+                points.map_or("-".to_owned(), |points| format!("{points:.1} points"))
+            }),
+            why.to_owned(),
+        ]);
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..6).map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        for (cell, width) in row.iter().zip(&widths) {
+            // Writing to a text cannot fail.
+            let _ = write!(text, "{cell:width$}  ");
+        }
+        text.push_str(row[6].trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inputs(model: &str) -> Inputs {
+        Inputs::from([("dataset".to_owned(), "d".to_owned()), ("model".to_owned(), model.to_owned())])
+    }
+
+    fn before(status: Status) -> StageRecord {
+        StageRecord { status, inputs: inputs("m"), ..StageRecord::default() }
+    }
+
+    #[test]
+    fn says_what_has_changed() {
+        let survey = |reused| Survey { questions: 10, requests: 10 - reused, reused };
+        let state = |before: Option<&StageRecord>, model, reused| judge(before, &inputs(model), Some(&survey(reused)));
+        assert_eq!(state(None, "m", 0), State::Run("new".into()));
+        assert_eq!(state(Some(&before(Status::Complete)), "m", 10), State::Reuse);
+        assert_eq!(state(Some(&before(Status::Interrupted)), "m", 4), State::Run("4 of 10 done".into()));
+        assert_eq!(state(Some(&before(Status::Complete)), "n", 0), State::Run("changed: model".into()));
+        assert_eq!(judge(Some(&before(Status::Complete)), &inputs("m"), None), State::Reuse);
+    }
+}

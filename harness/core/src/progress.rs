@@ -1,0 +1,180 @@
+//! Shows how far the work is: bars on a terminal, a plain line now and then elsewhere. Everything goes to stderr;
+//! stdout is for data.
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often a plain line is written.
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// Where progress is shown. Clones show in the same place.
+#[derive(Clone)]
+pub struct Progress {
+    bars: Option<MultiProgress>,
+    tasks: Arc<Mutex<HashMap<String, Task>>>,
+}
+
+/// One thing that is under way.
+#[derive(Clone)]
+pub struct Task {
+    name: String,
+    unit: String,
+    bars: Option<MultiProgress>,
+    bar: Option<ProgressBar>,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    done: u64,
+    total: Option<u64>,
+    started: Instant,
+    said: Instant,
+}
+
+impl Progress {
+    /// Bars if stderr is a terminal, plain lines otherwise.
+    pub fn on_stderr() -> Self {
+        let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
+        Progress { bars, tasks: Arc::default() }
+    }
+
+    /// Writes a line above the bars.
+    pub fn say(&self, line: &str) {
+        say(self.bars.as_ref(), line);
+    }
+
+    /// Begins a task. `total` may become known later.
+    pub fn task(&self, name: &str, total: Option<u64>, unit: &str) -> Task {
+        let bar = self.bars.as_ref().map(|bars| {
+            let bar = bars.add(ProgressBar::no_length());
+            if let Some(total) = total {
+                bar.set_length(total);
+            }
+            bar.set_style(style(total.is_some(), unit));
+            bar.set_message(name.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        let now = Instant::now();
+        let state = Arc::new(Mutex::new(State { done: 0, total, started: now, said: now }));
+        Task { name: name.to_owned(), unit: unit.to_owned(), bars: self.bars.clone(), bar, state }
+    }
+
+    /// What a plugin reports of a task of its own; it ends when all of it is done.
+    pub fn report(&self, owner: &str, report: &examiner_api::Progress) {
+        let name = format!("{owner}: {}", report.task);
+        let mut tasks = lock(&self.tasks);
+        let task = tasks.entry(name.clone()).or_insert_with(|| self.task(&name, report.total, &report.unit));
+        task.set(report.done);
+        if report.total.is_some_and(|total| report.done >= total) {
+            task.finish();
+            tasks.remove(&name);
+        }
+    }
+}
+
+impl Task {
+    /// `more` units are done.
+    pub fn add(&self, more: u64) {
+        let done = lock(&self.state).done + more;
+        self.set(done);
+    }
+
+    /// So many units are done in all.
+    pub fn set(&self, done: u64) {
+        let mut state = lock(&self.state);
+        state.done = done;
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+        } else if state.said.elapsed() >= PLAIN_EVERY {
+            state.said = Instant::now();
+            say(None, &plain_line(&self.name, &self.unit, &state));
+        }
+    }
+
+    /// The total is known now.
+    pub fn set_total(&self, total: u64) {
+        lock(&self.state).total = Some(total);
+        if let Some(bar) = &self.bar {
+            bar.set_length(total);
+            bar.set_style(style(true, &self.unit));
+        }
+    }
+
+    /// Takes the bar away, and leaves a line that says what was done.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let state = lock(&self.state);
+        let seconds = state.started.elapsed().as_secs_f64();
+        let line = format!("{}: {} {} in {}", self.name, state.done, self.unit, duration(seconds));
+        say(self.bars.as_ref(), &line);
+    }
+}
+
+fn style(bounded: bool, unit: &str) -> ProgressStyle {
+    let template = match bounded {
+        true => format!("{{msg}} {{wide_bar}} {{pos}}/{{len}} {unit} {{per_sec}} {{eta}} left"),
+        false => format!("{{msg}} {{spinner}} {{pos}} {unit} {{per_sec}}"),
+    };
+    ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn plain_line(name: &str, unit: &str, state: &State) -> String {
+    let seconds = state.started.elapsed().as_secs_f64();
+    let rate = state.done as f64 / seconds.max(1e-9);
+    let of = state.total.map(|total| format!("/{total}")).unwrap_or_default();
+    let left = match state.total {
+        Some(total) if rate > 0.0 => format!(", {} left", duration(total.saturating_sub(state.done) as f64 / rate)),
+        _ => String::new(),
+    };
+    format!("{name}: {}{of} {unit}, {rate:.1}/s{left}", state.done)
+}
+
+/// Seconds for people: `0.4s`, `12s`, `3:05`, `1:02:03`.
+pub fn duration(seconds: f64) -> String {
+    if seconds < 10.0 {
+        return format!("{seconds:.1}s");
+    }
+    let whole = seconds.round() as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}:{seconds:02}"),
+        (hours, minutes, seconds) => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+fn say(bars: Option<&MultiProgress>, line: &str) {
+    match bars {
+        // A terminal that cannot be written to any more takes the message with it.
+        Some(bars) => drop(bars.println(line)),
+        None => eprintln!("{line}"),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well() {
+        for (seconds, text) in [(0.44, "0.4s"), (12.4, "12s"), (185.0, "3:05"), (3723.0, "1:02:03")] {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+
+    #[test]
+    fn a_plain_line_has_rate_and_time_left() {
+        let started = Instant::now() - Duration::from_secs(10);
+        let state = State { done: 100, total: Some(400), started, said: started };
+        assert_eq!(plain_line("gsm8k", "samples", &state), "gsm8k: 100/400 samples, 10.0/s, 30s left");
+    }
+}

@@ -1,0 +1,49 @@
+//! One question's record: a line of the journal, and of `samples/<model>/<dataset>.jsonl`.
+
+use examiner_api::{Answer, Gold, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// All that came of one question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The question's place among all questions and repetitions of the dataset, from 0.
+    pub index: u64,
+    /// The sample's id.
+    pub id: String,
+    /// Which repetition of the sample it is, from 0.
+    pub repeat: u32,
+    /// Hash of all that the record depends on; as long as it is the same, the record holds.
+    pub key: String,
+    /// The part of the dataset that the sample belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subset: Option<String>,
+    /// Samples of one cluster are not independent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// What the model saw: preamble, few-shot examples and prompt.
+    pub context: String,
+    /// The choices, without the delimiter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+    /// The right answer.
+    pub gold: Gold,
+    /// What the model answered to each different request, in the order of first asking; requests without an answer are
+    /// left out, and then a verdict says why.
+    pub answers: Vec<Answer>,
+    /// One verdict for each scorer.
+    pub verdicts: Vec<ScorerVerdict>,
+    /// Tokens that the model read.
+    pub tokens_in: u64,
+    /// Tokens that the model wrote.
+    pub tokens_out: u64,
+}
+
+/// One scorer's verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScorerVerdict {
+    /// The scorer's label in the suite.
+    pub scorer: String,
+    /// Its verdict.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+}

@@ -1,0 +1,465 @@
+//! Examines one model on one dataset.
+//!
+//! Three threads: one reads samples and makes questions of them, the caller's asks the model, one turns answers into
+//! verdicts and writes the journal. Between them stand bounded channels, so that memory does not grow with the dataset
+//! and neither templates nor JSON are in the model's way.
+
+mod ask;
+mod questions;
+mod reader;
+mod writer;
+
+use super::directory::RunDirectory;
+use crate::host::Shared;
+use crate::journal::{Journal, JournalError};
+use crate::report::summary::SummaryRow;
+use crate::report::tally::Tally;
+use crate::suite::{DatasetSpec, ScorerSpec};
+use ask::Asked;
+use examiner_api::{
+    Answer, Dataset, ErrorCode, Flow, Model, ModelInfo, Outcome, PluginError, Result, RoleKind, SampleRef, Scorer,
+    ScorerInfo,
+};
+use questions::Prompter;
+use reader::{Item, Read};
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use writer::{Done, Writer};
+
+/// How often the report is written anew while results arrive.
+const PUBLISH_EVERY: Duration = Duration::from_secs(5);
+
+/// Why a model could not be examined on a dataset, or not to the end.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// A role failed.
+    #[error(transparent)]
+    Role(#[from] PluginError),
+    /// The journal failed.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A record cannot be written or read.
+    #[error("a record of the journal is not what this version writes: {0}")]
+    Record(#[from] serde_json::Error),
+    /// A result file cannot be written.
+    #[error("cannot write `{path}`: {source}")]
+    Write {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A model x dataset of the suite.
+#[derive(Debug, Clone)]
+pub struct Pair {
+    /// The model's name.
+    pub model: String,
+    /// The dataset's name.
+    pub dataset: String,
+    /// Scorers instead of the dataset's.
+    pub scorers: Vec<ScorerSpec>,
+}
+
+impl Pair {
+    /// The stage's name: `evaluate/original/gsm8k`.
+    pub fn stage(&self) -> String {
+        format!("evaluate/{}/{}", self.model, self.dataset)
+    }
+}
+
+/// What decides the outcome of a pair: everything that its identity hangs on, by name.
+pub type Inputs = BTreeMap<String, String>;
+
+/// A dataset with its scorers, opened for one model.
+pub struct Prepared {
+    dataset: Box<dyn Dataset>,
+    scorers: Scorers,
+    prompter: Prompter,
+    spec: DatasetSpec,
+    limit: Option<u64>,
+    seed: u64,
+    /// What the results depend on.
+    pub inputs: Inputs,
+    /// Questions, where it is known before reading them.
+    pub questions: Option<u64>,
+    /// The dataset's version of the prompt.
+    pub version: String,
+}
+
+/// What came of a pair.
+pub struct Examined {
+    /// Its rows of `summary.csv`.
+    pub rows: Vec<SummaryRow>,
+    /// Questions done.
+    pub questions: u64,
+    /// Questions without an answer.
+    pub errors: u64,
+    /// Questions whose record was in the journal already.
+    pub reused: u64,
+    /// The first few errors, for people.
+    pub error_examples: Vec<String>,
+    /// Whether the user stopped it before its end.
+    pub interrupted: bool,
+    /// Why it ended before its end.
+    pub failure: Option<EvaluateError>,
+}
+
+struct Scorers {
+    list: Vec<OpenScorer>,
+}
+
+struct OpenScorer {
+    label: String,
+    info: ScorerInfo,
+    role: Mutex<Box<dyn Scorer>>,
+}
+
+impl OpenScorer {
+    fn lock(&self) -> MutexGuard<'_, Box<dyn Scorer>> {
+        self.role.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn broke(&self, found: String) -> PluginError {
+        PluginError::new(ErrorCode::Protocol, format!("scorer `{}` returned {found}", self.label))
+    }
+}
+
+/// What is known of a record in the journal.
+struct Known {
+    key: String,
+    offset: u64,
+}
+
+/// Opens the dataset and its scorers, and checks that the model can do what they ask.
+pub fn prepare(shared: &Arc<Shared>, pair: &Pair, model: &ModelInfo, limit: Option<u64>) -> Result<Prepared> {
+    let stage = pair.stage();
+    let roles = &shared.roles;
+    let spec = roles.suite.datasets.get(&pair.dataset).cloned().ok_or_else(|| {
+        PluginError::not_found(format!("the suite has no dataset named `{}`", pair.dataset))
+    })?;
+    let mut dataset = roles.dataset(&pair.dataset, shared.host(&stage))?;
+    let info = dataset.info()?;
+    let pool = if spec.shots.unwrap_or(0) > 0 { dataset.few_shot_pool()? } else { Vec::new() };
+    let seed = roles.suite.seed;
+    let prompter = Prompter::new(&spec, &info, pool, seed)?;
+
+    let specs = match (pair.scorers.is_empty(), spec.scorers.is_empty(), &info.scorer) {
+        (false, _, _) => pair.scorers.clone(),
+        (true, false, _) => spec.scorers.clone(),
+        (true, true, Some(name)) => {
+            vec![ScorerSpec { name: name.clone(), label: name.clone(), options: info.scorer_options.clone() }]
+        }
+        (true, true, None) => {
+            return Err(PluginError::bad_options(format!("dataset `{}` names no scorer", pair.dataset))
+                .with_help("add `scorer: perplexity-choice` or `scorer: answer-extraction` to it in the suite"));
+        }
+    };
+    let mut inputs = Inputs::new();
+    let mut list = Vec::new();
+    for spec in specs {
+        let role = roles.scorer(&spec, shared.host(&stage))?;
+        let info = role.info()?;
+        check_abilities(&pair.model, model, &spec.label, &info)?;
+        let build = roles.build(RoleKind::Scorer, &spec.name)?;
+        inputs.insert(format!("scorer {}", spec.label), format!("{build} {}", info.fingerprint));
+        list.push(OpenScorer { label: spec.label, info, role: Mutex::new(role) });
+    }
+    let model_spec = roles.suite.models.get(&pair.model);
+    let model_plugin = model_spec.map(|spec| spec.plugin.as_str()).unwrap_or_default();
+    inputs.insert("model".to_owned(), model.fingerprint.clone());
+    inputs.insert("model plugin".to_owned(), roles.build(RoleKind::Model, model_plugin)?);
+    inputs.insert("dataset".to_owned(), info.fingerprint.clone());
+    inputs.insert("dataset plugin".to_owned(), roles.build(RoleKind::Dataset, &spec.plugin)?);
+    inputs.insert("prompting".to_owned(), prompter.fingerprint());
+    let limit = limit.or(spec.limit);
+    inputs.insert("limit".to_owned(), format!("{limit:?}"));
+    inputs.insert("repeats".to_owned(), spec.repeats.to_string());
+    let questions = info
+        .rows
+        .map(|rows| limit.map_or(rows, |limit| rows.min(limit)) * u64::from(spec.repeats))
+        .filter(|rows| *rows > 0);
+    let scorers = Scorers { list };
+    Ok(Prepared { dataset, scorers, prompter, spec, limit, seed, inputs, questions, version: info.version })
+}
+
+fn check_abilities(name: &str, model: &ModelInfo, scorer: &str, info: &ScorerInfo) -> Result<()> {
+    let lacks = match (info.asks_score && !model.can_score, info.asks_generate && !model.can_generate) {
+        (true, _) => "log-likelihoods, which model",
+        (_, true) => "generated answers, which model",
+        _ => return Ok(()),
+    };
+    Err(PluginError::unsupported(format!("scorer `{scorer}` asks for {lacks} `{name}` cannot give"))
+        .with_help("use another scorer for this dataset, or leave the model out of it"))
+}
+
+/// How much there is to do for a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Survey {
+    /// Questions, repetitions included.
+    pub questions: u64,
+    /// Requests still to be made.
+    pub requests: u64,
+    /// Questions whose record stands in the journal already.
+    pub reused: u64,
+}
+
+/// Reads the dataset without asking anything.
+pub fn survey(mut prepared: Prepared, journal: Option<&std::path::Path>) -> Result<Survey, EvaluateError> {
+    let mut known = HashMap::new();
+    if let Some(path) = journal.filter(|path| path.exists()) {
+        crate::journal::Reader::open(path)?.scan(None, |offset, line| note_known(&mut known, offset, line))?;
+    }
+    let base = base_key(&prepared.inputs);
+    let survey = Mutex::new(Survey::default());
+    let plan = reader::Plan {
+        prompter: &prepared.prompter,
+        scorers: &prepared.scorers,
+        known: &known,
+        base: &base,
+        repeats: prepared.spec.repeats.max(1),
+        limit: prepared.limit,
+    };
+    let questions = reader::read(&mut *prepared.dataset, &plan, &|read| {
+        let mut survey = survey.lock().unwrap_or_else(PoisonError::into_inner);
+        match read {
+            Read::Window(items) => survey.requests += items.iter().map(|item| item.asks.len() as u64).sum::<u64>(),
+            Read::Reused { .. } => survey.reused += 1,
+        }
+        Flow::Continue
+    })?;
+    let survey = survey.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Survey { questions, ..survey })
+}
+
+/// Hash of what all records of a pair share.
+fn base_key(inputs: &Inputs) -> blake3::Hash {
+    let mut base = blake3::Hasher::new();
+    for (name, value) in inputs.iter().filter(|(name, _)| name.starts_with("model") || name.starts_with("scorer")) {
+        base.update(format!("{name}\0{value}\0").as_bytes());
+    }
+    base.finalize()
+}
+
+/// Asks, judges and records every question that the journal does not hold yet. `publish` gets the rows now and then.
+pub fn examine(
+    shared: &Arc<Shared>,
+    pair: &Pair,
+    model: &mut dyn Model,
+    prepared: Prepared,
+    directory: &RunDirectory,
+    publish: &(dyn Fn(Vec<SummaryRow>) + Sync),
+) -> Result<Examined, EvaluateError> {
+    let Prepared { mut dataset, scorers, prompter, spec, limit, seed, inputs, questions, version } = prepared;
+    let began = Instant::now();
+    let path = directory.journal(&pair.model, &pair.dataset)?;
+    let header = json!({ "format": 1, "model": pair.model, "dataset": pair.dataset });
+    let mut known = HashMap::new();
+    let (journal, damage) = Journal::open(&path, &header, |offset, line| note_known(&mut known, offset, line))?;
+    for damage in damage {
+        shared.progress.say(&format!(
+            "{}: line {} of `{}` is damaged ({}); its sample is done again",
+            pair.stage(),
+            damage.line,
+            path.display(),
+            damage.reason
+        ));
+    }
+    let base = base_key(&inputs);
+    let task = shared.progress.task(&pair.stage(), questions, "samples");
+    let tally = new_tally(pair, directory, &scorers, seed, version);
+    let last_publish = Mutex::new(Instant::now());
+    let seconds = || began.elapsed().as_secs_f64();
+    let on_batch = |done, _errors, tally: &Tally| {
+        task.set(done);
+        let mut last = last_publish.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.elapsed() >= PUBLISH_EVERY {
+            *last = Instant::now();
+            publish(rows(tally, &scorers, seconds()));
+        }
+    };
+    let writer = Writer { journal, scorers: &scorers, tally, offsets: HashMap::new(), on_batch: &on_batch, errors: 0 };
+    let plan = reader::Plan {
+        prompter: &prompter,
+        scorers: &scorers,
+        known: &known,
+        base: &base,
+        repeats: spec.repeats.max(1),
+        limit,
+    };
+    let stopped = || shared.is_cancelled();
+    let reused = Mutex::new(0);
+    let (read, asked, writer) = std::thread::scope(|scope| {
+        let (to_model, windows) = sync_channel(1);
+        let (to_writer, inbox) = sync_channel(4096);
+        let to_writer_too = to_writer.clone();
+        let (plan, reused, stopped) = (&plan, &reused, &stopped);
+        let reading = scope.spawn(move || {
+            reader::read(&mut *dataset, plan, &|read| {
+                let sent = match read {
+                    Read::Window(items) => to_model.send(items).is_ok(),
+                    Read::Reused { index, offset } => {
+                        *reused.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+                        to_writer_too.send(Done::Reused { index, offset }).is_ok()
+                    }
+                };
+                if sent && !stopped() { Flow::Continue } else { Flow::Stop }
+            })
+        });
+        let writing = scope.spawn(move || writer.run(&inbox));
+        let mut asked = Ok(Flow::Continue);
+        for window in windows {
+            asked = ask_window(model, &pair.dataset, window, &to_writer, stopped);
+            if !matches!(asked, Ok(Flow::Continue)) {
+                break;
+            }
+        }
+        drop(to_writer);
+        (joined(reading.join(), "reading the dataset"), asked, joined(writing.join(), "judging answers"))
+    });
+    let writer = writer?.map_err(|error| { task.finish(); error })?;
+    task.finish();
+    let interrupted = shared.is_cancelled();
+    let failure = match (read, asked) {
+        (Ok(Ok(_)), Ok(_)) => None,
+        (_, Err(error)) if error.code == ErrorCode::Cancelled => None,
+        (_, Err(error)) | (Ok(Err(error)), _) | (Err(error), _) => Some(EvaluateError::Role(error)),
+    };
+    let samples = write_samples(&path, &directory.samples(&pair.model, &pair.dataset)?, &writer)?;
+    Ok(Examined {
+        rows: rows(&writer.tally, &scorers, seconds()),
+        questions: writer.offsets.len() as u64,
+        errors: writer.errors,
+        reused: reused.into_inner().unwrap_or_else(PoisonError::into_inner),
+        error_examples: samples,
+        interrupted,
+        failure,
+    })
+}
+
+/// The record that stands last counts; one with an error counts for nothing.
+fn note_known(known: &mut HashMap<u64, Known>, offset: u64, line: &str) {
+    #[derive(Deserialize)]
+    struct Brief {
+        index: u64,
+        key: String,
+        verdicts: Vec<BriefVerdict>,
+    }
+    #[derive(Deserialize)]
+    struct BriefVerdict {
+        outcome: Outcome,
+    }
+    let Ok(brief) = serde_json::from_str::<Brief>(line) else { return };
+    if brief.verdicts.iter().any(|verdict| matches!(verdict.outcome, Outcome::Error(_))) {
+        known.remove(&brief.index);
+    } else {
+        known.insert(brief.index, Known { key: brief.key, offset });
+    }
+}
+
+fn ask_window(
+    model: &mut dyn Model,
+    dataset: &str,
+    window: Vec<Item>,
+    to_writer: &SyncSender<Done>,
+    stopped: &(dyn Fn() -> bool + Sync),
+) -> Result<Flow> {
+    struct Slot {
+        item: Option<Box<Item>>,
+        answers: Vec<Option<Result<Answer>>>,
+        left: usize,
+    }
+    let mut asked = Vec::with_capacity(window.len());
+    let mut slots = Vec::with_capacity(window.len());
+    for mut item in window {
+        let asks = std::mem::take(&mut item.asks);
+        if asks.is_empty() {
+            // Nothing to ask: the scorer judges by the question alone.
+            let _ = to_writer.send(Done::Answered(Box::new(item), Vec::new()));
+            continue;
+        }
+        let sample = SampleRef {
+            dataset: dataset.to_owned(),
+            id: item.question.sample.id.clone(),
+            repeat: item.repeat,
+            metadata: item.question.sample.metadata.clone(),
+        };
+        slots.push(Slot { item: Some(Box::new(item)), answers: vec![None; asks.len()], left: asks.len() });
+        asked.push(Asked { sample, asks });
+    }
+    let slots = Mutex::new(slots);
+    ask::ask(model, asked, &|question, place, answer| {
+        let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = &mut slots[question];
+        slot.answers[place] = Some(answer);
+        slot.left -= 1;
+        if slot.left == 0
+            && let Some(item) = slot.item.take()
+        {
+            let answers = slot.answers.drain(..).flatten().collect();
+            if to_writer.send(Done::Answered(item, answers)).is_err() {
+                return Flow::Stop;
+            }
+        }
+        if stopped() { Flow::Stop } else { Flow::Continue }
+    })
+}
+
+fn joined<T>(result: std::thread::Result<T>, doing: &str) -> Result<T> {
+    result.map_err(|payload| PluginError::from_panic(doing, &*payload))
+}
+
+fn new_tally(pair: &Pair, directory: &RunDirectory, scorers: &Scorers, seed: u64, version: String) -> Tally {
+    let infos = scorers.list.iter().map(|scorer| (scorer.label.clone(), scorer.info.clone())).collect();
+    Tally::new(&directory.suite, &directory.name(), &pair.model, &pair.dataset, infos, seed, version)
+}
+
+fn rows(tally: &Tally, scorers: &Scorers, seconds: f64) -> Vec<SummaryRow> {
+    tally.rows(seconds, &|label, metric, statistics| {
+        let scorer = scorers.list.iter().find(|scorer| scorer.label == label);
+        scorer.map_or_else(
+            || Err(PluginError::not_found(format!("no scorer `{label}`"))),
+            |scorer| scorer.lock().corpus(metric, statistics),
+        )
+    })
+}
+
+/// Copies the records, in the order of the suite, out of the journal. Returns the first few errors among them.
+fn write_samples(
+    journal: &std::path::Path,
+    path: &std::path::Path,
+    writer: &Writer<'_>,
+) -> Result<Vec<String>, EvaluateError> {
+    let mut places: Vec<(u64, u64)> = writer.offsets.iter().map(|(index, offset)| (*index, *offset)).collect();
+    places.sort_unstable();
+    let mut reader = crate::journal::Reader::open(journal)?;
+    let mut examples = Vec::new();
+    let failed = |source| EvaluateError::Write { path: path.display().to_string(), source };
+    crate::report::atomic::write(path, |file| {
+        let mut file = std::io::BufWriter::new(file);
+        for (_, offset) in &places {
+            let line = reader.read_at(*offset).map_err(std::io::Error::other)?;
+            if examples.len() < 3 && line.contains("\"error\"") {
+                examples.extend(error_in(line));
+            }
+            writeln!(file, "{line}")?;
+        }
+        file.flush()
+    })
+    .map_err(failed)?;
+    Ok(examples)
+}
+
+fn error_in(line: &str) -> Option<String> {
+    let record: crate::report::record::Record = serde_json::from_str(line).ok()?;
+    record.verdicts.iter().find_map(|verdict| match &verdict.verdict.outcome {
+        Outcome::Error(error) => Some(format!("sample `{}`: {error}", record.id)),
+        _ => None,
+    })
+}
