@@ -1,0 +1,57 @@
+//! The linear kernel against candle's matrix product, at the shapes of a small GPT-2's feed-forward block and head.
+
+use candle_core::{Device, Tensor};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use examiner_plugin_candle::kernels::{Isa, Linear, Order};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// Rows, inputs, outputs.
+const SHAPES: [(usize, usize, usize); 4] = [(2048, 768, 3072), (2048, 3072, 768), (64, 768, 50257), (1, 768, 3072)];
+
+fn noise(length: usize) -> Vec<f32> {
+    (0..length).map(|i| ((i * 7919) % 2003) as f32 / 1001.0 - 1.0).collect()
+}
+
+/// The shortest of a few runs.
+fn shortest(mut run: impl FnMut()) -> Duration {
+    let time = |run: &mut dyn FnMut()| {
+        let start = Instant::now();
+        run();
+        start.elapsed()
+    };
+    (0..7).map(|_| time(&mut run)).min().unwrap_or_default()
+}
+
+fn linear(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("linear");
+    group.sample_size(10).measurement_time(Duration::from_secs(3));
+    for (rows, inputs, outputs) in SHAPES {
+        let (x, w) = (noise(rows * inputs), noise(inputs * outputs));
+        let layer = Linear::pack(&w, Order::InputsFirst, inputs, outputs, None);
+        let mut y = vec![0.0f32; rows * outputs];
+        let tensor = |values: Vec<f32>, shape: (usize, usize)| Tensor::from_vec(values, shape, &Device::Cpu);
+        let (Ok(a), Ok(b)) = (tensor(x.clone(), (rows, inputs)), tensor(w, (inputs, outputs))) else { continue };
+
+        let name = format!("{rows}x{inputs}x{outputs}");
+        let flops = 2.0 * (rows * inputs * outputs) as f64;
+        let ours = shortest(|| layer.forward(Isa::best(), black_box(&x), &mut y)).as_secs_f64();
+        let candle = shortest(|| drop(black_box(a.matmul(&b)))).as_secs_f64();
+        println!(
+            "{name}: ours {:.0} GFLOP/s, candle {:.0} GFLOP/s, ratio {:.2}",
+            flops / ours * 1e-9,
+            flops / candle * 1e-9,
+            candle / ours
+        );
+
+        group.throughput(Throughput::Elements(flops as u64));
+        group.bench_function(BenchmarkId::new("ours", &name), |bencher| {
+            bencher.iter(|| layer.forward(Isa::best(), black_box(&x), &mut y));
+        });
+        group.bench_function(BenchmarkId::new("candle", &name), |bencher| bencher.iter(|| a.matmul(&b)));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, linear);
+criterion_main!(benches);

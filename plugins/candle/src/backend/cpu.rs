@@ -1,0 +1,199 @@
+//! The forward pass with the kernels of this crate: exact in the sense of [`crate::kernels`].
+
+use super::{Attention, Backend, Span, candle_error};
+use crate::cache::{CacheShape, Chain};
+use crate::kernels::{Activation, AttentionShape, Isa, Linear, Order, PADDING, Past, attend, layer_norm};
+use candle_core::{DType, Tensor};
+use examiner_api::{PluginError, Result};
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// Rows of one task of attention.
+const TASK: usize = 12;
+
+/// The CPU.
+pub(crate) struct Cpu {
+    isa: Isa,
+}
+
+impl Cpu {
+    pub(crate) fn new() -> Self {
+        Cpu { isa: Isa::best() }
+    }
+}
+
+/// Rows of `width` values.
+pub(crate) struct Rows {
+    width: usize,
+    values: Vec<f32>,
+}
+
+pub(crate) struct Norm {
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    epsilon: f32,
+}
+
+pub(crate) enum Table {
+    Plain(Rows),
+    /// The output head's packed weights, so that they lie in memory only once.
+    Tied(Arc<Linear>),
+}
+
+/// For each layer, keys `[heads, width, capacity]` and values `[heads, capacity, width]`, as [`Past`] wants them.
+pub(crate) struct Block {
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    capacity: usize,
+}
+
+fn values_of(tensor: &Tensor) -> Result<Vec<f32>> {
+    let read = || tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
+    read().map_err(candle_error("read a tensor"))
+}
+
+impl Backend for Cpu {
+    type Array = Rows;
+    type Linear = Arc<Linear>;
+    type Norm = Norm;
+    type Table = Table;
+    type Block = Block;
+
+    fn load_linear(&self, weight: &Tensor, order: Order, bias: Option<&Tensor>) -> Result<Self::Linear> {
+        let (first, second) = weight.dims2().map_err(candle_error("read a matrix"))?;
+        let (inputs, outputs) = match order {
+            Order::InputsFirst => (first, second),
+            Order::OutputsFirst => (second, first),
+        };
+        let bias = bias.map(values_of).transpose()?;
+        Ok(Arc::new(Linear::pack(&values_of(weight)?, order, inputs, outputs, bias.as_deref())))
+    }
+
+    fn load_norm(&self, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Norm> {
+        Ok(Norm { weight: values_of(weight)?, bias: values_of(bias)?, epsilon: epsilon as f32 })
+    }
+
+    fn load_table(&self, weight: &Tensor) -> Result<Table> {
+        let (_, width) = weight.dims2().map_err(candle_error("read an embedding"))?;
+        Ok(Table::Plain(Rows { width, values: values_of(weight)? }))
+    }
+
+    fn tied_table(&self, head: &Arc<Linear>) -> Result<Table> {
+        Ok(Table::Tied(Arc::clone(head)))
+    }
+
+    fn new_block(&self, shape: CacheShape, capacity: usize) -> Result<Block> {
+        let size = shape.layers * (shape.heads * shape.width * capacity + PADDING);
+        Ok(Block { keys: vec![0.0; size], values: vec![0.0; size], capacity })
+    }
+
+    fn cache_value_bytes(&self) -> usize {
+        size_of::<f32>()
+    }
+
+    fn look_up(&self, table: &Table, ids: &[u32]) -> Result<Rows> {
+        let width = match table {
+            Table::Plain(rows) => rows.width,
+            Table::Tied(head) => head.inputs(),
+        };
+        let mut values = vec![0.0; ids.len() * width];
+        for (row, &id) in values.chunks_exact_mut(width).zip(ids) {
+            match table {
+                Table::Plain(rows) => row.copy_from_slice(&rows.values[id as usize * width..][..width]),
+                Table::Tied(head) => head.weights_of(id as usize, row),
+            }
+        }
+        Ok(Rows { width, values })
+    }
+
+    fn add(&self, mut a: Rows, b: Rows) -> Result<Rows> {
+        a.values.iter_mut().zip(&b.values).for_each(|(a, b)| *a += b);
+        Ok(a)
+    }
+
+    fn norm(&self, norm: &Norm, x: &Rows) -> Result<Rows> {
+        let mut values = vec![0.0; x.values.len()];
+        layer_norm(self.isa, &x.values, &norm.weight, &norm.bias, norm.epsilon, &mut values);
+        Ok(Rows { width: x.width, values })
+    }
+
+    fn linear(&self, layer: &Arc<Linear>, x: &Rows) -> Result<Rows> {
+        if x.width != layer.inputs() {
+            return Err(PluginError::bad_input(format!("{} values for a layer of {}", x.width, layer.inputs())));
+        }
+        let width = layer.outputs();
+        let mut values = vec![0.0; x.values.len() / x.width * width];
+        layer.forward(self.isa, &x.values, &mut values);
+        Ok(Rows { width, values })
+    }
+
+    fn activate(&self, activation: Activation, mut x: Rows) -> Result<Rows> {
+        activation.apply(self.isa, &mut x.values);
+        Ok(x)
+    }
+
+    fn attend(&self, attention: Attention, qkv: Rows, spans: &[Span], caches: &mut [Chain<Block>]) -> Result<Rows> {
+        let Attention { layer, shape, scale } = attention;
+        let width = shape.heads * shape.width;
+        let rows_of = |span: &Span| &qkv.values[span.rows.start * 3 * width..span.rows.end * 3 * width];
+        caches.par_iter_mut().zip(spans).try_for_each(|(cache, span)| {
+            let rows = rows_of(span);
+            cache.write(span.past, |block, at, new| {
+                remember(block, layer, shape, at, &rows[new.start * 3 * width..new.end * 3 * width]);
+                Ok(())
+            })
+        })?;
+
+        let pasts: Vec<Vec<Past<'_>>> = caches
+            .iter()
+            .map(|cache| cache.blocks().map(|(block, used)| past_of(block, layer, width, used)).collect())
+            .collect();
+        let mut values = vec![0.0; qkv.values.len() / 3];
+        let mut tasks = Vec::new();
+        let mut rest = values.as_mut_slice();
+        for (span, past) in spans.iter().zip(&pasts) {
+            let (own, others) = rest.split_at_mut(span.rows.len() * width);
+            rest = others;
+            let tiles = own.chunks_mut(TASK * width).zip(rows_of(span).chunks(TASK * 3 * width)).enumerate();
+            tasks.extend(tiles.map(|(tile, (output, rows))| (past, span.past + tile * TASK, rows, output)));
+        }
+        let shape = AttentionShape { heads: shape.heads, width: shape.width, scale };
+        tasks.into_par_iter().for_each(|(past, first, rows, output)| {
+            attend(self.isa, shape, past, first, rows, output);
+        });
+        Ok(Rows { width, values })
+    }
+
+    fn select(&self, x: &Rows, rows: &[u32]) -> Result<Rows> {
+        let chosen = rows.iter().flat_map(|&row| &x.values[row as usize * x.width..][..x.width]);
+        Ok(Rows { width: x.width, values: chosen.copied().collect() })
+    }
+
+    fn read(&self, x: Rows) -> Result<Vec<f32>> {
+        Ok(x.values)
+    }
+}
+
+/// Puts the keys and values of rows of `[queries, keys, values]` into a block, from the position `at` on.
+fn remember(block: &mut Block, layer: usize, shape: CacheShape, at: usize, rows: &[f32]) {
+    let (capacity, width) = (block.capacity, shape.heads * shape.width);
+    let start = layer * (width * capacity + PADDING);
+    for channel in 0..width {
+        let keys = &mut block.keys[start + channel * capacity + at..];
+        for (key, row) in keys.iter_mut().zip(rows.chunks_exact(3 * width)) {
+            *key = row[width + channel];
+        }
+    }
+    for (position, row) in rows.chunks_exact(3 * width).enumerate() {
+        for (head, values) in row[2 * width..].chunks_exact(shape.width).enumerate() {
+            let place = start + (head * capacity + at + position) * shape.width;
+            block.values[place..place + shape.width].copy_from_slice(values);
+        }
+    }
+}
+
+fn past_of(block: &Block, layer: usize, width: usize, used: usize) -> Past<'_> {
+    let size = width * block.capacity + PADDING;
+    let layer = layer * size..(layer + 1) * size;
+    Past { keys: &block.keys[layer.clone()], values: &block.values[layer], capacity: block.capacity, used }
+}

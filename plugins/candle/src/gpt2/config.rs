@@ -1,0 +1,141 @@
+//! GPT-2's `config.json`.
+
+use crate::kernels::Activation;
+use examiner_api::{PluginError, Result};
+use serde::Deserialize;
+use serde_json::Value;
+use std::path::Path;
+
+/// A GPT-2's shape. Where `config.json` is silent, the values of Hugging Face's `GPT2Config` hold.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Config {
+    pub(crate) vocab_size: usize,
+    pub(crate) n_positions: usize,
+    pub(crate) n_embd: usize,
+    pub(crate) n_layer: usize,
+    pub(crate) n_head: usize,
+    /// Width of the feed-forward block.
+    pub(crate) n_inner: usize,
+    pub(crate) activation: Activation,
+    pub(crate) layer_norm_epsilon: f64,
+    pub(crate) tie_word_embeddings: bool,
+    scale_attn_weights: bool,
+    scale_attn_by_inverse_layer_idx: bool,
+}
+
+/// The fields as they stand in the file.
+#[derive(Deserialize)]
+#[serde(default)]
+struct File {
+    vocab_size: usize,
+    n_positions: usize,
+    n_embd: usize,
+    n_layer: usize,
+    n_head: usize,
+    n_inner: Option<usize>,
+    activation_function: String,
+    layer_norm_epsilon: f64,
+    scale_attn_weights: bool,
+    scale_attn_by_inverse_layer_idx: bool,
+    add_cross_attention: bool,
+    tie_word_embeddings: bool,
+}
+
+impl Default for File {
+    fn default() -> Self {
+        File {
+            vocab_size: 50257,
+            n_positions: 1024,
+            n_embd: 768,
+            n_layer: 12,
+            n_head: 12,
+            n_inner: None,
+            activation_function: "gelu_new".to_owned(),
+            layer_norm_epsilon: 1e-5,
+            scale_attn_weights: true,
+            scale_attn_by_inverse_layer_idx: false,
+            add_cross_attention: false,
+            tie_word_embeddings: true,
+        }
+    }
+}
+
+impl Config {
+    /// Reads what `config.json` says. `path` is for messages.
+    ///
+    /// # Errors
+    /// `BadInput` for values that make no sense, `Unsupported` for those that this code cannot do.
+    pub(crate) fn read(config: &Value, path: &Path) -> Result<Self> {
+        let path = path.display();
+        let file = File::deserialize(config).map_err(|error| {
+            PluginError::bad_input(format!("`{path}` is not a GPT-2 configuration")).with_cause(&error)
+        })?;
+        let sizes = [file.vocab_size, file.n_positions, file.n_embd, file.n_layer, file.n_head];
+        if sizes.contains(&0) || file.n_inner == Some(0) || file.n_embd % file.n_head != 0 {
+            return Err(PluginError::bad_input(format!(
+                "`{path}`: sizes must be positive and `n_embd` ({}) a multiple of `n_head` ({})",
+                file.n_embd, file.n_head
+            )));
+        }
+        if file.add_cross_attention {
+            return Err(PluginError::unsupported(format!("`{path}`: `add_cross_attention` is not supported")));
+        }
+        let activation = Activation::named(&file.activation_function).ok_or_else(|| {
+            PluginError::unsupported(format!(
+                "`{path}`: `activation_function: {}` is not supported; these are: {}",
+                file.activation_function,
+                Activation::NAMES
+            ))
+        })?;
+        Ok(Config {
+            vocab_size: file.vocab_size,
+            n_positions: file.n_positions,
+            n_embd: file.n_embd,
+            n_layer: file.n_layer,
+            n_head: file.n_head,
+            n_inner: file.n_inner.unwrap_or(4 * file.n_embd),
+            activation,
+            layer_norm_epsilon: file.layer_norm_epsilon,
+            tie_word_embeddings: file.tie_word_embeddings,
+            scale_attn_weights: file.scale_attn_weights,
+            scale_attn_by_inverse_layer_idx: file.scale_attn_by_inverse_layer_idx,
+        })
+    }
+
+    /// What a layer's attention scores are multiplied by.
+    pub(crate) fn attention_scale(&self, layer: usize) -> f32 {
+        let mut scale = 1.0;
+        if self.scale_attn_weights {
+            scale /= ((self.n_embd / self.n_head) as f32).sqrt();
+        }
+        if self.scale_attn_by_inverse_layer_idx {
+            scale /= (layer + 1) as f32;
+        }
+        scale
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn silence_means_the_small_gpt2() {
+        let config = Config::read(&json!({ "n_inner": null }), "c".as_ref()).unwrap();
+        assert_eq!((config.n_embd, config.n_inner, config.vocab_size), (768, 3072, 50257));
+        assert_eq!(config.attention_scale(3), 0.125);
+        let scaled = json!({ "scale_attn_weights": false, "scale_attn_by_inverse_layer_idx": true });
+        assert_eq!(Config::read(&scaled, "c".as_ref()).unwrap().attention_scale(3), 0.25);
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused() {
+        let message = |config: Value| Config::read(&config, "c".as_ref()).unwrap_err().to_string();
+        assert!(message(json!({ "n_head": 7 })).contains("`n_embd` (768) a multiple of `n_head` (7)"));
+        assert!(message(json!({ "n_layer": 0 })).contains("sizes must be positive"));
+        assert!(message(json!({ "activation_function": "mish" })).contains("`activation_function: mish`"));
+        assert!(message(json!({ "n_embd": "wide" })).contains("not a GPT-2 configuration"));
+        assert!(message(json!({ "add_cross_attention": true })).contains("add_cross_attention"));
+    }
+}

@@ -1,0 +1,22 @@
+//! Arithmetic on the CPU whose results do not depend on what else is computed beside them.
+//!
+//! A matrix library chooses its path by the shape of the whole product: a single row takes another one than sixty-four,
+//! and the sums come out in another order. Here every output element is one serial chain of fused multiply-adds over
+//! `k`, from the same start, whatever tile it falls into. Threads share out rows and columns, never `k`. So a row of
+//! logits is the same, bit for bit, alone or in a crowd, with a cached prefix or without, on AVX-512 or without any
+//! vector unit at all.
+
+mod activation;
+mod attention;
+mod lanes;
+mod linear;
+mod math;
+mod norm;
+mod tile;
+
+pub use activation::Activation;
+pub use lanes::Isa;
+pub use linear::{Linear, Order};
+
+pub(crate) use attention::{AttentionShape, PADDING, Past, attend};
+pub(crate) use norm::layer_norm;

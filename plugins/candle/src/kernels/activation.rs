@@ -1,0 +1,112 @@
+//! Activation functions, element by element.
+
+use super::lanes::{Isa, for_each_isa};
+use super::math::exp;
+use rayon::prelude::*;
+
+/// What stands between the two linear layers of a feed-forward block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `x·Φ(x)` by its tanh approximation: Hugging Face's `gelu_new`, `gelu_fast` and `gelu_pytorch_tanh`.
+    GeluTanh,
+    /// `x·Φ(x)`: Hugging Face's `gelu`.
+    Gelu,
+    /// `max(x, 0)`.
+    Relu,
+    /// `x·sigmoid(x)`: Hugging Face's `silu` and `swish`.
+    Silu,
+}
+
+impl Activation {
+    /// Names as they stand in `config.json`, for messages.
+    pub const NAMES: &str = "gelu_new, gelu_fast, gelu_pytorch_tanh, gelu, relu, silu, swish";
+
+    /// The activation of that name in `config.json`.
+    pub fn named(name: &str) -> Option<Activation> {
+        Some(match name {
+            "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" => Activation::GeluTanh,
+            "gelu" => Activation::Gelu,
+            "relu" => Activation::Relu,
+            "silu" | "swish" => Activation::Silu,
+            _ => return None,
+        })
+    }
+
+    /// Replaces every value by its activation.
+    pub fn apply(self, isa: Isa, values: &mut [f32]) {
+        values.par_chunks_mut(1 << 14).for_each(|chunk| {
+            // SAFETY: the body is safe code.
+            unsafe { activate(isa, self, chunk) }
+        });
+    }
+}
+
+for_each_isa! {
+    fn activate(activation: Activation, values: &mut [f32]) = body
+}
+
+#[inline(always)]
+unsafe fn body<V>(activation: Activation, values: &mut [f32]) {
+    match activation {
+        Activation::GeluTanh => values.iter_mut().for_each(|x| *x = gelu_tanh(*x)),
+        Activation::Gelu => values.iter_mut().for_each(|x| *x = gelu(*x)),
+        Activation::Relu => values.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }),
+        Activation::Silu => values.iter_mut().for_each(|x| *x /= 1.0 + exp(-*x)),
+    }
+}
+
+/// `x/2·(1 + tanh u)` with `u = √(2/π)·(x + 0.044715·x³)`, written as `x·sigmoid(2u)`, which is the same.
+#[inline(always)]
+fn gelu_tanh(x: f32) -> f32 {
+    const TWICE_ROOT: f32 = 1.595_769_1;
+    let u = (x * x).mul_add(0.044_715 * x, x);
+    x / (1.0 + exp(-TWICE_ROOT * u))
+}
+
+fn gelu(x: f32) -> f32 {
+    let x = f64::from(x);
+    (0.5 * x * (1.0 + candle_core::cpu::erf::erf_f64(x * std::f64::consts::FRAC_1_SQRT_2))) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agrees_with_the_definitions() {
+        let tanh = |x: f64| 0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh());
+        // Φ(1) and Φ(-2), from a table.
+        let values = [(1.0f32, 0.841_344_746_f64), (-2.0, -2.0 * 0.022_750_132), (0.0, 0.0)];
+        for (x, expected) in values {
+            let mut got = [x];
+            Activation::Gelu.apply(Isa::best(), &mut got);
+            assert!((f64::from(got[0]) - expected).abs() < 1e-7, "gelu({x}) = {}", got[0]);
+        }
+        let inputs: Vec<f32> = (-4000..4000).map(|i| i as f32 * 0.003).collect();
+        let mut found = inputs.clone();
+        Activation::GeluTanh.apply(Isa::best(), &mut found);
+        for (x, y) in inputs.iter().zip(&found) {
+            assert!((f64::from(*y) - tanh(f64::from(*x))).abs() < 1e-6, "gelu_new({x}) = {y}");
+        }
+        let mut relu = [-1.0, 2.0];
+        Activation::Relu.apply(Isa::best(), &mut relu);
+        assert_eq!(relu, [0.0, 2.0]);
+        let mut silu = [0.0, 1.0];
+        Activation::Silu.apply(Isa::best(), &mut silu);
+        assert!((silu[1] - 0.731_058_6).abs() < 1e-6);
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bits() {
+        let inputs: Vec<f32> = (-999..1000).map(|i| i as f32 * 0.0123).collect();
+        for activation in [Activation::GeluTanh, Activation::Gelu, Activation::Relu, Activation::Silu] {
+            let mut expected = inputs.clone();
+            activation.apply(Isa::best(), &mut expected);
+            for isa in Isa::available() {
+                let mut found = inputs.clone();
+                activation.apply(isa, &mut found);
+                assert!(found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{activation:?} {isa:?}");
+            }
+        }
+    }
+}

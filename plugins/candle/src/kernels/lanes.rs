@@ -1,0 +1,201 @@
+//! Vector registers of `f32`, and which of them this machine has.
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{
+    __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Instructions {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
+/// An instruction set that this machine has. Values come from [`Isa::best`] and [`Isa::available`] alone, so that
+/// holding one proves that its instructions can be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Isa(Instructions);
+
+impl Isa {
+    /// The fastest one of this machine.
+    pub fn best() -> Isa {
+        Self::available()[0]
+    }
+
+    /// All that this machine has, the fastest first. The last needs nothing special; it is slow where fused
+    /// multiply-adds are done in software.
+    pub fn available() -> Vec<Isa> {
+        let mut found = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") {
+                found.push(Isa(Instructions::Avx512));
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                found.push(Isa(Instructions::Avx2));
+            }
+        }
+        found.push(Isa(Instructions::Portable));
+        found
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn is_avx512(self) -> bool {
+        self.0 == Instructions::Avx512
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn is_avx2(self) -> bool {
+        self.0 == Instructions::Avx2
+    }
+}
+
+/// A vector register. Every lane of `mul_add` rounds once, as `f32::mul_add` does: that is why all implementations
+/// give the same bits.
+///
+/// # Safety
+/// Every method needs a machine with the instructions of the type; loads and stores need `WIDTH` values at the pointer.
+pub(super) trait Lanes: Copy {
+    /// Number of lanes.
+    const WIDTH: usize;
+    /// How many of them side by side make a tile of the matrix kernel.
+    const ABREAST: usize;
+    unsafe fn splat(value: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    unsafe fn mul_add(self, by: Self, plus: Self) -> Self;
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Lanes for __m512 {
+    const WIDTH: usize = 16;
+    const ABREAST: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller has AVX-512 and 16 values at `from`.
+        unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller has AVX-512 and room for 16 values at `to`.
+        unsafe { _mm512_storeu_ps(to, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, by: Self, plus: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_fmadd_ps(self, by, plus) }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Lanes for __m256 {
+    const WIDTH: usize = 8;
+    const ABREAST: usize = 2;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller has AVX2 and 8 values at `from`.
+        unsafe { _mm256_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller has AVX2 and room for 8 values at `to`.
+        unsafe { _mm256_storeu_ps(to, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, by: Self, plus: Self) -> Self {
+        // SAFETY: the caller has FMA.
+        unsafe { _mm256_fmadd_ps(self, by, plus) }
+    }
+}
+
+/// Four lanes in plain Rust: what NEON and the like have.
+impl Lanes for [f32; 4] {
+    const WIDTH: usize = 4;
+    const ABREAST: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        [value; 4]
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller has 4 values at `from`.
+        unsafe { from.cast::<Self>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller has room for 4 values at `to`.
+        unsafe { to.cast::<Self>().write_unaligned(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, by: Self, plus: Self) -> Self {
+        std::array::from_fn(|lane| self[lane].mul_add(by[lane], plus[lane]))
+    }
+}
+
+/// Compiles the body of a function once for each instruction set, and runs the one asked for.
+///
+/// `fn name(arguments) -> body::<Lanes>` makes `fn name(isa, arguments)`. The body must be `#[inline(always)]`, so that
+/// it is compiled with the features of the function it lands in.
+macro_rules! for_each_isa {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) = $body:ident) => {
+        $(#[$doc])*
+        #[allow(clippy::too_many_arguments, reason = "kernels take their shapes one by one")]
+        $vis unsafe fn $name(isa: $crate::kernels::Isa, $($arg: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f")]
+                #[allow(clippy::too_many_arguments, reason = "as above")]
+                unsafe fn avx512($($arg: $type),*) {
+                    // SAFETY: the caller keeps the body's contract; AVX-512 is enabled here.
+                    unsafe { $body::<std::arch::x86_64::__m512>($($arg),*) }
+                }
+                #[target_feature(enable = "avx2,fma")]
+                #[allow(clippy::too_many_arguments, reason = "as above")]
+                unsafe fn avx2($($arg: $type),*) {
+                    // SAFETY: the caller keeps the body's contract; AVX2 and FMA are enabled here.
+                    unsafe { $body::<std::arch::x86_64::__m256>($($arg),*) }
+                }
+                if isa.is_avx512() {
+                    // SAFETY: an `Isa` exists only where its instructions do; the rest is the caller's word.
+                    return unsafe { avx512($($arg),*) };
+                }
+                if isa.is_avx2() {
+                    // SAFETY: as above.
+                    return unsafe { avx2($($arg),*) };
+                }
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            let _ = isa;
+            // SAFETY: plain Rust; the rest is the caller's word.
+            unsafe { $body::<[f32; 4]>($($arg),*) }
+        }
+    };
+}
+
+pub(super) use for_each_isa;

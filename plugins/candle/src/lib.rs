@@ -1,0 +1,27 @@
+//! GPT-2 on candle: a local language model for Examiner.
+//!
+//! The key decision is who computes. On a GPU candle's tensor operations do; on the CPU kernels of this crate do, because a
+//! score must not depend on what else stands in the batch, not even in its last bit, and no common matrix library
+//! promises that (see [`kernels`]). A model family (`gpt2`) is written once, over the small `backend` trait.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod backend;
+mod cache;
+mod checkpoint;
+mod device;
+mod gpt2;
+pub mod kernels;
+mod model;
+mod options;
+
+pub use device::NumberType;
+pub use model::Candle;
+pub use options::Options;
+
+/// The roles of this library.
+pub fn plugin() -> examiner_api::Plugin {
+    examiner_api::Plugin::new("candle", env!("CARGO_PKG_VERSION"))
+        .model::<Candle>("candle", "GPT-2 on candle, from a Hugging Face checkpoint; exact on the CPU, fast on CUDA.")
+}
+
+examiner_api::export_plugin!(plugin);
