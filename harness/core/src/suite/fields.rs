@@ -108,9 +108,13 @@ impl<'a> Field<'a> {
     /// The fields of a mapping.
     pub(super) fn section(&self, problems: &mut Vec<Problem>) -> Option<Section<'a>> {
         match &self.node.kind {
-            Kind::Map(entries) => {
-                Some(Section { path: self.path.clone(), at: &self.node.at, entries, known: Vec::new() })
-            }
+            Kind::Map(entries) => Some(Section {
+                path: self.path.clone(),
+                at: &self.node.at,
+                entries,
+                known: Vec::new(),
+                blamed: Vec::new(),
+            }),
             _ => {
                 problems.push(self.expected("a mapping (`key: value`)"));
                 None
@@ -125,6 +129,8 @@ pub(super) struct Section<'a> {
     pub(super) at: &'a Position,
     pub(super) entries: &'a [(Key, Node)],
     known: Vec<&'static str>,
+    /// Keys that were already told to be misspelt.
+    blamed: Vec<&'a str>,
 }
 
 impl<'a> Section<'a> {
@@ -145,7 +151,7 @@ impl<'a> Section<'a> {
     }
 
     /// A required key that is missing was most likely misspelt, if a key that nobody knows looks like it.
-    fn missing(&self, key: &'static str, what: &str) -> Problem {
+    fn missing(&mut self, key: &'static str, what: &str) -> Problem {
         if let Some((empty, _)) = self.entries.iter().find(|(k, _)| k.name == key) {
             return Problem::at(&empty.at, &self.path.key(key), format!("expected {what}, found nothing"));
         }
@@ -175,7 +181,7 @@ impl<'a> Section<'a> {
 
     /// Refuses everything that was not taken.
     pub(super) fn finish(&self, problems: &mut Vec<Problem>) {
-        for (key, _) in self.untaken() {
+        for (key, _) in self.untaken().filter(|(key, _)| !self.blamed.contains(&key.name.as_str())) {
             let expected = listed(self.known.iter().copied());
             let path = self.path.key(&key.name);
             let problem = Problem::at(&key.at, &path, format!("unknown key, expected one of {expected}"));

@@ -53,9 +53,10 @@ impl Names {
     /// What names there are, for a message.
     pub(super) fn expected(&self, section: &str) -> String {
         let names = self.of(section);
-        match names.is_empty() {
-            true => format!("a name of `{section}`, of which the suite has none"),
-            false => format!("one of {}", listed(names.iter().map(String::as_str))),
+        match names.as_slice() {
+            [] => format!("a name of `{section}`, of which the suite has none"),
+            [only] => format!("`{only}`"),
+            _ => format!("one of {}", listed(names.iter().map(String::as_str))),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Compares the options of a plugin with the JSON Schema that it publishes.
 
 use super::Loaded;
-use super::problem::{FieldPath, Problem, Segment, listed, nearest};
+use super::problem::{FieldPath, Problem, Problems, Segment, listed, nearest};
 use super::sections::harness_keys;
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
@@ -26,7 +26,7 @@ pub fn check_options(loaded: &Loaded, prefix: &FieldPath, options: &Value, schem
     for error in validator.iter_errors(options) {
         explain(loaded, prefix, schema, &error, &mut problems);
     }
-    problems
+    Problems::sorted(problems).0
 }
 
 impl Loaded {
@@ -53,6 +53,9 @@ fn explain(
         }
         ValidationErrorKind::Required { property } => {
             let key = property.as_str().unwrap_or_default();
+            if is_misspelt(key, found, parent(schema, error)) {
+                return;
+            }
             let problem = loaded.problem(&path, true, format!("the option `{key}` is missing"));
             let description = parent(schema, error)
                 .and_then(|parent| parent.get("properties")?.get(key)?.get("description")?.as_str())
@@ -188,6 +191,15 @@ fn below(prefix: &FieldPath, error: &ValidationError<'_>) -> FieldPath {
         LocationSegment::Property(key) => path.key(&key),
         LocationSegment::Index(index) => path.index(index),
     })
+}
+
+/// Whether an unknown key looks like the one that is missing: then it is reported, and that is enough.
+fn is_misspelt(key: &str, found: &Value, schema: Option<&Value>) -> bool {
+    let known = schema.and_then(|schema| schema.get("properties"));
+    let is_refused = schema.is_some_and(|schema| schema.get("additionalProperties") == Some(&Value::Bool(false)));
+    let unknown = |name: &&String| known.is_none_or(|known| known.get(name.as_str()).is_none());
+    let mut keys = found.as_object().into_iter().flat_map(|found| found.keys());
+    is_refused && keys.by_ref().filter(unknown).any(|name| nearest(name, [key]).is_some())
 }
 
 fn allowed(error: &ValidationError<'_>) -> Vec<Value> {

@@ -142,9 +142,12 @@ fn syntax_error(origin: &Arc<str>, text: &str, marker: &Marker, info: &str) -> P
     let problem = Problem::at(&position(origin, marker), &FieldPath::default(), format!("not valid YAML: {info}"));
     let line = text.lines().nth(marker.line().saturating_sub(1)).unwrap_or_default();
     let indentation: String = line.chars().take_while(|c| c.is_whitespace()).collect();
-    match indentation.contains('\t') {
-        true => problem.with_help("this line is indented with a tab; YAML wants spaces"),
-        false => problem,
+    if indentation.contains('\t') {
+        problem.with_help("this line is indented with a tab; YAML wants spaces")
+    } else if info.contains("flow") {
+        problem.with_help("a `[` or `{` further up may not be closed")
+    } else {
+        problem
     }
 }
 

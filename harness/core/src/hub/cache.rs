@@ -1,0 +1,136 @@
+//! The folders of the Hugging Face cache, as `huggingface_hub` lays them out:
+//!
+//! ```text
+//! models--org--name/refs/main                     the commit that `main` was last time
+//! models--org--name/snapshots/<commit>/<path>  -> ../../blobs/<etag>
+//! models--org--name/blobs/<etag>                  the content
+//! .locks/models--org--name/<etag>.lock            held while a blob is written
+//! ```
+
+use super::address::{HubPath, is_safe};
+use examiner_api::{Flow, PluginError, Result};
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The cache of one repository.
+pub(super) struct RepoCache {
+    root: PathBuf,
+    locks: PathBuf,
+}
+
+impl RepoCache {
+    pub(super) fn new(cache: &Path, file: &HubPath) -> Self {
+        let folder = format!("{}--{}", file.kind.plural(), file.repo.replace('/', "--"));
+        RepoCache { root: cache.join(&folder), locks: cache.join(".locks").join(folder) }
+    }
+
+    /// The commit that a revision is, as far as the cache knows.
+    pub(super) fn commit_of(&self, revision: &str) -> Option<String> {
+        if is_commit(revision) {
+            return Some(revision.to_owned());
+        }
+        let commit = fs::read_to_string(self.root.join("refs").join(revision)).ok()?.trim().to_owned();
+        is_safe(&commit).then_some(commit)
+    }
+
+    /// The folder of a commit.
+    pub(super) fn snapshot(&self, commit: &str) -> PathBuf {
+        self.root.join("snapshots").join(commit)
+    }
+
+    /// Where the content with this tag lies or will lie.
+    pub(super) fn blob(&self, etag: &str) -> PathBuf {
+        self.root.join("blobs").join(etag)
+    }
+
+    /// The file that is locked while the content with this tag is written.
+    pub(super) fn lock(&self, etag: &str) -> PathBuf {
+        self.locks.join(format!("{etag}.lock"))
+    }
+
+    /// Remembers what commit a revision is.
+    pub(super) fn remember(&self, revision: &str, commit: &str) -> Result<()> {
+        if revision == commit || self.commit_of(revision).as_deref() == Some(commit) {
+            return Ok(());
+        }
+        let path = self.root.join("refs").join(revision);
+        in_place(&path, |temporary| fs::write(temporary, commit))
+    }
+
+    /// Puts a blob into the folder of a commit.
+    pub(super) fn link(&self, commit: &str, path: &str, etag: &str) -> Result<PathBuf> {
+        let pointer = self.snapshot(commit).join(path);
+        let up = "../".repeat(path.split('/').count() + 1);
+        let target = PathBuf::from(format!("{up}blobs/{etag}"));
+        in_place(&pointer, |temporary| {
+            #[cfg(unix)]
+            if std::os::unix::fs::symlink(&target, temporary).is_ok() {
+                return Ok(());
+            }
+            // Some file systems have no links; Python copies there, too.
+            let _ = &target;
+            fs::copy(self.blob(etag), temporary).map(drop)
+        })?;
+        Ok(pointer)
+    }
+}
+
+/// Whether a revision is a commit, of which the content never changes.
+pub(super) fn is_commit(revision: &str) -> bool {
+    revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Makes a file under a temporary name and renames it, so that no other process sees half of it.
+fn in_place(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
+    let failed = |error: std::io::Error| disk_error("write", path, &error);
+    make_parent(path)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let _ = fs::remove_file(&temporary);
+    make(&temporary).and_then(|()| fs::rename(&temporary, path)).map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        failed(error)
+    })
+}
+
+/// Makes the folder that `path` is to lie in.
+pub(super) fn make_parent(path: &Path) -> Result<()> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(|error| disk_error("make the folder", parent, &error))
+}
+
+/// An error of the disk, with advice where the place is full or not ours.
+pub(super) fn disk_error(doing: &str, path: &Path, error: &std::io::Error) -> PluginError {
+    let help = match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            "make room, or point `HF_HOME` to a larger disk"
+        }
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            "point `HF_HOME` (and `XDG_CACHE_HOME`) to a folder that you may write to"
+        }
+        _ => return PluginError::io(doing, path, error),
+    };
+    PluginError::io(doing, path, error).with_help(help)
+}
+
+/// Waits until no other process holds `path`, and holds it until the answer is dropped. None where the file system
+/// knows no locks.
+pub(super) fn lock(path: &Path, wait: &dyn Fn() -> Flow) -> Result<Option<File>> {
+    make_parent(path)?;
+    let file = File::options().create(true).truncate(false).write(true).open(path);
+    let file = file.map_err(|error| disk_error("open", path, &error))?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::Error(_)) => return Ok(None),
+            Err(TryLockError::WouldBlock) => {
+                if wait() == Flow::Stop {
+                    return Err(super::cancelled());
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Downloads: `hf://org/name[/file]`, `hf://datasets/org/name/file` and `https://host/file`.
+//!
+//! The key decision: files of the Hugging Face hub lie in the cache that Python uses, laid out in the same way, so that
+//! nothing is downloaded twice; settings come from the same environment variables. Every file is collected under a
+//! temporary name, checked against its checksum, and renamed, so that what has its final name is whole.
+
+mod address;
+mod cache;
+mod download;
+mod http;
+mod repository;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use download::Report;
+pub use settings::{Settings, Token};
+
+use address::{Address, shown};
+use download::{Checksum, Wanted, download, hex, verify};
+use examiner_api::{ErrorCode, PluginError, Result};
+use reqwest::{StatusCode, Url};
+use sha2::Digest;
+use std::path::PathBuf;
+
+/// Where files are downloaded from, and kept.
+pub struct Hub {
+    settings: Settings,
+    http: http::Http,
+}
+
+impl Hub {
+    /// A hub with the settings of the environment.
+    ///
+    /// # Errors
+    ///
+    /// `HF_ENDPOINT` or the token cannot be read.
+    pub fn from_env() -> Result<Self> {
+        Hub::new(Settings::from_env())
+    }
+
+    /// A hub with these settings.
+    ///
+    /// # Errors
+    ///
+    /// The endpoint or the token cannot be read.
+    pub fn new(settings: Settings) -> Result<Self> {
+        Ok(Hub { http: http::Http::new(&settings)?, settings })
+    }
+
+    /// Whether `uri` is for [`Hub::fetch`], rather than a path on this machine.
+    pub fn is_address(uri: &str) -> bool {
+        ["hf://", "https://", "http://"].iter().any(|scheme| uri.starts_with(scheme))
+    }
+
+    /// The path of the file behind an address, downloaded unless it is in the cache; of a folder, if the address is
+    /// that of a folder or of a repository of the hub (of a model, then, its weights in safetensors, configuration and
+    /// tokenizer). `https` addresses may end in `#sha256=<digits>`.
+    ///
+    /// `report` hears of progress and may end it; what there is by then is gone on with next time.
+    ///
+    /// # Errors
+    ///
+    /// No such address, file or repository; no network and not in the cache; not allowed; another checksum than
+    /// expected; the disk. No message holds the token, or the query of an address.
+    pub fn fetch(&self, uri: &str, report: Report<'_>) -> Result<PathBuf> {
+        match address::parse(uri)? {
+            Address::Hub(path) => repository::fetch(&self.http, &self.settings, &path, report),
+            Address::Web(url, sha256) => self.fetch_web(&url, sha256, report),
+        }
+    }
+
+    fn fetch_web(&self, url: &Url, sha256: Option<String>, report: Report<'_>) -> Result<PathBuf> {
+        let last = url.path().rsplit('/').next().unwrap_or_default();
+        let name: String =
+            last.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
+        let name = if name.trim_matches('.').is_empty() { "file".to_owned() } else { name };
+        let folder = self.settings.downloads.join(hex(&sha2::Sha256::digest(url.as_str())));
+        let to = folder.join(&name);
+        let checksum = sha256.map_or(Checksum::Unknown, Checksum::Sha256);
+        let is_there = || to.is_file() && verify(&to, &checksum, &name).is_ok();
+        if is_there() {
+            return Ok(to);
+        }
+        if self.settings.offline {
+            return Err(not_offline(&shown(url)));
+        }
+        let held = cache::lock(&folder.join(".lock"), &|| report(&name, 0, None))?;
+        let unique = if held.is_some() { String::new() } else { format!(".{}", std::process::id()) };
+        let part = folder.join(format!("{name}{unique}.incomplete"));
+        if !is_there() {
+            let wanted = Wanted { url, task: &name, size: None, checksum: &checksum, part: &part, to: &to };
+            download(&self.http, &wanted, report, &|status, _| refused(url, status))?;
+        }
+        Ok(to)
+    }
+}
+
+fn refused(url: &Url, status: StatusCode) -> PluginError {
+    let address = shown(url);
+    match status {
+        StatusCode::NOT_FOUND | StatusCode::GONE => {
+            PluginError::not_found(format!("there is no `{address}` ({status})")).with_help("check the address")
+        }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            PluginError::new(ErrorCode::Authentication, format!("`{address}` is not for everybody ({status})"))
+                .with_help("download it yourself, and give its path instead")
+        }
+        _ => PluginError::new(ErrorCode::Network, format!("`{address}` answered {status}")),
+    }
+}
+
+fn not_offline(what: &str) -> PluginError {
+    PluginError::not_found(format!("`{what}` is not in the cache, and `HF_HUB_OFFLINE` forbids to download it"))
+        .with_help("unset `HF_HUB_OFFLINE`, or copy the cache of a machine that has it")
+}
+
+fn cancelled() -> PluginError {
+    PluginError::new(ErrorCode::Cancelled, "the download was interrupted")
+        .with_help("run it again: it goes on from there")
+}
