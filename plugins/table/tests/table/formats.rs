@@ -1,0 +1,45 @@
+//! The same rows from every format.
+
+use crate::{open, samples};
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
+
+fn write_parquet(path: &Path) {
+    let schema = "message rows { required binary q (STRING); required binary a (STRING); }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let file = std::fs::File::create(path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(WriterProperties::default())).unwrap();
+    let mut columns = writer.next_row_group().unwrap();
+    for values in [["one", "two"], ["B", "A"]] {
+        let mut column = columns.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&values.map(ByteArray::from), None, None).unwrap();
+        column.close().unwrap();
+    }
+    columns.close().unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn make_the_same_samples() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("f.jsonl", "{\"q\": \"one\", \"a\": \"B\"}\n{\"q\": \"two\", \"a\": \"A\"}\n");
+    write("f.json", r#"{"about": {}, "rows": [{"q": "one", "a": "B"}, {"q": "two", "a": "A"}]}"#);
+    write("f.csv", "q,a\none,B\ntwo,A\n");
+    write("f.tsv", "q\ta\none\tB\ntwo\tA\n");
+    write_parquet(&folder.path().join("f.parquet"));
+    let of = |name: &str| {
+        let options = json!({"path": name, "prompt": "{{ q }}", "choices": ["no", "yes"], "gold": "a"});
+        samples(&mut open(folder.path(), options).unwrap())
+    };
+    let expected = of("f.jsonl");
+    assert_eq!(expected.len(), 2);
+    for name in ["f.json", "f.csv", "f.tsv", "f.parquet"] {
+        assert_eq!(of(name), expected, "{name}");
+    }
+}
