@@ -1,0 +1,222 @@
+//! Free answers: find, normalize, compare.
+
+use super::extraction::{Pipeline, preset};
+use super::{Compare, Comparison, Normalization, canonical_decimal};
+use examiner_api::schemars::{self, JsonSchema, Schema, SchemaGenerator};
+use examiner_api::{
+    Aggregation, Answer, Answered, Ask, ErrorCode, Gold, Host, MetricInfo, Open, Outcome, PluginError, Question,
+    Result, Sample, Scorer, ScorerInfo, Verdict,
+};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
+use std::borrow::Cow;
+
+/// Changes whenever these rules could judge the same text otherwise.
+const RULES: u32 = 1;
+const METRIC: &str = "accuracy";
+
+/// How the answer is found in the text.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(untagged)]
+pub enum Extract {
+    /// By what the right answer is: the preset `gsm8k` for a number, `choice` for one of several choices, `text` for
+    /// any other text. Written `default`.
+    #[default]
+    ByGold,
+    /// By this pipeline.
+    Pipeline(Pipeline),
+}
+
+impl<'de> Deserialize<'de> for Extract {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(name) if name == "default" => Ok(Extract::ByGold),
+            written => Pipeline::from_value(written).map(Extract::Pipeline).map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+impl JsonSchema for Extract {
+    fn schema_name() -> Cow<'static, str> {
+        "Extract".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let pipeline = generator.subschema_for::<Pipeline>();
+        schemars::json_schema!({
+            "description": "How the answer is found: `default`, the name of a preset, one step, or a list of both.",
+            "anyOf": [{"const": "default"}, pipeline]
+        })
+    }
+}
+
+/// The options of `answer-extraction`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AnswerExtractionOptions {
+    /// How the answer is found in the text.
+    extract: Extract,
+    /// What does not count when answers are compared.
+    normalize: Normalization,
+    /// How answers are compared.
+    compare: Compare,
+    /// Numbers so far apart are still equal.
+    tolerance: f64,
+    /// What stands between the members of a set, for `compare: set`.
+    separator: String,
+}
+
+impl Default for AnswerExtractionOptions {
+    fn default() -> Self {
+        AnswerExtractionOptions {
+            extract: Extract::ByGold,
+            normalize: Normalization::default(),
+            compare: Compare::Auto,
+            tolerance: 0.0,
+            separator: ",".to_owned(),
+        }
+    }
+}
+
+/// Asks for an answer, finds what counts in it, and compares it with the right one.
+pub struct AnswerExtraction {
+    pipelines: Pipelines,
+    comparison: Comparison,
+    fingerprint: String,
+}
+
+enum Pipelines {
+    One(Pipeline),
+    ByGold { number: Pipeline, choice: Pipeline, text: Pipeline },
+}
+
+impl Open for AnswerExtraction {
+    type Options = AnswerExtractionOptions;
+
+    fn open(options: Self::Options, _host: Host) -> Result<Self> {
+        let fingerprint = format!("answer-extraction {RULES} {}", json!(options));
+        if !options.tolerance.is_finite() || options.tolerance < 0.0 {
+            let message = format!("expected a `tolerance` of 0 or more, found {}", options.tolerance);
+            return Err(PluginError::bad_options(message));
+        }
+        let named = |name| preset(name).ok_or_else(|| PluginError::not_found(format!("there is no preset `{name}`")));
+        let pipelines = match options.extract {
+            Extract::Pipeline(pipeline) => Pipelines::One(pipeline),
+            Extract::ByGold => {
+                Pipelines::ByGold { number: named("gsm8k")?, choice: named("choice")?, text: named("text")? }
+            }
+        };
+        let comparison = Comparison {
+            normalization: options.normalize,
+            compare: options.compare,
+            tolerance: options.tolerance,
+            separator: options.separator,
+        };
+        Ok(AnswerExtraction { pipelines, comparison, fingerprint })
+    }
+}
+
+impl AnswerExtraction {
+    fn pipeline(&self, gold: &Gold) -> &Pipeline {
+        let is_number = |text: &String| canonical_decimal(&Normalization::default().apply(text)).is_some();
+        match (&self.pipelines, gold) {
+            (Pipelines::One(pipeline), _) => pipeline,
+            (Pipelines::ByGold { choice, .. }, Gold::Choice(_)) => choice,
+            (Pipelines::ByGold { number, .. }, Gold::Text(texts)) if texts.iter().all(is_number) => number,
+            (Pipelines::ByGold { text, .. }, _) => text,
+        }
+    }
+
+    fn verdict(&self, item: &Answered) -> Result<Verdict> {
+        let sample = &item.question.sample;
+        let [Answer::Generate(answer)] = item.answers.as_slice() else {
+            let message = format!("expected one generated answer for sample `{}`", sample.id);
+            return Err(PluginError::new(ErrorCode::Protocol, message));
+        };
+        let golds = gold_texts(sample)?;
+        let mut verdict = Verdict { outcome: Outcome::Unanswered, ..Verdict::default() };
+        verdict.metrics.insert(METRIC.to_owned(), 0.0);
+        let normalized: Vec<String> = golds.iter().map(|gold| self.comparison.normalize(gold)).collect();
+        verdict.details.insert("gold_normalized".to_owned(), one_or_list(normalized));
+        if let Some(found) = self.pipeline(&sample.gold).find(&answer.text)? {
+            verdict.outcome = Outcome::Scored;
+            verdict.metrics.insert(METRIC.to_owned(), f64::from(u8::from(self.is_right(sample, &golds, &found))));
+            verdict.details.insert("normalized".to_owned(), json!(self.comparison.normalize(&found)));
+            verdict.extracted = Some(found);
+        }
+        Ok(verdict)
+    }
+
+    /// An answer to a question with choices may be a choice or its letter; that of a choice comes first, since choices may
+    /// themselves be letters.
+    fn is_right(&self, sample: &Sample, golds: &[String], found: &str) -> bool {
+        let Gold::Choice(right) = sample.gold else {
+            return golds.iter().any(|gold| self.comparison.equal(found, gold));
+        };
+        let same = |choice: &String| self.comparison.equal(found, choice);
+        match sample.choices.iter().position(same) {
+            Some(_) => same(&sample.choices[right]),
+            None => letter_place(found) == Some(right),
+        }
+    }
+}
+
+impl Scorer for AnswerExtraction {
+    fn info(&self) -> Result<ScorerInfo> {
+        let accuracy = MetricInfo {
+            name: METRIC.to_owned(),
+            aggregation: Aggregation::Mean,
+            higher_is_better: true,
+            bounds: Some((0.0, 1.0)),
+        };
+        Ok(ScorerInfo {
+            metrics: vec![accuracy],
+            fingerprint: self.fingerprint.clone(),
+            asks_score: false,
+            asks_generate: true,
+        })
+    }
+
+    fn requests(&self, questions: &[Question]) -> Result<Vec<Vec<Ask>>> {
+        let ask = |question: &Question| {
+            vec![Ask::Generate { prompt: question.context.clone(), sampling: question.sampling.clone() }]
+        };
+        Ok(questions.iter().map(ask).collect())
+    }
+
+    fn score(&self, items: &[Answered]) -> Result<Vec<Verdict>> {
+        let judge = |item| {
+            self.verdict(item).unwrap_or_else(|error| Verdict { outcome: Outcome::Error(error), ..Verdict::default() })
+        };
+        Ok(items.iter().map(judge).collect())
+    }
+}
+
+/// The texts of the right answer.
+fn gold_texts(sample: &Sample) -> Result<Vec<String>> {
+    let found = match &sample.gold {
+        Gold::Text(texts) if !texts.is_empty() => return Ok(texts.clone()),
+        Gold::Choice(place) => match sample.choices.get(*place) {
+            Some(choice) => return Ok(vec![choice.clone()]),
+            None => format!("place {place} among {} choices", sample.choices.len()),
+        },
+        Gold::Text(_) | Gold::None => "none".to_owned(),
+    };
+    let message = format!("expected a right answer for sample `{}`, found {found}", sample.id);
+    Err(PluginError::bad_input(message).with_help("check what the dataset takes as gold answer"))
+}
+
+/// The place of the choice with this letter.
+fn letter_place(found: &str) -> Option<usize> {
+    let mut letters = found.trim().chars().filter(|c| !matches!(c, '(' | ')' | '.'));
+    let letter = letters.next()?.to_ascii_uppercase();
+    (letter.is_ascii_uppercase() && letters.next().is_none()).then(|| (letter as u8 - b'A') as usize)
+}
+
+fn one_or_list(mut texts: Vec<String>) -> Value {
+    if texts.len() == 1 { json!(texts.remove(0)) } else { json!(texts) }
+}
+
+#[cfg(test)]
+#[path = "answer_extraction_tests.rs"]
+mod tests;

@@ -1,0 +1,98 @@
+use super::*;
+use crate::scorers::test_support::{open, shared_lines};
+use examiner_api::GenerateResult;
+
+fn item(answer: &str, gold: Gold, choices: &[&str]) -> Answered {
+    let choices = choices.iter().map(|choice| (*choice).to_owned()).collect();
+    let sample = Sample { id: "s1".to_owned(), gold, choices, ..Sample::default() };
+    let answer = Answer::Generate(GenerateResult { text: answer.to_owned(), ..GenerateResult::default() });
+    Answered { question: Question { context: "Q".to_owned(), sample, ..Question::default() }, answers: vec![answer] }
+}
+
+fn verdict(options: Value, item: Answered) -> Verdict {
+    open::<AnswerExtraction>(options).unwrap().score(&[item]).unwrap().remove(0)
+}
+
+fn is_right(options: Value, answer: &str, gold: Gold, choices: &[&str]) -> bool {
+    verdict(options, item(answer, gold, choices)).metrics[METRIC] == 1.0
+}
+
+#[test]
+fn asks_for_one_answer() {
+    let mut question = item("", Gold::None, &[]).question;
+    question.sampling.max_new_tokens = 7;
+    let asks = open::<AnswerExtraction>(json!({})).unwrap().requests(&[question.clone()]).unwrap();
+    assert_eq!(asks, [[Ask::Generate { prompt: "Q".to_owned(), sampling: question.sampling }]]);
+}
+
+#[test]
+fn scored_unanswered_and_error_are_told_apart() {
+    let scored = verdict(json!({}), item("so 2 * 9 = 18\n#### $1,018.00", Gold::text("1018"), &[]));
+    assert_eq!((scored.outcome, scored.metrics[METRIC]), (Outcome::Scored, 1.0));
+    assert_eq!(scored.extracted.as_deref(), Some("1,018.00"));
+    assert_eq!(scored.details, *json!({"gold_normalized": "1018", "normalized": "1018"}).as_object().unwrap());
+    let unanswered = verdict(json!({}), item("I cannot say.", Gold::text("18"), &[]));
+    assert_eq!((unanswered.outcome, unanswered.metrics[METRIC]), (Outcome::Unanswered, 0.0));
+    assert_eq!(unanswered.extracted, None);
+    let no_gold = verdict(json!({}), item("18", Gold::None, &[]));
+    assert!(matches!(no_gold.outcome, Outcome::Error(error) if error.code == ErrorCode::BadInput));
+}
+
+#[test]
+fn by_default_the_right_answer_says_how_to_look() {
+    assert!(is_right(json!({}), "Thus the answer is 5 apples.", Gold::text("5"), &[]));
+    assert!(is_right(json!({}), "Thus the answer is: Paris.", Gold::text("Paris"), &[]));
+    assert!(is_right(json!({}), "So the answer is (B).", Gold::Choice(1), &["cat", "dog"]));
+    assert!(is_right(json!({}), "the answer is dog", Gold::Choice(1), &["cat", "dog"]));
+    assert!(!is_right(json!({}), "So the answer is (A).", Gold::Choice(1), &["cat", "dog"]));
+    // The choice `B` is the first one here; the letter yields to it.
+    assert!(is_right(json!({}), "The answer is B", Gold::Choice(0), &["B", "A"]));
+}
+
+#[test]
+fn any_of_several_right_answers_will_do() {
+    let gold = || Gold::Text(vec!["U.S.".to_owned(), "USA".to_owned()]);
+    let options = json!({"extract": "text", "normalize": {"case": true}});
+    assert!(is_right(options.clone(), "The answer is usa.", gold(), &[]));
+    assert!(is_right(options.clone(), "The answer is u.s.", gold(), &[]));
+    assert!(!is_right(options, "The answer is US", gold(), &[]));
+}
+
+#[test]
+fn the_fingerprint_follows_the_options() {
+    let of = |options| open::<AnswerExtraction>(options).unwrap().info().unwrap().fingerprint;
+    assert_eq!(of(json!({})), of(json!({"extract": "default", "tolerance": 0.0})));
+    assert_ne!(of(json!({})), of(json!({"extract": "gsm8k"})));
+    assert_ne!(of(json!({})), of(json!({"normalize": {"case": true}})));
+}
+
+#[test]
+fn bad_options_say_what_is_wrong() {
+    let error = |options| open::<AnswerExtraction>(options).err().unwrap().to_string();
+    insta::assert_snapshot!(error(json!({"extract": "gsm8"})), @"");
+    insta::assert_snapshot!(error(json!({"extract": [{"regex": "(a"}]})), @"");
+    insta::assert_snapshot!(error(json!({"extract": [{"regex": {"pattern": "a", "group": 1}}]})), @"");
+    insta::assert_snapshot!(error(json!({"extract": {"aftr": "A:"}})), @"");
+    insta::assert_snapshot!(error(json!({"tolerance": -1})), @"");
+    insta::assert_snapshot!(error(json!({"normalize": {"cases": true}})), @"");
+}
+
+/// The reference is the solutions' own authors' judgement: after `A: `, without commas, as strings.
+#[test]
+fn agrees_with_the_authors_of_the_recorded_solutions() {
+    let Some(rows) = shared_lines("data/gsm8k/recorded_solutions.jsonl") else { return };
+    let options = json!({
+        "extract": {"after": "A: "},
+        "normalize": {"trailing_period": false, "currency": false, "percent": false, "decimals": false},
+        "compare": "string"
+    });
+    let scorer = open::<AnswerExtraction>(options).unwrap();
+    let mut unanswered = 0;
+    for row in &rows {
+        let item = item(row["completion"].as_str().unwrap(), Gold::text(row["answer"].as_str().unwrap()), &[]);
+        let verdict = scorer.score(&[item]).unwrap().remove(0);
+        assert_eq!(verdict.metrics[METRIC] == 1.0, row["is_correct"].as_bool().unwrap(), "{row}");
+        unanswered += u32::from(verdict.outcome == Outcome::Unanswered);
+    }
+    assert_eq!((rows.len(), unanswered), (2638, 5));
+}

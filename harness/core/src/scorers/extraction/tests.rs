@@ -1,0 +1,119 @@
+use super::*;
+use crate::scorers::test_support::shared_lines;
+
+fn find(written: Value, text: &str) -> Option<String> {
+    Pipeline::from_value(written).unwrap().find(text).unwrap()
+}
+
+#[test]
+fn every_step() {
+    for (written, text, expected) in [
+        (json!({"cut": "\n\n"}), "one\n\ntwo", Some("one")),
+        (json!({"cut": ["Q:", "A:"]}), "x A: y Q: z", Some("x")),
+        (json!({"cut": "Q:"}), "Q: all gone", None),
+        (json!({"after": "A: "}), "A: 1 A: 2", Some("2")),
+        (json!({"after": {"marker": "A: ", "which": "first"}}), "A: 1 A: 2", Some("1 A: 2")),
+        (json!({"after": {"marker": "answer IS", "ignore_case": true}}), "É The Answer is 3", Some("3")),
+        (json!({"after": "A: "}), "none", None),
+        (json!({"regex": "b+"}), "abba", Some("bb")),
+        (json!({"regex": {"pattern": r"(\d+)-(\d+)", "group": 2, "take": "last"}}), "1-2 3-45", Some("45")),
+        (json!("first-number"), "from $1,200 to 3", Some("1,200")),
+        (json!("last-number"), "from 3 to -1,200.50.", Some("-1,200.50")),
+        (json!("first-line"), "\n  \n one \ntwo", Some("one")),
+        (json!("last-line"), "one\n two\n \n", Some("two")),
+        (json!("boxed"), r"\boxed{1} so \boxed{\frac{1}{2}}.", Some(r"\frac{1}{2}")),
+        (json!("boxed"), r"\boxed{1", None),
+        (json!({"strip": "*\" "}), "**\"yes\"**", Some("yes")),
+        (json!(["uppercase", "trim"]), " a ", Some("A")),
+        (json!("lowercase"), "ÀB", Some("àb")),
+        (json!([{"any": ["boxed", [{"after": "####"}, "last-number"], "first-line"]}]), "x\n#### 1 2", Some("2")),
+        (json!([{"any": ["boxed"]}]), "x", None),
+    ] {
+        assert_eq!(find(written.clone(), text).as_deref(), expected, "{written} on {text:?}");
+    }
+}
+
+#[test]
+fn option_letters() {
+    for (text, expected) in [
+        ("(b)", Some("B")),
+        ("So it is (C), not (D).", Some("C")),
+        ("B. Because", Some("B")),
+        (" d", Some("D")),
+        ("A cat would choose C here", Some("C")),
+        ("I think it is B", Some("B")),
+        ("Answer: A", Some("A")),
+        ("USA", None),
+        ("none", None),
+    ] {
+        assert_eq!(find(json!("option-letter"), text).as_deref(), expected, "{text}");
+    }
+}
+
+#[test]
+fn presets_can_be_read_and_combined() {
+    for preset in PRESETS {
+        let pipeline = Pipeline::from_value((preset.written)()).unwrap();
+        assert_eq!(Pipeline::from_value(json!(preset.name)).unwrap(), pipeline);
+        // What a pipeline is written as reads as the same pipeline.
+        assert_eq!(Pipeline::from_value(json!(pipeline)).unwrap(), pipeline);
+    }
+    assert_eq!(find(json!([{"cut": "Next"}, "gsm8k"]), "#### 1 Next #### 2").as_deref(), Some("1"));
+}
+
+#[test]
+fn gsm8k_looks_for_markers_first() {
+    for (text, expected) in [
+        ("2 + 2 = 4\n#### 4\n\nQuestion: 9?", Some("4")),
+        ("The answer is 1,234. It took 5 steps.", Some("1,234")),
+        ("The answer is $-7", Some("-7")),
+        ("#### none, so the answer is 3", Some("3")),
+        ("We get 3 and then 8.", Some("8")),
+        ("Nothing", None),
+    ] {
+        assert_eq!(find(json!("gsm8k"), text).as_deref(), expected, "{text}");
+    }
+}
+
+#[test]
+fn text_and_choice() {
+    assert_eq!(find(json!("text"), "Hm.\nSo the answer is: New York.\nmore").as_deref(), Some("New York"));
+    assert_eq!(find(json!("text"), "a\nb.").as_deref(), Some("b"));
+    assert_eq!(find(json!("choice"), "not (A)... The answer is (B).").as_deref(), Some("B"));
+    assert_eq!(find(json!("choice"), "the answer is dog").as_deref(), Some("dog"));
+}
+
+/// The reference is OpenCompass's `gsm8k_postprocess`, which says `NULL` for nothing.
+#[test]
+fn opencompass_preset_agrees_and_last_number_differs_by_thousands_separators() {
+    let Some(solutions) = shared_lines("data/gsm8k/recorded_solutions.jsonl") else { return };
+    let Some(extracted) = shared_lines("oracle/opencompass/gsm8k_extraction.jsonl") else { return };
+    assert_eq!((solutions.len(), extracted.len()), (2638, 2638));
+    let mut differing = Vec::new();
+    for (solution, expected) in solutions.iter().zip(&extracted) {
+        let completion = solution["completion"].as_str().unwrap();
+        let expected = expected["extracted"].as_str().unwrap();
+        assert_eq!(find(json!("opencompass"), completion).as_deref().unwrap_or("NULL"), expected, "{completion}");
+        let ours = find(json!("last-number"), completion).unwrap_or("NULL".to_owned());
+        if ours != expected {
+            assert!(ours.ends_with(&format!(",{expected}")), "{ours} {expected}");
+            differing.push(ours);
+        }
+    }
+    assert_eq!(differing.len(), 14, "{differing:?}");
+}
+
+/// The reference is lm-evaluation-harness's GSM8K task, which says `[invalid]` for nothing.
+#[test]
+fn strict_and_flexible_agree_with_lm_evaluation_harness() {
+    let Some(rows) = shared_lines("oracle/lm_eval/gsm8k_0shot.jsonl") else { return };
+    let mut invalid = [0, 0];
+    for row in &rows {
+        for (place, preset) in ["strict", "flexible"].into_iter().enumerate() {
+            let found = find(json!(preset), row["response"].as_str().unwrap());
+            assert_eq!(found.as_deref().unwrap_or("[invalid]"), row[preset].as_str().unwrap(), "{row}");
+            invalid[place] += u32::from(found.is_none());
+        }
+    }
+    assert_eq!((rows.len(), invalid), (300, [174, 83]));
+}

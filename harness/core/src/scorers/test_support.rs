@@ -1,0 +1,43 @@
+//! What the tests of several scorers need.
+
+use examiner_api::{Flow, Host, HostApi, Level, Open, PluginError, Progress, Result};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+struct NoHost;
+
+impl HostApi for NoHost {
+    fn log(&self, _: Level, _: &str) {}
+    fn progress(&self, _: Progress) {}
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+    fn scratch_dir(&self) -> Result<PathBuf> {
+        Err(PluginError::unsupported("scorers need no scratch directory"))
+    }
+    fn fetch(&self, uri: &str) -> Result<PathBuf> {
+        Ok(PathBuf::from(uri))
+    }
+    fn call_role(&self, _: &str, _: &str, _: &[u8], _: &(dyn Fn(&[u8]) -> Flow + Sync)) -> Result<Vec<u8>> {
+        Err(PluginError::unsupported("scorers call no other role"))
+    }
+}
+
+/// Opens a role with options as they come from a suite.
+pub(super) fn open<R: Open>(options: Value) -> Result<R> {
+    let options = serde_json::from_value(options)
+        .map_err(|error| PluginError::bad_options("the options do not fit").with_cause(&error))?;
+    R::open(options, Host::new(NoHost))
+}
+
+/// The rows of a reference file, where there is one.
+pub(super) fn shared_lines(file: &str) -> Option<Vec<Value>> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let folder = std::env::var_os("EXAMINER_SHARED").map_or(beside, PathBuf::from);
+    let path = folder.join(file);
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        eprintln!("skipped: there is no `{}`; set EXAMINER_SHARED", path.display());
+        return None;
+    };
+    Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
