@@ -11,6 +11,7 @@ use super::address::{HubPath, is_safe};
 use examiner_api::{Flow, PluginError, Result};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The cache of one repository.
@@ -86,13 +87,19 @@ fn in_place(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Res
     let failed = |error: std::io::Error| disk_error("write", path, &error);
     make_parent(path)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
+    name.push(format!(".{}.new", unique()));
     let temporary = path.with_file_name(name);
     let _ = fs::remove_file(&temporary);
     make(&temporary).and_then(|()| fs::rename(&temporary, path)).map_err(|error| {
         let _ = fs::remove_file(&temporary);
         failed(error)
     })
+}
+
+/// A name that nobody else uses: not another process, and not another thread of this one.
+pub(super) fn unique() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Makes the folder that `path` is to lie in.

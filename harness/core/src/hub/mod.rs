@@ -86,7 +86,7 @@ impl Hub {
             return Err(not_offline(&shown(url)));
         }
         let held = cache::lock(&folder.join(".lock"), &|| report(&name, 0, None))?;
-        let unique = if held.is_some() { String::new() } else { format!(".{}", std::process::id()) };
+        let unique = if held.is_some() { String::new() } else { format!(".{}", cache::unique()) };
         let part = folder.join(format!("{name}{unique}.incomplete"));
         if !is_there() {
             let wanted = Wanted { url, task: &name, size: None, checksum: &checksum, part: &part, to: &to };

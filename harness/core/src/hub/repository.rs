@@ -22,14 +22,15 @@ pub(super) fn fetch(http: &Http, settings: &Settings, path: &HubPath, report: Re
     }
     let cache = RepoCache::new(&settings.cache, path);
     let cached = cache.commit_of(&path.revision).map(|commit| cache.snapshot(&commit).join(&path.path));
-    if let Some(folder) = cached.filter(|cached| settings.offline && cached.is_dir()) {
-        return Ok(folder);
-    }
-    if let Some(file) = fetch_file(http, settings, path, report)? {
-        return Ok(file);
+    let cached = cached.filter(|cached| cached.is_dir());
+    match (fetch_file(http, settings, path, report), cached) {
+        (Ok(Some(file)), _) => return Ok(file),
+        (Ok(None), _) => {}
+        (Err(error), Some(folder)) if settings.offline || is_absence(error.code) => return Ok(folder),
+        (Err(error), _) => return Err(error),
     }
     // It may be a folder, which the hub answers for as for nothing.
-    let listing = list(http, path, Some(1))?;
+    let listing = list(http, path, Some(1), report)?;
     if listing.siblings.iter().any(|file| is_below(&file.rfilename, &path.path)) {
         return fetch_folder(http, settings, path, report);
     }
@@ -57,7 +58,7 @@ fn fetch_file(http: &Http, settings: &Settings, path: &HubPath, report: Report<'
         _ => {}
     }
     // With the file at hand, a server that cannot be reached is no reason to fail, or to wait.
-    let meta = match metadata(http, path, cached.is_some().then_some(1)) {
+    let meta = match metadata(http, path, cached.is_some().then_some(1), report) {
         Ok(Some(meta)) => meta,
         Ok(None) => return Ok(None),
         Err(error) if is_absence(error.code) => return cached.ok_or(error).map(Some),
@@ -72,7 +73,7 @@ fn fetch_file(http: &Http, settings: &Settings, path: &HubPath, report: Report<'
     if !blob.is_file() {
         let held = cache::lock(&cache.lock(&meta.etag), &|| report(&task, 0, meta.size))?;
         // Without locks another process may write here, too, so each has a name of its own.
-        let unique = if held.is_some() { String::new() } else { format!(".{}", std::process::id()) };
+        let unique = if held.is_some() { String::new() } else { format!(".{}", cache::unique()) };
         let part = blob.with_file_name(format!("{}{unique}.incomplete", meta.etag));
         let url = http.on_hub(resolve_path(path, &meta.commit));
         let wanted =
@@ -104,9 +105,9 @@ struct FileMeta {
 }
 
 /// Asks for a file; none if the repository holds none of that name.
-fn metadata(http: &Http, path: &HubPath, attempts: Option<u32>) -> Result<Option<FileMeta>> {
+fn metadata(http: &Http, path: &HubPath, attempts: Option<u32>, report: Report<'_>) -> Result<Option<FileMeta>> {
     let url = http.on_hub(resolve_path(path, &path.revision));
-    let Answer { response, on_the_way } = http.with_retries(attempts, &|| examiner_api::Flow::Continue, |_| {
+    let Answer { response, on_the_way } = http.with_retries(attempts, &|| report(&path.repo, 0, None), |_| {
         http.send(&Method::HEAD, &url, &HeaderMap::new(), Follow::SameServer)
     })?;
     let status = response.status();
@@ -187,11 +188,11 @@ struct Sibling {
     rfilename: String,
 }
 
-fn list(http: &Http, path: &HubPath, attempts: Option<u32>) -> Result<Listing> {
+fn list(http: &Http, path: &HubPath, attempts: Option<u32>, report: Report<'_>) -> Result<Listing> {
     let parts = ["api", path.kind.plural()].into_iter().chain(path.repo.split('/'));
     let url = http.on_hub(parts.chain(["revision", path.revision.as_str()]));
     let whole = HubPath { path: String::new(), ..path.clone() };
-    let text = http.with_retries(attempts, &|| examiner_api::Flow::Continue, |_| {
+    let text = http.with_retries(attempts, &|| report(&path.repo, 0, None), |_| {
         let Answer { response, .. } = http.send(&Method::GET, &url, &HeaderMap::new(), Follow::SameServer)?;
         match response.status().is_success() {
             true => response.text().map_err(|error| {
@@ -224,7 +225,7 @@ fn fetch_folder(http: &Http, settings: &Settings, path: &HubPath, report: Report
     if settings.offline {
         return cached.ok_or_else(|| not_offline(&path.to_string()));
     }
-    let listing = match list(http, path, cached.is_some().then_some(1)) {
+    let listing = match list(http, path, cached.is_some().then_some(1), report) {
         Ok(listing) => listing,
         Err(error) if is_absence(error.code) => return cached.ok_or(error),
         Err(error) => return Err(error),

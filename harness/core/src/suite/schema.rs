@@ -170,8 +170,11 @@ fn unknown_key(
     };
     let problem = loaded.problem(&path.key(key), true, message);
     // The key may also have been meant for the harness.
-    let ours = match (path == prefix, prefix.segments()) {
+    let ours: &[&str] = match (path == prefix, prefix.segments()) {
         (true, [Segment::Key(section), _]) => harness_keys(section),
+        (true, [.., Segment::Key(key)] | [.., Segment::Key(key), Segment::Index(_)]) if key == "scorer" => {
+            &["name", "label"]
+        }
         _ => &[],
     };
     match nearest(key, known.iter().copied().chain(ours.iter().copied())) {
@@ -198,8 +201,8 @@ fn is_misspelt(key: &str, found: &Value, schema: Option<&Value>) -> bool {
     let known = schema.and_then(|schema| schema.get("properties"));
     let is_refused = schema.is_some_and(|schema| schema.get("additionalProperties") == Some(&Value::Bool(false)));
     let unknown = |name: &&String| known.is_none_or(|known| known.get(name.as_str()).is_none());
-    let mut keys = found.as_object().into_iter().flat_map(|found| found.keys());
-    is_refused && keys.by_ref().filter(unknown).any(|name| nearest(name, [key]).is_some())
+    let keys = found.as_object().into_iter().flat_map(|found| found.keys());
+    is_refused && keys.filter(unknown).any(|name| nearest(name, [key]).is_some())
 }
 
 fn allowed(error: &ValidationError<'_>) -> Vec<Value> {

@@ -202,6 +202,9 @@ fn folders_are_found_and_near_names_suggested() {
     let settings = settings(dir.path(), &server.address);
     let folder = fetch(&settings, "hf://org/name/onnx").unwrap();
     assert!(folder.ends_with("onnx") && folder.join("model.onnx").is_file() && folder.join("config.json").is_file());
+    let dead = Settings { endpoint: "http://127.0.0.1:1".to_owned(), ..settings.clone() };
+    assert_eq!(fetch(&dead, "hf://org/name/onnx").unwrap(), folder);
+    assert_eq!(fetch(&Settings { offline: true, ..dead }, "hf://org/name/onnx").unwrap(), folder);
     let error = fetch(&settings, "hf://org/name/confg.json").unwrap_err();
     assert_eq!(error.to_string(), "`org/name` holds no `confg.json` at `main` (help: did you mean `config.json`?)");
 }

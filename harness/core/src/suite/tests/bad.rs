@@ -91,9 +91,7 @@ fn an_unknown_key_of_generation() {
 datasets:
   d: { plugin: p, generation: { max_tokens: 5 } }
 "#;
-    assert_snapshot!(problems(text), @r#"
-    s.yaml:3:33: datasets.d.generation.max_tokens: unknown key, expected one of `max_new_tokens`, `temperature`, `top_k`, `top_p`, `repetition_penalty`, `stop`
-    "#);
+    assert_snapshot!(problems(text), @"s.yaml:3:33: datasets.d.generation.max_tokens: unknown key, expected one of `max_new_tokens`, `temperature`, `top_k`, `top_p`, `repetition_penalty`, `stop`");
 }
 
 #[test]
@@ -103,7 +101,7 @@ models: { teacher: { plugin: p } }
 teach: { t: { recipe: r, teacher: techer } }
 "#;
     assert_snapshot!(problems(text), @r#"
-    s.yaml:3:35: teach.t.teacher: no model `techer`, expected one of `teacher`
+    s.yaml:3:35: teach.t.teacher: no model `techer`, expected `teacher`
       help: did you mean `teacher`?
     "#);
 }
@@ -117,7 +115,7 @@ train:
   student: { trainer: t, data: d.jsonl }
 "#;
     assert_snapshot!(problems(text), @r#"
-    s.yaml:3:27: models.m.files.0: `${train.studnet}` leads nowhere, expected one of `student`
+    s.yaml:3:27: models.m.files.0: `${train.studnet}` leads nowhere, expected `student`
       help: did you mean `${train.student}`?
     "#);
 }
@@ -128,9 +126,7 @@ fn a_reference_without_any_stage() {
 models:
   m: { plugin: p, checkpoint: "${train.x}" }
 "#;
-    assert_snapshot!(problems(text), @r#"
-    s.yaml:3:31: models.m.checkpoint: `${train.x}` leads nowhere, expected a name of `train`, of which the suite has none
-    "#);
+    assert_snapshot!(problems(text), @"s.yaml:3:31: models.m.checkpoint: `${train.x}` leads nowhere, expected a name of `train`, of which the suite has none");
 }
 
 #[test]
@@ -170,9 +166,9 @@ evaluate:
   - { models: [orignal], datasets: [gsm8k, gsm8] }
 "#;
     assert_snapshot!(problems(text), @r#"
-    s.yaml:5:16: evaluate.0.models.0: no model `orignal`, expected one of `original`
+    s.yaml:5:16: evaluate.0.models.0: no model `orignal`, expected `original`
       help: did you mean `original`?
-    s.yaml:5:44: evaluate.0.datasets.1: no dataset `gsm8`, expected one of `gsm8k`
+    s.yaml:5:44: evaluate.0.datasets.1: no dataset `gsm8`, expected `gsm8k`
       help: did you mean `gsm8k`?
     "#);
 }
@@ -219,7 +215,7 @@ models: { original: { plugin: p } }
 train: { t: { trainer: c, from: orignal, data: { dataset: bbh } } }
 "#;
     assert_snapshot!(problems(text), @r#"
-    s.yaml:3:33: train.t.from: no model `orignal`, expected one of `original`
+    s.yaml:3:33: train.t.from: no model `orignal`, expected `original`
       help: did you mean `original`?
     s.yaml:3:48: train.t.data: the key `as` is missing
       help: add `as:` with what a row is made of, `answers` say
@@ -330,7 +326,10 @@ fn an_open_bracket() {
 evaluate: [{ models: a, datasets: b }
 report: { figure: x }
 "#;
-    assert_snapshot!(problems(text), @"s.yaml:3:1: not valid YAML: invalid indentation in flow construct");
+    assert_snapshot!(problems(text), @r#"
+    s.yaml:3:1: not valid YAML: invalid indentation in flow construct
+      help: a `[` or `{` further up may not be closed
+    "#);
 }
 
 #[test]
@@ -340,9 +339,7 @@ models:
   a: { plugin: p }
  b: { plugin: p }
 "#;
-    assert_snapshot!(problems(text), @r#"
-    s.yaml:4:2: not valid YAML: while parsing a block mapping, did not find expected key
-    "#);
+    assert_snapshot!(problems(text), @"s.yaml:4:2: not valid YAML: while parsing a block mapping, did not find expected key");
 }
 
 #[test]
@@ -374,9 +371,7 @@ fn a_merge_of_no_mapping() {
 models:
   m: { <<: [1], plugin: p }
 "#;
-    assert_snapshot!(problems(text), @r#"
-    s.yaml:3:12: models.m: expected a mapping or a list of mappings after `<<`
-    "#);
+    assert_snapshot!(problems(text), @"s.yaml:3:12: models.m: expected a mapping or a list of mappings after `<<`");
 }
 
 #[test]
@@ -401,9 +396,7 @@ fn an_alias_in_itself() {
 models: &all
   m: { plugin: p, x: *all }
 "#;
-    assert_snapshot!(problems(text), @r#"
-    s.yaml:3:22: models.m.x: the alias stands inside the value that it repeats
-    "#);
+    assert_snapshot!(problems(text), @"s.yaml:3:22: models.m.x: the alias stands inside the value that it repeats");
 }
 
 #[test]
