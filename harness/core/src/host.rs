@@ -4,7 +4,7 @@ use crate::hub::Hub;
 use crate::progress::Progress;
 use crate::roles::Roles;
 use examiner_api::wire::{self, RawSink};
-use examiner_api::{ErrorCode, Host, HostApi, Level, OpenRole, PluginError, Result};
+use examiner_api::{ErrorCode, Flow, Host, HostApi, Level, OpenRole, PluginError, Result};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
@@ -116,10 +116,11 @@ impl HostApi for StageHost {
     }
 
     fn fetch(&self, uri: &str) -> Result<PathBuf> {
-        if uri.contains("://") {
+        if Hub::is_address(uri) {
             return self.shared.hub.fetch(uri, &|task, done, total| {
                 let unit = "bytes".to_owned();
                 self.progress(examiner_api::Progress { task: task.to_owned(), done, total, unit });
+                if self.shared.is_cancelled() { Flow::Stop } else { Flow::Continue }
             });
         }
         local(uri)

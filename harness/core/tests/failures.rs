@@ -1,0 +1,107 @@
+//! What a faulty role does to a run, and what it does not: the other rows are whole, every failure has a row, a message
+//! and a line on stderr, and the exit status says so.
+
+use crate::run::{run, stderr, suite, summary, whole};
+use std::path::Path;
+
+/// Runs a good model beside one with a fault at question 3 of 10.
+fn faulty(directory: &Path, fault: &str) -> (Option<i32>, String) {
+    let suite = suite(
+        &format!("  bad: {{ plugin: adder, fault: {fault}, at: 3 }}\n  good: {{ plugin: adder }}\n"),
+        "  sums: { plugin: numbers, rows: 10 }\n",
+    );
+    let output = run(directory, &suite, &["--out", "run"]);
+    let good = whole(&directory.join("run"), "good", "sums", "accuracy");
+    assert_eq!((&*good["value"], &*good["status"]), ("1", "ok"), "{fault}: {good:?}");
+    (output.status.code(), stderr(&output))
+}
+
+#[test]
+fn one_sample_in_error_is_never_counted_as_wrong() {
+    for (fault, said) in [("error", "this question is too hard"), ("missing", "without answering this request")] {
+        let directory = tempfile::tempdir().unwrap();
+        let (code, stderr) = faulty(directory.path(), fault);
+        assert_eq!(code, Some(1), "{fault}");
+        assert!(stderr.contains("failed: evaluate/bad/sums: 1 of 10 samples are errors"), "{fault}: {stderr}");
+        assert!(stderr.contains(said), "{fault}: {stderr}");
+        let row = whole(&directory.path().join("run"), "bad", "sums", "accuracy");
+        let found = ["value", "n", "n_scored", "n_error", "value_low", "value_high", "status"].map(|name| &*row[name]);
+        assert_eq!(found, ["1", "10", "9", "1", "0.9", "1", "partial"], "{fault}");
+    }
+}
+
+#[test]
+fn a_panic_costs_the_samples_in_flight_and_is_told_with_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, stderr) = faulty(directory.path(), "panic");
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("question 3 is too hard") && stderr.contains("fixture.rs:"), "{stderr}");
+    let row = whole(&directory.path().join("run"), "bad", "sums", "accuracy");
+    assert_eq!((&*row["n_scored"], &*row["status"]), ("3", "partial"), "{row:?}");
+}
+
+#[test]
+fn an_answer_that_says_nothing_counts_as_wrong_and_is_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, _) = faulty(directory.path(), "silent");
+    assert_eq!(code, Some(0));
+    let row = whole(&directory.path().join("run"), "bad", "sums", "accuracy");
+    let found = ["value", "n_unanswered", "n_error", "status"].map(|name| &*row[name]);
+    assert_eq!(found, ["0.9", "1", "0", "ok"]);
+}
+
+#[test]
+fn what_could_put_an_answer_in_the_wrong_place_fails_the_whole_row() {
+    for (fault, said) in [
+        ("twice", "answered request 3 twice"),
+        ("stranger", "which it was never asked"),
+        ("refused", "the key was refused"),
+        ("panic-at-open", "not today"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let (code, stderr) = faulty(directory.path(), fault);
+        assert_eq!(code, Some(1), "{fault}");
+        assert!(stderr.contains(said), "{fault}: {stderr}");
+        let rows = summary(&directory.path().join("run"));
+        let bad: Vec<_> = rows.iter().filter(|row| row["model"] == "bad").collect();
+        assert!(!bad.is_empty() && bad.iter().all(|row| row["status"] == "failed"), "{fault}: {bad:?}");
+        assert!(bad[0]["message"].contains(said), "{fault}: {bad:?}");
+    }
+}
+
+#[test]
+fn a_score_that_is_no_number_is_an_error_never_a_win() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = suite(
+        "  bad: { plugin: adder, fault: nan, at: 3 }\n",
+        "  sums: { plugin: numbers, rows: 10, scorer: { name: perplexity-choice, normalize: sum } }\n",
+    );
+    let output = run(directory.path(), &suite, &["--out", "run"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let row = whole(&directory.path().join("run"), "bad", "sums", "accuracy");
+    assert_eq!((&*row["n_error"], &*row["n_scored"]), ("1", "9"), "{row:?}");
+}
+
+#[test]
+fn a_dataset_that_breaks_off_fails_its_row_with_the_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = suite("  a: { plugin: adder }\n", "  sums: { plugin: numbers, rows: 10, fails_after: 5 }\n");
+    let output = run(directory.path(), &suite, &["--out", "run"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("row 5 cannot be read"), "{}", stderr(&output));
+    assert!(summary(&directory.path().join("run")).iter().all(|row| row["status"] == "failed"));
+}
+
+#[test]
+fn an_error_is_not_kept_and_is_asked_again() {
+    let directory = tempfile::tempdir().unwrap();
+    faulty(directory.path(), "error");
+    let suite = suite(
+        "  bad: { plugin: adder, fault: none, at: 3, count: asked }\n  good: { plugin: adder, count: asked }\n",
+        "  sums: { plugin: numbers, rows: 10 }\n",
+    );
+    let output = run(directory.path(), &suite, &["--out", "run"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let asked = std::fs::read_to_string(directory.path().join("asked")).unwrap();
+    assert_eq!(asked, "3\n", "only the sample in error is asked again");
+}

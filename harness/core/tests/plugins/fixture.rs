@@ -1,0 +1,289 @@
+//! The plugin of the tests: numbers to ask about, a model with faults to order, and a role of every kind that makes
+//! something.
+
+use examiner_api::serde::Deserialize;
+use examiner_api::{
+    Dataset, DatasetInfo, ErrorCode, ExportJob, ExportReport, Exporter, Flow, GenerateRequest, GenerateResult, Gold,
+    Host, Level, Metadata, Model, ModelInfo, Open, Plugin, PluginError, Recipe, RecipeEvent, RecipeJob, RecipeReport,
+    Response, Result, Sample, SampleRef, ScoreRequest, ScoreResult, Shot, Sink, TrainEvent, TrainJob, TrainReport,
+    Trainer, TrainingRow, schemars, serde,
+};
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Asks "n + n = " for n from 0.
+struct Numbers(NumbersOptions);
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(crate = "serde", deny_unknown_fields)]
+#[schemars(crate = "schemars")]
+struct NumbersOptions {
+    /// How many questions.
+    rows: u64,
+    /// Fails after so many.
+    #[serde(default)]
+    fails_after: Option<u64>,
+}
+
+impl Open for Numbers {
+    type Options = NumbersOptions;
+    fn open(options: NumbersOptions, _: Host) -> Result<Self> {
+        Ok(Numbers(options))
+    }
+}
+
+impl Dataset for Numbers {
+    fn info(&self) -> Result<DatasetInfo> {
+        Ok(DatasetInfo {
+            fingerprint: "numbers 1".into(),
+            rows: Some(self.0.rows),
+            scorer: Some("answer-extraction".into()),
+            ..DatasetInfo::default()
+        })
+    }
+
+    fn few_shot_pool(&mut self) -> Result<Vec<Shot>> {
+        let shot = |n| Shot { id: Some(format!("{n}")), prompt: format!("{n} + {n} ="), answer: format!(" {}", 2 * n) };
+        Ok((0..self.0.rows).map(shot).collect())
+    }
+
+    fn samples(&mut self, sink: &dyn Sink<Sample>) -> Result<()> {
+        for n in 0..self.0.rows {
+            if self.0.fails_after == Some(n) {
+                return Err(PluginError::bad_input(format!("row {n} cannot be read")));
+            }
+            let sample = Sample {
+                id: n.to_string(),
+                prompt: format!("{n} + {n} ="),
+                delimiter: " ".into(),
+                choices: vec![(2 * n).to_string(), (2 * n + 1).to_string()],
+                gold: Gold::text((2 * n).to_string()),
+                subset: Some(if n % 2 == 0 { "even" } else { "odd" }.into()),
+                metadata: Arc::new(Metadata::from_iter([("n".into(), n.into())])),
+                ..Sample::default()
+            };
+            if sink.send(sample) == Flow::Stop {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Adds, unless it is told to fail.
+struct Adder(AdderOptions, Host);
+
+/// Requests that all adders of this process were given, for tests that count.
+static ASKED: AtomicU64 = AtomicU64::new(0);
+
+#[derive(Deserialize, schemars::JsonSchema, Default)]
+#[serde(crate = "serde", deny_unknown_fields, default)]
+#[schemars(crate = "schemars")]
+struct AdderOptions {
+    /// What goes wrong, at the question `at`.
+    fault: Fault,
+    /// The question at which it goes wrong.
+    at: u64,
+    /// Appends a line to this file for every request.
+    count: Option<std::path::PathBuf>,
+    /// Sleeps so long for every request.
+    sleep_ms: u64,
+    /// Changes the fingerprint.
+    version: u64,
+    /// Stands for a checkpoint.
+    checkpoint: Option<String>,
+}
+
+#[derive(Deserialize, schemars::JsonSchema, Default, Clone, Copy, PartialEq)]
+#[serde(crate = "serde", rename_all = "kebab-case")]
+#[schemars(crate = "schemars")]
+enum Fault {
+    #[default]
+    None,
+    Wrong,
+    Silent,
+    Error,
+    Panic,
+    PanicAtOpen,
+    Missing,
+    Twice,
+    Stranger,
+    Nan,
+    Refused,
+}
+
+impl Open for Adder {
+    type Options = AdderOptions;
+    fn open(options: AdderOptions, host: Host) -> Result<Self> {
+        assert!(options.fault != Fault::PanicAtOpen, "not today");
+        host.info("an adder opens");
+        Ok(Adder(options, host))
+    }
+}
+
+impl Adder {
+    fn number(sample: &SampleRef) -> u64 {
+        sample.metadata.get("n").and_then(|n| n.as_u64()).unwrap_or(u64::MAX)
+    }
+
+    fn note(&self, id: &str) -> Result<()> {
+        ASKED.fetch_add(1, Ordering::SeqCst);
+        std::thread::sleep(std::time::Duration::from_millis(self.0.sleep_ms));
+        if let Some(path) = &self.0.count {
+            let mut file = std::fs::File::options().create(true).append(true).open(path)?;
+            writeln!(file, "{id}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Model for Adder {
+    fn info(&self) -> Result<ModelInfo> {
+        Ok(ModelInfo {
+            name: "adder".into(),
+            fingerprint: format!("adder {}", self.0.version),
+            can_score: true,
+            can_generate: true,
+            ..ModelInfo::default()
+        })
+    }
+
+    fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
+        for request in requests {
+            self.note(&request.sample.id)?;
+            let n = Self::number(&request.sample);
+            let right = request.continuation.trim() == (2 * n).to_string();
+            let mut sum = if right { -1.0 } else { -2.0 };
+            if self.0.fault == Fault::Nan && n == self.0.at {
+                sum = f64::NAN;
+            }
+            let result = ScoreResult { sum, scored_tokens: 1, total_tokens: 2, ..ScoreResult::default() };
+            if sink.send(Response::ok(request.id, result)) == Flow::Stop {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
+        for request in requests {
+            if self.1.is_cancelled() {
+                return Err(PluginError::new(ErrorCode::Cancelled, "stopped"));
+            }
+            self.note(&request.sample.id)?;
+            let n = Self::number(&request.sample);
+            let fault = if n == self.0.at { self.0.fault } else { Fault::None };
+            let text = match fault {
+                Fault::Wrong => (2 * n + 1).to_string(),
+                Fault::Silent => "I would rather not say".into(),
+                _ => format!("{n} and {n} make {}", 2 * n),
+            };
+            let mut response = Response::ok(request.id, GenerateResult { text, tokens_in: 3, tokens_out: 1, ..GenerateResult::default() });
+            match fault {
+                Fault::Error => response.result = Err(PluginError::bad_input("this question is too hard")),
+                Fault::Panic => panic!("question {n} is too hard"),
+                Fault::Missing => continue,
+                Fault::Twice => drop(sink.send(response.clone())),
+                Fault::Stranger => response.id = 1 << 40,
+                Fault::Refused => return Err(PluginError::new(ErrorCode::Authentication, "the key was refused")),
+                _ => {}
+            }
+            if sink.send(response) == Flow::Stop {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(crate = "serde", deny_unknown_fields)]
+#[schemars(crate = "schemars")]
+struct NoOptions {}
+
+/// Asks the teacher ten sums through the host, and keeps what it says.
+struct Sums(Host);
+
+impl Open for Sums {
+    type Options = NoOptions;
+    fn open(_: NoOptions, host: Host) -> Result<Self> {
+        Ok(Sums(host))
+    }
+}
+
+impl Recipe for Sums {
+    fn make(&mut self, job: RecipeJob, sink: &dyn Sink<RecipeEvent>) -> Result<RecipeReport> {
+        let mut teacher = self.0.model(&job.teacher)?;
+        self.0.log(Level::Info, format!("the teacher is {}", teacher.info()?.name));
+        let request = |n: u64| GenerateRequest {
+            id: n,
+            sample: SampleRef {
+                metadata: Arc::new(Metadata::from_iter([("n".into(), n.into())])),
+                ..SampleRef::default()
+            },
+            prompt: format!("{n} + {n} ="),
+            ..GenerateRequest::default()
+        };
+        let rows = std::sync::Mutex::new(Vec::new());
+        teacher.generate((0..10).map(request).collect(), &|response: Response<GenerateResult>| {
+            if let (Ok(result), Ok(mut rows)) = (response.result, rows.lock()) {
+                rows.push(TrainingRow {
+                    id: response.id.to_string(),
+                    prompt: format!("{0} + {0} =", response.id),
+                    completion: result.text,
+                    ..TrainingRow::default()
+                });
+                return sink.send(RecipeEvent { done: rows.len() as u64, total: 10, kept: rows.len() as u64 });
+            }
+            Flow::Continue
+        })?;
+        let path = job.out.join("F_sums.jsonl");
+        let rows = rows.into_inner().unwrap_or_default();
+        let lines: Vec<String> = rows.iter().filter_map(|row| serde_json::to_string(row).ok()).collect();
+        std::fs::write(&path, lines.join("\n") + "\n")?;
+        Ok(RecipeReport { rows: path, asked: 10, kept: rows.len() as u64, ..RecipeReport::default() })
+    }
+}
+
+use examiner_api::serde_json;
+
+/// Writes down how many rows it learned from.
+struct Learner;
+
+impl Open for Learner {
+    type Options = NoOptions;
+    fn open(_: NoOptions, _: Host) -> Result<Self> {
+        Ok(Learner)
+    }
+}
+
+impl Trainer for Learner {
+    fn train(&mut self, job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport> {
+        let rows = std::fs::read_to_string(&job.rows)?;
+        let count = rows.lines().count();
+        let _ = sink.send(TrainEvent { step: 1, steps: 1, loss: Some(0.5), ..TrainEvent::default() });
+        let checkpoint = job.out.join("checkpoint");
+        std::fs::write(&checkpoint, format!("from {:?}, {count} rows, seed {}", job.from, job.seed))?;
+        Ok(TrainReport { checkpoint, steps: 1, ..TrainReport::default() })
+    }
+}
+
+impl Exporter for Learner {
+    fn export(&mut self, job: ExportJob) -> Result<ExportReport> {
+        let checkpoint = job.out.join("exported");
+        std::fs::copy(&job.from, &checkpoint)?;
+        Ok(ExportReport { checkpoint, ..ExportReport::default() })
+    }
+}
+
+fn plugin() -> Plugin {
+    Plugin::new("fixture", "1.0.0")
+        .dataset::<Numbers>("numbers", "Sums of a number with itself.")
+        .model::<Adder>("adder", "Adds, with faults to order.")
+        .recipe::<Sums>("sums", "Ten sums by the teacher.")
+        .trainer::<Learner>("learner", "Counts rows.")
+        .exporter::<Learner>("copier", "Copies.")
+}
+
+examiner_api::export_plugin!(plugin);

@@ -1,0 +1,145 @@
+//! A killed run goes on, and its results are those of an undisturbed one.
+
+use crate::build;
+use crate::run::{run, stderr, suite};
+use std::path::Path;
+use std::time::Duration;
+
+fn slow_suite(count: &str) -> String {
+    suite(
+        &format!("  a: {{ plugin: adder, sleep_ms: 3, count: {count}, fault: wrong, at: 5 }}\n"),
+        "  sums: { plugin: numbers, rows: 200 }\n  more: { plugin: numbers, rows: 100, scorer: { name: perplexity-choice, normalize: sum } }\n",
+    )
+}
+
+/// `summary.csv` without the columns that tell of the run itself.
+fn results(run: &Path) -> Vec<Vec<(String, String)>> {
+    let rows = crate::run::summary(run).into_iter();
+    rows.map(|row| row.into_iter().filter(|(name, _)| name != "run" && name != "seconds").collect()).collect()
+}
+
+#[test]
+fn kill_9_at_any_moment_loses_nothing_and_repeats_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let undisturbed = directory.path().join("undisturbed");
+    std::fs::create_dir(&undisturbed).unwrap();
+    let suite = slow_suite("asked");
+    assert!(run(&undisturbed, &suite, &["--out", "run"]).status.success());
+
+    let disturbed = directory.path().join("disturbed");
+    std::fs::create_dir(&disturbed).unwrap();
+    std::fs::write(disturbed.join("suite.yaml"), &suite).unwrap();
+    let mut kills = 0;
+    for wait_ms in [120, 260, 180, 330, 90, 410] {
+        let mut child = build::examiner(&disturbed)
+            .args(["run", "suite.yaml", "--out", "run"])
+            .stderr(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        if child.try_wait().unwrap().is_none() {
+            child.kill().unwrap();
+            kills += 1;
+        }
+        child.wait().unwrap();
+    }
+    assert!(kills >= 2, "the run was over too soon to be killed");
+    let output = run(&disturbed, &suite, &["--out", "run"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+
+    let (one, other) = (undisturbed.join("run"), disturbed.join("run"));
+    assert_eq!(results(&one), results(&other));
+    for samples in ["samples/a/sums.jsonl", "samples/a/more.jsonl"] {
+        assert_eq!(std::fs::read(one.join(samples)).unwrap(), std::fs::read(other.join(samples)).unwrap(), "{samples}");
+    }
+    // A sample is finished when its record is in the journal. What a kill can cost is what was between model and
+    // journal at that moment, and there is not much room there.
+    let asked = std::fs::read_to_string(disturbed.join("asked")).unwrap().lines().count();
+    let once = std::fs::read_to_string(undisturbed.join("asked")).unwrap().lines().count();
+    assert!(asked - once <= 4 * kills, "{asked} requests instead of {once} after {kills} kills");
+}
+
+#[test]
+fn the_same_command_goes_on_by_itself_and_fresh_begins_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = slow_suite("asked");
+    std::fs::write(directory.path().join("suite.yaml"), &suite).unwrap();
+    let mut child = build::examiner(directory.path())
+        .args(["run", "suite.yaml"])
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(400));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let output = run(directory.path(), &suite, &[]);
+    assert!(output.status.success() && stderr(&output).contains("going on in"), "{}", stderr(&output));
+    // It is done now, so that the same command is a new run.
+    let output = run(directory.path(), &suite, &["--limit", "1"]);
+    assert!(stderr(&output).contains("running in"), "{}", stderr(&output));
+}
+
+/// Ctrl-C once: what is in hand ends, the exit status is 130, and the run can go on.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_stops_resumably() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = slow_suite("asked");
+    std::fs::write(directory.path().join("suite.yaml"), &suite).unwrap();
+    let child = build::examiner(directory.path())
+        .args(["run", "suite.yaml"])
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(400));
+    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    let output = run(directory.path(), &suite, &[]);
+    assert!(output.status.success() && stderr(&output).contains("going on in"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_damaged_record_costs_its_sample_and_a_torn_one_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = suite("  a: { plugin: adder, count: asked }\n", "  sums: { plugin: numbers, rows: 20 }\n");
+    assert!(run(directory.path(), &suite, &["--out", "run"]).status.success());
+    let samples = directory.path().join("run/samples/a/sums.jsonl");
+    let before = std::fs::read(&samples).unwrap();
+    let journal = directory.path().join("run/journal/a/sums.jsonl");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    let line = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(4).unwrap().0;
+    bytes[line + 60] ^= 1;
+    let length = bytes.len();
+    bytes.truncate(length - 7);
+    std::fs::write(&journal, bytes).unwrap();
+    std::fs::remove_file(directory.path().join("asked")).unwrap();
+    let output = run(directory.path(), &suite, &["--out", "run"]);
+    assert!(output.status.success() && stderr(&output).contains("is damaged"), "{}", stderr(&output));
+    assert_eq!(std::fs::read(&samples).unwrap(), before);
+    let asked = std::fs::read_to_string(directory.path().join("asked")).unwrap();
+    assert_eq!(asked, "4\n19\n", "the damaged one and the torn one");
+}
+
+#[test]
+fn a_second_run_in_the_same_directory_is_refused_with_the_firsts_number() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = slow_suite("asked");
+    std::fs::write(directory.path().join("suite.yaml"), &suite).unwrap();
+    let mut first = build::examiner(directory.path())
+        .args(["run", "suite.yaml", "--out", "run"])
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let second = run(directory.path(), &suite, &["--out", "run"]);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert_eq!(second.status.code(), Some(2));
+    assert!(stderr(&second).contains(&format!("in use by process {}", first.id())), "{}", stderr(&second));
+}

@@ -1,0 +1,15 @@
+//! The integration tests of the program, one binary.
+//!
+//! - `loader`: plugins that load, and every way in which a file can fail to be one
+//! - `out_of_tree`: the tutorial plugin, built from a directory of its own
+//! - `run`: suites from YAML to CSV, through the program
+//! - `failures`: what a faulty role does to a run, and what it does not
+//! - `resume`: a killed run goes on, and its results are those of an undisturbed one
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod build;
+mod failures;
+mod loader;
+mod out_of_tree;
+mod resume;
+mod run;
