@@ -102,6 +102,16 @@ mod wording {
 mod damage {
     use super::*;
 
+    #[test]
+    fn unknown_options_are_refused_and_known_ones_described() {
+        let refused = serde_json::from_value::<Options>(json!({"shot": 3})).unwrap_err().to_string();
+        assert!(refused.starts_with("unknown field `shot`"), "{refused}");
+        let schema = examiner_plugin_gsm8k::plugin().info().roles[0].options.clone();
+        for option in ["path", "split", "train", "prompt"] {
+            assert!(schema["properties"][option]["description"].is_string(), "{option}");
+        }
+    }
+
     fn message(row: Value) -> String {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "test.jsonl", &[json!({"question": "Q", "answer": "#### 1"}), row]);

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// `{{ question.choices | map(attribute='text') }}` keep lists lists and numbers numbers; text around the braces makes
 /// it a template again: `svamp-{{ ID }}`. Templates know the row's fields by name, the whole row as `row`, and its place
 /// in the file, from 0, as `index`; a field of the row with one of these names comes first. A name that the row does not
-/// have is an error. Besides the filters of Jinja there are `letter` (0 becomes `A`) and `position` (the place of a value
+/// have is an error, and so is writing out a null. Besides the filters of Jinja there are `letter` (0 becomes `A`) and `position` (the place of a value
 /// in a list).
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[schemars(crate = "examiner_api::schemars")]

@@ -6,12 +6,15 @@ use crate::source::Record;
 use examiner_api::rows::lookup;
 use examiner_api::{PluginError, Result};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, Expression, Template, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Expression, Template, UndefinedBehavior, escape_formatter};
 use serde_json::Value;
 use std::collections::HashSet;
 
 /// Instructions that one template may take for one row.
 const FUEL: u64 = 1_000_000;
+
+/// Jinja would write the word `none` into the prompt, which nobody ever means.
+const NULL: &str = "a null cannot be written out: use `default('...', true)`, or leave such rows out with `where`";
 
 /// What templates are compiled in.
 pub(crate) fn environment<'source>() -> Result<Environment<'source>> {
@@ -19,6 +22,10 @@ pub(crate) fn environment<'source>() -> Result<Environment<'source>> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_fuel(Some(FUEL));
+    environment.set_formatter(|output, state, value| match value.is_none() {
+        true => Err(Error::new(ErrorKind::InvalidOperation, NULL)),
+        false => escape_formatter(output, state, value),
+    });
     // A line feed at the end of a prompt is part of it.
     let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
     environment

@@ -28,7 +28,6 @@ use std::sync::Arc;
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// One JSON object per line.
-    #[serde(alias = "ndjson", alias = "json-lines")]
     Jsonl,
     /// One JSON document: an array of objects, or an object that holds one.
     Json,

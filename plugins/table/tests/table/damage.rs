@@ -1,6 +1,6 @@
 //! Options, templates and rows that cannot be used.
 
-use crate::{over, write};
+use crate::{over, samples, write};
 use examiner_api::{ErrorCode, PluginError};
 use examiner_plugin_table::Options;
 use serde_json::{Value, json};
@@ -44,6 +44,15 @@ fn an_unknown_name_names_row_template_and_what_is_there() {
     let unfilled = error(json!({"prompt": "p", "where": "q == 'one' or deep.e == 1"}));
     assert_eq!(unfilled.message, "line 2 of `F`: the template `where` cannot be filled");
     assert!(unfilled.help.unwrap().starts_with("the row has no `deep.e`"));
+}
+
+#[test]
+fn a_null_is_not_written_out_unless_replaced() {
+    let rows = [json!({"q": null})];
+    let error = over(&rows, json!({"prompt": "{{ q }}"})).err().unwrap();
+    assert!(error.causes[0].contains("a null cannot be written out"), "{error}");
+    let mut replaced = over(&rows, json!({"prompt": "{{ q | default('-', true) }}"})).unwrap();
+    assert_eq!(samples(&mut replaced)[0].prompt, "-");
 }
 
 #[test]
@@ -115,6 +124,16 @@ fn templates_can_neither_include_nor_run_on() {
     assert!(included.causes[0].starts_with("template not found"), "{included}");
     let endless = "{% for a in range(100000) %}{% for b in range(100000) %}.{% endfor %}{% endfor %}";
     assert!(error(json!({"prompt": endless})).causes[0].contains("fuel"));
+}
+
+#[test]
+fn the_schema_names_every_option() {
+    let schema = examiner_plugin_table::plugin().info().roles[0].options.clone();
+    for option in ["path", "where", "fields", "prompt", "choices", "gold", "gold_is", "few_shot", "shot_separator"] {
+        assert!(schema["properties"][option]["description"].is_string(), "{option}");
+    }
+    assert_eq!(schema["required"], json!(["path", "prompt"]));
+    assert_eq!(schema["additionalProperties"], json!(false));
 }
 
 #[test]
