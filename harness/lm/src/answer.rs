@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_prompt_leaves_room_for_the_answer() {
-        let long = "x".repeat(100);
+        let long = "q".repeat(100);
         let cut = answer(&long, &[], 60);
         assert_eq!((cut.prompt.len(), cut.truncated, cut.room), (4, 96, 60));
         let cut = answer(&long, &[], 1000);

@@ -21,7 +21,7 @@ pub struct LocalOptions {
     /// Most tokens in one pass through the model. More is faster up to a point, and takes memory for activations.
     #[schemars(range(min = 1))]
     pub max_batch_tokens: usize,
-    /// Most sequences computed at the same time.
+    /// Most answers that grow at the same time.
     #[schemars(range(min = 1))]
     pub max_sequences: usize,
     /// Most positions whose keys and values are kept, all sequences together; never less than one whole context. If not
@@ -120,7 +120,8 @@ impl<D: Decoder> Model for LocalModel<D> {
             (true, false) => Sharing::Duplicates,
             (false, _) => Sharing::Nothing,
         };
-        let limits = self.limits();
+        // Scored sequences are done after a pass or two; how many there are at once follows from the other limits.
+        let limits = Limits { sequences: usize::MAX, ..self.limits() };
         let _ = scorer::score(&mut self.decoder, scored, sharing, limits, sink);
         Ok(())
     }
@@ -149,5 +150,29 @@ impl<D: Decoder> Model for LocalModel<D> {
         let limits = self.limits();
         let _ = generator::generate(&mut self.decoder, &self.tokenizer, answers, sharing, limits, sink);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize, schemars::JsonSchema)]
+    struct PluginOptions {
+        checkpoint: String,
+        #[serde(flatten)]
+        local: LocalOptions,
+    }
+
+    #[test]
+    fn options_can_be_flattened_into_those_of_a_plugin() {
+        let text = r#"{"checkpoint": "a", "max_batch_tokens": 7, "max_cache_tokens": 500}"#;
+        let options: PluginOptions = serde_json::from_str(text).unwrap();
+        let expected = LocalOptions { max_batch_tokens: 7, max_cache_tokens: Some(500), ..LocalOptions::default() };
+        assert_eq!((options.checkpoint.as_str(), options.local), ("a", expected));
+        let schema = schemars::schema_for!(PluginOptions);
+        let properties = schema.get("properties").unwrap().as_object().unwrap();
+        assert_eq!(properties.len(), 5);
+        assert_eq!(properties["max_sequences"]["minimum"], 1);
     }
 }

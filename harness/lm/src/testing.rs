@@ -69,7 +69,7 @@ pub(crate) struct Toy {
     pub(crate) nan_after: Option<u32>,
     /// The caches in use.
     pub(crate) caches: HashMap<CacheId, Vec<u32>>,
-    made: u64,
+    pub(crate) made: u64,
     /// Most positions held at once, forks counted in full.
     pub(crate) most_held: usize,
     /// Most tokens and most segments in one pass.

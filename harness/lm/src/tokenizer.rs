@@ -123,7 +123,7 @@ mod tests {
         });
         let bytes = serde_json::to_vec(&file).unwrap();
         let tokenizer = super::Tokenizer::from_bytes(bytes, None, vec![]).unwrap();
-        assert_eq!(tokenizer.encode("xyz!?").unwrap().len(), 5);
+        assert_eq!(tokenizer.encode("abc!?").unwrap().len(), 5);
     }
 
     #[test]

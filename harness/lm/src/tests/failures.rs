@@ -22,8 +22,8 @@ fn code<T>(outcome: &examiner_api::Result<T>) -> Option<ErrorCode> {
 fn a_pass_that_fails_costs_what_was_in_it() {
     for (layout, can_fork) in [(CacheLayout::Ragged, true), (CacheLayout::Rectangular, false)] {
         let toy = || Toy { fails_at: token("#"), ..Toy::new(layout, can_fork) };
-        // One sequence a pass, so that nobody else is concerned.
-        let options = || LocalOptions { max_sequences: 1, ..LocalOptions::default() };
+        // One token a pass, so that nobody else is concerned.
+        let options = || LocalOptions { max_batch_tokens: 1, ..LocalOptions::default() };
         let requests =
             vec![scored(0, "ab", "cd"), scored(1, "abx#", "cd"), scored(2, "abx", "de"), scored(3, "k", "l")];
         let found = score(&mut model(toy(), options()), requests);

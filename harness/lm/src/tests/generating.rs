@@ -70,7 +70,7 @@ fn check(found: &GenerateResult, request: &GenerateRequest) {
     assert!(whole.starts_with(&found.text));
     assert_eq!(found.tokens_out as usize, found.tokens.len());
     match found.finish {
-        FinishReason::EndOfText => assert_eq!((found.tokens.last(), found.text), (Some(&EOS), whole)),
+        FinishReason::EndOfText => assert_eq!((found.tokens.last(), &found.text), (Some(&EOS), &whole)),
         FinishReason::Length => assert_eq!(found.text, whole),
         FinishReason::StopString => {
             let cut = stop.iter().any(|stop| whole[found.text.len()..].starts_with(stop));

@@ -1,4 +1,3 @@
-use super::*;
 use crate::{Tokenizer, split};
 use examiner_api::{ScoreRequest, Span};
 use std::path::{Path, PathBuf};
