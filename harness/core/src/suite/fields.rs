@@ -2,8 +2,8 @@
 
 use super::problem::{FieldPath, Position, Problem, listed, nearest};
 use super::references;
+use super::tree::{Key, Kind, Node};
 use super::types::Options;
-use super::yaml::{Key, Kind, Node};
 
 /// A value and the way to it.
 #[derive(Clone)]

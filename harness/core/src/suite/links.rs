@@ -2,7 +2,7 @@
 
 use super::fields::Field;
 use super::problem::{FieldPath, Position, Problem, listed};
-use super::yaml::Node;
+use super::tree::Node;
 use std::fmt;
 
 /// A named entry of a section.

@@ -5,15 +5,19 @@
 //! suite *means* (stages, identities, requests) is none of this module's business, and neither are the options of
 //! plugins, except that [`check_options`] compares them with the schema that a plugin publishes.
 
+mod datasets;
 mod fields;
 mod links;
 mod overrides;
 mod problem;
+mod reading;
 mod references;
 mod schema;
 mod sections;
+mod stages;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod types;
 mod variables;
 mod yaml;
@@ -26,7 +30,7 @@ pub use types::*;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use yaml::{Kind, Node};
+use tree::{Kind, Node};
 
 /// A suite and the text it was read from.
 #[derive(Debug, Clone)]
@@ -132,7 +136,7 @@ pub fn load_text(
     overrides::apply(&mut root, overrides, &mut problems);
     let vars = variables::fill(&mut root, env, &mut problems);
     let names = links::Names::of_suite(&root);
-    let mut reading = sections::Reading { names, graph: links::Graph::default(), problems };
+    let mut reading = reading::Reading { names, graph: links::Graph::default(), problems };
     let suite = sections::read(&root, vars, &mut reading);
     let mut problems = reading.problems;
     problems.extend(reading.graph.circles());

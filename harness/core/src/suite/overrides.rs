@@ -2,7 +2,8 @@
 
 use super::problem::{FieldPath, Position, Problem, listed};
 use super::sections::TOP_LEVEL;
-use super::yaml::{self, Key, Kind, Node};
+use super::tree::{Key, Kind, Node};
+use super::yaml;
 use std::str::FromStr;
 use std::sync::Arc;
 

@@ -3,12 +3,25 @@
 use super::fields::{Field, check_name, described};
 use super::problem::{FieldPath, Problem, listed};
 use super::references::{self, Piece};
+use super::tree::{Kind, Node};
 use super::types::Named;
-use super::yaml::{Kind, Node};
 use serde_json::Value;
 
 /// Words in the name of an environment variable that say it holds a secret.
-const SECRET_WORDS: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
+const SECRET_WORDS: [&str; 12] = [
+    "KEY",
+    "KEYS",
+    "APIKEY",
+    "TOKEN",
+    "TOKENS",
+    "SECRET",
+    "SECRETS",
+    "PASSWORD",
+    "PASSWD",
+    "CREDENTIAL",
+    "CREDENTIALS",
+    "AUTH",
+];
 
 /// Fills in the variables of the whole suite and returns the values of `vars`.
 ///
@@ -151,7 +164,7 @@ fn unknown_var(field: &Field<'_>, name: &str, vars: &Named<Kind>) -> Problem {
 
 fn from_env(field: &Field<'_>, name: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, Problem> {
     let upper = name.to_uppercase();
-    if let Some(word) = SECRET_WORDS.iter().find(|word| upper.contains(*word)) {
+    if let Some(word) = upper.split('_').find(|word| SECRET_WORDS.contains(word)) {
         let message = format!("`{name}` looks like a secret (`{word}`), and a suite is copied beside its results");
         return Err(field
             .problem(message)

@@ -4,8 +4,9 @@
 //! `saphyr-parser`. What a plain scalar means (a number, a truth value, nothing, text) is still for `serde_yaml` to say.
 
 use super::problem::{FieldPath, Position, Problem};
+use super::tree::{Key, Kind, Node};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
-use serde_json::{Number, Value};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,93 +15,6 @@ use std::sync::Arc;
 const DEEPEST: usize = 64;
 /// More values are refused, so that aliases of aliases cannot fill the memory.
 const MOST_VALUES: usize = 200_000;
-
-/// A value and where it stands.
-#[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub(super) at: Position,
-    pub(super) kind: Kind,
-}
-
-/// What a value is.
-#[derive(Debug, Clone)]
-pub(super) enum Kind {
-    Null,
-    Bool(bool),
-    Number(Number),
-    Text(String),
-    List(Vec<Node>),
-    Map(Vec<(Key, Node)>),
-}
-
-/// A key and where it stands.
-#[derive(Debug, Clone)]
-pub(super) struct Key {
-    pub(super) name: String,
-    pub(super) at: Position,
-}
-
-impl Node {
-    /// The value of a key, if this is a mapping that has it.
-    pub(super) fn get(&self, key: &str) -> Option<&Node> {
-        self.entry(key).map(|(_, node)| node)
-    }
-
-    /// The key and value, if this is a mapping that has the key.
-    pub(super) fn entry(&self, key: &str) -> Option<(&Key, &Node)> {
-        match &self.kind {
-            Kind::Map(entries) => entries.iter().find(|(k, _)| k.name == key).map(|(k, node)| (k, node)),
-            _ => None,
-        }
-    }
-
-    /// The names of the keys; none if this is no mapping.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
-        let entries = match &self.kind {
-            Kind::Map(entries) => entries.as_slice(),
-            _ => &[],
-        };
-        entries.iter().map(|(key, _)| key.name.as_str())
-    }
-
-    /// The value without places.
-    pub(super) fn to_json(&self) -> Value {
-        match &self.kind {
-            Kind::Null => Value::Null,
-            Kind::Bool(value) => Value::Bool(*value),
-            Kind::Number(value) => Value::Number(value.clone()),
-            Kind::Text(value) => Value::String(value.clone()),
-            Kind::List(items) => items.iter().map(Node::to_json).collect(),
-            Kind::Map(entries) => {
-                Value::Object(entries.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect())
-            }
-        }
-    }
-
-    /// Moves this value and all beneath it to one place, that of the option which set it.
-    pub(super) fn moved_to(mut self, at: &Position) -> Self {
-        self.kind = match self.kind {
-            Kind::List(items) => Kind::List(items.into_iter().map(|item| item.moved_to(at)).collect()),
-            Kind::Map(entries) => Kind::Map(
-                entries
-                    .into_iter()
-                    .map(|(key, node)| (Key { name: key.name, at: at.clone() }, node.moved_to(at)))
-                    .collect(),
-            ),
-            scalar => scalar,
-        };
-        self.at = at.clone();
-        self
-    }
-
-    fn size(&self) -> usize {
-        1 + match &self.kind {
-            Kind::List(items) => items.iter().map(Node::size).sum(),
-            Kind::Map(entries) => entries.iter().map(|(_, node)| node.size()).sum(),
-            _ => 0,
-        }
-    }
-}
 
 /// Reads one document. `Ok(None)` is a text without content. All problems that do not end the reading are added to
 /// `problems`; the error is one that does.
