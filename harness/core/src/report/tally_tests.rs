@@ -1,0 +1,155 @@
+use super::*;
+use examiner_api::{ErrorCode, Gold, PluginError, Verdict};
+
+fn metric(name: &str, aggregation: Aggregation) -> MetricInfo {
+    let bounds = (aggregation == Aggregation::Mean).then_some((0.0, 1.0));
+    MetricInfo { name: name.to_owned(), aggregation, higher_is_better: true, bounds }
+}
+
+fn tally(metrics: Vec<MetricInfo>) -> Tally {
+    let info = ScorerInfo { metrics, ..ScorerInfo::default() };
+    Tally::new("s", "s-1", "m", "d", vec![("judge".to_owned(), info)], 7, "v1".to_owned())
+}
+
+fn record(index: u64, subset: &str, outcome: Outcome, value: f64) -> Record {
+    let mut verdict = Verdict { outcome, ..Verdict::default() };
+    verdict.metrics.insert("accuracy".to_owned(), value);
+    verdict.statistics.insert("ratio".to_owned(), vec![value, 2.0]);
+    Record {
+        index,
+        id: format!("q{index}"),
+        repeat: 0,
+        key: String::new(),
+        subset: (!subset.is_empty()).then(|| subset.to_owned()),
+        cluster: None,
+        context: String::new(),
+        choices: Vec::new(),
+        gold: Gold::None,
+        answers: Vec::new(),
+        verdicts: vec![ScorerVerdict { scorer: "judge".to_owned(), verdict }],
+        tokens_in: 10,
+        tokens_out: 1,
+    }
+}
+
+fn timeout() -> Outcome {
+    Outcome::Error(PluginError::new(ErrorCode::Timeout, "no answer\nin 60 s"))
+}
+
+fn rows(tally: &Tally) -> Vec<SummaryRow> {
+    let ratio = |_: &str, _: &str, statistics: &[Vec<f64>]| {
+        let sum = |at: usize| statistics.iter().map(|of| of[at]).sum::<f64>();
+        Ok(sum(0) / sum(1))
+    };
+    tally.rows(1.5, &ratio)
+}
+
+#[test]
+fn counts_and_values_by_hand() {
+    let mut tally = tally(vec![metric("accuracy", Aggregation::Mean)]);
+    for (index, subset, outcome, value) in [
+        (0, "b", Outcome::Scored, 1.0),
+        (1, "a", Outcome::Scored, 0.0),
+        (2, "b", Outcome::Unanswered, 0.0),
+        (3, "b", Outcome::Scored, 1.0),
+        (4, "a", timeout(), 0.0),
+    ] {
+        tally.add(&record(index, subset, outcome, value));
+    }
+    let rows = rows(&tally);
+    let subsets: Vec<&str> = rows.iter().map(|row| row.subset.as_str()).collect();
+    assert_eq!(subsets, ["all", "b", "a"]);
+    let whole = &rows[0];
+    assert_eq!((whole.n, whole.n_scored, whole.n_unanswered, whole.n_error), (5, 3, 1, 1));
+    // Two of four are right; the missing one could make it two or three of five.
+    assert_eq!((whole.value, whole.value_low, whole.value_high), (Some(0.5), Some(0.4), Some(0.6)));
+    // Deviations of 1/2 each: sqrt(4 * 1/4 / 3 / 4).
+    assert!((whole.stderr.unwrap() - (1.0_f64 / 12.0).sqrt()).abs() < 1e-12);
+    assert_eq!((whole.status, whole.tokens_in, whole.tokens_out), (Status::Partial, 50, 5));
+    insta::assert_snapshot!(whole.message, @"");
+    assert_eq!((rows[1].status, rows[1].value, rows[1].seconds), (Status::Ok, Some(2.0 / 3.0), None));
+    assert_eq!((rows[1].message.as_str(), rows[0].seconds), ("", Some(1.5)));
+    assert_eq!((rows[2].value, rows[2].value_low, rows[2].value_high), (Some(0.0), Some(0.0), Some(0.5)));
+}
+
+#[test]
+fn the_order_of_adding_does_not_matter() {
+    let records: Vec<Record> = (0..40)
+        .map(|index| {
+            let outcome = if index % 9 == 0 { timeout() } else { Outcome::Scored };
+            record(index, ["a", "b", ""][index as usize % 3], outcome, 1.0 / (index as f64 + 1.0))
+        })
+        .collect();
+    let metrics = || vec![metric("accuracy", Aggregation::Mean), metric("ratio", Aggregation::Corpus)];
+    let (mut forward, mut backward) = (tally(metrics()), tally(metrics()));
+    records.iter().for_each(|record| forward.add(record));
+    records.iter().rev().for_each(|record| backward.add(record));
+    assert_eq!(rows(&forward), rows(&backward));
+    // The record that is added last counts, and once.
+    let mut again = tally(metrics());
+    again.add(&record(0, "a", Outcome::Scored, 1.0));
+    records.iter().for_each(|record| again.add(record));
+    assert_eq!(rows(&again), rows(&forward));
+}
+
+#[test]
+fn corpus_metrics_are_resampled() {
+    let mut tally = tally(vec![metric("ratio", Aggregation::Corpus)]);
+    (0..100).for_each(|index| tally.add(&record(index, "", Outcome::Scored, (index % 2) as f64)));
+    let row = &rows(&tally)[0];
+    assert_eq!((row.value, row.value_low), (Some(0.25), Some(0.25)));
+    // The ratio is half of a mean with the standard error 0.05.
+    assert!((row.stderr.unwrap() - 0.025).abs() < 0.003, "{row:?}");
+    assert!(row.ci_low.unwrap() < 0.21 && row.ci_high.unwrap() > 0.29, "{row:?}");
+    tally.add(&record(100, "", timeout(), 0.0));
+    let row = &rows(&tally)[0];
+    assert_eq!((row.value, row.value_low, row.status), (Some(0.25), None, Status::Partial));
+    let row = &tally.rows(0.0, &|_, _, _| Err(PluginError::unsupported("no such metric")))[0];
+    assert_eq!((row.status, row.value), (Status::Failed, None));
+}
+
+#[test]
+fn repetitions_and_clusters_widen_the_standard_error() {
+    let of = |label: &dyn Fn(u64) -> String, cluster: bool| {
+        let mut tally = tally(vec![metric("accuracy", Aggregation::Mean)]);
+        for index in 0..20 {
+            let mut record = record(index, "", Outcome::Scored, ((index / 2) % 2) as f64);
+            if cluster {
+                record.cluster = Some(label(index))
+            } else {
+                record.id = label(index)
+            }
+            tally.add(&record);
+        }
+        rows(&tally)[0].stderr.unwrap()
+    };
+    let alone = of(&|index| index.to_string(), false);
+    let pairs = of(&|index| (index / 2).to_string(), false);
+    assert_eq!(of(&|index| (index / 2).to_string(), true), pairs);
+    // Ten independent values instead of twenty: sqrt(1/4 / 9) against sqrt(1/4 / 19).
+    assert!((pairs - (0.25_f64 / 9.0).sqrt()).abs() < 1e-12 && (alone - (0.25_f64 / 19.0).sqrt()).abs() < 1e-12);
+}
+
+#[test]
+fn nothing_but_errors_is_a_failure_and_nothing_at_all_says_so() {
+    let mut all_errors = tally(vec![metric("accuracy", Aggregation::Mean)]);
+    assert_eq!(rows(&all_errors)[0].message, "there were no samples");
+    all_errors.add(&record(0, "", timeout(), 0.0));
+    let row = &rows(&all_errors)[0];
+    assert_eq!((row.status, row.value, row.value_low, row.value_high), (Status::Failed, None, Some(0.0), Some(1.0)));
+}
+
+#[test]
+fn a_verdict_without_a_number_is_an_error() {
+    for fault in ["missing", "nan", "none"] {
+        let mut tally = tally(vec![metric("accuracy", Aggregation::Mean)]);
+        let mut record = record(0, "", Outcome::Scored, f64::NAN);
+        match fault {
+            "missing" => record.verdicts[0].verdict.metrics.clear(),
+            "none" => record.verdicts.clear(),
+            _ => {}
+        }
+        tally.add(&record);
+        assert_eq!((rows(&tally)[0].n_error, rows(&tally)[0].n_scored), (1, 0), "{fault}");
+    }
+}
