@@ -1,0 +1,80 @@
+//! Chores of the repository.
+//!
+//! The key decision: chores treat Examiner as its users do. They build the program, hand it suites and read the files
+//! that it writes; nothing here links it. So `verify` finds a mistake wherever it sits, and its reading of the results
+//! is an example for anyone's own comparisons.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod bench;
+mod process;
+mod program;
+mod quickstart;
+pub mod sample;
+mod test;
+mod tiny_gpt2;
+mod verify;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueHint};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+pub use process::root;
+
+/// Chores of the repository, each a `cargo xtask COMMAND`.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build the program and run `configs/quickstart.yaml` on the bundled sample, offline.
+    Quickstart,
+    /// Install what the tests need, then run all of them: format, lints, tests, documentation, quickstart.
+    Test,
+    /// Write the bundled sample anew. The files are under version control; a test compares them with what this writes.
+    SampleData,
+    /// Hold the program's numbers against those that other programs computed for the same input.
+    Verify(verify::VerifyArguments),
+    /// Measure start-up time, and time and memory per sample of the harness itself.
+    Bench(bench::BenchArguments),
+}
+
+/// The program to work with.
+#[derive(Debug, clap::Args)]
+struct ProgramArguments {
+    /// Use this `examiner`, with its plugins beside it, instead of building one.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    program: Option<PathBuf>,
+}
+
+/// Runs the chore that the arguments of the process name.
+pub fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Quickstart => quickstart::quickstart().map(|()| true),
+        Command::Test => test::test().map(|()| true),
+        Command::SampleData => sample_data().map(|()| true),
+        Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Bench(arguments) => bench::bench(&arguments).map(|()| true),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn sample_data() -> Result<()> {
+    let directory = quickstart::data();
+    for (name, text) in sample::files() {
+        process::write(&directory.join(name), &text)?;
+        eprintln!("wrote `{}`", directory.join(name).display());
+    }
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! `cargo xtask test`: everything that must hold before a change is taken.
+
+use crate::process::{cargo, run};
+use crate::{program, quickstart};
+use anyhow::Result;
+use std::process::{Command, Stdio};
+
+/// Installs what is missing, then tests in the order of what is quickest to fail.
+pub(crate) fn test() -> Result<()> {
+    install("rustfmt", "fmt")?;
+    install("clippy", "clippy")?;
+    run(cargo().args(["fmt", "--all", "--check"]))?;
+    run(cargo().args(["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    // The tests of configurations and documentation hold every suite against this program's plugins.
+    let program = program::build()?;
+    run(cargo().args(["test", "--release", "--workspace"]).env("EXAMINER_PROGRAM", program))?;
+    let document = ["doc", "--release", "--workspace", "--no-deps"];
+    run(cargo().args(document).env("RUSTDOCFLAGS", "-D warnings"))?;
+    quickstart::quickstart()
+}
+
+/// Adds a component of the toolchain unless its cargo command works already.
+fn install(component: &str, command: &str) -> Result<()> {
+    let works = cargo().args([command, "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    match works.is_ok_and(|status| status.success()) {
+        true => Ok(()),
+        false => run(Command::new("rustup").args(["component", "add", component])),
+    }
+}

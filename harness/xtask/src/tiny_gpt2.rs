@@ -1,0 +1,97 @@
+//! A GPT-2 small enough to be made on the spot: a tokenizer trained on the sample, and random weights.
+//!
+//! It has learned nothing and answers at chance. It shows that everything works, offline and in a second.
+
+use crate::process::write;
+use crate::sample::Random;
+use anyhow::{Result, anyhow};
+use safetensors::tensor::{Dtype, TensorView};
+use serde_json::json;
+use std::path::Path;
+use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::{AddedToken, Tokenizer, models::TrainerWrapper};
+
+const SEED: u64 = 1;
+const VOCABULARY: usize = 1024;
+const CONTEXT: usize = 512;
+const WIDTH: usize = 96;
+const LAYERS: usize = 2;
+const HEADS: usize = 4;
+const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// Writes the model to a directory, in the layout of Hugging Face's checkpoints.
+pub(crate) fn make(directory: &Path, text: &[String]) -> Result<()> {
+    let tokenizer = tokenizer(text)?;
+    let vocabulary = tokenizer.get_vocab_size(true);
+    let end = tokenizer.token_to_id(END_OF_TEXT).ok_or_else(|| anyhow!("the tokenizer lost `{END_OF_TEXT}`"))?;
+    let config = json!({
+        "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "activation_function": "gelu_new",
+        "vocab_size": vocabulary, "n_positions": CONTEXT, "n_embd": WIDTH, "n_layer": LAYERS, "n_head": HEADS,
+        "n_inner": null, "layer_norm_epsilon": 1e-5, "tie_word_embeddings": true, "initializer_range": 0.02,
+        "bos_token_id": end, "eos_token_id": end
+    });
+    let generation = json!({ "bos_token_id": end, "eos_token_id": end });
+    let json = tokenizer.to_string(true).map_err(|error| anyhow!("{error}"))?;
+    write(&directory.join("tokenizer.json"), json)?;
+    write(&directory.join("config.json"), serde_json::to_string_pretty(&config)?)?;
+    write(&directory.join("generation_config.json"), serde_json::to_string_pretty(&generation)?)?;
+    write(&directory.join("model.safetensors"), weights(vocabulary)?)
+}
+
+/// GPT-2's byte-level byte-pair encoding, trained on `text`.
+fn tokenizer(text: &[String]) -> Result<Tokenizer> {
+    let trainer = BpeTrainerBuilder::new()
+        .show_progress(false)
+        .vocab_size(VOCABULARY)
+        .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+        .special_tokens(vec![AddedToken::from(END_OF_TEXT, true)])
+        .build();
+    let mut tokenizer = Tokenizer::new(BPE::default());
+    tokenizer.with_pre_tokenizer(Some(ByteLevel::new(false, true, true)));
+    tokenizer.with_decoder(Some(ByteLevel::default()));
+    let mut trainer = TrainerWrapper::from(trainer);
+    tokenizer.train(&mut trainer, text.iter()).map_err(|error| anyhow!("cannot train the tokenizer: {error}"))?;
+    Ok(tokenizer)
+}
+
+/// GPT-2's own start: weights from a normal distribution of deviation 0.02, those that add to the residual stream
+/// divided by the square root of how many there are; biases 0, norms 1.
+fn weights(vocabulary: usize) -> Result<Vec<u8>> {
+    let mut random = Random::new(SEED);
+    let mut tensors: Vec<(String, Vec<usize>, Vec<f32>)> = Vec::new();
+    let residual = 0.02 / (2.0 * LAYERS as f32).sqrt();
+    let mut normal = |name: &str, shape: &[usize], deviation: f32| {
+        let values = (0..shape.iter().product()).map(|_| random.normal() * deviation).collect();
+        tensors.push((name.to_owned(), shape.to_vec(), values));
+    };
+    normal("wte.weight", &[vocabulary, WIDTH], 0.02);
+    normal("wpe.weight", &[CONTEXT, WIDTH], 0.02);
+    for layer in 0..LAYERS {
+        normal(&format!("h.{layer}.attn.c_attn.weight"), &[WIDTH, 3 * WIDTH], 0.02);
+        normal(&format!("h.{layer}.attn.c_proj.weight"), &[WIDTH, WIDTH], residual);
+        normal(&format!("h.{layer}.mlp.c_fc.weight"), &[WIDTH, 4 * WIDTH], 0.02);
+        normal(&format!("h.{layer}.mlp.c_proj.weight"), &[4 * WIDTH, WIDTH], residual);
+    }
+    let mut constant = |name: &str, length: usize, value: f32| {
+        tensors.push((name.to_owned(), vec![length], vec![value; length]));
+    };
+    for layer in 0..LAYERS {
+        constant(&format!("h.{layer}.attn.c_attn.bias"), 3 * WIDTH, 0.0);
+        constant(&format!("h.{layer}.attn.c_proj.bias"), WIDTH, 0.0);
+        constant(&format!("h.{layer}.mlp.c_fc.bias"), 4 * WIDTH, 0.0);
+        constant(&format!("h.{layer}.mlp.c_proj.bias"), WIDTH, 0.0);
+        for norm in ["ln_1", "ln_2"] {
+            constant(&format!("h.{layer}.{norm}.weight"), WIDTH, 1.0);
+            constant(&format!("h.{layer}.{norm}.bias"), WIDTH, 0.0);
+        }
+    }
+    constant("ln_f.weight", WIDTH, 1.0);
+    constant("ln_f.bias", WIDTH, 0.0);
+    let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
+        .into_iter()
+        .map(|(name, shape, values)| (name, shape, values.into_iter().flat_map(f32::to_le_bytes).collect()))
+        .collect();
+    let views = bytes.iter().map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)));
+    Ok(safetensors::serialize(views.collect::<Result<Vec<_>>>()?, None)?)
+}

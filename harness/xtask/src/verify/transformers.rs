@@ -1,0 +1,88 @@
+//! Log-likelihoods and greedy answers of Hugging Face's transformers.
+
+use super::tally::Comparison;
+use super::{Bench, pairs, write_rows};
+use crate::program::json_lines;
+use anyhow::Result;
+use serde::Deserialize;
+use serde_json::json;
+
+/// A row of `loglikelihood.jsonl`.
+#[derive(Deserialize)]
+struct Scored {
+    context: String,
+    continuation: String,
+    continuation_ids: Vec<u32>,
+    /// In nats.
+    loglikelihood: f64,
+    is_greedy: bool,
+    /// In nats a token.
+    mean_nll_whole_sequence: f64,
+}
+
+/// A row of `greedy.jsonl`.
+#[derive(Deserialize)]
+struct Greedy {
+    new_ids: Vec<u32>,
+    smallest_top2_gap: f64,
+}
+
+/// Where the two best logits are closer than this, another correct implementation may choose the other token.
+const TIE: f64 = 1e-3;
+
+pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
+    let scored_path = bench.shared("oracle/tiny-gpt2/loglikelihood.jsonl");
+    let greedy_path = bench.shared("oracle/tiny-gpt2/greedy.jsonl");
+    let scored: Vec<Scored> = json_lines(&scored_path)?;
+    let greedy: Vec<Greedy> = json_lines(&greedy_path)?;
+    // A whole sequence is scored without a beginning-of-text token added; an empty context *is* that token.
+    let wholes = bench.work.join("whole-sequences.jsonl");
+    let text = |row: &Scored| match row.context.as_str() {
+        "" => format!("<|endoftext|>{}", row.continuation),
+        context => format!("{context}{}", row.continuation),
+    };
+    write_rows(&wholes, scored.iter().map(|row| json!({ "text": text(row) })))?;
+    let choice = |normalize: &str| json!({ "name": "perplexity-choice", "normalize": normalize });
+    let results = bench.examine(&json!({
+        "name": "transformers",
+        "models": { "tiny": bench.tiny_gpt2() },
+        "datasets": {
+            "continuation": {
+                "plugin": "table", "path": scored_path, "prompt": "{{ context }}", "delimiter": "",
+                "choices": ["{{ continuation }}"], "gold": 0, "metadata": [], "scorer": choice("sum")
+            },
+            "whole": {
+                "plugin": "table", "path": wholes, "prompt": "", "delimiter": "",
+                "choices": ["{{ text }}"], "gold": 0, "metadata": [], "scorer": choice("context")
+            },
+            "greedy": {
+                "plugin": "table", "path": greedy_path, "prompt": "{{ prompt }}", "gold": ["{{ text }}"],
+                "stop": [], "max_new_tokens": 128, "metadata": [],
+                "scorer": { "name": "answer-extraction", "extract": "trim", "compare": "string" }
+            }
+        },
+        "evaluate": [{ "models": "all", "datasets": "all" }]
+    }))?;
+
+    let mut tokens = Comparison::new("transformers: continuation tokens");
+    let mut sums = Comparison::new("transformers: log-likelihood (1e-3)");
+    let mut is_greedy = Comparison::new("transformers: is_greedy");
+    for (ours, theirs) in pairs(&results.samples("tiny", "continuation")?, &scored)? {
+        let ours = ours.score()?;
+        tokens.row(ours.tokens == theirs.continuation_ids);
+        sums.numbers(&[ours.sum], &[theirs.loglikelihood], 1e-3);
+        is_greedy.row(ours.is_greedy == theirs.is_greedy);
+    }
+    let mut means = Comparison::new("transformers: mean of whole sequence (1e-4)");
+    for (ours, theirs) in pairs(&results.samples("tiny", "whole")?, &scored)? {
+        let ours = ours.score()?;
+        means.numbers(&[-ours.sum / f64::from(ours.scored_tokens)], &[theirs.mean_nll_whole_sequence], 1e-4);
+    }
+    let mut answers = Comparison::new("transformers: greedy tokens, ties left out");
+    for (ours, theirs) in pairs(&results.samples("tiny", "greedy")?, &greedy)? {
+        if theirs.smallest_top2_gap > TIE {
+            answers.row(ours.generated()?.tokens == theirs.new_ids);
+        }
+    }
+    Ok(vec![tokens, sums, is_greedy, means, answers])
+}
