@@ -107,7 +107,9 @@ impl Backend for Cpu {
     }
 
     fn add(&self, mut a: Rows, b: Rows) -> Result<Rows> {
-        a.values.iter_mut().zip(&b.values).for_each(|(a, b)| *a += b);
+        a.values.par_chunks_mut(1 << 14).zip(b.values.par_chunks(1 << 14)).for_each(|(a, b)| {
+            a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        });
         Ok(a)
     }
 
@@ -165,8 +167,9 @@ impl Backend for Cpu {
     }
 
     fn select(&self, x: &Rows, rows: &[u32]) -> Result<Rows> {
-        let chosen = rows.iter().flat_map(|&row| &x.values[row as usize * x.width..][..x.width]);
-        Ok(Rows { width: x.width, values: chosen.copied().collect() })
+        let mut values = Vec::with_capacity(rows.len() * x.width);
+        rows.iter().for_each(|&row| values.extend_from_slice(&x.values[row as usize * x.width..][..x.width]));
+        Ok(Rows { width: x.width, values })
     }
 
     fn read(&self, x: Rows) -> Result<Vec<f32>> {
@@ -178,10 +181,13 @@ impl Backend for Cpu {
 fn remember(block: &mut Block, layer: usize, shape: CacheShape, at: usize, rows: &[f32]) {
     let (capacity, width) = (block.capacity, shape.heads * shape.width);
     let start = layer * (width * capacity + PADDING);
-    for channel in 0..width {
-        let keys = &mut block.keys[start + channel * capacity + at..];
-        for (key, row) in keys.iter_mut().zip(rows.chunks_exact(3 * width)) {
-            *key = row[width + channel];
+    // Sixteen rows at a time, so that each line of the cache is read once.
+    for (group, rows) in rows.chunks(16 * 3 * width).enumerate() {
+        for channel in 0..width {
+            let keys = &mut block.keys[start + channel * capacity + at + 16 * group..];
+            for (key, row) in keys.iter_mut().zip(rows.chunks_exact(3 * width)) {
+                *key = row[width + channel];
+            }
         }
     }
     for (position, row) in rows.chunks_exact(3 * width).enumerate() {

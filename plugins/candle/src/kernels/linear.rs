@@ -214,11 +214,12 @@ mod tests {
             let layer = Linear::pack(&weight, Order::InputsFirst, inputs, outputs, Some(&bias));
             let output = run(&layer, Isa::best(), &input);
             for (r, c) in (0..rows).flat_map(|r| (0..outputs).map(move |c| (r, c))) {
-                let products =
-                    (0..inputs).map(|k| f64::from(input[r * inputs + k]) * f64::from(weight[k * outputs + c]));
-                let expected = f64::from(bias[c]) + products.sum::<f64>();
+                let product = |k: usize| f64::from(input[r * inputs + k]) * f64::from(weight[k * outputs + c]);
+                let expected = f64::from(bias[c]) + (0..inputs).map(product).sum::<f64>();
+                let tolerance = 3e-7 * (1.0 + (0..inputs).map(|k| product(k).abs()).sum::<f64>());
                 let found = f64::from(output[r * outputs + c]);
-                assert!((expected - found).abs() < 1e-5, "{rows}x{inputs}x{outputs} at {r}, {c}: {expected} {found}");
+                let at = format!("{rows}x{inputs}x{outputs} at {r}, {c}");
+                assert!((expected - found).abs() < tolerance, "{at}: {found}, expected {expected}");
             }
         }
     }

@@ -1,0 +1,79 @@
+//! Not a bit of a result depends on how requests are put together.
+
+use crate::tiny::{Tiny, ask, generate, open, prompt, score};
+use examiner_api::{GenerateRequest, ScoreRequest, Span};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::LazyLock;
+use tempfile::TempDir;
+
+static CHECKPOINT: LazyLock<TempDir> = LazyLock::new(|| Tiny::new(json!({ "n_embd": 48, "n_head": 4 })).write());
+
+/// Requests that begin alike, as few-shot questions with options do; some are longer than the model's context.
+fn texts() -> impl Strategy<Value = Vec<(String, String)>> {
+    let piece =
+        || prop::sample::select(vec!["", "Q: why? ", "Because. ", "A long story about rows and columns. ", "x"]);
+    let context = prop::collection::vec(piece(), 0..5).prop_map(|pieces| pieces.concat());
+    prop::collection::vec((context, "[a-d ]{0,6}[a-d]"), 1..12)
+}
+
+fn options() -> Vec<Value> {
+    let limits = [(1, 64), (7, 3), (1_000_000, 64)];
+    let sharing = [true, false];
+    let both = limits.iter().flat_map(|limits| sharing.map(|share| (limits, share)));
+    both.map(|((tokens, sequences), share)| {
+        json!({ "max_batch_tokens": tokens, "max_sequences": sequences, "share_prefixes": share })
+    })
+    .collect()
+}
+
+fn score_bits(checkpoint: &Path, options: &Value, requests: Vec<ScoreRequest>) -> Vec<(u64, u64, bool, Vec<u32>)> {
+    let results = score(&mut open(checkpoint, options.clone()).unwrap(), requests);
+    let bits = |(id, result): (u64, examiner_api::ScoreResult)| {
+        let logprobs = result.token_logprobs.iter().map(|value| value.to_bits()).collect();
+        (id, result.sum.to_bits(), result.is_greedy, logprobs)
+    };
+    results.into_iter().map(bits).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn scores(texts in texts(), turn in 0usize..12) {
+        let span = |id: usize| if id % 3 == 0 { Span::All } else { Span::Continuation };
+        let mut requests: Vec<ScoreRequest> = texts.iter().enumerate()
+            .map(|(id, (context, continuation))| {
+                let context = if span(id) == Span::All { format!("+{context}") } else { context.clone() };
+                ScoreRequest { span: span(id), ..ask(id as u64, &context, continuation) }
+            })
+            .collect();
+        let alone: Vec<_> = requests.iter()
+            .flat_map(|request| score_bits(CHECKPOINT.path(), &json!({ "share_prefixes": false }), vec![request.clone()]))
+            .collect();
+        for options in options() {
+            let middle = turn % requests.len();
+            requests.rotate_left(middle);
+            prop_assert_eq!(&score_bits(CHECKPOINT.path(), &options, requests.clone()), &alone, "{}", options);
+        }
+    }
+
+    #[test]
+    fn greedy_answers(texts in texts(), turn in 0usize..12) {
+        let mut requests: Vec<GenerateRequest> = texts.iter().enumerate()
+            .map(|(id, (context, end))| prompt(id as u64, &format!("{context}{end}"), 5 + id as u32 % 9))
+            .collect();
+        let answers = |options: &Value, requests: Vec<GenerateRequest>| {
+            generate(&mut open(CHECKPOINT.path(), options.clone()).unwrap(), requests)
+        };
+        let alone: std::collections::BTreeMap<_, _> = requests.iter()
+            .flat_map(|request| answers(&json!({ "share_prefixes": false }), vec![request.clone()]))
+            .collect();
+        for options in options() {
+            let middle = turn % requests.len();
+            requests.rotate_left(middle);
+            prop_assert_eq!(&answers(&options, requests.clone()), &alone, "{}", options);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Tests of the plugin through its public role, in this order:
+//!
+//! - `tiny`: makes small random checkpoints; `reference`: a GPT-2 in plain `f64` loops, to compare with.
+//! - `numbers`: scores and answers agree with the reference, for every option of the architecture and number type, with our
+//!   kernels and with candle's operations.
+//! - `exactness`: not a bit depends on batch budget, order, or prefix sharing.
+//! - `checkpoints`: what is wrong with a checkpoint is said with file, tensor, expected and found.
+//! - `oracle`: agrees with Hugging Face's transformers on the shared tiny GPT-2, where that data is there.
+
+mod checkpoints;
+mod exactness;
+mod numbers;
+mod oracle;
+mod reference;
+mod tiny;

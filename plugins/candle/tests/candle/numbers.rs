@@ -1,0 +1,140 @@
+//! The numbers are right.
+
+use crate::reference::token_logprobs;
+use crate::tiny::{Tiny, ask, generate, open, prompt, score};
+use candle_core::DType;
+use examiner_api::{ErrorCode, Model, ScoreRequest, ScoreResult, Span};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const TEXT: &str = "When in the course of human events, it becomes necessary to test.";
+
+fn whole(id: u64, text: &str) -> ScoreRequest {
+    ScoreRequest { span: Span::All, ..ask(id, "", text) }
+}
+
+fn score_text(checkpoint: &TempDir, options: Value) -> ScoreResult {
+    score(&mut open(checkpoint.path(), options).unwrap(), vec![whole(0, TEXT)]).remove(&0).unwrap()
+}
+
+fn worst(found: &[f32], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    found.iter().zip(expected).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max)
+}
+
+#[test]
+fn every_architecture_option_agrees_with_the_reference() {
+    let tokens: Vec<u32> = TEXT.bytes().map(u32::from).collect();
+    for changes in [
+        json!({}),
+        json!({ "activation_function": "gelu", "n_head": 1 }),
+        json!({ "activation_function": "relu", "n_inner": 37 }),
+        json!({ "activation_function": "silu", "scale_attn_weights": false, "layer_norm_epsilon": 1e-3 }),
+        json!({ "scale_attn_by_inverse_layer_idx": true, "n_layer": 3, "n_head": 8 }),
+        json!({ "tie_word_embeddings": false, "n_embd": 80, "n_head": 2 }),
+    ] {
+        let model = Tiny::new(changes.clone());
+        let expected = token_logprobs(&model, &tokens);
+        let checkpoint = model.write();
+        for device in ["cpu", "cpu-candle"] {
+            let found = score_text(&checkpoint, json!({ "device": device }));
+            let worst = worst(&found.token_logprobs, &expected);
+            assert!(worst < 2e-4, "{changes} on {device}: off by {worst}");
+        }
+    }
+}
+
+#[test]
+fn number_types_round_weights_and_nothing_else() {
+    let model = Tiny::new(json!({}));
+    let exact = score_text(&model.write(), json!({}));
+    for (dtype, name) in [(DType::F16, "f16"), (DType::BF16, "bf16")] {
+        let rounded_on_disk = score_text(&model.clone().rounded(dtype).write(), json!({}));
+        let rounded_on_loading = score_text(&model.write(), json!({ "dtype": name }));
+        assert_eq!(rounded_on_disk.token_logprobs, rounded_on_loading.token_logprobs);
+        assert_ne!(rounded_on_disk.token_logprobs, exact.token_logprobs);
+        let ops = score_text(&model.write(), json!({ "dtype": name, "device": "cpu-candle" }));
+        assert!((ops.sum - exact.sum).abs() < 0.02 * exact.sum.abs(), "{name}: {} {}", ops.sum, exact.sum);
+    }
+}
+
+#[test]
+fn names_with_and_without_prefix_masks_and_copied_heads_are_the_same_model() {
+    let mut model = Tiny::new(json!({}));
+    let expected = score_text(&model.write(), json!({}));
+    model.prefix = false;
+    model.tensors.insert("lm_head.weight".to_owned(), model.tensors["wte.weight"].clone());
+    let mask = candle_core::Tensor::ones((1, 1, 96, 96), DType::U8, &candle_core::Device::Cpu).unwrap();
+    model.tensors.insert("h.0.attn.bias".to_owned(), mask.clone());
+    model.tensors.insert("h.1.attn.masked_bias".to_owned(), mask);
+    assert_eq!(score_text(&model.write(), json!({})), expected);
+}
+
+#[test]
+fn candle_operations_agree_with_the_kernels_on_a_batch_with_shared_prefixes() {
+    let checkpoint = Tiny::new(json!({ "n_layer": 3 })).write();
+    let requests = || {
+        let mut requests = Vec::new();
+        for (context, id) in [("The cat sat on the", 0), ("The cat sat on", 10), ("", 20), ("Else", 30)] {
+            for (option, text) in [" mat", " map", " moon, and then", "x"].iter().enumerate() {
+                requests.push(ask(id + option as u64, context, text));
+            }
+        }
+        requests
+    };
+    let kernels = score(&mut open(checkpoint.path(), json!({})).unwrap(), requests());
+    let ops = score(&mut open(checkpoint.path(), json!({ "device": "cpu-candle" })).unwrap(), requests());
+    for (id, ours) in &kernels {
+        assert!((ours.sum - ops[id].sum).abs() < 1e-3, "{id}: {} {}", ours.sum, ops[id].sum);
+    }
+    let prompts = || vec![prompt(0, "Once", 12), prompt(1, "Once upon", 12)];
+    let ours = generate(&mut open(checkpoint.path(), json!({})).unwrap(), prompts());
+    let theirs = generate(&mut open(checkpoint.path(), json!({ "device": "cpu-candle" })).unwrap(), prompts());
+    assert_eq!(ours[&0].tokens, theirs[&0].tokens);
+    assert_eq!(ours[&1].tokens, theirs[&1].tokens);
+}
+
+#[test]
+fn the_fingerprint_changes_with_whatever_could_change_an_answer() {
+    let fingerprint =
+        |checkpoint: &TempDir, options: Value| open(checkpoint.path(), options).unwrap().info().unwrap().fingerprint;
+    let checkpoint = Tiny::new(json!({})).write();
+    let first = fingerprint(&checkpoint, json!({}));
+    assert_eq!(first, fingerprint(&checkpoint, json!({ "max_batch_tokens": 3 })));
+    assert_eq!(first, fingerprint(&Tiny::new(json!({})).write(), json!({ "device": "cpu" })));
+    let mut others = vec![
+        fingerprint(&checkpoint, json!({ "dtype": "bf16" })),
+        fingerprint(&checkpoint, json!({ "device": "cpu-candle" })),
+        fingerprint(&Tiny::new(json!({})).rounded(DType::F16).write(), json!({})),
+        fingerprint(&Tiny::new(json!({ "layer_norm_epsilon": 1e-6 })).write(), json!({})),
+    ];
+    std::fs::write(checkpoint.path().join("generation_config.json"), r#"{"eos_token_id": [256, 10]}"#).unwrap();
+    others.push(fingerprint(&checkpoint, json!({})));
+    others.push(first);
+    others.sort();
+    others.dedup();
+    assert_eq!(others.len(), 6);
+}
+
+#[test]
+fn a_list_of_end_tokens_in_the_generation_config_ends_answers() {
+    let checkpoint = Tiny::new(json!({})).write();
+    let free = generate(&mut open(checkpoint.path(), json!({})).unwrap(), vec![prompt(0, "Once", 8)]);
+    let third = free[&0].tokens[2];
+    let ends = free[&0].tokens.iter().position(|token| *token == third).unwrap();
+    let generation = json!({ "eos_token_id": [256, third] }).to_string();
+    std::fs::write(checkpoint.path().join("generation_config.json"), generation).unwrap();
+    let ended = generate(&mut open(checkpoint.path(), json!({})).unwrap(), vec![prompt(0, "Once", 8)]);
+    assert_eq!(ended[&0].tokens, free[&0].tokens[..=ends]);
+}
+
+#[test]
+fn a_gpu_that_this_build_cannot_use_is_an_error_with_a_way_out() {
+    if cfg!(feature = "cuda") {
+        return;
+    }
+    let checkpoint = Tiny::new(json!({})).write();
+    let error = open(checkpoint.path(), json!({ "device": "cuda:0" })).err().unwrap();
+    assert_eq!(error.code, ErrorCode::Unsupported);
+    assert!(error.help.unwrap().contains("--features cuda"));
+}
