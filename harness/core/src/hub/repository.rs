@@ -220,7 +220,10 @@ fn list(http: &Http, path: &HubPath, attempts: Option<u32>, report: Report<'_>) 
 /// Gets all files that are wanted of a folder, or of the whole repository, at one commit.
 fn fetch_folder(http: &Http, settings: &Settings, path: &HubPath, report: Report<'_>) -> Result<PathBuf> {
     let cache = RepoCache::new(&settings.cache, path);
-    let folder = |commit: &str| cache.snapshot(commit).join(&path.path);
+    let folder = |commit: &str| match path.path.as_str() {
+        "" => cache.snapshot(commit),
+        folder => cache.snapshot(commit).join(folder),
+    };
     let cached = cache.commit_of(&path.revision).map(|commit| folder(&commit)).filter(|folder| folder.is_dir());
     if settings.offline {
         return cached.ok_or_else(|| not_offline(&path.to_string()));

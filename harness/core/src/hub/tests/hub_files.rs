@@ -187,6 +187,7 @@ fn a_repository_is_fetched_without_the_weights_that_nobody_reads() {
     let server = Server::start(|request, _| repository(request));
     let settings = settings(dir.path(), &server.address);
     let folder = fetch(&settings, "hf://org/name").unwrap();
+    assert!(folder.to_string_lossy().ends_with(COMMIT), "{folder:?}");
     assert!(folder.join("config.json").is_file() && folder.join("model.safetensors").is_file());
     assert!(!folder.join("pytorch_model.bin").exists() && !folder.join("onnx").exists());
     // Without a network, what is there is used.
