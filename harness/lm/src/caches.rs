@@ -3,11 +3,17 @@
 use crate::{CacheId, Decoder};
 use examiner_api::Result;
 use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Positions that are kept as long as any cache goes through them.
+struct Stretch {
+    length: usize,
+}
 
 /// Borrows a decoder and gives back every cache made through it, whatever way the work ends.
 pub(crate) struct Caches<'d, D: Decoder + ?Sized> {
     pub(crate) decoder: &'d mut D,
-    live: HashMap<CacheId, usize>,
+    live: HashMap<CacheId, Vec<Rc<Stretch>>>,
     held: usize,
 }
 
@@ -16,39 +22,47 @@ impl<'d, D: Decoder + ?Sized> Caches<'d, D> {
         Caches { decoder, live: HashMap::new(), held: 0 }
     }
 
-    /// Positions that all caches may grow to, those shared by forks counted for each: a decoder may copy them.
+    /// Positions that all caches together may grow to. Those that forks share count once if the decoder shares their
+    /// memory.
     pub(crate) fn held(&self) -> usize {
         self.held
     }
 
     /// Positions that one cache may grow to.
     pub(crate) fn length(&self, cache: CacheId) -> usize {
-        self.live.get(&cache).copied().unwrap_or(0)
+        self.live.get(&cache).map_or(0, |stretches| stretches.iter().map(|stretch| stretch.length).sum())
     }
 
     /// An empty cache that may grow to `length` positions.
     pub(crate) fn make(&mut self, length: usize) -> Result<CacheId> {
         let cache = self.decoder.new_cache()?;
+        self.live.insert(cache, Vec::new());
         self.reserve(cache, length);
         Ok(cache)
     }
 
-    /// A cache with the first `shared` positions of another, which may grow to `length`.
+    /// A cache with all `shared` positions of another, which may grow to `length`.
     pub(crate) fn fork(&mut self, from: CacheId, shared: usize, length: usize) -> Result<CacheId> {
         let cache = self.decoder.fork(from, shared)?;
+        let stretches = if self.decoder.forks_share_memory() { self.live.get(&from).cloned() } else { None };
+        self.live.insert(cache, stretches.unwrap_or_default());
         self.reserve(cache, length);
         Ok(cache)
     }
 
     /// Lets a cache grow to `length` positions.
     pub(crate) fn reserve(&mut self, cache: CacheId, length: usize) {
-        let before = self.live.insert(cache, length).unwrap_or(0);
-        self.held = self.held - before + length;
+        let more = length.saturating_sub(self.length(cache));
+        if let Some(stretches) = self.live.get_mut(&cache) {
+            stretches.push(Rc::new(Stretch { length: more }));
+            self.held += more;
+        }
     }
 
     pub(crate) fn free(&mut self, cache: CacheId) {
-        if let Some(length) = self.live.remove(&cache) {
-            self.held -= length;
+        if let Some(stretches) = self.live.remove(&cache) {
+            let freed = stretches.into_iter().filter_map(Rc::into_inner).map(|stretch| stretch.length);
+            self.held -= freed.sum::<usize>();
             self.decoder.free(cache);
         }
     }

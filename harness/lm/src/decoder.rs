@@ -56,6 +56,12 @@ pub trait Decoder: Send {
     /// Whether [`Decoder::fork`] works. Without it, prefixes cannot be shared.
     fn can_fork(&self) -> bool;
 
+    /// Whether the positions that a fork shares take no memory of their own. The bound on cached positions counts them
+    /// once if so; a decoder that copies them answers `false`.
+    fn forks_share_memory(&self) -> bool {
+        true
+    }
+
     /// An empty cache.
     fn new_cache(&mut self) -> Result<CacheId>;
 

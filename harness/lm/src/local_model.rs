@@ -24,7 +24,8 @@ pub struct LocalOptions {
     /// Most answers that grow at the same time.
     #[schemars(range(min = 1))]
     pub max_sequences: usize,
-    /// Most positions whose keys and values are kept, all sequences together; never less than one whole context. If not
+    /// Most positions whose keys and values are kept, all sequences together; never less than one whole context. An
+    /// answer counts with its prompt and `max_new_tokens` from the start, so that none has to give way later. If not
     /// given: as many as fit into 2 GiB.
     pub max_cache_tokens: Option<usize>,
     /// Whether what several sequences begin with is computed once.
@@ -79,6 +80,10 @@ impl<D: Decoder> LocalModel<D> {
         self.options.max_cache_tokens.unwrap_or(fit).max(self.decoder.context_length())
     }
 
+    fn prefixes(&self) -> Sharing {
+        Sharing::Prefixes { copied: !self.decoder.forks_share_memory() }
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             batch_tokens: self.options.max_batch_tokens,
@@ -116,7 +121,7 @@ impl<D: Decoder> Model for LocalModel<D> {
             }
         }
         let sharing = match (self.options.share_prefixes, self.decoder.can_fork()) {
-            (true, true) => Sharing::Prefixes,
+            (true, true) => self.prefixes(),
             (true, false) => Sharing::Duplicates,
             (false, _) => Sharing::Nothing,
         };
@@ -146,7 +151,7 @@ impl<D: Decoder> Model for LocalModel<D> {
         }
         // Answers to equal prompts need not be equal, so there is nothing between prefixes and nothing.
         let share = self.options.share_prefixes && self.decoder.can_fork();
-        let sharing = if share { Sharing::Prefixes } else { Sharing::Nothing };
+        let sharing = if share { self.prefixes() } else { Sharing::Nothing };
         let limits = self.limits();
         let _ = generator::generate(&mut self.decoder, &self.tokenizer, answers, sharing, limits, sink);
         Ok(())

@@ -9,7 +9,10 @@ use std::ops::Range;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sharing {
     /// Common beginnings are computed once. The decoder must be able to fork.
-    Prefixes,
+    Prefixes {
+        /// Whether a fork takes memory for the positions that it shares.
+        copied: bool,
+    },
     /// Sequences that are equal are computed once.
     Duplicates,
     /// Each sequence is computed by itself.
@@ -41,7 +44,8 @@ pub(crate) struct Node {
     pub(crate) members: Range<usize>,
     /// Whether it is a tail.
     pub(crate) tail: bool,
-    /// Number of cached positions with which the node and all beneath it can be computed, one branch after another.
+    /// Number of cached positions with which the node and all beneath it can be computed, one branch after another; those
+    /// before the node count only if forks are copied.
     pub(crate) peak: usize,
 }
 
@@ -52,20 +56,24 @@ pub(crate) struct Tree {
     pub(crate) roots: Vec<usize>,
     /// The indices of the sequences, sorted so that each node's are neighbours.
     pub(crate) order: Vec<usize>,
+    /// Whether peaks count for each cache what it could share with others.
+    pub(crate) copied: bool,
 }
 
 impl Tree {
     /// Puts sequences into a tree.
     ///
-    /// A branch is made only where it can be worked off within `cache_tokens` cached positions: the sum of the lengths of
-    /// all branching nodes on the way to a leaf, plus that leaf's length. Sequences for which that is too much share
-    /// what comes before. It follows that a root's `peak` is at most `cache_tokens`, if every sequence is by itself.
+    /// Where forks are copied, a branch is made only if it can be worked off within `cache_tokens` cached positions: the
+    /// sum of the lengths of all branching nodes on the way to a leaf, plus that leaf's length. Sequences for which that
+    /// is too much share what comes before. It follows that a root's `peak` is at most `cache_tokens`, if every
+    /// sequence by itself is.
     pub(crate) fn new(sequences: &[Sequence<'_>], sharing: Sharing, cache_tokens: usize) -> Tree {
         let mut order: Vec<usize> = (0..sequences.len()).collect();
         if sharing != Sharing::Nothing {
             order.sort_by_key(|&i| (sequences[i].tokens, i));
         }
-        let mut tree = Tree { nodes: Vec::new(), roots: Vec::new(), order };
+        let copied = sharing != Sharing::Prefixes { copied: false };
+        let mut tree = Tree { nodes: Vec::new(), roots: Vec::new(), order, copied };
         let mut open = vec![Opening { members: 0..sequences.len(), depth: 0, parent: None, held: 0 }];
         while let Some(opening) = open.pop() {
             tree.grow(opening, sequences, sharing, cache_tokens, &mut open);
@@ -95,7 +103,7 @@ impl Tree {
                 continue;
             }
             let alike = |i: &usize| match sharing {
-                Sharing::Prefixes => sequences[*i].tokens[depth] == first.tokens[depth],
+                Sharing::Prefixes { .. } => sequences[*i].tokens[depth] == first.tokens[depth],
                 Sharing::Duplicates => first.tail.is_none() && sequences[*i].tokens == first.tokens,
                 Sharing::Nothing => false,
             };
@@ -105,7 +113,8 @@ impl Tree {
             let group = &self.order[members.start..members.start + size];
             let longest = group.iter().map(|&i| sequences[i].tokens.len() + sequences[i].tail.unwrap_or(0)).max();
             let branches = size > 1 && (first.tail.is_some() || first.tokens != last.tokens);
-            if branches && held + end + longest.unwrap_or(0) > cache_tokens {
+            let copied = sharing == Sharing::Prefixes { copied: true };
+            if copied && branches && held + end + longest.unwrap_or(0) > cache_tokens {
                 let equal = |i: &usize| first.tail.is_none() && sequences[*i].tokens == first.tokens;
                 size = group.iter().take_while(|i| equal(i)).count().max(1);
                 end = first.tokens.len();
@@ -132,15 +141,17 @@ impl Tree {
         let mut earliest = vec![usize::MAX; self.nodes.len()];
         for index in (0..self.nodes.len()).rev() {
             let node = &mut self.nodes[index];
-            // Many nodes of a deep tree have many members; a node's earliest is that of a child, or ends here.
-            let own = self.order[node.members.clone()].iter().copied();
-            earliest[index] = own.min().unwrap_or(usize::MAX);
+            earliest[index] = self.order[node.members.clone()].iter().copied().min().unwrap_or(usize::MAX);
             let mut children = std::mem::take(&mut node.children);
             children.sort_by_key(|&child| earliest[child]);
             let beneath = children.iter().map(|&child| self.nodes[child].peak).max().unwrap_or(0);
             let node = &mut self.nodes[index];
-            // An only child goes on in its parent's cache.
-            node.peak = if children.len() < 2 { beneath.max(node.length) } else { beneath + node.length };
+            node.peak = match (self.copied, children.len()) {
+                (false, _) => node.length - node.start + beneath,
+                // An only child goes on in its parent's cache.
+                (true, 0 | 1) => beneath.max(node.length),
+                (true, _) => node.length + beneath,
+            };
             node.children = children;
         }
         self.roots.sort_by_key(|&root| earliest[root]);
@@ -200,7 +211,7 @@ mod tests {
     #[test]
     fn a_common_beginning_stands_once() {
         let tokens = [vec![1, 2, 3, 4], vec![1, 2, 5], vec![1, 2, 3, 4], vec![9]];
-        assert_eq!(size(&Tree::new(&plain(&tokens), Sharing::Prefixes, 100)), 6);
+        assert_eq!(size(&Tree::new(&plain(&tokens), Sharing::Prefixes { copied: true }, 100)), 6);
         assert_eq!(size(&Tree::new(&plain(&tokens), Sharing::Duplicates, 100)), 8);
         assert_eq!(size(&Tree::new(&plain(&tokens), Sharing::Nothing, 100)), 12);
     }
@@ -208,17 +219,20 @@ mod tests {
     #[test]
     fn a_branch_that_would_hold_too_much_is_not_made() {
         let tokens = [vec![1, 2, 3, 4], vec![1, 2, 5, 6]];
-        let shared = Tree::new(&plain(&tokens), Sharing::Prefixes, 6);
+        let shared = Tree::new(&plain(&tokens), Sharing::Prefixes { copied: true }, 6);
         assert_eq!((size(&shared), shared.roots.len(), shared.nodes[shared.roots[0]].peak), (6, 1, 6));
-        let apart = Tree::new(&plain(&tokens), Sharing::Prefixes, 5);
+        let apart = Tree::new(&plain(&tokens), Sharing::Prefixes { copied: true }, 5);
         assert_eq!((size(&apart), apart.roots.len(), apart.nodes[apart.roots[0]].peak), (8, 2, 4));
+        // Where forks share memory, a branch never holds more than its longest path.
+        let shared = Tree::new(&plain(&tokens), Sharing::Prefixes { copied: false }, 4);
+        assert_eq!((size(&shared), shared.nodes[shared.roots[0]].peak), (6, 4));
     }
 
     #[test]
     fn equal_prompts_have_a_tail_each() {
         let tokens = [vec![1, 2], vec![1, 2]];
         let sequences: Vec<_> = tokens.iter().map(|tokens| Sequence { tokens, tail: Some(10) }).collect();
-        let tree = Tree::new(&sequences, Sharing::Prefixes, 100);
+        let tree = Tree::new(&sequences, Sharing::Prefixes { copied: true }, 100);
         assert_eq!((tree.nodes.len(), size(&tree)), (3, 2));
         assert_eq!(tree.nodes[tree.roots[0]].peak, 14);
         assert!(tree.nodes[tree.roots[0]].children.iter().all(|&child| tree.nodes[child].tail));
@@ -233,7 +247,8 @@ mod tests {
         ) {
             let sequences: Vec<_> = tokens.iter().map(|tokens| Sequence { tokens, tail }).collect();
             let longest = tokens.iter().map(Vec::len).max().unwrap() + tail.unwrap_or(0);
-            for sharing in [Sharing::Prefixes, Sharing::Duplicates, Sharing::Nothing] {
+            let prefixes = [true, false].map(|copied| Sharing::Prefixes { copied });
+            for sharing in prefixes.into_iter().chain([Sharing::Duplicates, Sharing::Nothing]) {
                 let tree = Tree::new(&sequences, sharing, longest + room);
                 prop_assert_eq!(&read_back(&tree, tokens.len()), &tokens);
                 prop_assert!(tree.roots.iter().all(|&root| tree.nodes[root].peak <= longest + room));

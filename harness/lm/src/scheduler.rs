@@ -5,9 +5,10 @@
 //! that child goes on in it, the others in forks of it.
 //!
 //! **The bound.** A node is started only if all caches together, each counted with the length that it may grow to, leave
-//! room for the node's `peak` within `cache_tokens`. So the positions held never exceed `cache_tokens`, even if the
-//! decoder copies what forks share. And the walk never gets stuck: the node that was started last could start its next
-//! child with what was held when it was started, and of that only has been freed since.
+//! room for the node's `peak` within `cache_tokens`. So the positions held never exceed `cache_tokens`; what forks
+//! share counts once, or for each if the decoder copies it. And the walk never gets stuck: if nothing runs, take the node
+//! that was started last. Room for its peak was there when it was started, and what else was held then can only have
+//! been freed since; so its next child can start.
 
 use crate::caches::Caches;
 use crate::prefix_tree::Tree;
@@ -126,10 +127,10 @@ impl<D: Decoder + ?Sized> Walk<'_, '_, D> {
                     Err(error) => work.fail(node, &error),
                 }
             }
-            if self.open.get(&number).is_some_and(|open| open.pending.is_empty()) {
-                if let Some(cache) = self.open.remove(&number).and_then(|open| open.cache) {
-                    self.caches.free(cache);
-                }
+            if self.open.get(&number).is_some_and(|open| open.pending.is_empty())
+                && let Some(cache) = self.open.remove(&number).and_then(|open| open.cache)
+            {
+                self.caches.free(cache);
             }
         }
     }
@@ -139,7 +140,8 @@ impl<D: Decoder + ?Sized> Walk<'_, '_, D> {
         let open = self.open.get_mut(&number)?;
         let child = *open.pending.last()?;
         let inherited = match (open.cache, open.pending.len()) {
-            (Some(cache), 1) => self.caches.length(cache),
+            // What it inherits is among what is held and, if peaks count whole caches, in its peak as well.
+            (Some(cache), 1) if self.tree.copied => self.caches.length(cache),
             _ => 0,
         };
         if self.caches.held() - inherited + self.tree.nodes[child].peak > self.limits.cache_tokens {

@@ -58,19 +58,22 @@ pub(crate) fn logits(prefix: &[u32], vocabulary: usize) -> Vec<f32> {
 }
 
 /// A toy that keeps each cache as the tokens in it, and checks every rule of [`Decoder`].
+#[derive(Debug)]
 pub(crate) struct Toy {
     pub(crate) context_length: usize,
     pub(crate) vocabulary: usize,
     pub(crate) layout: CacheLayout,
     pub(crate) can_fork: bool,
+    /// Forks take memory for what they share.
+    pub(crate) copies: bool,
     /// A pass with this token fails.
     pub(crate) fails_at: Option<u32>,
     /// Logits after this token are not numbers.
     pub(crate) nan_after: Option<u32>,
-    /// The caches in use.
-    pub(crate) caches: HashMap<CacheId, Vec<u32>>,
+    /// The caches in use: their tokens, each with a number of its own that shared ones have in common.
+    pub(crate) caches: HashMap<CacheId, Vec<(u32, u64)>>,
     pub(crate) made: u64,
-    /// Most positions held at once, forks counted in full.
+    /// Most positions held at once.
     pub(crate) most_held: usize,
     /// Most tokens and most segments in one pass.
     pub(crate) most_tokens: usize,
@@ -88,6 +91,7 @@ impl Toy {
             vocabulary: tokenizer().vocabulary(),
             layout,
             can_fork,
+            copies: false,
             fails_at: None,
             nan_after: None,
             caches: HashMap::new(),
@@ -101,7 +105,7 @@ impl Toy {
         }
     }
 
-    fn add(&mut self, tokens: Vec<u32>) -> CacheId {
+    fn add(&mut self, tokens: Vec<(u32, u64)>) -> CacheId {
         self.made += 1;
         self.caches.insert(CacheId(self.made), tokens);
         self.count();
@@ -109,7 +113,7 @@ impl Toy {
     }
 
     fn count(&mut self) {
-        self.most_held = self.most_held.max(self.caches.values().map(Vec::len).sum());
+        self.most_held = self.most_held.max(self.caches.values().flatten().collect::<HashSet<_>>().len());
     }
 }
 
@@ -130,13 +134,21 @@ impl Decoder for Toy {
         self.can_fork
     }
 
+    fn forks_share_memory(&self) -> bool {
+        !self.copies
+    }
+
     fn new_cache(&mut self) -> Result<CacheId> {
         Ok(self.add(Vec::new()))
     }
 
     fn fork(&mut self, from: CacheId, length: usize) -> Result<CacheId> {
         assert!(self.can_fork, "forked a decoder that cannot");
-        let tokens = self.caches[&from][..length].to_vec();
+        let mut tokens = self.caches[&from][..length].to_vec();
+        for (_, number) in tokens.iter_mut().filter(|_| self.copies) {
+            self.made += 1;
+            *number = self.made;
+        }
         Ok(self.add(tokens))
     }
 
@@ -165,11 +177,15 @@ impl Decoder for Toy {
             assert!(!segment.tokens.is_empty() && segment.wanted.is_sorted_by(|a, b| a < b));
             let cache = self.caches.get_mut(&segment.cache).unwrap();
             let past = cache.len();
-            cache.extend(segment.tokens);
+            for &token in segment.tokens {
+                self.made += 1;
+                cache.push((token, self.made));
+            }
             assert!(cache.len() <= self.context_length, "{} positions", cache.len());
             for &place in segment.wanted {
                 rows.push(Row { segment: index, place });
-                let mut row = logits(&cache[..=past + place], self.vocabulary);
+                let prefix: Vec<u32> = cache[..=past + place].iter().map(|&(token, _)| token).collect();
+                let mut row = logits(&prefix, self.vocabulary);
                 if self.nan_after == Some(segment.tokens[place]) {
                     row[3] = f32::NAN;
                 }

@@ -62,14 +62,16 @@ type ScoreOutcome = examiner_api::Result<examiner_api::ScoreResult>;
 type GenerateOutcome = examiner_api::Result<examiner_api::GenerateResult>;
 
 /// A decoder and options, of all kinds.
-fn setting() -> impl Strategy<Value = (CacheLayout, bool, LocalOptions)> {
+fn setting() -> impl Strategy<Value = (Toy, LocalOptions)> {
     let layout = prop_oneof![Just(CacheLayout::Ragged), Just(CacheLayout::Rectangular)];
     let budget = prop_oneof![Just(1_usize), Just(7), Just(30), Just(usize::MAX)];
     let sequences = prop_oneof![Just(1_usize), Just(3), Just(64)];
     let cache = prop_oneof![Just(Some(0_usize)), Just(Some(100)), Just(Some(300)), Just(None)];
-    (layout, any::<bool>(), budget, sequences, cache, any::<bool>()).prop_map(
-        |(layout, can_fork, max_batch_tokens, max_sequences, max_cache_tokens, share_prefixes)| {
-            (layout, can_fork, LocalOptions { max_batch_tokens, max_sequences, max_cache_tokens, share_prefixes })
+    let forks = prop::sample::select(vec![(false, false), (true, false), (true, true)]);
+    (layout, forks, budget, sequences, cache, any::<bool>()).prop_map(
+        |(layout, (can_fork, copies), max_batch_tokens, max_sequences, max_cache_tokens, share_prefixes)| {
+            let toy = Toy { copies, ..Toy::new(layout, can_fork) };
+            (toy, LocalOptions { max_batch_tokens, max_sequences, max_cache_tokens, share_prefixes })
         },
     )
 }

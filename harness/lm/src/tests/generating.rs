@@ -47,11 +47,11 @@ proptest! {
     #[test]
     fn equal_to_one_by_one(
         prompts in prop::collection::vec((text(0..40), sampling()), 1..16),
-        (layout, can_fork, options) in setting(),
+        (toy, options) in setting(),
     ) {
         let requests: Vec<_> =
             prompts.iter().enumerate().map(|(id, (prompt, sampling))| request(id, prompt, sampling.clone())).collect();
-        let mut model = model(Toy::new(layout, can_fork), options);
+        let mut model = model(toy, options);
         let mut found = generate(&mut model, requests.clone());
         for request in &requests {
             let found = found.remove(&request.id).unwrap();

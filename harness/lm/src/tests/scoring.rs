@@ -36,13 +36,12 @@ proptest! {
     #[test]
     fn equal_to_one_by_one(
         texts in prop::collection::vec((text(0..40), text(0..6), any::<bool>()), 1..24),
-        (layout, can_fork, options) in setting(),
+        (toy, options) in setting(),
     ) {
         let requests: Vec<_> = texts.iter().enumerate().map(|(id, (context, continuation, all))| ScoreRequest {
             span: if *all { Span::All } else { Span::Continuation },
             ..request(id, context, continuation)
         }).collect();
-        let toy = Toy::new(layout, can_fork);
         let (vocabulary, context_length) = (toy.vocabulary, toy.context_length);
         let mut model = model(toy, options);
         let mut found = score(&mut model, requests.clone());
