@@ -1,0 +1,114 @@
+//! What the pages say of commands, code, columns and files is so.
+
+use crate::blocks::{Block, blocks, of_page, pages};
+use crate::suites::program;
+use clap::Parser;
+use std::process::Command;
+
+#[test]
+fn every_block_is_of_a_kind_that_is_tested() {
+    for block in pages().iter().flat_map(|(name, text)| of_page(name, text)) {
+        let known = ["yaml", "sh", "rust", "toml", "csv", "text"].contains(&block.language.as_str());
+        assert!(known, "{}: nothing tests a block of `{}`", block.place, block.language);
+    }
+}
+
+#[test]
+fn every_command_can_be_typed() {
+    let mut count = 0;
+    for block in blocks("sh") {
+        for line in block.text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let line = line.split_once(" #").map_or(line, |(command, _)| command).trim();
+            let words: Vec<&str> = line.split_whitespace().skip_while(|word| word.contains('=')).collect();
+            match words.as_slice() {
+                ["cargo", "xtask", rest @ ..] => {
+                    let arguments = std::iter::once("cargo xtask").chain(rest.iter().copied());
+                    xtask::Arguments::try_parse_from(arguments).unwrap_or_else(|e| panic!("{}: {e}", block.place));
+                }
+                [name, rest @ ..] if name.rsplit('/').next() == Some("examiner") => examiner(&block, rest),
+                ["cargo", "build" | "new" | "test" | "bench", ..] | ["cp" | "cd" | "git", ..] => {}
+                _ => panic!("{}: no test knows the command `{line}`", block.place),
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= 10, "only {count} commands");
+}
+
+/// Whether the program has this command with these flags: its own help names them. Files that a command names must be
+/// there, unless they are the reader's.
+fn examiner(block: &Block, words: &[&str]) {
+    for word in words.iter().filter(|word| word.starts_with("configs/")) {
+        assert!(xtask::root().join(word).is_file(), "{}: there is no `{word}`", block.place);
+    }
+    let Some(program) = program() else { return };
+    let (command, rest) = words.split_first().expect("a command");
+    let output = Command::new(program).args([command, "--help"]).output().unwrap();
+    let help = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}: there is no command `{command}`", block.place);
+    for flag in rest.iter().filter(|word| word.starts_with("--")) {
+        let known = help.split_whitespace().any(|word| word.trim_end_matches(',') == *flag);
+        assert!(known, "{}: `{command}` has no flag `{flag}`", block.place);
+    }
+}
+
+#[test]
+fn every_rust_block_is_code_that_is_compiled() {
+    let tutorial = std::fs::read_to_string(xtask::root().join("plugins/echo/src/lib.rs")).unwrap();
+    for block in blocks("rust") {
+        assert!(tutorial.contains(&block.text), "{}: not a part of `plugins/echo/src/lib.rs`", block.place);
+    }
+}
+
+#[test]
+fn the_manifest_of_the_tutorial_is_one_that_builds() {
+    let blocks = blocks("toml");
+    let tested = xtask::root().join("harness/core/tests/out-of-tree/Cargo.toml");
+    let tested: toml::Lines = toml::lines(&std::fs::read_to_string(tested).unwrap());
+    for block in &blocks {
+        for line in toml::lines(&block.text) {
+            assert!(tested.contains(&line), "{}: `{line}` is not in the manifest that a test builds", block.place);
+        }
+    }
+    assert!(!blocks.is_empty());
+}
+
+/// As much of TOML as the manifests need: lines, without those that a reader writes otherwise.
+mod toml {
+    pub(super) type Lines = Vec<String>;
+
+    pub(super) fn lines(text: &str) -> Lines {
+        let own = ["name", "path", "examiner-api"];
+        let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
+        let kept = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        kept.filter(|line| !own.contains(&key(line).as_str())).map(str::to_owned).collect()
+    }
+}
+
+#[test]
+fn the_columns_are_those_of_the_program() {
+    let source = std::fs::read_to_string(xtask::root().join("harness/core/src/report/summary.rs")).unwrap();
+    let (_, list) = source.split_once("pub const COLUMNS").expect("the columns");
+    let list = list.split_once("= [").unwrap().1.split_once("];").unwrap().0;
+    let columns: Vec<&str> =
+        list.split(',').map(|name| name.trim().trim_matches('"')).filter(|n| !n.is_empty()).collect();
+    let blocks = blocks("csv");
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        assert_eq!(block.text.trim(), columns.join(","), "{}", block.place);
+    }
+}
+
+#[test]
+fn every_link_within_the_repository_leads_somewhere() {
+    for (name, text) in pages() {
+        let page = xtask::root().join(&name);
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = link.split('#').next().unwrap_or_default();
+            if path.is_empty() || path.contains("://") {
+                continue;
+            }
+            assert!(page.parent().unwrap().join(path).exists(), "`{name}` links to `{path}`, which is not there");
+        }
+    }
+}
