@@ -24,7 +24,7 @@ pub(crate) struct NonFinite {
     pub(crate) logit: f32,
 }
 
-const LANES: usize = 16;
+const LANES: usize = 8;
 
 /// Summarizes a row: exp in f32 of logits less their maximum, summed in f64, always in the same order.
 pub(crate) fn summarize(row: &[f32]) -> Result<RowSummary, NonFinite> {
@@ -45,14 +45,20 @@ pub(crate) fn summarize(row: &[f32]) -> Result<RowSummary, NonFinite> {
 /// The place of the greatest logit, the first of equals.
 pub(crate) fn argmax(row: &[f32]) -> Result<usize, NonFinite> {
     let mut greatest = [f32::NEG_INFINITY; LANES];
-    let mut finite = [true; LANES];
-    for chunk in row.chunks(LANES) {
-        for (lane, &logit) in chunk.iter().enumerate() {
-            finite[lane] &= logit.is_finite();
-            greatest[lane] = if logit > greatest[lane] { logit } else { greatest[lane] };
+    // Stays 0 unless a logit is not finite: infinity times 0 is not a number.
+    let mut zero = [0_f32; LANES];
+    let chunks = row.chunks_exact(LANES);
+    for (lane, &logit) in chunks.remainder().iter().enumerate() {
+        zero[lane] += logit * 0.0;
+        greatest[lane] = logit;
+    }
+    for chunk in chunks {
+        for ((&logit, greatest), zero) in chunk.iter().zip(&mut greatest).zip(&mut zero) {
+            *zero += logit * 0.0;
+            *greatest = if logit > *greatest { logit } else { *greatest };
         }
     }
-    if finite.contains(&false) || row.is_empty() {
+    if zero.iter().any(|zero| zero.is_nan()) || row.is_empty() {
         let token = row.iter().position(|logit| !logit.is_finite()).unwrap_or(0);
         return Err(NonFinite { token, logit: row.get(token).copied().unwrap_or(f32::NAN) });
     }
@@ -66,17 +72,18 @@ pub(crate) fn argmax(row: &[f32]) -> Result<usize, NonFinite> {
 /// two machines may round differently. 2^n * e^r with |r| <= ln(2)/2; the polynomial's coefficients are those of Cephes
 /// (`expf`, S. Moshier), ln(2) comes in two parts so that r keeps its low bits.
 fn exp(x: f32) -> f32 {
-    // Adding and subtracting 1.5 * 2^23 rounds to the nearest whole number.
+    // Adding 1.5 * 2^23 rounds to the nearest whole number, which then stands in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
     let x = if x > -87.0 { x } else { -87.0 };
-    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
     let r = x - n * 0.693_359_4 - n * -2.121_944_4e-4;
     let mut p = 1.987_569_1e-4_f32;
     for coefficient in [1.398_2e-3_f32, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.0e-1] {
         p = p * r + coefficient;
     }
     let e = p * r * r + r + 1.0;
-    e * f32::from_bits(((n as i32 + 127) as u32) << 23)
+    e * f32::from_bits((rounded.to_bits() << 23).wrapping_add(127 << 23))
 }
 
 #[cfg(test)]
