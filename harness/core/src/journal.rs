@@ -170,6 +170,13 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    /// A process that is being forked holds a copy of the file for a moment, and with it a lock that is not given back.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 /// Reads a journal, line by line. It may be written at the same time.
 #[derive(Debug)]
 pub struct Reader {

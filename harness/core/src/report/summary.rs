@@ -181,7 +181,11 @@ mod tests {
         let rows = [row(), SummaryRow::failed("s", "s-1", "m", "d", "the worker died\nof signal 11")];
         write(&path, &rows).unwrap();
         assert_eq!(read(&path).unwrap(), rows);
-        insta::assert_snapshot!(std::fs::read_to_string(&path).unwrap(), @"");
+        insta::assert_snapshot!(std::fs::read_to_string(&path).unwrap(), @r#"
+        suite,run,model,dataset,subset,scorer,metric,value,stderr,ci_low,ci_high,n,n_scored,n_unanswered,n_error,value_low,value_high,status,message,tokens_in,tokens_out,seconds
+        s,s-1,"m, the ""big"" one",d,all,answer-extraction,accuracy,0.30000000000000004,1e-17,-0.0,1.0,3,3,0,0,,,ok,,7,0,0.25
+        s,s-1,m,d,,,,,,,,0,0,0,0,,,failed,the worker died of signal 11,0,0,
+        "#);
         write(&path, &[]).unwrap();
         assert_eq!(read(&path).unwrap(), []);
         assert_eq!(std::fs::read_to_string(&path).unwrap().trim_end(), COLUMNS.join(","));
@@ -194,6 +198,6 @@ mod tests {
         write(&path, &[row()]).unwrap();
         let text = std::fs::read_to_string(&path).unwrap().replace(",ok,", ",fine,");
         std::fs::write(&path, text).unwrap();
-        insta::assert_snapshot!(read(&path).unwrap_err(), @"");
+        insta::assert_snapshot!(read(&path).unwrap_err(), @r#"CSV deserialize error: record 1 (line: 2, byte: 170): unknown variant `fine`, expected one of `ok`, `partial`, `failed`"#);
     }
 }

@@ -66,7 +66,7 @@ fn counts_and_values_by_hand() {
     // Deviations of 1/2 each: sqrt(4 * 1/4 / 3 / 4).
     assert!((whole.stderr.unwrap() - (1.0_f64 / 12.0).sqrt()).abs() < 1e-12);
     assert_eq!((whole.status, whole.tokens_in, whole.tokens_out), (Status::Partial, 50, 5));
-    insta::assert_snapshot!(whole.message, @"");
+    insta::assert_snapshot!(whole.message, @r#"1 of 5 samples are errors: 1 x no answer in 60 s"#);
     assert_eq!((rows[1].status, rows[1].value, rows[1].seconds), (Status::Ok, Some(2.0 / 3.0), None));
     assert_eq!((rows[1].message.as_str(), rows[0].seconds), ("", Some(1.5)));
     assert_eq!((rows[2].value, rows[2].value_low, rows[2].value_high), (Some(0.0), Some(0.0), Some(0.5)));

@@ -64,6 +64,13 @@ mod tests {
 
     #[test]
     fn opencompass_layout() {
-        insta::assert_snapshot!(render(&rows()), @"");
+        insta::assert_snapshot!(render(&rows()), @r#"
+        dataset,version,metric,mode,original,student
+        gsm8k,1d7fe4,accuracy,gen,5.23,"17.00 (partial: 3 of 1319 samples are errors: 3 x timeout, ""slow"")"
+        bbh,-,accuracy,gen,25.00,failed: the worker died of signal 11 (log: `logs/a.log`)
+        bbh-navigate,-,accuracy,gen,50.00,failed: the worker died of signal 11 (log: `logs/a.log`)
+        csqa,-,accuracy,ppl,15.81,-
+        svamp,-,-,-,-,failed: there is no file `svamp.json`
+        "#);
     }
 }

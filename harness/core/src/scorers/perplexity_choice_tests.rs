@@ -71,7 +71,20 @@ fn every_normalization_by_hand() {
     let all = ["sum", "chars", "bytes", "option", "mutual-information", "context", "context-opencompass"];
     let verdict = verdict(json!({"normalize": all}), item(&["cat", "é"], Gold::Choice(1), answers()));
     assert_eq!(verdict.outcome, Outcome::Scored);
-    insta::assert_snapshot!(serde_json::to_string_pretty(&json!([verdict.metrics, verdict.details])).unwrap().replace("\n        ", " ").replace("\n      ]", " ]"), @r#""#);
+    let expected = json!({
+        "sum": {"chosen": 1, "loglikelihood_nats": [-6.0, -4.0]},
+        "chars": {"chosen": 0, "loglikelihood_nats_per_char": [-2.0, -4.0]},
+        // A tie: the first choice.
+        "bytes": {"chosen": 0, "loglikelihood_nats_per_byte": [-2.0, -2.0]},
+        "option": {"chosen": 0, "loglikelihood_nats_per_token": [-2.0, -4.0]},
+        "mutual-information": {"chosen": 0, "mutual_information_nats": [3.0, 0.5]},
+        "context": {"chosen": 0, "perplexity_nats": [2.0, 2.1]},
+        "context-opencompass": {"chosen": 0, "perplexity_nats": [24.0 / 13.0, 21.0 / 11.0]},
+    });
+    assert_eq!(Value::Object(verdict.details), expected);
+    let right: Vec<&str> =
+        verdict.metrics.iter().filter(|(_, value)| **value == 1.0).map(|(name, _)| name.as_str()).collect();
+    assert_eq!((right, verdict.metrics.len()), (vec!["acc"], 7));
     assert_eq!(verdict.extracted.as_deref(), Some("é"));
 }
 

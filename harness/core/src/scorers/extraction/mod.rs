@@ -19,7 +19,7 @@ mod steps;
 pub use numbers::{first_number, last_number};
 pub use pattern::{Pattern, Take};
 pub use presets::{PRESETS, Preset, preset};
-pub use steps::{After, RegexStep, Step, Texts};
+pub use steps::{After, RegexStep, STEPS, Step, Texts};
 
 use examiner_api::Result;
 use examiner_api::schemars::{self, JsonSchema, Schema, SchemaGenerator};
@@ -65,6 +65,12 @@ impl Pipeline {
             },
             Value::Object(step) => {
                 let name = step.keys().next().cloned().unwrap_or_default();
+                if !STEPS.iter().any(|(step, _)| *step == name) {
+                    return Err(format!("there is no step `{name}`{}; steps are {}", near(&name), names(|_| true)));
+                }
+                if name == "regex" {
+                    readable(&step[&name])?;
+                }
                 let step: Step =
                     serde_json::from_value(Value::Object(step)).map_err(|error| format!("step `{name}`: {error}"))?;
                 step.check()?;
@@ -77,12 +83,38 @@ impl Pipeline {
 
 /// A step that needs nothing but its name.
 fn named_step(name: &str) -> Result<Step, String> {
-    serde_json::from_value(json!(name)).map_err(|error| {
+    if let Some((name, true)) = STEPS.iter().find(|(step, _)| *step == name) {
+        return Err(format!("step `{name}` needs options, as in `{{ {name}: ... }}`"));
+    }
+    serde_json::from_value(json!(name)).map_err(|_| {
         let presets: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
-        let near = presets.iter().find(|near| strsim::damerau_levenshtein(near, name) <= 2);
-        let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        format!("`{name}` is neither a preset ({}) nor a step without options: {error}{hint}", presets.join(", "))
+        let presets = presets.join(", ");
+        let steps = names(|needs_options| !needs_options);
+        format!(
+            "there is no preset or step `{name}`{}; presets are {presets}, steps without options {steps}",
+            near(name)
+        )
     })
+}
+
+/// A regular expression that cannot be read is told as such, whichever way its step is written.
+fn readable(options: &Value) -> Result<(), String> {
+    let pattern = options.as_str().or_else(|| options.get("pattern")?.as_str());
+    pattern.map_or(Ok(()), |pattern| Pattern::try_from(pattern.to_owned()).map(|_| ()))
+}
+
+fn names(wanted: impl Fn(bool) -> bool) -> String {
+    let names: Vec<&str> = STEPS.iter().filter(|(_, needs)| wanted(*needs)).map(|(name, _)| *name).collect();
+    names.join(", ")
+}
+
+fn near(name: &str) -> String {
+    let all = PRESETS.iter().map(|preset| preset.name).chain(STEPS.iter().map(|(name, _)| *name));
+    let nearest = all.min_by_key(|known| strsim::damerau_levenshtein(known, name));
+    match nearest.filter(|known| strsim::damerau_levenshtein(known, name) <= 2) {
+        Some(known) => format!(", did you mean `{known}`?"),
+        None => String::new(),
+    }
 }
 
 impl<'de> Deserialize<'de> for Pipeline {

@@ -39,6 +39,24 @@ pub enum Step {
     Any(Vec<Pipeline>),
 }
 
+/// The names of all steps, and whether they need options.
+pub const STEPS: &[(&str, bool)] = &[
+    ("cut", true),
+    ("after", true),
+    ("regex", true),
+    ("first-number", false),
+    ("last-number", false),
+    ("first-line", false),
+    ("last-line", false),
+    ("boxed", false),
+    ("option-letter", false),
+    ("strip", true),
+    ("trim", false),
+    ("lowercase", false),
+    ("uppercase", false),
+    ("any", true),
+];
+
 /// One text or several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a text or a list of texts")]

@@ -33,6 +33,17 @@ fn every_step() {
     }
 }
 
+/// The list of names is there for messages; serde has its own.
+#[test]
+fn the_list_of_steps_is_that_of_the_enum() {
+    let error = serde_json::from_value::<Step>(json!("?")).unwrap_err().to_string();
+    let names: Vec<String> = STEPS.iter().map(|(name, _)| format!("`{name}`")).collect();
+    assert!(error.ends_with(&names.join(", ")), "{error}");
+    for (name, needs_options) in STEPS {
+        assert_eq!(serde_json::from_value::<Step>(json!(name)).is_err(), *needs_options, "{name}");
+    }
+}
+
 #[test]
 fn option_letters() {
     for (text, expected) in [
