@@ -29,3 +29,50 @@ pub fn plugin() -> Plugin {
             "Free answers: a pipeline of steps finds the answer in the text; it is normalized and compared.",
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// What `examiner check` holds options against, before a scorer is opened.
+    #[test]
+    fn the_published_schemas_take_good_options_and_refuse_bad_ones() {
+        let roles = plugin().info().roles;
+        let valid = |name: &str, options: &Value| {
+            let role = roles.iter().find(|role| role.name == name).unwrap();
+            jsonschema::validator_for(&role.options).unwrap().is_valid(options)
+        };
+        for options in [
+            json!({}),
+            json!({"extract": "default"}),
+            json!({"extract": "gsm8k", "normalize": {"case": true}, "compare": "number", "tolerance": 0.1}),
+            json!({"extract": {"after": "A: "}}),
+            json!({"extract": [{"cut": ["Q:"]}, "gsm8k", {"any": [["boxed", "trim"], "last-number"]}]}),
+            json!({"extract": [{"regex": {"pattern": "a(b)", "group": 1, "take": "last"}}]}),
+            json!({"compare": "set", "separator": ";"}),
+        ] {
+            assert!(valid("answer-extraction", &options), "{options}");
+            test_support::open::<AnswerExtraction>(options).unwrap();
+        }
+        for options in [
+            json!({"extract": "gsm9"}),
+            json!({"extract": [{"aftr": "A: "}]}),
+            json!({"compare": "numbers"}),
+            json!({"normalise": {}}),
+        ] {
+            assert!(!valid("answer-extraction", &options), "{options}");
+            assert!(test_support::open::<AnswerExtraction>(options).is_err());
+        }
+        for options in [
+            json!({}),
+            json!({"normalize": "sum"}),
+            json!({"normalize": ["sum", "chars"], "names": {"chars": "norm"}}),
+            json!({"normalize": "mutual-information", "unconditional_context": "Answer:"}),
+        ] {
+            assert!(valid("perplexity-choice", &options), "{options}");
+            test_support::open::<PerplexityChoice>(options).unwrap();
+        }
+        assert!(!valid("perplexity-choice", &json!({"normalize": ["sums"]})));
+    }
+}
