@@ -162,6 +162,22 @@ mod tests {
         assert_eq!(tokens.len(), 2, "` the` is one token");
         let (reason, text, _) = feed(answer("p", &["th"], 60), &tokens).unwrap();
         assert_eq!((reason, text.as_str()), (FinishReason::StopString, "a "));
+        let (_, text, _) = feed(answer("p", &["e", "th", "he"], 60), &tokens).unwrap();
+        assert_eq!(text, "a ", "of several in the same token, the first in the text counts");
+    }
+
+    #[test]
+    fn each_step_has_a_random_number_of_its_own() {
+        let tokenizer = testing::tokenizer();
+        let mut answer = answer("p", &[], 60);
+        answer.request.sampling.temperature = 1.0;
+        let flat = vec![0.0; tokenizer.vocabulary()];
+        for _ in 0..8 {
+            let token = answer.step(&flat, &tokenizer).unwrap().token;
+            answer.tokens.push(token);
+        }
+        let different: std::collections::BTreeSet<_> = answer.tokens.iter().collect();
+        assert!(different.len() > 5, "{:?}", answer.tokens);
     }
 
     #[test]

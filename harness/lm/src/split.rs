@@ -155,3 +155,49 @@ pub(crate) fn check_vocabulary(tokens: &[u32], vocabulary: usize) -> Result<(), 
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, BOS};
+
+    fn split_at(context: &str, continuation: &str, span: Span, context_length: usize) -> Result<Split, SplitError> {
+        let (context, continuation) = (context.to_owned(), continuation.to_owned());
+        let request = ScoreRequest { context, continuation, span, ..ScoreRequest::default() };
+        split(&request, &testing::tokenizer(), context_length)
+    }
+
+    #[test]
+    fn trailing_white_space_goes_to_the_continuation() {
+        let plain = split_at("a", " the", Span::Continuation, 64).unwrap();
+        assert_eq!(plain.targets().len(), 1);
+        assert_eq!(split_at("a ", "the", Span::Continuation, 64).unwrap(), plain);
+        let blank = split_at(" \n ", "the", Span::Continuation, 64).unwrap();
+        assert_eq!((blank.tokens[0], blank.first_target), (BOS, 1));
+        assert_eq!(blank.targets(), testing::tokenizer().encode(" \n the").unwrap());
+    }
+
+    #[test]
+    fn truncation_keeps_a_full_context_and_the_last_target() {
+        let cut = split_at(&"!".repeat(20), "abc", Span::Continuation, 8).unwrap();
+        assert_eq!((cut.inputs().len(), cut.targets().len(), cut.total_tokens, cut.truncated_tokens), (8, 3, 23, 14));
+        let full = split_at("!", "abcdefgh", Span::Continuation, 8).unwrap();
+        assert_eq!((full.first_target, full.truncated_tokens), (1, 0));
+        let long = split_at("!", "abcdefghi", Span::Continuation, 8).unwrap_err();
+        assert_eq!(long, SplitError::TooLong { tokens: 9, context_length: 8 });
+        let all = split_at("!", "abcdefghi", Span::All, 8).unwrap();
+        assert_eq!((all.inputs().len(), all.targets().len(), all.truncated_tokens), (8, 8, 1));
+    }
+
+    #[test]
+    fn what_cannot_be_scored_is_an_error() {
+        assert_eq!(split_at("a ", "", Span::Continuation, 64), Err(SplitError::EmptyContinuation));
+        assert_eq!(split_at("t", "h", Span::Continuation, 64), Err(SplitError::Absorbed("h".to_owned())));
+        assert_eq!(split_at("", "a", Span::All, 64), Err(SplitError::TooShort(1)));
+        let bytes = testing::tokenizer().bytes().to_vec();
+        let request = ScoreRequest { continuation: "a".to_owned(), ..ScoreRequest::default() };
+        let without = |eos| split(&request, &Tokenizer::from_bytes(bytes.clone(), None, eos).unwrap(), 64);
+        assert_eq!(without(vec![]), Err(SplitError::NoBeginning));
+        assert_eq!(without(vec![1]).unwrap().tokens[0], 1);
+    }
+}
