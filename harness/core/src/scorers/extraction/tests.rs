@@ -1,5 +1,7 @@
 use super::*;
+use crate::scorers::Normalization;
 use crate::scorers::test_support::shared_lines;
+use proptest::prelude::*;
 
 fn find(written: Value, text: &str) -> Option<String> {
     Pipeline::from_value(written).unwrap().find(text).unwrap()
@@ -127,4 +129,32 @@ fn strict_and_flexible_agree_with_lm_evaluation_harness() {
         }
     }
     assert_eq!((rows.len(), invalid), (300, [174, 83]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Models write anything; what they write must never end a run.
+    #[test]
+    fn no_text_is_too_strange(text in "(?s)([0-9,.$%€−(){}A-Z -]|####|answer is|\\\\boxed\\{|\\PC|.){0,40}") {
+        for preset in PRESETS {
+            find(json!(preset.name), &text);
+        }
+        for (step, _) in STEPS.iter().filter(|(_, needs_options)| !needs_options) {
+            find(json!(step), &text);
+        }
+        let all = Normalization { case: true, whitespace: true, ..Normalization::default() };
+        all.apply(&text);
+    }
+
+    /// Whatever a number is written like, the same number is found in it.
+    #[test]
+    fn thousands_separators_change_nothing(number in 0_u64.., before in "[a-z =$]{0,5}", after in "[a-z .%]{0,5}") {
+        let plain = number.to_string();
+        let grouped: Vec<&str> = plain.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
+        for written in [plain.clone(), grouped.join(",")] {
+            let found = last_number(&format!("{before}{written}{after}")).unwrap();
+            prop_assert_eq!(Normalization::default().apply(&found), plain.clone());
+        }
+    }
 }
