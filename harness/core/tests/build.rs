@@ -5,12 +5,12 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The root of the repository.
-pub fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 /// Where this build's programs and libraries lie: `target/release`.
-pub fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     program.parent().unwrap().parent().unwrap().to_owned()
 }
@@ -31,24 +31,27 @@ fn cargo(arguments: &[&str], target: &Path) {
 }
 
 /// The library of a plugin of this repository.
-pub fn plugin(name: &str) -> PathBuf {
+pub(crate) fn plugin(name: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
+    // The whole workspace, as everybody builds it: another selection of packages would compile dependencies anew with
+    // other features. `cargo xtask test` has done so already, and says so.
     BUILT.get_or_init(|| {
-        let plugins = ["echo", "gsm8k", "table", "replay"].map(|name| format!("examiner-plugin-{name}"));
-        let mut arguments = vec!["build", "--quiet"];
-        arguments.extend(plugins.iter().flat_map(|name| ["--package", name]));
-        cargo(&arguments, target().parent().unwrap());
+        if std::env::var_os("EXAMINER_BUILT").is_none() {
+            cargo(&["build", "--quiet", "--workspace"], target().parent().unwrap());
+        }
     });
     target().join(library(&format!("examiner_plugin_{name}")))
 }
 
-/// The library of a plugin of the tests; `cargo test` has built it.
-pub fn fixture(name: &str) -> PathBuf {
-    target().join("examples").join(library(name))
+/// The library of a plugin of the tests: an example, which `cargo test` builds unless it is told to build one test alone.
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    let path = target().join("examples").join(library(name));
+    assert!(path.exists(), "`{}` is missing: run `cargo build --examples` in the same profile first", path.display());
+    path
 }
 
 /// The tutorial plugin, built in a directory that has its own manifest and lock file.
-pub fn out_of_tree() -> PathBuf {
+pub(crate) fn out_of_tree() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/out-of-tree/Cargo.toml");
     let build_directory = target().parent().unwrap().join("out-of-tree");
     cargo(&["build", "--quiet", "--locked", "--manifest-path", manifest.to_str().unwrap()], &build_directory);
@@ -60,7 +63,7 @@ fn library(name: &str) -> String {
 }
 
 /// The program, ready to run in `directory` with the plugins of the tests and of this repository.
-pub fn examiner(directory: &Path) -> Command {
+pub(crate) fn examiner(directory: &Path) -> Command {
     plugin("echo");
     let mut command = Command::new(env!("CARGO_BIN_EXE_examiner"));
     command.current_dir(directory).env_remove("EXAMINER_PLUGINS");
@@ -68,6 +71,6 @@ pub fn examiner(directory: &Path) -> Command {
 }
 
 /// A line of a suite that brings in the tests' own plugin.
-pub fn fixture_pin() -> String {
+pub(crate) fn fixture_pin() -> String {
     format!("plugins: {{ fixture: {{ path: {} }} }}\n", fixture("fixture").display())
 }

@@ -12,7 +12,7 @@ fn faulty(directory: &Path, fault: &str) -> (Option<i32>, String) {
     );
     let output = run(directory, &suite, &["--out", "run"]);
     let good = whole(&directory.join("run"), "good", "sums", "accuracy");
-    assert_eq!((&*good["value"], &*good["status"]), ("1", "ok"), "{fault}: {good:?}");
+    assert_eq!((&*good["value"], &*good["status"]), ("1.0", "ok"), "{fault}: {good:?}");
     (output.status.code(), stderr(&output))
 }
 
@@ -26,7 +26,7 @@ fn one_sample_in_error_is_never_counted_as_wrong() {
         assert!(stderr.contains(said), "{fault}: {stderr}");
         let row = whole(&directory.path().join("run"), "bad", "sums", "accuracy");
         let found = ["value", "n", "n_scored", "n_error", "value_low", "value_high", "status"].map(|name| &*row[name]);
-        assert_eq!(found, ["1", "10", "9", "1", "0.9", "1", "partial"], "{fault}");
+        assert_eq!(found, ["1.0", "10", "9", "1", "0.9", "1.0", "partial"], "{fault}");
     }
 }
 

@@ -40,7 +40,7 @@ fn each_file_is_a_plugin_of_its_own() {
     let names: Vec<&str> = plugins.loaded().iter().map(|file| file.info.name.as_str()).collect();
     assert_eq!(names, ["echo", "gsm8k", "fixture"]);
     assert!(plugins.find(RoleKind::Dataset, "gsm8k").is_ok());
-    let error = plugins.find(RoleKind::Model, "ecko").unwrap_err();
+    let error = plugins.find(RoleKind::Model, "ecko").err().unwrap();
     assert_eq!(error.code, ErrorCode::NotFound);
     assert!(error.to_string().contains("did you mean `echo`?"), "{error}");
 }
@@ -200,6 +200,6 @@ fn a_bad_file_in_a_directory_spoils_only_what_needs_it() {
     plugins.search(&[SearchPath::Directory(directory.path().to_owned())], &BTreeMap::new()).unwrap();
     assert_eq!(plugins.rejected().len(), 1);
     assert!(plugins.find(RoleKind::Model, "echo").is_ok());
-    let error = plugins.find(RoleKind::Model, "candle").unwrap_err().to_string();
+    let error = plugins.find(RoleKind::Model, "candle").err().unwrap().to_string();
     assert!(error.contains("broken.so"), "{error}");
 }

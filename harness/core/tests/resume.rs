@@ -12,6 +12,26 @@ fn slow_suite(count: &str) -> String {
     )
 }
 
+/// Starts the program on `suite.yaml` and lets it answer a few questions, or end.
+fn started(directory: &Path, suite: &str, arguments: &[&str]) -> std::process::Child {
+    std::fs::write(directory.join("suite.yaml"), suite).unwrap();
+    let answered = || std::fs::read_to_string(directory.join("asked")).unwrap_or_default().lines().count();
+    let before = answered();
+    let mut child = build::examiner(directory)
+        .args(["run", "suite.yaml"])
+        .args(arguments)
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let waiting = std::time::Instant::now();
+    while answered() < before + 10 && child.try_wait().unwrap().is_none() {
+        assert!(waiting.elapsed() < Duration::from_secs(60), "nothing is asked");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
 /// `summary.csv` without the columns that tell of the run itself.
 fn results(run: &Path) -> Vec<Vec<(String, String)>> {
     let rows = crate::run::summary(run).into_iter();
@@ -28,15 +48,9 @@ fn kill_9_at_any_moment_loses_nothing_and_repeats_nothing() {
 
     let disturbed = directory.path().join("disturbed");
     std::fs::create_dir(&disturbed).unwrap();
-    std::fs::write(disturbed.join("suite.yaml"), &suite).unwrap();
     let mut kills = 0;
-    for wait_ms in [120, 260, 180, 330, 90, 410] {
-        let mut child = build::examiner(&disturbed)
-            .args(["run", "suite.yaml", "--out", "run"])
-            .stderr(std::process::Stdio::null())
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
+    for wait_ms in [10, 160, 80, 230, 0, 310] {
+        let mut child = started(&disturbed, &suite, &["--out", "run"]);
         std::thread::sleep(Duration::from_millis(wait_ms));
         if child.try_wait().unwrap().is_none() {
             child.kill().unwrap();
@@ -64,14 +78,7 @@ fn kill_9_at_any_moment_loses_nothing_and_repeats_nothing() {
 fn the_same_command_goes_on_by_itself_and_fresh_begins_anew() {
     let directory = tempfile::tempdir().unwrap();
     let suite = slow_suite("asked");
-    std::fs::write(directory.path().join("suite.yaml"), &suite).unwrap();
-    let mut child = build::examiner(directory.path())
-        .args(["run", "suite.yaml"])
-        .stderr(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(Duration::from_millis(400));
+    let mut child = started(directory.path(), &suite, &[]);
     child.kill().unwrap();
     child.wait().unwrap();
     let output = run(directory.path(), &suite, &[]);
@@ -87,14 +94,7 @@ fn the_same_command_goes_on_by_itself_and_fresh_begins_anew() {
 fn an_interrupt_stops_resumably() {
     let directory = tempfile::tempdir().unwrap();
     let suite = slow_suite("asked");
-    std::fs::write(directory.path().join("suite.yaml"), &suite).unwrap();
-    let child = build::examiner(directory.path())
-        .args(["run", "suite.yaml"])
-        .stderr(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(Duration::from_millis(400));
+    let child = started(directory.path(), &suite, &[]);
     let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
     let output = child.wait_with_output().unwrap();
@@ -129,14 +129,7 @@ fn a_damaged_record_costs_its_sample_and_a_torn_one_nothing_else() {
 fn a_second_run_in_the_same_directory_is_refused_with_the_firsts_number() {
     let directory = tempfile::tempdir().unwrap();
     let suite = slow_suite("asked");
-    std::fs::write(directory.path().join("suite.yaml"), &suite).unwrap();
-    let mut first = build::examiner(directory.path())
-        .args(["run", "suite.yaml", "--out", "run"])
-        .stderr(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    let mut first = started(directory.path(), &suite, &["--out", "run"]);
     let second = run(directory.path(), &suite, &["--out", "run"]);
     first.kill().unwrap();
     first.wait().unwrap();

@@ -6,26 +6,23 @@ use std::path::Path;
 use std::process::Output;
 
 /// Runs the program on a suite and returns what it printed.
-pub fn run(directory: &Path, suite: &str, arguments: &[&str]) -> Output {
+pub(crate) fn run(directory: &Path, suite: &str, arguments: &[&str]) -> Output {
     std::fs::write(directory.join("suite.yaml"), suite).unwrap();
     build::examiner(directory).args(["run", "suite.yaml"]).args(arguments).output().unwrap()
 }
 
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// The rows of `summary.csv`, by column.
-pub fn summary(run: &Path) -> Vec<BTreeMap<String, String>> {
-    let text = std::fs::read_to_string(run.join("summary.csv")).unwrap();
-    let mut lines = text.lines();
-    let split = |line: &str| line.split(',').map(str::to_owned).collect::<Vec<_>>();
-    let header = split(lines.next().unwrap());
-    lines.map(|line| header.iter().cloned().zip(split(line)).collect()).collect()
+pub(crate) fn summary(run: &Path) -> Vec<BTreeMap<String, String>> {
+    let mut rows = csv::Reader::from_path(run.join("summary.csv")).unwrap();
+    rows.deserialize().map(Result::unwrap).collect()
 }
 
 /// The row of the whole dataset.
-pub fn whole(run: &Path, model: &str, dataset: &str, metric: &str) -> BTreeMap<String, String> {
+pub(crate) fn whole(run: &Path, model: &str, dataset: &str, metric: &str) -> BTreeMap<String, String> {
     let rows = summary(run).into_iter();
     let mut rows = rows.filter(|row| {
         row["model"] == model && row["dataset"] == dataset && row["metric"] == metric && !["even", "odd"].contains(&&*row["subset"])
@@ -33,7 +30,7 @@ pub fn whole(run: &Path, model: &str, dataset: &str, metric: &str) -> BTreeMap<S
     rows.next().unwrap_or_else(|| panic!("no row for {model} x {dataset} x {metric}"))
 }
 
-pub fn suite(models: &str, datasets: &str) -> String {
+pub(crate) fn suite(models: &str, datasets: &str) -> String {
     format!(
         "name: t\nseed: 7\n{}models:\n{models}datasets:\n{datasets}evaluate:\n  - {{ models: all, datasets: all }}\n",
         build::fixture_pin()
@@ -51,14 +48,14 @@ fn a_suite_becomes_a_table() {
     assert!(output.status.success(), "{}", stderr(&output));
     let run = directory.path().join("run");
     let right = whole(&run, "right", "sums", "accuracy");
-    assert_eq!((&*right["value"], &*right["n"], &*right["status"]), ("1", "10", "ok"), "{right:?}");
+    assert_eq!((&*right["value"], &*right["n"], &*right["status"]), ("1.0", "10", "ok"), "{right:?}");
     let wrong = whole(&run, "wrong", "sums", "accuracy");
     assert_eq!(wrong["value"], "0.9", "{wrong:?}");
     let subset = |name: &str| {
         let rows = summary(&run).into_iter();
         rows.filter(|row| row["model"] == "wrong" && row["subset"] == name).map(|row| row["value"].clone()).collect::<Vec<_>>()
     };
-    assert_eq!((subset("even"), subset("odd")), (vec!["1".to_owned()], vec!["0.8".to_owned()]));
+    assert_eq!((subset("even"), subset("odd")), (vec!["1.0".to_owned()], vec!["0.8".to_owned()]));
 
     let samples = std::fs::read_to_string(run.join("samples/wrong/sums.jsonl")).unwrap();
     let third: serde_json::Value = serde_json::from_str(samples.lines().nth(3).unwrap()).unwrap();
@@ -102,7 +99,7 @@ fn choices_are_scored_by_log_likelihood_with_several_scorers_at_once() {
     assert!(output.status.success(), "{}", stderr(&output));
     let scorers: Vec<String> = summary(&directory.path().join("run")).iter().map(|row| row["scorer"].clone()).collect();
     assert!(scorers.contains(&"perplexity-choice".to_owned()) && scorers.contains(&"loose".to_owned()), "{scorers:?}");
-    assert!(summary(&directory.path().join("run")).iter().all(|row| row["value"] == "1"));
+    assert!(summary(&directory.path().join("run")).iter().all(|row| row["value"] == "1.0"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::loader::{Plugins, SearchPath};
 use crate::progress::Progress;
 use crate::report::{markdown, summary, wide};
 use crate::roles::Roles;
+use crate::run::provenance::Provenance;
 use crate::run::{self, Job};
 use crate::suite::{self, Loaded, Override};
 use crate::{check as checks, plan as plans};
@@ -21,8 +22,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const INTERRUPTED: u8 = 130;
 
 pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<ExitCode> {
-    let job = job(arguments, directories)?;
-    on_interrupt(&job.cancelled)?;
+    let cancelled = Arc::default();
+    on_interrupt(&cancelled)?;
+    let job = Job { cancelled, ..job(arguments, directories)? };
     let outcome = run::run(job)?;
     print(&markdown::render(&outcome.rows))?;
     for failure in &outcome.failures {
@@ -104,7 +106,13 @@ fn schema(plugins: &Plugins, name: &str) -> Result<ExitCode> {
 
 pub(super) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
     let path = arguments.run.join("summary.csv");
-    let rows = summary::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let mut rows = summary::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    // The file has no column for the version of a prompt; the run remembers it.
+    let stages = Provenance::read(&arguments.run).unwrap_or_default().stages;
+    for row in &mut rows {
+        let stage = stages.get(&format!("evaluate/{}/{}", row.model, row.dataset));
+        row.version = stage.map(|stage| stage.version.clone()).unwrap_or_default();
+    }
     let text = match (arguments.csv, arguments.wide) {
         (true, _) => std::fs::read_to_string(&path)?,
         (false, true) => wide::render(&rows),

@@ -7,7 +7,7 @@ mod image;
 mod library;
 mod plugins;
 
-pub use plugins::{LoadedFile, Plugins, Rejected, SearchPath};
+pub use plugins::{LoadedFile, Plugins, SearchPath};
 
 use std::path::PathBuf;
 

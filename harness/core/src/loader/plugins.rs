@@ -34,14 +34,11 @@ enum Source {
     Library(LoadedPlugin),
 }
 
-/// A file that was found but is not used.
-pub type Rejected = LoadError;
-
 /// The plugins that were found.
 #[derive(Default)]
 pub struct Plugins {
     loaded: Vec<LoadedFile>,
-    rejected: Vec<Rejected>,
+    rejected: Vec<LoadError>,
 }
 
 impl Plugins {
@@ -98,7 +95,7 @@ impl Plugins {
     }
 
     /// The files that were found but are not used.
-    pub fn rejected(&self) -> &[Rejected] {
+    pub fn rejected(&self) -> &[LoadError] {
         &self.rejected
     }
 

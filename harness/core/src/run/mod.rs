@@ -349,6 +349,7 @@ impl Run {
         };
         record.identity = identity(&prepared.inputs);
         record.inputs = prepared.inputs.clone();
+        record.version = prepared.version.clone();
         self.provenance.stages.insert(pair.stage(), record.clone());
         let publish_error = Mutex::new(None);
         let publish = |rows| {

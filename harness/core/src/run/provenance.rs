@@ -95,6 +95,8 @@ pub struct StageRecord {
     pub identity: String,
     /// What it depends on.
     pub inputs: Inputs,
+    /// The dataset's version of the prompt, where the stage is an examination.
+    pub version: String,
     /// What it made, for `${...}`.
     pub product: Option<String>,
     /// Why it failed, or the first of its errors.

@@ -2,7 +2,8 @@
 //! once.
 
 use examiner_api::{
-    Answer, Ask, ErrorCode, Flow, GenerateRequest, Model, PluginError, Response, Result, SampleRef, ScoreRequest,
+    Answer, Ask, ErrorCode, Flow, GenerateRequest, GenerateResult, Model, PluginError, Response, Result, SampleRef,
+    ScoreRequest, ScoreResult,
 };
 use std::sync::{Mutex, PoisonError};
 
@@ -39,15 +40,29 @@ pub(super) fn ask(model: &mut dyn Model, questions: Vec<Asked>, on_answer: &OnAn
         }
     }
     if !score_requests.is_empty() {
-        let flow = score.run("score", on_answer, Answer::Score, |sink| model.score(score_requests, sink))?;
+        let flow = score.run("score", on_answer, scored, |sink| model.score(score_requests, sink))?;
         if flow == Flow::Stop {
             return Ok(Flow::Stop);
         }
     }
     if !generate_requests.is_empty() {
-        return generate.run("generate", on_answer, Answer::Generate, |sink| model.generate(generate_requests, sink));
+        return generate.run("generate", on_answer, generated, |sink| model.generate(generate_requests, sink));
     }
     Ok(Flow::Continue)
+}
+
+/// A log-likelihood that is no number is no answer.
+fn scored(result: ScoreResult) -> Result<Answer> {
+    let finite = result.sum.is_finite() && result.token_logprobs.iter().all(|value| value.is_finite());
+    if finite {
+        return Ok(Answer::Score(result));
+    }
+    Err(PluginError::new(ErrorCode::Numeric, format!("the model gave a log-likelihood that is no number ({})", result.sum))
+        .with_help("look at the model's weights and number type"))
+}
+
+fn generated(result: GenerateResult) -> Result<Answer> {
+    Ok(Answer::Generate(result))
 }
 
 /// Which question and request each id stands for.
@@ -74,7 +89,7 @@ impl Batch {
         &self,
         method: &str,
         on_answer: &OnAnswer<'_>,
-        wrap: impl Fn(T) -> Answer + Sync,
+        wrap: impl Fn(T) -> Result<Answer> + Sync,
         call: impl FnOnce(ResponseSink<'_, T>) -> Result<()>,
     ) -> Result<Flow> {
         let progress =
@@ -92,7 +107,7 @@ impl Batch {
                 }
                 Ok(place) => {
                     let (question, ask) = self.tickets[place];
-                    on_answer(question, ask, response.result.map(&wrap))
+                    on_answer(question, ask, response.result.and_then(&wrap))
                 }
             };
             progress.stopped = flow == Flow::Stop;
@@ -156,7 +171,7 @@ fn ends_the_stage(code: ErrorCode) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use examiner_api::{GenerateResult, ModelInfo, Sink};
+    use examiner_api::{ModelInfo, Sink};
 
     /// Answers as told: (id, text).
     struct Scripted(Vec<(u64, &'static str)>, Option<PluginError>);
