@@ -35,7 +35,8 @@ enum Command {
     Quickstart,
     /// Install what the tests need, then run all of them: format, lints, tests, documentation, quickstart.
     Test,
-    /// Write the bundled sample anew. The files are under version control; a test compares them with what this writes.
+    /// Write the bundled sample and the tiny model anew. The sample is under version control; a test compares it with
+    /// what this writes.
     SampleData,
     /// Hold the program's numbers against those that other programs computed for the same input.
     Verify(verify::VerifyArguments),
@@ -74,7 +75,7 @@ fn sample_data() -> Result<()> {
     let directory = quickstart::data();
     for (name, text) in sample::files() {
         process::write(&directory.join(name), &text)?;
-        eprintln!("wrote `{}`", directory.join(name).display());
     }
-    Ok(())
+    eprintln!("wrote `{}`", directory.display());
+    tiny_gpt2::make(&quickstart::tiny_gpt2(), &sample::text())
 }

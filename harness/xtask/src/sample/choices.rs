@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// `count` questions: `question`, `choices`, and `answer`, the place of the right choice.
 pub(crate) fn questions(random: &mut Random, count: usize) -> Vec<Value> {
-    let kinds: [fn(&mut Random) -> (String, [String; 4]); 3] = [most, tool, opposite];
+    let kinds: [fn(&mut Random) -> Question; 3] = [most, tool, opposite];
     let rows = (0..count).map(|place| {
         let (question, choices) = kinds[place % kinds.len()](random);
         let right = choices[0].clone();
