@@ -46,6 +46,7 @@ for_each_isa! {
 }
 
 #[inline(always)]
+#[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
 unsafe fn body<V>(activation: Activation, values: &mut [f32]) {
     match activation {
         Activation::GeluTanh => values.iter_mut().for_each(|x| *x = gelu_tanh(*x)),
@@ -58,7 +59,7 @@ unsafe fn body<V>(activation: Activation, values: &mut [f32]) {
 /// `x/2·(1 + tanh u)` with `u = √(2/π)·(x + 0.044715·x³)`, written as `x·sigmoid(2u)`, which is the same.
 #[inline(always)]
 fn gelu_tanh(x: f32) -> f32 {
-    const TWICE_ROOT: f32 = 1.595_769_1;
+    const TWICE_ROOT: f32 = 1.595_769;
     let u = (x * x).mul_add(0.044_715 * x, x);
     x / (1.0 + exp(-TWICE_ROOT * u))
 }

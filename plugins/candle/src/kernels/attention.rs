@@ -197,3 +197,78 @@ unsafe fn weigh<V: Lanes>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADS: usize = 2;
+
+    fn noise(length: usize, step: usize) -> Vec<f32> {
+        (0..length).map(|i| ((i * step) % 997) as f32 / 400.0 - 1.2).collect()
+    }
+
+    /// Keys and values of positions, laid out as blocks of the given sizes.
+    fn blocks(rows: &[f32], width: usize, sizes: &[usize]) -> Vec<(Vec<f32>, Vec<f32>, usize, usize)> {
+        let mut before = 0;
+        let block = |&used: &usize| {
+            let capacity = used + 3;
+            let size = HEADS * width * capacity + PADDING;
+            // What is not written must not matter.
+            let (mut keys, mut values) = (vec![f32::NAN; size], vec![f32::NAN; size]);
+            for (at, channel) in (0..used).flat_map(|at| (0..HEADS * width).map(move |channel| (at, channel))) {
+                let row = &rows[(before + at) * 3 * HEADS * width..];
+                keys[channel * capacity + at] = row[HEADS * width + channel];
+                let (head, c) = (channel / width, channel % width);
+                values[(head * capacity + at) * width + c] = row[2 * HEADS * width + channel];
+            }
+            before += used;
+            (keys, values, capacity, used)
+        };
+        sizes.iter().map(block).collect()
+    }
+
+    fn run(isa: Isa, width: usize, rows: &[f32], sizes: &[usize], first: usize) -> Vec<f32> {
+        let blocks = blocks(rows, width, sizes);
+        let past: Vec<Past<'_>> = blocks
+            .iter()
+            .map(|(keys, values, capacity, used)| Past { keys, values, capacity: *capacity, used: *used })
+            .collect();
+        let fresh = &rows[first * 3 * HEADS * width..];
+        let mut output = vec![0.0; fresh.len() / 3];
+        let shape = AttentionShape { heads: HEADS, width, scale: 0.3 };
+        attend(isa, shape, &past, first, fresh, &mut output);
+        output
+    }
+
+    /// The definition, in `f64`.
+    fn expected(width: usize, rows: &[f32], row: usize, channel: usize) -> f64 {
+        let (all, head) = (HEADS * width, channel / width * width);
+        let at = |row: usize, place: usize| f64::from(rows[row * 3 * all + place]);
+        let score = |past: usize| 0.3 * (0..width).map(|c| at(row, head + c) * at(past, all + head + c)).sum::<f64>();
+        let weights: Vec<f64> = (0..=row).map(|past| score(past).exp()).collect();
+        let sum: f64 = weights.iter().enumerate().map(|(past, weight)| weight * at(past, 2 * all + channel)).sum();
+        sum / weights.iter().sum::<f64>()
+    }
+
+    #[test]
+    fn blocks_rows_and_instructions_change_no_bit() {
+        for width in [5, 16, 64, 72] {
+            let count = 41;
+            let rows = noise(count * 3 * HEADS * width, 7919);
+            let whole = run(Isa::best(), width, &rows, &[count], 0);
+            for (place, value) in whole.iter().enumerate() {
+                let expected = expected(width, &rows, place / (HEADS * width), place % (HEADS * width));
+                assert!((f64::from(*value) - expected).abs() < 2e-5, "width {width}: {value}, expected {expected}");
+            }
+            for isa in Isa::available() {
+                for (sizes, first) in [(vec![41], 0), (vec![1, 2, 20, 18], 30), (vec![17, 24], 40), (vec![40, 1], 7)] {
+                    let found = run(isa, width, &rows, &sizes, first);
+                    let same =
+                        found.iter().zip(&whole[first * HEADS * width..]).all(|(a, b)| a.to_bits() == b.to_bits());
+                    assert!(same, "width {width}, {isa:?}, blocks {sizes:?}, from {first}");
+                }
+            }
+        }
+    }
+}

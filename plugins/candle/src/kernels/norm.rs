@@ -20,6 +20,7 @@ for_each_isa! {
 }
 
 #[inline(always)]
+#[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
 unsafe fn body<V>(input: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, output: &mut [f32]) {
     let width = weight.len();
     for (x, y) in input.chunks_exact(width).zip(output.chunks_exact_mut(width)) {

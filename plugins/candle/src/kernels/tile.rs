@@ -82,6 +82,7 @@ unsafe fn strip<V: Lanes, const R: usize>(m: Operands, depth: usize, columns: us
 
 /// Written so that all accumulators live in registers: `R × C` of them.
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "rows and columns index registers and memory alike")]
 unsafe fn tile<V: Lanes, const R: usize, const C: usize>(m: Operands, depth: usize) {
     // SAFETY: the caller has `R` rows, `C` registers of columns and `depth` values of `k`.
     unsafe {

@@ -42,7 +42,7 @@ proptest! {
 
     #[test]
     fn scores(texts in texts(), turn in 0usize..12) {
-        let span = |id: usize| if id % 3 == 0 { Span::All } else { Span::Continuation };
+        let span = |id: usize| if id.is_multiple_of(3) { Span::All } else { Span::Continuation };
         let mut requests: Vec<ScoreRequest> = texts.iter().enumerate()
             .map(|(id, (context, continuation))| {
                 let context = if span(id) == Span::All { format!("+{context}") } else { context.clone() };
