@@ -25,3 +25,30 @@ pub fn plugin() -> examiner_api::Plugin {
 }
 
 examiner_api::export_plugin!(plugin);
+
+#[cfg(test)]
+mod tests {
+    use examiner_api::testing::FakeHost;
+    use examiner_api::{ErrorCode, RoleKind};
+    use serde_json::json;
+
+    #[test]
+    fn the_library_offers_a_model_and_publishes_its_options() {
+        let plugin = super::plugin();
+        let role = plugin.info().roles.remove(0);
+        assert_eq!((role.kind, role.name.as_str()), (RoleKind::Model, "candle"));
+        assert_eq!(role.options["additionalProperties"], json!(false));
+        assert_eq!(role.options["required"], json!(["checkpoint"]));
+        let refused = |options: serde_json::Value, code| {
+            let options = options.as_object().unwrap().clone();
+            let error = plugin.open(RoleKind::Model, "candle", options, FakeHost::new().host()).err().unwrap();
+            assert_eq!(error.code, code, "{error}");
+            error.to_string()
+        };
+        assert!(refused(json!({ "checkpoint": "x", "devise": "cpu" }), ErrorCode::BadOptions).contains("devise"));
+        assert!(
+            refused(json!({ "checkpoint": "x", "device": "gpu" }), ErrorCode::BadOptions).contains("`device: gpu`")
+        );
+        assert!(refused(json!({ "checkpoint": "nowhere" }), ErrorCode::NotFound).contains("`config.json`"));
+    }
+}

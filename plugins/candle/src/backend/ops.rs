@@ -7,16 +7,20 @@ use crate::cache::{CacheShape, Chain};
 use crate::kernels::{Activation, Order};
 use candle_core::{D, DType, Device, Tensor};
 use examiner_api::Result;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// A device of candle's, and the number type of weights and caches there.
 pub(crate) struct Ops {
     device: Device,
     dtype: DType,
+    /// The masks of a pass, by tokens and past: all its layers use the same.
+    masks: RefCell<HashMap<(usize, usize), Tensor>>,
 }
 
 impl Ops {
     pub(crate) fn new(device: Device, dtype: DType) -> Self {
-        Ops { device, dtype }
+        Ops { device, dtype, masks: RefCell::default() }
     }
 
     fn put(&self, tensor: &Tensor, dtype: DType) -> candle_core::Result<Tensor> {
@@ -125,6 +129,9 @@ impl Backend for Ops {
     }
 
     fn attend(&self, attention: Attention, qkv: Tensor, spans: &[Span], caches: &mut [Chain<Block>]) -> Result<Tensor> {
+        if attention.layer == 0 {
+            self.masks.borrow_mut().clear();
+        }
         let mut outputs = Vec::with_capacity(spans.len());
         for (span, cache) in spans.iter().zip(caches) {
             let rows = qkv.narrow(0, span.rows.start, span.rows.len());
@@ -174,7 +181,7 @@ impl Ops {
             let scores = queries.matmul(&keys.t()?)?.to_dtype(DType::F32)?;
             let mut scores = (scores * f64::from(scale))?;
             if tokens > 1 {
-                scores = scores.broadcast_add(&mask(tokens, span.past, &self.device)?)?;
+                scores = scores.broadcast_add(&self.mask(tokens, span.past)?)?;
             }
             let weights = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?)?.exp()?;
             let weights = weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?.to_dtype(self.dtype)?;
@@ -183,10 +190,15 @@ impl Ops {
         };
         compute().map_err(candle_error("attend"))
     }
-}
-
-/// `[tokens, past + tokens]`: 0 where a token sees a position, minus infinity where it does not.
-fn mask(tokens: usize, past: usize, device: &Device) -> candle_core::Result<Tensor> {
-    let row = |token: usize| (0..past + tokens).map(move |at| if at > past + token { f32::NEG_INFINITY } else { 0.0 });
-    Tensor::from_vec((0..tokens).flat_map(row).collect::<Vec<f32>>(), (tokens, past + tokens), device)
+    /// `[tokens, past + tokens]`: 0 where a token sees a position, minus infinity where it does not.
+    fn mask(&self, tokens: usize, past: usize) -> candle_core::Result<Tensor> {
+        if let Some(mask) = self.masks.borrow().get(&(tokens, past)) {
+            return Ok(mask.clone());
+        }
+        let seen = |token: usize, at: usize| if at > past + token { f32::NEG_INFINITY } else { 0.0 };
+        let values = (0..tokens).flat_map(|token| (0..past + tokens).map(move |at| seen(token, at)));
+        let mask = Tensor::from_vec(values.collect::<Vec<f32>>(), (tokens, past + tokens), &self.device)?;
+        self.masks.borrow_mut().insert((tokens, past), mask.clone());
+        Ok(mask)
+    }
 }
