@@ -77,5 +77,5 @@ fn sample_data() -> Result<()> {
         process::write(&directory.join(name), &text)?;
     }
     eprintln!("wrote `{}`", directory.display());
-    tiny_gpt2::make(&quickstart::tiny_gpt2(), &sample::text())
+    quickstart::make_model()
 }

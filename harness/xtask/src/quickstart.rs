@@ -11,14 +11,14 @@ pub(crate) fn data() -> PathBuf {
     root().join("data/quickstart")
 }
 
-/// Where the tiny model lies.
-pub(crate) fn tiny_gpt2() -> PathBuf {
-    data().join("tiny-gpt2")
+/// Makes the tiny model where the suite looks for it.
+pub(crate) fn make_model() -> Result<()> {
+    tiny_gpt2::make(&data().join("tiny-gpt2"), &sample::text())
 }
 
 /// Builds the program, makes the tiny model and runs the suite.
 pub(crate) fn quickstart() -> Result<()> {
     let program = program::build()?;
-    tiny_gpt2::make(&tiny_gpt2(), &sample::text())?;
+    make_model()?;
     run(Command::new(program).args(["run", "configs/quickstart.yaml", "--fresh"]))
 }

@@ -11,8 +11,9 @@ pub(crate) fn test() -> Result<()> {
     install("clippy", "clippy")?;
     run(cargo().args(["fmt", "--all", "--check"]))?;
     run(cargo().args(["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    // The tests of configurations and documentation hold every suite against this program's plugins.
+    // The tests of configurations and documentation run suites with this program and this model.
     let program = program::build()?;
+    quickstart::make_model()?;
     run(cargo().args(["test", "--release", "--workspace"]).env("EXAMINER_PROGRAM", program))?;
     let document = ["doc", "--release", "--workspace", "--no-deps"];
     run(cargo().args(document).env("RUSTDOCFLAGS", "-D warnings"))?;

@@ -29,6 +29,11 @@ pub(crate) fn pages() -> Vec<(String, String)> {
     paths.into_iter().map(page).collect()
 }
 
+/// The text of one page.
+pub(crate) fn page(name: &str) -> String {
+    std::fs::read_to_string(xtask::root().join(name)).unwrap()
+}
+
 /// The blocks of all pages that are in this language.
 pub(crate) fn blocks(language: &str) -> Vec<Block> {
     let found: Vec<Block> = pages().iter().flat_map(|(name, text)| of_page(name, text)).collect();
