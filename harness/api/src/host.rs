@@ -50,13 +50,7 @@ pub trait HostApi: Send + Sync {
     /// `https://...` downloaded, checked and kept.
     fn fetch(&self, uri: &str) -> Result<PathBuf>;
     /// Calls a method of another loaded role. `sink` gets its results in wire form.
-    fn call_role(
-        &self,
-        role: &str,
-        method: &str,
-        payload: &[u8],
-        sink: &RawSink<'_>,
-    ) -> Result<Vec<u8>>;
+    fn call_role(&self, role: &str, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>>;
 }
 
 /// A plugin's way to the program that loaded it. Cheap to clone, usable from any thread.

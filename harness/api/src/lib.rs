@@ -36,9 +36,7 @@ pub use roles::{
     Dataset, DatasetInfo, ExportJob, ExportReport, Exporter, Flow, Model, ModelInfo, Open, Recipe, RecipeEvent,
     RecipeJob, RecipeReport, Result, Scorer, ScorerInfo, Sink, TrainEvent, TrainJob, TrainReport, Trainer, TrainingRow,
 };
-pub use sample::{
-    Aggregation, Answer, Answered, Ask, Gold, MetricInfo, Outcome, Question, Sample, Shot, Verdict,
-};
+pub use sample::{Aggregation, Answer, Answered, Ask, Gold, MetricInfo, Outcome, Question, Sample, Shot, Verdict};
 
 // A plugin needs these to derive its options, and should not have to pick the versions itself.
 pub use {schemars, serde, serde_json};

@@ -4,8 +4,8 @@
 //! are ready, so that progress, journal and cancellation work by the sample.
 
 use crate::{
-    Answered, Ask, GenerateRequest, GenerateResult, Host, Metadata, MetricInfo, PluginError, Response, Sample, Sampling,
-    ScoreRequest, ScoreResult, Shot, Question, Verdict,
+    Answered, Ask, GenerateRequest, GenerateResult, Host, Metadata, MetricInfo, PluginError, Question, Response,
+    Sample, Sampling, ScoreRequest, ScoreResult, Shot, Verdict,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::PathBuf;

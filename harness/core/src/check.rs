@@ -52,7 +52,9 @@ impl Check<'_> {
 
     fn options(&mut self, entry: &FieldPath, name_path: &FieldPath, kind: RoleKind, name: &str, options: &Options) {
         match self.plugins.find(kind, name) {
-            Ok((_, role)) => self.problems.extend(check_options(self.loaded, entry, &Value::Object(options.clone()), &role.options)),
+            Ok((_, role)) => {
+                self.problems.extend(check_options(self.loaded, entry, &Value::Object(options.clone()), &role.options))
+            }
             Err(error) => self.problems.push(Problem {
                 position: self.loaded.locate(name_path),
                 path: name_path.to_string(),

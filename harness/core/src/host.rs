@@ -139,8 +139,12 @@ fn local(path: &str) -> Result<PathBuf> {
         Ok(true) => Ok(path.to_owned()),
         Ok(false) => {
             let from = std::env::current_dir().unwrap_or_default();
-            Err(PluginError::not_found(format!("`{}` does not exist (looked for from `{}`)", path.display(), from.display()))
-                .with_help("check the path; `--set` can change it without editing the suite"))
+            Err(PluginError::not_found(format!(
+                "`{}` does not exist (looked for from `{}`)",
+                path.display(),
+                from.display()
+            ))
+            .with_help("check the path; `--set` can change it without editing the suite"))
         }
         Err(error) => Err(PluginError::io("look for", path, &error)),
     }

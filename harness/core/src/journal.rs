@@ -182,6 +182,10 @@ impl Drop for Journal {
 pub struct Reader {
     path: PathBuf,
     file: BufReader<File>,
+    /// Where the next read starts.
+    position: u64,
+    /// Whether `position` can be relied upon: no read or seek has failed.
+    whole: bool,
     line: Vec<u8>,
 }
 
@@ -202,7 +206,8 @@ impl Reader {
     pub fn open(path: &Path) -> Result<Self> {
         let file =
             File::open(path).map_err(|source| JournalError::Io { doing: "open", path: path.to_owned(), source })?;
-        Ok(Reader { path: path.to_owned(), file: BufReader::with_capacity(1 << 16, file), line: Vec::new() })
+        let file = BufReader::with_capacity(1 << 16, file);
+        Ok(Reader { path: path.to_owned(), file, position: 0, whole: true, line: Vec::new() })
     }
 
     /// Hands every intact record and its offset to `each`. No more than one line is in memory.
@@ -246,21 +251,23 @@ impl Reader {
     }
 
     fn seek(&mut self, offset: u64) -> Result<()> {
-        self.file.seek(SeekFrom::Start(offset)).map(|_| ()).map_err(|source| JournalError::Io {
-            doing: "read",
-            path: self.path.clone(),
-            source,
-        })
+        // Records are mostly read one after the other; a relative seek keeps what is buffered.
+        let seek = match (offset.checked_signed_diff(self.position), self.whole) {
+            (Some(distance), true) => self.file.seek_relative(distance),
+            _ => self.file.seek(SeekFrom::Start(offset)).map(drop),
+        };
+        self.whole = seek.is_ok();
+        self.position = offset;
+        seek.map_err(|source| JournalError::Io { doing: "read", path: self.path.clone(), source })
     }
 
     /// Whether there was a complete line.
     fn read_line(&mut self) -> Result<bool> {
         self.line.clear();
-        self.file.read_until(b'\n', &mut self.line).map_err(|source| JournalError::Io {
-            doing: "read",
-            path: self.path.clone(),
-            source,
-        })?;
+        let read = self.file.read_until(b'\n', &mut self.line);
+        self.whole = read.is_ok();
+        self.position += self.line.len() as u64;
+        read.map_err(|source| JournalError::Io { doing: "read", path: self.path.clone(), source })?;
         Ok(self.line.ends_with(b"\n"))
     }
 }

@@ -34,6 +34,9 @@ pub enum State {
     Fail(String),
 }
 
+/// A model and what it says of itself, or why it cannot be opened.
+type Opened = Result<(Box<dyn Model>, ModelInfo)>;
+
 /// Plans a suite. `directory` is the run that would go on, or the last one of the suite.
 pub fn plan(shared: &Arc<Shared>, directory: Option<&Path>, limit: Option<u64>, only: &[String]) -> Vec<Stage> {
     let earlier = directory.and_then(Provenance::read).unwrap_or_default();
@@ -48,7 +51,8 @@ pub fn plan(shared: &Arc<Shared>, directory: Option<&Path>, limit: Option<u64>, 
             stages.push(maker(shared, kind, name, stage, &earlier));
         }
     }
-    let mut resident: Option<(String, Result<(Box<dyn Model>, ModelInfo)>)> = None;
+    // One model is resident at a time.
+    let mut resident: Option<(String, Opened)> = None;
     for pair in pairs(suite).into_iter().filter(|pair| selected(only, &pair.stage())) {
         if resident.as_ref().is_none_or(|(name, _)| *name != pair.model) {
             drop(resident.take());

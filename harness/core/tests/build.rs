@@ -36,7 +36,7 @@ pub(crate) fn plugin(name: &str) -> PathBuf {
     // The whole workspace, as everybody builds it: another selection of packages would compile dependencies anew with
     // other features. `cargo xtask test` has done so already, and says so.
     BUILT.get_or_init(|| {
-        if std::env::var_os("EXAMINER_BUILT").is_none() {
+        if std::env::var_os("EXAMINER_PROGRAM").is_none() {
             cargo(&["build", "--quiet", "--workspace"], target().parent().unwrap());
         }
     });

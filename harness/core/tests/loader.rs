@@ -79,7 +79,8 @@ fn a_panic_in_a_role_is_an_error_with_its_place_and_the_plugin_lives_on() {
     assert_eq!(error.code, ErrorCode::Panic);
     assert!(error.message.contains("not today") && error.message.contains("fixture.rs:"), "{error}");
 
-    let OpenRole::Model(mut model) = plugins.open(RoleKind::Model, "adder", fault("panic"), host.host()).unwrap() else {
+    let OpenRole::Model(mut model) = plugins.open(RoleKind::Model, "adder", fault("panic"), host.host()).unwrap()
+    else {
         panic!("not a model")
     };
     assert_eq!(host.messages()[0].1, "an adder opens");
@@ -108,7 +109,8 @@ fn a_panic_in_the_callers_sink_does_not_cross_back() {
 fn what_is_no_library_is_told_from_what_is_no_plugin() {
     let directory = tempfile::tempdir().unwrap();
     let text = directory.path().join("text.so");
-    std::fs::write(&text, "this is a text, and rather a long one, so that its length alone does not give it away").unwrap();
+    std::fs::write(&text, "this is a text, and rather a long one, so that its length alone does not give it away")
+        .unwrap();
     assert!(matches!(problem(&text), Problem::NotALibrary(_)));
     let empty = directory.path().join("empty.so");
     std::fs::write(&empty, "").unwrap();
@@ -194,7 +196,8 @@ fn a_pinned_plugin_must_have_its_hash() {
 fn a_bad_file_in_a_directory_spoils_only_what_needs_it() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::copy(build::plugin("echo"), directory.path().join("libexaminer_plugin_echo.so")).unwrap();
-    std::fs::write(directory.path().join("broken.so"), "not a library, but named like one, and long enough for one").unwrap();
+    std::fs::write(directory.path().join("broken.so"), "not a library, but named like one, and long enough for one")
+        .unwrap();
     std::fs::write(directory.path().join("notes.txt"), "not a library at all").unwrap();
     let mut plugins = Plugins::default();
     plugins.search(&[SearchPath::Directory(directory.path().to_owned())], &BTreeMap::new()).unwrap();

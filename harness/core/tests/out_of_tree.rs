@@ -13,8 +13,12 @@ fn the_tutorial_builds_and_loads_from_its_own_directory() {
     assert_eq!(plugins.loaded()[0].info.name, "echo");
 
     let manifest = include_str!("out-of-tree/Cargo.toml");
-    let dependencies: Vec<&str> =
-        manifest.lines().skip_while(|line| *line != "[dependencies]").skip(1).filter(|line| line.contains('=')).collect();
+    let dependencies: Vec<&str> = manifest
+        .lines()
+        .skip_while(|line| *line != "[dependencies]")
+        .skip(1)
+        .filter(|line| line.contains('='))
+        .collect();
     assert_eq!(dependencies.len(), 1, "{dependencies:?}");
     assert!(dependencies[0].starts_with("examiner-api"), "{dependencies:?}");
 }

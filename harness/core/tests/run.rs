@@ -25,7 +25,10 @@ pub(crate) fn summary(run: &Path) -> Vec<BTreeMap<String, String>> {
 pub(crate) fn whole(run: &Path, model: &str, dataset: &str, metric: &str) -> BTreeMap<String, String> {
     let rows = summary(run).into_iter();
     let mut rows = rows.filter(|row| {
-        row["model"] == model && row["dataset"] == dataset && row["metric"] == metric && !["even", "odd"].contains(&&*row["subset"])
+        row["model"] == model
+            && row["dataset"] == dataset
+            && row["metric"] == metric
+            && !["even", "odd"].contains(&&*row["subset"])
     });
     rows.next().unwrap_or_else(|| panic!("no row for {model} x {dataset} x {metric}"))
 }
@@ -53,7 +56,9 @@ fn a_suite_becomes_a_table() {
     assert_eq!(wrong["value"], "0.9", "{wrong:?}");
     let subset = |name: &str| {
         let rows = summary(&run).into_iter();
-        rows.filter(|row| row["model"] == "wrong" && row["subset"] == name).map(|row| row["value"].clone()).collect::<Vec<_>>()
+        rows.filter(|row| row["model"] == "wrong" && row["subset"] == name)
+            .map(|row| row["value"].clone())
+            .collect::<Vec<_>>()
     };
     assert_eq!((subset("even"), subset("odd")), (vec!["1.0".to_owned()], vec!["0.8".to_owned()]));
 
@@ -136,7 +141,9 @@ fn teach_train_and_export_hand_on_what_they_make() {
     assert_eq!(read("run/train/student/checkpoint"), "from Some(\"suite.yaml\"), 10 rows, seed 7");
     assert_eq!(read("run/train/vanilla/checkpoint"), "from None, 3 rows, seed 7");
     assert_eq!(read("run/export/student/exported"), read("run/train/student/checkpoint"));
-    assert!(read("run/train/vanilla/rows.jsonl").starts_with("{\"id\":\"0\",\"prompt\":\"0 + 0 =\",\"completion\":\" 0\"}"));
+    assert!(
+        read("run/train/vanilla/rows.jsonl").starts_with("{\"id\":\"0\",\"prompt\":\"0 + 0 =\",\"completion\":\" 0\"}")
+    );
     // Nothing is made twice.
     let made = std::fs::metadata(directory.path().join("run/train/student/checkpoint")).unwrap().modified().unwrap();
     assert!(self::run(directory.path(), &suite, &["--out", "run"]).status.success());

@@ -17,9 +17,10 @@ pub(crate) fn find(arguments: &ProgramArguments) -> Result<PathBuf> {
     }
 }
 
-/// Builds the program and its plugins.
+/// Builds the program and its plugins. The whole workspace, as the tests do: another selection of packages would compile
+/// dependencies anew with other features.
 pub(crate) fn build() -> Result<PathBuf> {
-    run(cargo().args(["build", "--release"]))?;
+    run(cargo().args(["build", "--release", "--workspace"]))?;
     let path = target().join("release").join(format!("examiner{}", std::env::consts::EXE_SUFFIX));
     ensure!(path.is_file(), "expected the program at `{}` after building it, found nothing", path.display());
     Ok(path)

@@ -23,12 +23,7 @@ pub type RawResult = RResult<RVec<u8>, RVec<u8>>;
 /// A role of a plugin, as the program sees it.
 #[sabi_trait]
 pub trait RawRole: Send {
-    fn call(
-        &mut self,
-        name: RStr<'_>,
-        payload: RSlice<'_, u8>,
-        sink: RawSink_TO<'_, RRef<'_, ()>>,
-    ) -> RawResult;
+    fn call(&mut self, name: RStr<'_>, payload: RSlice<'_, u8>, sink: RawSink_TO<'_, RRef<'_, ()>>) -> RawResult;
 }
 
 /// Where results of one call go.

@@ -93,10 +93,8 @@ pub(super) fn plugins(arguments: &PluginsArguments, directories: &[PathBuf]) -> 
 
 fn schema(plugins: &Plugins, name: &str) -> Result<ExitCode> {
     let roles = plugins.loaded().iter().flat_map(|file| &file.info.roles);
-    let schemas: serde_json::Map<String, serde_json::Value> = roles
-        .filter(|role| role.name == name)
-        .map(|role| (role.kind.to_string(), role.options.clone()))
-        .collect();
+    let schemas: serde_json::Map<String, serde_json::Value> =
+        roles.filter(|role| role.name == name).map(|role| (role.kind.to_string(), role.options.clone())).collect();
     if schemas.is_empty() {
         return Err(anyhow!("no plugin has a role named `{name}`; `examiner plugins` lists them"));
     }

@@ -10,8 +10,10 @@ use std::process::ExitCode;
 /// Trains language models and examines them from one YAML file.
 #[derive(Debug, Parser)]
 #[command(name = "examiner", version, about, max_term_width = 100)]
-#[command(after_help = "Exit status: 0 complete; 1 finished with failures (a line for each on stderr); 2 bad usage or \
-                        suite; 130 interrupted (run the same command again to go on).")]
+#[command(
+    after_help = "Exit status: 0 complete; 1 finished with failures (a line for each on stderr); 2 bad usage or \
+                        suite; 130 interrupted (run the same command again to go on)."
+)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -73,7 +73,9 @@ fn read_header(file: &object::File<'_>) -> Result<HeaderFields, Problem> {
         // Mach-O puts an underscore before every symbol of C.
         file.dynamic_symbols()
             .chain(file.symbols())
-            .find(|symbol| symbol.is_definition() && symbol.name().is_ok_and(|found| found.trim_start_matches('_') == name))
+            .find(|symbol| {
+                symbol.is_definition() && symbol.name().is_ok_and(|found| found.trim_start_matches('_') == name)
+            })
             .ok_or(Problem::NotAPlugin { symbol: name })
     };
     find(ROOT_SYMBOL)?;

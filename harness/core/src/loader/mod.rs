@@ -29,13 +29,17 @@ pub enum Problem {
     #[error("cannot be read: {0}; check the path and its permissions")]
     Unreadable(String),
     /// Not an object file at all.
-    #[error("is not a shared library ({0}); build the plugin with `crate-type = [\"cdylib\"]` and name the library file")]
+    #[error(
+        "is not a shared library ({0}); build the plugin with `crate-type = [\"cdylib\"]` and name the library file"
+    )]
     NotALibrary(String),
     /// The file is shorter than its own headers say.
     #[error("is truncated: {0}; copy or build it again")]
     Truncated(String),
     /// Built for another machine or system.
-    #[error("is built for {found}, this program runs on {expected}; build the plugin with `cargo build --release --target {target}`")]
+    #[error(
+        "is built for {found}, this program runs on {expected}; build the plugin with `cargo build --release --target {target}`"
+    )]
     WrongMachine {
         /// What the file is built for.
         found: String,
@@ -82,7 +86,9 @@ pub enum Problem {
     #[error("failed while registering its roles: {0}; this is an error in the plugin, tell its author")]
     Registration(examiner_api::PluginError),
     /// Its content is not what the suite pinned.
-    #[error("has SHA-256 {found}, the suite pins {expected}; install the pinned build, or change the pin if you trust this one")]
+    #[error(
+        "has SHA-256 {found}, the suite pins {expected}; install the pinned build, or change the pin if you trust this one"
+    )]
     WrongHash {
         /// What the suite says.
         expected: String,

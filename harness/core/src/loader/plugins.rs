@@ -189,10 +189,8 @@ fn files(place: &SearchPath) -> Result<Vec<PathBuf>, LoadError> {
         SearchPath::Directory(directory) => (directory, false),
         SearchPath::BesideProgram(directory) => (directory, true),
     };
-    let unreadable = |error: std::io::Error| LoadError {
-        path: directory.clone(),
-        problem: Problem::Unreadable(error.to_string()),
-    };
+    let unreadable =
+        |error: std::io::Error| LoadError { path: directory.clone(), problem: Problem::Unreadable(error.to_string()) };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();

@@ -15,7 +15,7 @@ pub fn render(rows: &[SummaryRow]) -> String {
     table[0].extend(pivot.models.iter().map(|model| escaped(model)));
     for line in &pivot.lines {
         let mut cells = vec![escaped(&line.dataset), escaped(&line.metric), samples(line)];
-        cells.extend(line.cells.iter().map(|cell| cell.map_or("-".to_owned(), |row| value(row, &mut notes))));
+        cells.extend(line.cells.iter().map(|cell| cell.map_or("not run".to_owned(), |row| value(row, &mut notes))));
         table.push(cells);
     }
     let mut text = layout(&table);

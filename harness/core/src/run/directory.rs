@@ -123,10 +123,7 @@ mod tests {
         assert_ne!(one.path, two.path);
         two.mark_latest().unwrap();
         one.mark_latest().unwrap();
-        assert_eq!(
-            outputs.path().join("latest").canonicalize().unwrap(),
-            one.path.canonicalize().unwrap()
-        );
+        assert_eq!(outputs.path().join("latest").canonicalize().unwrap(), one.path.canonicalize().unwrap());
     }
 
     #[test]

@@ -64,11 +64,7 @@ pub fn pairs(suite: &Suite) -> Vec<Pair> {
     for evaluation in &suite.evaluate {
         for model in &evaluation.models {
             for dataset in &evaluation.datasets {
-                let pair = Pair {
-                    model: model.clone(),
-                    dataset: dataset.clone(),
-                    scorers: evaluation.scorers.clone(),
-                };
+                let pair = Pair { model: model.clone(), dataset: dataset.clone(), scorers: evaluation.scorers.clone() };
                 if !pairs.iter().any(|known| known.stage() == pair.stage()) {
                     pairs.push(pair);
                 }
@@ -207,10 +203,8 @@ impl Run {
         provenance.note_plugins(&job.plugins);
         let selected_pairs = pairs(&job.loaded.suite).into_iter().filter(|pair| selected(&job.only, &pair.stage()));
         let pairs: Vec<Pair> = selected_pairs.collect();
-        let report = Report {
-            path: directory.path.join("summary.csv"),
-            rows: Mutex::new(vec![Vec::new(); pairs.len()]),
-        };
+        let report =
+            Report { path: directory.path.join("summary.csv"), rows: Mutex::new(vec![Vec::new(); pairs.len()]) };
         let hub = Hub::from_env()?;
         let logs = Some(directory.path.join("logs"));
         let roles = Roles::new(job.loaded.suite, job.plugins);
@@ -293,8 +287,7 @@ impl Run {
                 record.product = Some(product);
             }
             Err(error) => {
-                record.status =
-                    if error.code == ErrorCode::Cancelled { Status::Interrupted } else { Status::Failed };
+                record.status = if error.code == ErrorCode::Cancelled { Status::Interrupted } else { Status::Failed };
                 record.message = Some(error.to_string());
                 if record.status == Status::Failed {
                     self.failures.push(format!("{stage}: {error}"));
@@ -451,7 +444,8 @@ impl Run {
     fn end(mut self) -> Result<Outcome> {
         let interrupted = self.shared.is_cancelled();
         let rows = self.report.rows();
-        summary::write(&self.report.path, &rows).map_err(|error| PluginError::io("write", &self.report.path, &error))?;
+        summary::write(&self.report.path, &rows)
+            .map_err(|error| PluginError::io("write", &self.report.path, &error))?;
         self.provenance.status = match (interrupted, self.failures.is_empty()) {
             (true, _) => Status::Interrupted,
             (false, true) => Status::Complete,

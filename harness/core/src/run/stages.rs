@@ -4,8 +4,8 @@ use super::evaluate::Inputs;
 use crate::host::Shared;
 use crate::suite::{ExportSpec, Options, Start, TeachSpec, TrainData, TrainSpec};
 use examiner_api::{
-    Dataset, ExportJob, Flow, Gold, Metadata, PluginError, RecipeEvent, RecipeJob, Result, RoleKind, Sample, TrainEvent, TrainJob,
-    TrainingRow,
+    Dataset, ExportJob, Flow, Gold, Metadata, PluginError, RecipeEvent, RecipeJob, Result, RoleKind, Sample,
+    TrainEvent, TrainJob, TrainingRow,
 };
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,8 @@ fn described(shared: &Shared, options: &Options) -> Result<String> {
 /// What a recipe's product depends on.
 pub(super) fn teach_inputs(shared: &Shared, spec: &TeachSpec) -> Result<Inputs> {
     let teacher = shared.roles.suite.models.get(&spec.teacher);
-    let teacher = teacher.map(|teacher| Ok::<_, PluginError>(format!("{} {}", teacher.plugin, described(shared, &teacher.options)?)));
+    let teacher = teacher
+        .map(|teacher| Ok::<_, PluginError>(format!("{} {}", teacher.plugin, described(shared, &teacher.options)?)));
     Ok(Inputs::from([
         ("recipe".to_owned(), spec.recipe.clone()),
         ("plugin".to_owned(), shared.roles.build(RoleKind::Recipe, &spec.recipe)?),
@@ -140,9 +141,12 @@ fn start(shared: &Shared, from: &Start) -> Result<String> {
 /// Makes training rows of a dataset's samples, and says where they are. `answers` are bare questions and answers; any other form is asked of the
 /// dataset, whose option `as` it becomes.
 fn training_rows(shared: &Arc<Shared>, stage: &str, name: &str, form: &str, out: &Path) -> Result<PathBuf> {
-    let spec = shared.roles.suite.datasets.get(name).ok_or_else(|| {
-        PluginError::not_found(format!("the suite has no dataset named `{name}`"))
-    })?;
+    let spec = shared
+        .roles
+        .suite
+        .datasets
+        .get(name)
+        .ok_or_else(|| PluginError::not_found(format!("the suite has no dataset named `{name}`")))?;
     let mut options = spec.options.clone();
     if form != "answers" {
         options.insert("as".to_owned(), form.into());
@@ -177,9 +181,8 @@ fn training_row(sample: Sample) -> Result<TrainingRow> {
         Gold::Choice(place) => sample.choices.get(*place).cloned(),
         Gold::None => None,
     };
-    let answer = answer.ok_or_else(|| {
-        PluginError::bad_input(format!("sample `{}` has no right answer to learn", sample.id))
-    })?;
+    let answer =
+        answer.ok_or_else(|| PluginError::bad_input(format!("sample `{}` has no right answer to learn", sample.id)))?;
     let completion = format!("{}{answer}", sample.delimiter);
     Ok(TrainingRow { id: sample.id, prompt: sample.prompt, completion, metadata: Metadata::new() })
 }

@@ -109,10 +109,10 @@ pub struct DatasetSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ShotsFrom {
-    /// The first of the pool, for every question the same.
+    /// The first of the pool, for every question the same, so that a model reads them once.
+    #[default]
     First,
     /// Drawn from the pool by the seed and the question's id.
-    #[default]
     Random,
 }
 

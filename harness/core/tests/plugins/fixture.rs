@@ -179,7 +179,10 @@ impl Model for Adder {
                 Fault::Silent => "I would rather not say".into(),
                 _ => format!("{n} and {n} make {}", 2 * n),
             };
-            let mut response = Response::ok(request.id, GenerateResult { text, tokens_in: 3, tokens_out: 1, ..GenerateResult::default() });
+            let mut response = Response::ok(
+                request.id,
+                GenerateResult { text, tokens_in: 3, tokens_out: 1, ..GenerateResult::default() },
+            );
             match fault {
                 Fault::Error => response.result = Err(PluginError::bad_input("this question is too hard")),
                 Fault::Panic => panic!("question {n} is too hard"),

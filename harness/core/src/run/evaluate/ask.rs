@@ -57,8 +57,11 @@ fn scored(result: ScoreResult) -> Result<Answer> {
     if finite {
         return Ok(Answer::Score(result));
     }
-    Err(PluginError::new(ErrorCode::Numeric, format!("the model gave a log-likelihood that is no number ({})", result.sum))
-        .with_help("look at the model's weights and number type"))
+    Err(PluginError::new(
+        ErrorCode::Numeric,
+        format!("the model gave a log-likelihood that is no number ({})", result.sum),
+    )
+    .with_help("look at the model's weights and number type"))
 }
 
 fn generated(result: GenerateResult) -> Result<Answer> {
@@ -92,8 +95,7 @@ impl Batch {
         wrap: impl Fn(T) -> Result<Answer> + Sync,
         call: impl FnOnce(ResponseSink<'_, T>) -> Result<()>,
     ) -> Result<Flow> {
-        let progress =
-            Mutex::new(Progress { answered: vec![false; self.tickets.len()], stopped: false, breach: None });
+        let progress = Mutex::new(Progress { answered: vec![false; self.tickets.len()], stopped: false, breach: None });
         let lock = || progress.lock().unwrap_or_else(PoisonError::into_inner);
         let sink = |response: Response<T>| {
             let mut progress = lock();

@@ -141,9 +141,12 @@ struct Known {
 pub fn prepare(shared: &Arc<Shared>, pair: &Pair, model: &ModelInfo, limit: Option<u64>) -> Result<Prepared> {
     let stage = pair.stage();
     let roles = &shared.roles;
-    let spec = roles.suite.datasets.get(&pair.dataset).cloned().ok_or_else(|| {
-        PluginError::not_found(format!("the suite has no dataset named `{}`", pair.dataset))
-    })?;
+    let spec = roles
+        .suite
+        .datasets
+        .get(&pair.dataset)
+        .cloned()
+        .ok_or_else(|| PluginError::not_found(format!("the suite has no dataset named `{}`", pair.dataset)))?;
     let mut dataset = roles.dataset(&pair.dataset, shared.host(&stage))?;
     let info = dataset.info()?;
     let pool = if spec.shots.unwrap_or(0) > 0 { dataset.few_shot_pool()? } else { Vec::new() };
@@ -323,8 +326,8 @@ pub fn examine(
         drop(to_writer);
         (joined(reading.join(), "reading the dataset"), asked, joined(writing.join(), "judging answers"))
     });
-    let writer = writer?.map_err(|error| { task.finish(); error })?;
     task.finish();
+    let writer = writer??;
     let interrupted = shared.is_cancelled();
     let failure = match (read, asked) {
         (Ok(Ok(_)), Ok(_)) => None,

@@ -92,20 +92,24 @@ impl Reader<'_> {
 
     fn flush(&mut self) -> Flow {
         let window = std::mem::take(&mut self.window);
-        let flow = self.plan.prepare(window).and_then(|(reused, items)| {
-            for (index, offset) in reused {
-                if (self.hand_on)(Read::Reused { index, offset }) == Flow::Stop {
-                    return Ok(Flow::Stop);
-                }
+        let flow = match self.plan.prepare(window) {
+            Ok((reused, items)) => self.send(reused, items),
+            Err(error) => {
+                self.failure = Some(error);
+                Flow::Stop
             }
-            Ok(if items.is_empty() { Flow::Continue } else { (self.hand_on)(Read::Window(items)) })
-        });
-        let flow = flow.unwrap_or_else(|error| {
-            self.failure = Some(error);
-            Flow::Stop
-        });
+        };
         self.stopped = flow == Flow::Stop;
         flow
+    }
+
+    fn send(&self, reused: Vec<(u64, u64)>, items: Vec<Item>) -> Flow {
+        for (index, offset) in reused {
+            if (self.hand_on)(Read::Reused { index, offset }) == Flow::Stop {
+                return Flow::Stop;
+            }
+        }
+        if items.is_empty() { Flow::Continue } else { (self.hand_on)(Read::Window(items)) }
     }
 }
 
@@ -114,23 +118,33 @@ type Prepared = (Vec<(u64, u64)>, Vec<Item>);
 impl Plan<'_> {
     /// Splits a window into what the journal holds already, as (index, offset), and what is to be asked.
     fn prepare(&self, window: Vec<(u64, u32, Question)>) -> Result<Prepared> {
-        let questions: Vec<Question> = window.iter().map(|(_, _, question)| question.clone()).collect();
-        let mut items: Vec<Item> = window
-            .into_iter()
-            .map(|(index, repeat, question)| {
-                let (asks, wanted) = (Vec::new(), Vec::new());
-                Item { index, repeat, key: String::new(), question, asks, wanted }
-            })
-            .collect();
+        let places: Vec<(u64, u32)> = window.iter().map(|(index, repeat, _)| (*index, *repeat)).collect();
+        let questions: Vec<Question> = window.into_iter().map(|(_, _, question)| question).collect();
+        let mut asked: Vec<(Vec<Ask>, Vec<Vec<usize>>)> = places.iter().map(|_| Default::default()).collect();
         for scorer in &self.scorers.list {
             let requests = scorer.lock().requests(&questions)?;
-            if requests.len() != items.len() {
-                return Err(scorer.broke(format!("{} lists of requests for {} questions", requests.len(), items.len())));
+            if requests.len() != asked.len() {
+                return Err(scorer.broke(format!(
+                    "{} lists of requests for {} questions",
+                    requests.len(),
+                    asked.len()
+                )));
             }
-            for (item, asks) in items.iter_mut().zip(requests) {
-                item.want(asks);
+            for ((known, wanted), asks) in asked.iter_mut().zip(requests) {
+                wanted.push(asks.into_iter().map(|ask| place_of(known, ask)).collect());
             }
         }
+        let items = places.into_iter().zip(questions).zip(asked);
+        let mut items: Vec<Item> = items
+            .map(|(((index, repeat), question), (asks, wanted))| Item {
+                index,
+                repeat,
+                key: String::new(),
+                question,
+                asks,
+                wanted,
+            })
+            .collect();
         let mut reused = Vec::new();
         for item in &mut items {
             item.key = self.key(item)?;
@@ -159,17 +173,10 @@ impl Plan<'_> {
     }
 }
 
-impl Item {
-    /// Adds a scorer's requests; what another scorer asks too is asked once.
-    fn want(&mut self, asks: Vec<Ask>) {
-        let wanted = asks.into_iter().map(|ask| match self.asks.iter().position(|known| *known == ask) {
-            Some(place) => place,
-            None => {
-                self.asks.push(ask);
-                self.asks.len() - 1
-            }
-        });
-        let wanted = wanted.collect();
-        self.wanted.push(wanted);
-    }
+/// The place of a request among those that are known; what another scorer asks too is asked once.
+fn place_of(known: &mut Vec<Ask>, ask: Ask) -> usize {
+    known.iter().position(|other| *other == ask).unwrap_or_else(|| {
+        known.push(ask);
+        known.len() - 1
+    })
 }

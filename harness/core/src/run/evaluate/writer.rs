@@ -71,16 +71,17 @@ impl Writer<'_> {
 }
 
 /// The records of some questions, in their order.
-fn judge(scorers: &Scorers, answered: Vec<(Item, Vec<Result<Answer>>)>) -> Result<Vec<Record>> {
+fn judge(scorers: &Scorers, mut answered: Vec<(Item, Vec<Result<Answer>>)>) -> Result<Vec<Record>> {
     let mut verdicts: Vec<Vec<ScorerVerdict>> = answered.iter().map(|_| Vec::new()).collect();
     for (place, scorer) in scorers.list.iter().enumerate() {
         let mut whole = Vec::new();
         let mut places = Vec::new();
-        for (at, (item, answers)) in answered.iter().enumerate() {
+        for (at, (item, answers)) in answered.iter_mut().enumerate() {
             let wanted: Result<Vec<Answer>> = item.wanted[place].iter().map(|ask| answers[*ask].clone()).collect();
             match wanted {
                 Ok(answers) => {
-                    whole.push(Answered { question: item.question.clone(), answers });
+                    // Lent to the scorer, and taken back below.
+                    whole.push(Answered { question: std::mem::take(&mut item.question), answers });
                     places.push(at);
                 }
                 Err(error) => verdicts[at].push(scorer.error(error)),
@@ -93,7 +94,8 @@ fn judge(scorers: &Scorers, answered: Vec<(Item, Vec<Result<Answer>>)>) -> Resul
         if judged.len() != whole.len() {
             return Err(scorer.broke(format!("{} verdicts for {} questions", judged.len(), whole.len())));
         }
-        for (at, verdict) in places.into_iter().zip(judged) {
+        for ((at, verdict), lent) in places.into_iter().zip(judged).zip(whole) {
+            answered[at].0.question = lent.question;
             verdicts[at].push(scorer.checked(verdict));
         }
     }
@@ -147,7 +149,8 @@ impl super::OpenScorer {
                     (_, Some(value)) => format!("is {value}"),
                     (_, None) => "is missing".to_owned(),
                 };
-                let message = format!("metric `{}` of scorer `{}` {fault} in this sample's verdict", metric.name, self.label);
+                let message =
+                    format!("metric `{}` of scorer `{}` {fault} in this sample's verdict", metric.name, self.label);
                 return self.error(PluginError::new(examiner_api::ErrorCode::Numeric, message));
             }
         }
