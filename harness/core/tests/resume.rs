@@ -99,6 +99,9 @@ fn an_interrupt_stops_resumably() {
     assert!(sent.success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    let stopped = crate::run::summary(&directory.path().join("outputs/latest"));
+    assert!(stopped.iter().all(|row| row["status"] == "partial" && !row["message"].is_empty()), "{stopped:?}");
+    assert!(stopped[0]["message"].starts_with("interrupted after"), "{stopped:?}");
     let output = run(directory.path(), &suite, &[]);
     assert!(output.status.success() && stderr(&output).contains("going on in"), "{}", stderr(&output));
 }

@@ -145,8 +145,8 @@ pub(super) mod tests {
         | gsm8k        | accuracy | 1319 | 0.0523 ± 0.0104 | 0.1700 ± 0.0104 [1] |
         | bbh          | accuracy | 1319 | 0.2500 ± 0.0104 |          failed [2] |
         | bbh-navigate | accuracy | 1319 | 0.5000 ± 0.0104 |          failed [2] |
-        | csqa         | accuracy | 1221 | 0.1581 ± 0.0104 |                   - |
-        | svamp        | -        |    - |               - |          failed [3] |
+        | csqa         | accuracy | 1221 | 0.1581 ± 0.0104 |             not run |
+        | svamp        | -        |    - |         not run |          failed [3] |
         
         [1] `student` on `gsm8k`: partial: 3 of 1319 samples are errors: 3 x timeout, "slow"; with them, accuracy lies between 0.1696 and 0.1719
         [2] `student` on `bbh`: failed: the worker died of signal 11 (log: `logs/a.log`)

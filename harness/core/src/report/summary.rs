@@ -76,15 +76,30 @@ pub struct SummaryRow {
 impl SummaryRow {
     /// The row of a model x dataset of which nothing is known but that it failed.
     pub fn failed(suite: &str, run: &str, model: &str, dataset: &str, message: &str) -> Self {
-        let mut row = SummaryRow {
+        let mut row = Self::pending(suite, run, model, dataset);
+        row.fail(message);
+        row
+    }
+
+    /// The row of a model x dataset that has not been begun.
+    pub fn pending(suite: &str, run: &str, model: &str, dataset: &str) -> Self {
+        SummaryRow {
             suite: suite.to_owned(),
             run: run.to_owned(),
             model: model.to_owned(),
             dataset: dataset.to_owned(),
+            status: Status::Partial,
+            message: "not asked yet".to_owned(),
             ..SummaryRow::default()
-        };
-        row.fail(message);
-        row
+        }
+    }
+
+    /// Says that not all questions have been asked yet.
+    pub fn unfinished(&mut self, message: &str) {
+        if self.status != Status::Failed {
+            self.status = Status::Partial;
+            self.message = message.to_owned();
+        }
     }
 
     /// Takes note that the stage behind the row failed. Its numbers stay, with the message beside them.

@@ -14,59 +14,69 @@ const RESAMPLES: usize = 1000;
 /// So many different messages of errors are told apart.
 const MESSAGES: usize = 1000;
 
-/// The numbers of all samples of one model x dataset. Of each sample only numbers are kept, no text; the order in which
-/// records are added does not matter, not even to the last digit.
+/// The numbers of all samples of one model x dataset. Of each sample only numbers are kept, no text, in a few flat
+/// tables (44 bytes a sample for one metric); the order in which records are added does not matter, not even to the last
+/// digit.
 #[derive(Debug, Clone)]
 pub struct Tally {
     /// What all rows have in common.
     row: SummaryRow,
     seed: u64,
     scorers: Vec<(String, ScorerInfo)>,
-    entries: BTreeMap<u64, Entry>,
+    samples: Vec<Sample>,
+    /// Sample by sample, one for each scorer.
+    fates: Vec<Fate>,
+    /// Sample by sample, one for each metric of each scorer; not a number where there is none.
+    values: Vec<f64>,
+    /// Laid out like `values`; empty if no scorer has a corpus metric.
+    statistics: Vec<Vec<f64>>,
     subsets: Names,
     messages: Names,
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
-    subset: Option<usize>,
+struct Sample {
+    index: u64,
     cluster: u64,
-    tokens_in: u64,
-    tokens_out: u64,
-    /// One for each scorer.
-    judged: Vec<Judged>,
+    tokens_in: u32,
+    tokens_out: u32,
+    /// The place of its subset's name, [`NONE`] without one.
+    subset: u32,
 }
 
-#[derive(Debug, Clone)]
-struct Judged {
-    fate: Fate,
-    /// One for each metric, not a number where there is none.
-    values: Vec<f64>,
-    /// One for each metric, empty where there are none.
-    statistics: Vec<Vec<f64>>,
-}
+const NONE: u32 = u32::MAX;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fate {
     Scored,
     Unanswered,
     /// The place of its message.
-    Error(usize),
+    Error(u32),
+}
+
+/// A metric's place: that of its scorer, and that among the metrics of all scorers.
+#[derive(Clone, Copy)]
+struct Column {
+    scorer: usize,
+    metric: usize,
 }
 
 /// Texts that are kept once, and known by their places.
 #[derive(Debug, Clone, Default)]
 struct Names {
     list: Vec<String>,
-    places: BTreeMap<String, usize>,
+    places: BTreeMap<String, u32>,
 }
 
 impl Names {
-    fn place(&mut self, name: String) -> usize {
-        *self.places.entry(name).or_insert_with_key(|name| {
-            self.list.push(name.clone());
-            self.list.len() - 1
-        })
+    fn place(&mut self, name: &str) -> u32 {
+        if let Some(place) = self.places.get(name) {
+            return *place;
+        }
+        let place = self.list.len() as u32;
+        self.list.push(name.to_owned());
+        self.places.insert(name.to_owned(), place);
+        place
     }
 }
 
@@ -89,71 +99,133 @@ impl Tally {
             version,
             ..SummaryRow::default()
         };
-        let (subsets, messages) = (Names::default(), Names::default());
-        Tally { row, seed, scorers, entries: BTreeMap::new(), subsets, messages }
+        Tally {
+            row,
+            seed,
+            scorers,
+            samples: Vec::new(),
+            fates: Vec::new(),
+            values: Vec::new(),
+            statistics: Vec::new(),
+            subsets: Names::default(),
+            messages: Names::default(),
+        }
     }
 
     /// Adds a record, in place of an earlier one with the same index.
     pub fn add(&mut self, record: &Record) {
-        let messages = &mut self.messages;
-        let judged = self
-            .scorers
-            .iter()
-            .map(|(label, info)| judged(record.verdicts.iter().find(|v| v.scorer == *label), info, messages))
-            .collect();
-        let entry = Entry {
-            subset: record.subset.as_ref().map(|name| self.subsets.place(name.clone())),
+        let tokens = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        self.samples.push(Sample {
+            index: record.index,
             // Repetitions of one sample are no more independent than samples of one cluster.
             cluster: key_of(record.cluster.as_ref().unwrap_or(&record.id)),
-            tokens_in: record.tokens_in,
-            tokens_out: record.tokens_out,
-            judged,
-        };
-        self.entries.insert(record.index, entry);
+            tokens_in: tokens(record.tokens_in),
+            tokens_out: tokens(record.tokens_out),
+            subset: record.subset.as_ref().map_or(NONE, |name| self.subsets.place(name)),
+        });
+        for (label, info) in &self.scorers {
+            let verdict = record.verdicts.iter().find(|verdict| verdict.scorer == *label);
+            let fate = match judged(verdict, info, &mut self.values) {
+                Ok(fate) => fate,
+                Err(message) => {
+                    self.values.extend(info.metrics.iter().map(|_| f64::NAN));
+                    let known = self.messages.list.len() < MESSAGES;
+                    Fate::Error(self.messages.place(if known { &message } else { "other reasons" }))
+                }
+            };
+            self.fates.push(fate);
+        }
+        if self.has_corpus() {
+            for (label, info) in &self.scorers {
+                let verdict = record.verdicts.iter().find(|verdict| verdict.scorer == *label);
+                let of = |metric: &MetricInfo| verdict.and_then(|verdict| verdict.verdict.statistics.get(&metric.name));
+                self.statistics.extend(info.metrics.iter().map(|metric| of(metric).cloned().unwrap_or_default()));
+            }
+        }
+    }
+
+    fn has_corpus(&self) -> bool {
+        let mut metrics = self.scorers.iter().flat_map(|(_, info)| &info.metrics);
+        metrics.any(|metric| metric.aggregation == Aggregation::Corpus)
     }
 
     /// One row for each scorer, metric and subset: first the whole, then its parts in the order of the dataset.
     pub fn rows(&self, seconds: f64, corpus: Corpus<'_>) -> Vec<SummaryRow> {
-        let mut groups: Vec<(Option<usize>, Vec<&Entry>)> = vec![(None, self.entries.values().collect())];
-        for entry in self.entries.values() {
-            if let Some(subset) = entry.subset {
-                match groups.iter_mut().find(|(name, _)| *name == Some(subset)) {
-                    Some((_, group)) => group.push(entry),
-                    None => groups.push((Some(subset), vec![entry])),
-                }
-            }
-        }
+        let groups = self.groups();
         let mut rows = Vec::new();
-        for (place, (label, info)) in self.scorers.iter().enumerate() {
+        let mut before = 0;
+        for (scorer, (label, info)) in self.scorers.iter().enumerate() {
             for (subset, group) in &groups {
                 for (at, metric) in info.metrics.iter().enumerate() {
                     let mut row = SummaryRow {
-                        subset: subset.map_or(WHOLE.to_owned(), |subset| self.subsets.list[subset].clone()),
+                        subset: subset.map_or(WHOLE.to_owned(), |subset| self.subsets.list[subset as usize].clone()),
                         scorer: label.clone(),
                         metric: metric.name.clone(),
                         seconds: subset.is_none().then_some(seconds),
                         ..self.row.clone()
                     };
-                    self.count(&mut row, place, group);
+                    let column = Column { scorer, metric: before + at };
+                    self.count(&mut row, scorer, group);
                     match metric.aggregation {
-                        Aggregation::Mean => mean_of(&mut row, metric, place, at, group),
-                        Aggregation::Corpus => self.corpus_of(&mut row, place, at, group, corpus),
+                        Aggregation::Mean => self.mean_of(&mut row, metric, column, group),
+                        Aggregation::Corpus => self.corpus_of(&mut row, column, group, corpus),
                     }
                     rows.push(row);
                 }
             }
+            before += info.metrics.len();
         }
         rows
     }
 
+    /// The places of all samples, and those of each subset, each in the order of the dataset.
+    fn groups(&self) -> Vec<(Option<u32>, Vec<u32>)> {
+        let mut order: Vec<u32> = (0..self.samples.len() as u32).collect();
+        let index = |place: &u32| self.samples[*place as usize].index;
+        // The sort is stable: of several records of one index the last one added stands last, and counts.
+        order.sort_by_key(index);
+        let mut whole: Vec<u32> = Vec::with_capacity(order.len());
+        for place in order {
+            if whole.last().is_some_and(|last| index(last) == index(&place)) {
+                whole.pop();
+            }
+            whole.push(place);
+        }
+        let mut parts: Vec<(Option<u32>, Vec<u32>)> = Vec::new();
+        let mut part_of: BTreeMap<u32, usize> = BTreeMap::new();
+        for &place in &whole {
+            let subset = self.samples[place as usize].subset;
+            if subset != NONE {
+                let part = *part_of.entry(subset).or_insert_with(|| {
+                    parts.push((Some(subset), Vec::new()));
+                    parts.len() - 1
+                });
+                parts[part].1.push(place);
+            }
+        }
+        parts.insert(0, (None, whole));
+        parts
+    }
+
+    fn fate(&self, sample: u32, scorer: usize) -> Fate {
+        self.fates[sample as usize * self.scorers.len() + scorer]
+    }
+
+    /// The place of a sample's number in `values` and `statistics`.
+    fn cell(&self, sample: u32, column: Column) -> usize {
+        let columns: usize = self.scorers.iter().map(|(_, info)| info.metrics.len()).sum();
+        sample as usize * columns + column.metric
+    }
+
     /// Fills in the counts, and what they say of the row's status.
-    fn count(&self, row: &mut SummaryRow, scorer: usize, group: &[&Entry]) {
+    fn count(&self, row: &mut SummaryRow, scorer: usize, group: &[u32]) {
+        let samples = || group.iter().map(|place| &self.samples[*place as usize]);
         row.n = group.len() as u64;
-        row.tokens_in = group.iter().map(|entry| entry.tokens_in).sum();
-        row.tokens_out = group.iter().map(|entry| entry.tokens_out).sum();
-        let mut errors: Vec<(usize, u64)> = Vec::new();
-        for entry in group {
-            match entry.judged[scorer].fate {
+        row.tokens_in = samples().map(|sample| u64::from(sample.tokens_in)).sum();
+        row.tokens_out = samples().map(|sample| u64::from(sample.tokens_out)).sum();
+        let mut errors: Vec<(u32, u64)> = Vec::new();
+        for sample in group {
+            match self.fate(*sample, scorer) {
                 Fate::Scored => row.n_scored += 1,
                 Fate::Unanswered => row.n_unanswered += 1,
                 Fate::Error(message) => {
@@ -172,8 +244,8 @@ impl Tally {
             row.status = if row.n_error == row.n { Status::Failed } else { Status::Partial };
             // A stable sort: of equally frequent messages the one that came first stands first.
             errors.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-            let told =
-                errors.iter().take(3).map(|(message, count)| format!("{count} x {}", self.messages.list[*message]));
+            let text = |message: u32| &self.messages.list[message as usize];
+            let told = errors.iter().take(3).map(|(message, count)| format!("{count} x {}", text(*message)));
             let told: Vec<String> = told.collect();
             let more =
                 if errors.len() > 3 { format!("; and {} other reasons", errors.len() - 3) } else { String::new() };
@@ -181,19 +253,36 @@ impl Tally {
         }
     }
 
-    fn corpus_of(&self, row: &mut SummaryRow, scorer: usize, metric: usize, group: &[&Entry], corpus: Corpus<'_>) {
-        let counted: Vec<&&Entry> =
-            group.iter().filter(|entry| !entry.judged[scorer].statistics[metric].is_empty()).collect();
+    fn mean_of(&self, row: &mut SummaryRow, metric: &MetricInfo, column: Column, group: &[u32]) {
+        let counted = group.iter().filter(|sample| !matches!(self.fate(**sample, column.scorer), Fate::Error(_)));
+        let (values, clusters): (Vec<f64>, Vec<u64>) = counted
+            .map(|sample| (self.values[self.cell(*sample, column)], self.samples[*sample as usize].cluster))
+            .unzip();
+        if let Some(estimate) = clustered_mean(&values, &clusters) {
+            row.value = Some(estimate.value);
+            row.stderr = estimate.stderr;
+            (row.ci_low, row.ci_high) = estimate.interval.unzip();
+        }
+        let range = range_with_missing(values.iter().sum(), values.len() as u64, row.n_error, metric.bounds);
+        (row.value_low, row.value_high) = range.unzip();
+    }
+
+    fn corpus_of(&self, row: &mut SummaryRow, column: Column, group: &[u32], corpus: Corpus<'_>) {
+        let of = |sample: u32| &self.statistics[self.cell(sample, column)];
+        let counted: Vec<u32> = group
+            .iter()
+            .copied()
+            .filter(|sample| !matches!(self.fate(*sample, column.scorer), Fate::Error(_)) && !of(*sample).is_empty())
+            .collect();
         if counted.is_empty() {
             return;
         }
-        let of = |entry: &Entry| entry.judged[scorer].statistics[metric].clone();
         let value = |places: &[usize]| {
-            let drawn: Vec<Vec<f64>> = places.iter().map(|place| of(counted[*place])).collect();
+            let drawn: Vec<Vec<f64>> = places.iter().map(|place| of(counted[*place]).clone()).collect();
             corpus(&row.scorer, &row.metric, &drawn)
         };
         let all: Vec<usize> = (0..counted.len()).collect();
-        let clusters: Vec<u64> = counted.iter().map(|entry| entry.cluster).collect();
+        let clusters: Vec<u64> = counted.iter().map(|sample| self.samples[*sample as usize].cluster).collect();
         let found = value(&all).and_then(|all| Ok((all, clustered_bootstrap(&clusters, RESAMPLES, self.seed, value)?)));
         match found {
             Ok((value, bootstrap)) => {
@@ -208,43 +297,24 @@ impl Tally {
     }
 }
 
-fn judged(verdict: Option<&ScorerVerdict>, info: &ScorerInfo, messages: &mut Names) -> Judged {
-    let mut error = |message: &str| {
-        let message = if messages.list.len() < MESSAGES { one_line(message) } else { "other reasons".to_owned() };
-        let fate = Fate::Error(messages.place(message));
-        Judged { fate, values: vec![f64::NAN; info.metrics.len()], statistics: vec![Vec::new(); info.metrics.len()] }
-    };
-    let Some(ScorerVerdict { verdict, .. }) = verdict else { return error("there is no verdict") };
+/// What became of a sample, its values appended to `values`; or why it is an error, and nothing appended.
+fn judged(verdict: Option<&ScorerVerdict>, info: &ScorerInfo, values: &mut Vec<f64>) -> Result<Fate, String> {
+    let Some(ScorerVerdict { verdict, .. }) = verdict else { return Err("there is no verdict".to_owned()) };
     let fate = match &verdict.outcome {
         Outcome::Scored => Fate::Scored,
         Outcome::Unanswered => Fate::Unanswered,
-        Outcome::Error(reason) => return error(&reason.to_string()),
+        Outcome::Error(reason) => return Err(one_line(&reason.to_string())),
     };
-    let mut values = Vec::with_capacity(info.metrics.len());
-    for metric in &info.metrics {
-        // What is not answered is wrong: 0, unless the scorer says otherwise.
-        let missing = if fate == Fate::Unanswered { 0.0 } else { f64::NAN };
-        let value = verdict.metrics.get(&metric.name).copied().unwrap_or(missing);
-        if metric.aggregation == Aggregation::Mean && !value.is_finite() {
-            return error(&format!("the verdict has no number for the metric `{}`", metric.name));
+    // What is not answered is wrong: 0, unless the scorer says otherwise.
+    let missing = if fate == Fate::Unanswered { 0.0 } else { f64::NAN };
+    let value = |metric: &MetricInfo| verdict.metrics.get(&metric.name).copied().unwrap_or(missing);
+    for metric in info.metrics.iter().filter(|metric| metric.aggregation == Aggregation::Mean) {
+        if !value(metric).is_finite() {
+            return Err(format!("the verdict has no number for the metric `{}`", metric.name));
         }
-        values.push(value);
     }
-    let statistics = info.metrics.iter().map(|m| verdict.statistics.get(&m.name).cloned().unwrap_or_default());
-    Judged { fate, values, statistics: statistics.collect() }
-}
-
-fn mean_of(row: &mut SummaryRow, metric: &MetricInfo, scorer: usize, at: usize, group: &[&Entry]) {
-    let counted = group.iter().filter(|entry| !matches!(entry.judged[scorer].fate, Fate::Error(_)));
-    let (values, clusters): (Vec<f64>, Vec<u64>) =
-        counted.map(|entry| (entry.judged[scorer].values[at], entry.cluster)).unzip();
-    if let Some(estimate) = clustered_mean(&values, &clusters) {
-        row.value = Some(estimate.value);
-        row.stderr = estimate.stderr;
-        (row.ci_low, row.ci_high) = estimate.interval.unzip();
-    }
-    let range = range_with_missing(values.iter().sum(), values.len() as u64, row.n_error, metric.bounds);
-    (row.value_low, row.value_high) = range.unzip();
+    values.extend(info.metrics.iter().map(value));
+    Ok(fate)
 }
 
 #[cfg(test)]

@@ -222,7 +222,8 @@ impl Run {
             directory,
         };
         run.provenance.write(&run.directory.path)?;
-        summary::write(&run.report.path, &[]).map_err(|error| PluginError::io("write", &run.report.path, &error))?;
+        summary::write(&run.report.path, &run.report.rows())
+            .map_err(|error| PluginError::io("write", &run.report.path, &error))?;
         Ok(run)
     }
 
@@ -383,6 +384,8 @@ impl Run {
             record.message = Some(message);
             Status::Failed
         } else if examined.interrupted {
+            let message = format!("interrupted after {} questions; run again to go on", examined.questions);
+            rows.iter_mut().for_each(|row| row.unfinished(&message));
             Status::Interrupted
         } else if examined.errors > 0 {
             let first = examined.error_examples.first().cloned().unwrap_or_default();

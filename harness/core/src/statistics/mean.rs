@@ -36,13 +36,13 @@ pub fn mean(values: &[f64]) -> Option<Estimate> {
 pub fn clustered_mean(values: &[f64], clusters: &[u64]) -> Option<Estimate> {
     let average = average(values)?;
     let n = values.len() as f64;
+    if all_different(clusters) {
+        // Summed in the order of the values, so that labels cannot change the last digit.
+        return mean(values);
+    }
     let mut sums: BTreeMap<u64, f64> = BTreeMap::new();
     for (value, cluster) in values.iter().zip(clusters) {
         *sums.entry(*cluster).or_default() += value - average;
-    }
-    if sums.len() == values.len() {
-        // Summed in the order of the values, so that labels cannot change the last digit.
-        return mean(values);
     }
     let groups = sums.len() as f64;
     let between: f64 = sums.values().map(|sum| sum * sum).sum();
@@ -65,6 +65,12 @@ pub fn wilson(p: f64, n: f64) -> (f64, f64) {
     let low = if p == 0.0 { 0.0 } else { (centre - half).max(0.0) };
     let high = if p == 1.0 { 1.0 } else { (centre + half).min(1.0) };
     (low, high)
+}
+
+fn all_different(labels: &[u64]) -> bool {
+    let mut sorted = labels.to_vec();
+    sorted.sort_unstable();
+    sorted.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 fn average(values: &[f64]) -> Option<f64> {

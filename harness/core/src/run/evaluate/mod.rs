@@ -284,10 +284,12 @@ pub fn examine(
         let mut last = last_publish.lock().unwrap_or_else(PoisonError::into_inner);
         if last.elapsed() >= PUBLISH_EVERY {
             *last = Instant::now();
-            publish(rows(tally, &scorers, seconds()));
+            let mut rows = rows(tally, &scorers, seconds());
+            rows.iter_mut().for_each(|row| row.unfinished(&format!("under way: {done} questions so far")));
+            publish(rows);
         }
     };
-    let writer = Writer { journal, scorers: &scorers, tally, offsets: HashMap::new(), on_batch: &on_batch, errors: 0 };
+    let writer = Writer { journal, scorers: &scorers, tally, offsets: Vec::new(), on_batch: &on_batch, errors: 0 };
     let plan = reader::Plan {
         prompter: &prompter,
         scorers: &scorers,
@@ -327,14 +329,14 @@ pub fn examine(
         (joined(reading.join(), "reading the dataset"), asked, joined(writing.join(), "judging answers"))
     });
     task.finish();
-    let writer = writer??;
+    let mut writer = writer??;
     let interrupted = shared.is_cancelled();
     let failure = match (read, asked) {
         (Ok(Ok(_)), Ok(_)) => None,
         (_, Err(error)) if error.code == ErrorCode::Cancelled => None,
         (_, Err(error)) | (Ok(Err(error)), _) | (Err(error), _) => Some(EvaluateError::Role(error)),
     };
-    let samples = write_samples(&path, &directory.samples(&pair.model, &pair.dataset)?, &writer)?;
+    let samples = write_samples(&path, &directory.samples(&pair.model, &pair.dataset)?, &mut writer)?;
     Ok(Examined {
         rows: rows(&writer.tally, &scorers, seconds()),
         questions: writer.offsets.len() as u64,
@@ -437,16 +439,15 @@ fn rows(tally: &Tally, scorers: &Scorers, seconds: f64) -> Vec<SummaryRow> {
 fn write_samples(
     journal: &std::path::Path,
     path: &std::path::Path,
-    writer: &Writer<'_>,
+    writer: &mut Writer<'_>,
 ) -> Result<Vec<String>, EvaluateError> {
-    let mut places: Vec<(u64, u64)> = writer.offsets.iter().map(|(index, offset)| (*index, *offset)).collect();
-    places.sort_unstable();
+    writer.offsets.sort_unstable();
     let mut reader = crate::journal::Reader::open(journal)?;
     let mut examples = Vec::new();
     let failed = |source| EvaluateError::Write { path: path.display().to_string(), source };
     crate::report::atomic::write(path, |file| {
         let mut file = std::io::BufWriter::new(file);
-        for (_, offset) in &places {
+        for (_, offset) in &writer.offsets {
             let line = reader.read_at(*offset).map_err(std::io::Error::other)?;
             if examples.len() < 3 && line.contains("\"error\"") {
                 examples.extend(error_in(line));

@@ -6,7 +6,6 @@ use crate::journal::{Journal, Reader as JournalReader};
 use crate::report::record::{Record, ScorerVerdict};
 use crate::report::tally::Tally;
 use examiner_api::{Answer, Answered, Outcome, PluginError, Result, Verdict};
-use std::collections::HashMap;
 use std::sync::mpsc::Receiver;
 
 /// How many questions are judged in one call of a scorer, at most.
@@ -30,8 +29,8 @@ pub(super) struct Writer<'a> {
     pub(super) journal: Journal,
     pub(super) scorers: &'a Scorers,
     pub(super) tally: Tally,
-    /// Where the record of each index stands in the journal.
-    pub(super) offsets: HashMap<u64, u64>,
+    /// The index of every record, and where it stands in the journal.
+    pub(super) offsets: Vec<(u64, u64)>,
     /// Told after every batch: questions done, errors among them, and the tally so far.
     pub(super) on_batch: &'a (dyn Fn(u64, u64, &Tally) + Sync),
     /// Questions of which at least one scorer has no verdict.
@@ -64,7 +63,7 @@ impl Writer<'_> {
     }
 
     fn note(&mut self, index: u64, offset: u64, record: &Record) {
-        self.offsets.insert(index, offset);
+        self.offsets.push((index, offset));
         self.errors += u64::from(record.verdicts.iter().any(|v| matches!(v.verdict.outcome, Outcome::Error(_))));
         self.tally.add(record);
     }

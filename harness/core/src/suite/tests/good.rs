@@ -27,7 +27,7 @@ fn the_suite_of_the_handbook_is_read() {
         json!({"tasks": "all", "shots": 3, "samples": 1, "keep": "correct"})
     );
     let gsm8k = &suite.datasets["gsm8k"];
-    assert_eq!((gsm8k.shots, gsm8k.shots_from, gsm8k.repeats, gsm8k.limit), (Some(8), ShotsFrom::Random, 1, None));
+    assert_eq!((gsm8k.shots, gsm8k.shots_from, gsm8k.repeats, gsm8k.limit), (Some(8), ShotsFrom::First, 1, None));
     assert_eq!(gsm8k.scorers[0].name, "answer-extraction");
     assert_eq!(json!(gsm8k.options), json!({"split": "test"}));
     assert_eq!(suite.evaluate[0].datasets, ["gsm8k", "csqa"]);
