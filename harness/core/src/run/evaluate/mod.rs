@@ -302,7 +302,7 @@ pub fn examine(
     let reused = Mutex::new(0);
     let (read, asked, writer) = std::thread::scope(|scope| {
         let (to_model, windows) = sync_channel(1);
-        let (to_writer, inbox) = sync_channel(4096);
+        let (to_writer, inbox) = sync_channel(256);
         let to_writer_too = to_writer.clone();
         let (plan, reused, stopped) = (&plan, &reused, &stopped);
         let reading = scope.spawn(move || {
