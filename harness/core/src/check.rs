@@ -27,6 +27,7 @@ pub fn check(loaded: &Loaded, plugins: &Plugins) -> Result<(), Problems> {
     }
     for (place, evaluation) in suite.evaluate.iter().enumerate() {
         check.scorers(&FieldPath::of(&["evaluate"]).index(place).key("scorer"), &evaluation.scorers);
+        check.twice(place);
     }
     if check.problems.is_empty() { Ok(()) } else { Err(Problems(check.problems)) }
 }
@@ -41,6 +42,25 @@ impl Check<'_> {
     fn role(&mut self, entry: &[&str], key: &str, kind: RoleKind, name: &str, options: &Options) {
         let entry = FieldPath::of(entry);
         self.options(&entry, &entry.key(key), kind, name, options);
+    }
+
+    /// A pair has one journal and one set of scorers: a second entry with others would be passed over in silence.
+    fn twice(&mut self, place: usize) {
+        let entries = &self.loaded.suite.evaluate;
+        let entry = &entries[place];
+        for before in entries[..place].iter().filter(|before| before.scorers != entry.scorers) {
+            let model = entry.models.iter().find(|model| before.models.contains(model));
+            let dataset = entry.datasets.iter().find(|dataset| before.datasets.contains(dataset));
+            if let (Some(model), Some(dataset)) = (model, dataset) {
+                let path = FieldPath::of(&["evaluate"]).index(place);
+                self.problems.push(Problem {
+                    position: self.loaded.locate(&path),
+                    path: path.to_string(),
+                    message: format!("`{model}` is examined on `{dataset}` twice, with different scorers"),
+                    help: Some("give one entry a list of scorers".to_owned()),
+                });
+            }
+        }
     }
 
     fn scorers(&mut self, path: &FieldPath, scorers: &[ScorerSpec]) {

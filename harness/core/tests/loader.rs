@@ -204,5 +204,8 @@ fn a_bad_file_in_a_directory_spoils_only_what_needs_it() {
     assert_eq!(plugins.rejected().len(), 1);
     assert!(plugins.find(RoleKind::Model, "echo").is_ok());
     let error = plugins.find(RoleKind::Model, "candle").err().unwrap().to_string();
-    assert!(error.contains("broken.so"), "{error}");
+    assert!(error.contains("other files not used: 1"), "{error}");
+    // A file that is named for the role is told of in full.
+    let error = plugins.find(RoleKind::Model, "broken").err().unwrap().to_string();
+    assert!(error.contains("broken.so") && error.contains("is not a shared library"), "{error}");
 }

@@ -179,6 +179,16 @@ fn check_and_plan_tell_before_anything_runs() {
 }
 
 #[test]
+fn a_pair_with_two_sets_of_scorers_is_refused_instead_of_losing_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let twice = suite("  a: { plugin: adder }\n", "  sums: { plugin: numbers, rows: 2 }\n")
+        + "  - { models: [a], datasets: [sums], scorer: perplexity-choice }\n";
+    let output = run(directory.path(), &twice, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("`a` is examined on `sums` twice"), "{}", stderr(&output));
+}
+
+#[test]
 fn plugins_are_listed_with_their_roles_and_schemas() {
     let directory = tempfile::tempdir().unwrap();
     let output = build::examiner(directory.path()).arg("plugins").output().unwrap();

@@ -132,8 +132,14 @@ impl Plugins {
             true => format!("no plugin with a {kind} was found; `examiner plugins` shows where they are looked for"),
             false => format!("the {kind}s at hand are `{}`", names.join("`, `")),
         });
-        for rejected in &self.rejected {
+        // A file that is named for the role is the likely culprit; the others are no news.
+        let (named, others): (Vec<_>, Vec<_>) =
+            self.rejected.iter().partition(|rejected| names_plugin(&rejected.path, name));
+        for rejected in named {
             help.push_str(&format!("; not used: {rejected}"));
+        }
+        if !others.is_empty() {
+            help.push_str(&format!("; other files not used: {}, `examiner plugins` says why", others.len()));
         }
         PluginError::not_found(format!("no plugin has a {kind} named `{name}`")).with_help(help)
     }

@@ -57,7 +57,7 @@ impl RunDirectory {
                     path.display(),
                     holder.trim()
                 ))
-                .with_help("wait for it, or choose another directory with `--out`"));
+                .with_help("wait for it, or begin another run with `--fresh` or `--out`"));
             }
             Err(TryLockError::Error(error)) => return Err(failed(&error)),
         }

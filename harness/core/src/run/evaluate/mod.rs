@@ -5,29 +5,31 @@
 //! and neither templates nor JSON are in the model's way.
 
 mod ask;
+mod prepare;
 mod questions;
 mod reader;
+mod reuse;
 mod writer;
+
+pub use prepare::{Prepared, prepare};
+pub use reuse::{Survey, survey};
 
 use super::directory::RunDirectory;
 use crate::host::Shared;
 use crate::journal::{Journal, JournalError};
 use crate::report::summary::SummaryRow;
 use crate::report::tally::Tally;
-use crate::suite::{DatasetSpec, ScorerSpec};
+use crate::suite::ScorerSpec;
 use ask::Asked;
-use examiner_api::{
-    Answer, Dataset, ErrorCode, Flow, Model, ModelInfo, Outcome, PluginError, Result, RoleKind, SampleRef, Scorer,
-    ScorerInfo,
-};
-use questions::Prompter;
+use examiner_api::{Answer, ErrorCode, Flow, Model, Outcome, PluginError, Result, SampleRef};
+use prepare::{OpenScorer, Scorers};
 use reader::{Item, Read};
-use serde::Deserialize;
+use reuse::{Known, base_key, note_known};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use writer::{Done, Writer};
 
@@ -77,22 +79,6 @@ impl Pair {
 /// What decides the outcome of a pair: everything that its identity hangs on, by name.
 pub type Inputs = BTreeMap<String, String>;
 
-/// A dataset with its scorers, opened for one model.
-pub struct Prepared {
-    dataset: Box<dyn Dataset>,
-    scorers: Scorers,
-    prompter: Prompter,
-    spec: DatasetSpec,
-    limit: Option<u64>,
-    seed: u64,
-    /// What the results depend on.
-    pub inputs: Inputs,
-    /// Questions, where it is known before reading them.
-    pub questions: Option<u64>,
-    /// The dataset's version of the prompt.
-    pub version: String,
-}
-
 /// What came of a pair.
 pub struct Examined {
     /// Its rows of `summary.csv`.
@@ -109,145 +95,6 @@ pub struct Examined {
     pub interrupted: bool,
     /// Why it ended before its end.
     pub failure: Option<EvaluateError>,
-}
-
-struct Scorers {
-    list: Vec<OpenScorer>,
-}
-
-struct OpenScorer {
-    label: String,
-    info: ScorerInfo,
-    role: Mutex<Box<dyn Scorer>>,
-}
-
-impl OpenScorer {
-    fn lock(&self) -> MutexGuard<'_, Box<dyn Scorer>> {
-        self.role.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn broke(&self, found: String) -> PluginError {
-        PluginError::new(ErrorCode::Protocol, format!("scorer `{}` returned {found}", self.label))
-    }
-}
-
-/// What is known of a record in the journal.
-struct Known {
-    key: String,
-    offset: u64,
-}
-
-/// Opens the dataset and its scorers, and checks that the model can do what they ask.
-pub fn prepare(shared: &Arc<Shared>, pair: &Pair, model: &ModelInfo, limit: Option<u64>) -> Result<Prepared> {
-    let stage = pair.stage();
-    let roles = &shared.roles;
-    let spec = roles
-        .suite
-        .datasets
-        .get(&pair.dataset)
-        .cloned()
-        .ok_or_else(|| PluginError::not_found(format!("the suite has no dataset named `{}`", pair.dataset)))?;
-    let mut dataset = roles.dataset(&pair.dataset, shared.host(&stage))?;
-    let info = dataset.info()?;
-    let pool = if spec.shots.unwrap_or(0) > 0 { dataset.few_shot_pool()? } else { Vec::new() };
-    let seed = roles.suite.seed;
-    let prompter = Prompter::new(&spec, &info, pool, seed)?;
-
-    let specs = match (pair.scorers.is_empty(), spec.scorers.is_empty(), &info.scorer) {
-        (false, _, _) => pair.scorers.clone(),
-        (true, false, _) => spec.scorers.clone(),
-        (true, true, Some(name)) => {
-            vec![ScorerSpec { name: name.clone(), label: name.clone(), options: info.scorer_options.clone() }]
-        }
-        (true, true, None) => {
-            return Err(PluginError::bad_options(format!("dataset `{}` names no scorer", pair.dataset))
-                .with_help("add `scorer: perplexity-choice` or `scorer: answer-extraction` to it in the suite"));
-        }
-    };
-    let mut inputs = Inputs::new();
-    let mut list = Vec::new();
-    for spec in specs {
-        let role = roles.scorer(&spec, shared.host(&stage))?;
-        let info = role.info()?;
-        check_abilities(&pair.model, model, &spec.label, &info)?;
-        let build = roles.build(RoleKind::Scorer, &spec.name)?;
-        inputs.insert(format!("scorer {}", spec.label), format!("{build} {}", info.fingerprint));
-        list.push(OpenScorer { label: spec.label, info, role: Mutex::new(role) });
-    }
-    let model_spec = roles.suite.models.get(&pair.model);
-    let model_plugin = model_spec.map(|spec| spec.plugin.as_str()).unwrap_or_default();
-    inputs.insert("model".to_owned(), model.fingerprint.clone());
-    inputs.insert("model plugin".to_owned(), roles.build(RoleKind::Model, model_plugin)?);
-    inputs.insert("dataset".to_owned(), info.fingerprint.clone());
-    inputs.insert("dataset plugin".to_owned(), roles.build(RoleKind::Dataset, &spec.plugin)?);
-    inputs.insert("prompting".to_owned(), prompter.fingerprint());
-    let limit = limit.or(spec.limit);
-    inputs.insert("limit".to_owned(), format!("{limit:?}"));
-    inputs.insert("repeats".to_owned(), spec.repeats.to_string());
-    let questions = info
-        .rows
-        .map(|rows| limit.map_or(rows, |limit| rows.min(limit)) * u64::from(spec.repeats))
-        .filter(|rows| *rows > 0);
-    let scorers = Scorers { list };
-    Ok(Prepared { dataset, scorers, prompter, spec, limit, seed, inputs, questions, version: info.version })
-}
-
-fn check_abilities(name: &str, model: &ModelInfo, scorer: &str, info: &ScorerInfo) -> Result<()> {
-    let lacks = match (info.asks_score && !model.can_score, info.asks_generate && !model.can_generate) {
-        (true, _) => "log-likelihoods, which model",
-        (_, true) => "generated answers, which model",
-        _ => return Ok(()),
-    };
-    Err(PluginError::unsupported(format!("scorer `{scorer}` asks for {lacks} `{name}` cannot give"))
-        .with_help("use another scorer for this dataset, or leave the model out of it"))
-}
-
-/// How much there is to do for a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Survey {
-    /// Questions, repetitions included.
-    pub questions: u64,
-    /// Requests still to be made.
-    pub requests: u64,
-    /// Questions whose record stands in the journal already.
-    pub reused: u64,
-}
-
-/// Reads the dataset without asking anything.
-pub fn survey(mut prepared: Prepared, journal: Option<&std::path::Path>) -> Result<Survey, EvaluateError> {
-    let mut known = HashMap::new();
-    if let Some(path) = journal.filter(|path| path.exists()) {
-        crate::journal::Reader::open(path)?.scan(None, |offset, line| note_known(&mut known, offset, line))?;
-    }
-    let base = base_key(&prepared.inputs);
-    let survey = Mutex::new(Survey::default());
-    let plan = reader::Plan {
-        prompter: &prepared.prompter,
-        scorers: &prepared.scorers,
-        known: &known,
-        base: &base,
-        repeats: prepared.spec.repeats.max(1),
-        limit: prepared.limit,
-    };
-    let questions = reader::read(&mut *prepared.dataset, &plan, &|read| {
-        let mut survey = survey.lock().unwrap_or_else(PoisonError::into_inner);
-        match read {
-            Read::Window(items) => survey.requests += items.iter().map(|item| item.asks.len() as u64).sum::<u64>(),
-            Read::Reused { .. } => survey.reused += 1,
-        }
-        Flow::Continue
-    })?;
-    let survey = survey.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Survey { questions, ..survey })
-}
-
-/// Hash of what all records of a pair share.
-fn base_key(inputs: &Inputs) -> blake3::Hash {
-    let mut base = blake3::Hasher::new();
-    for (name, value) in inputs.iter().filter(|(name, _)| name.starts_with("model") || name.starts_with("scorer")) {
-        base.update(format!("{name}\0{value}\0").as_bytes());
-    }
-    base.finalize()
 }
 
 /// Asks, judges and records every question that the journal does not hold yet. `publish` gets the rows now and then.
@@ -346,26 +193,6 @@ pub fn examine(
         interrupted,
         failure,
     })
-}
-
-/// The record that stands last counts; one with an error counts for nothing.
-fn note_known(known: &mut HashMap<u64, Known>, offset: u64, line: &str) {
-    #[derive(Deserialize)]
-    struct Brief {
-        index: u64,
-        key: String,
-        verdicts: Vec<BriefVerdict>,
-    }
-    #[derive(Deserialize)]
-    struct BriefVerdict {
-        outcome: Outcome,
-    }
-    let Ok(brief) = serde_json::from_str::<Brief>(line) else { return };
-    if brief.verdicts.iter().any(|verdict| matches!(verdict.outcome, Outcome::Error(_))) {
-        known.remove(&brief.index);
-    } else {
-        known.insert(brief.index, Known { key: brief.key, offset });
-    }
 }
 
 fn ask_window(

@@ -1,0 +1,174 @@
+//! Examines models one after the other, each on all of its datasets, and keeps the report up to date.
+
+use super::Run;
+use super::evaluate::{self, EvaluateError, Examined};
+use super::provenance::{StageRecord, Status, identity};
+use crate::report::summary::{self, SummaryRow};
+use crate::suite::{FailOnError, Suite};
+use examiner_api::{ErrorCode, Model, ModelInfo, PluginError, Result};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// The rows of every pair, in the order of the suite.
+pub(super) struct Report {
+    pub(super) path: PathBuf,
+    pub(super) rows: Mutex<Vec<Vec<SummaryRow>>>,
+}
+
+impl Report {
+    pub(super) fn publish(&self, pair: usize, rows: Vec<SummaryRow>) -> Result<()> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)[pair] = rows;
+        self.write()
+    }
+
+    /// Writes `summary.csv`, as a whole or not at all.
+    pub(super) fn write(&self) -> Result<()> {
+        summary::write(&self.path, &self.rows()).map_err(|error| PluginError::io("write", &self.path, &error))
+    }
+
+    pub(super) fn rows(&self) -> Vec<SummaryRow> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner).iter().flatten().cloned().collect()
+    }
+}
+
+impl Run {
+    pub(super) fn examine(&mut self) {
+        let mut next = 0;
+        while next < self.pairs.len() && !self.shared.is_cancelled() {
+            // One model is resident at a time: all of its datasets in a row.
+            let name = self.pairs[next].model.clone();
+            let count = self.pairs[next..].iter().take_while(|pair| pair.model == name).count();
+            self.examine_model(&name, next..next + count);
+            next += count;
+        }
+    }
+
+    fn examine_model(&mut self, name: &str, places: std::ops::Range<usize>) {
+        let stage = format!("models/{name}");
+        let opened = self.shared.roles.model(name, self.shared.host(&stage)).and_then(|model| {
+            let info = model.info()?;
+            Ok((model, info))
+        });
+        match opened {
+            Ok((mut model, info)) => {
+                self.provenance.models.insert(name.to_owned(), info.clone());
+                for place in places {
+                    if self.shared.is_cancelled() {
+                        return;
+                    }
+                    self.examine_pair(place, &mut *model, &info);
+                }
+            }
+            Err(error) => {
+                for place in places {
+                    self.fail(place, StageRecord::default(), &error);
+                }
+            }
+        }
+    }
+
+    fn examine_pair(&mut self, place: usize, model: &mut dyn Model, info: &ModelInfo) {
+        let pair = self.pairs[place].clone();
+        let began = Instant::now();
+        let mut record = StageRecord::default();
+        let prepared = match evaluate::prepare(&self.shared, &pair, info, self.limit) {
+            Ok(prepared) => prepared,
+            Err(error) => return self.fail(place, record, &error),
+        };
+        record.identity = identity(&prepared.inputs);
+        record.inputs = prepared.inputs.clone();
+        record.version = prepared.version.clone();
+        self.provenance.stages.insert(pair.stage(), record.clone());
+        let publish_error = Mutex::new(None);
+        let publish = |rows| {
+            if let Err(error) = self.report.publish(place, rows) {
+                *publish_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            }
+        };
+        let examined = evaluate::examine(&self.shared, &pair, model, prepared, &self.directory, &publish);
+        record.seconds = began.elapsed().as_secs_f64();
+        let publish_error = publish_error.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let examined = match (examined, publish_error) {
+            (Ok(examined), None) => examined,
+            (_, Some(error)) => return self.fail(place, record, &error),
+            (Err(EvaluateError::Role(error)), _) => return self.fail(place, record, &error),
+            (Err(error), _) => {
+                let error = PluginError::new(ErrorCode::Io, error.to_string());
+                return self.fail(place, record, &error);
+            }
+        };
+        self.conclude(place, record, examined);
+    }
+
+    /// Takes note of how a pair ended.
+    fn conclude(&mut self, place: usize, mut record: StageRecord, examined: Examined) {
+        let stage = self.pairs[place].stage();
+        record.questions = examined.questions;
+        record.errors = examined.errors;
+        record.reused = examined.reused;
+        let mut rows = examined.rows;
+        let too_many = too_many_errors(&self.shared.roles.suite, examined.errors, examined.questions);
+        record.status = if let Some(failure) = &examined.failure {
+            let message = self.with_log(&stage, &failure.to_string());
+            self.failures.push(format!("{stage}: {message}"));
+            if rows.is_empty() {
+                rows.push(self.failed_row(place, &message));
+            }
+            rows.iter_mut().for_each(|row| row.fail(&message));
+            record.message = Some(message);
+            Status::Failed
+        } else if examined.interrupted {
+            let message = format!("interrupted after {} questions; run again to go on", examined.questions);
+            rows.iter_mut().for_each(|row| row.unfinished(&message));
+            Status::Interrupted
+        } else if examined.errors > 0 {
+            let first = examined.error_examples.first().cloned().unwrap_or_default();
+            let what = format!("{} of {} samples are errors, the first: {first}", examined.errors, examined.questions);
+            let message = self.with_log(&stage, &what);
+            self.failures.push(format!("{stage}: {message}"));
+            if too_many {
+                rows.iter_mut().for_each(|row| row.fail(&message));
+            }
+            record.message = Some(message);
+            if too_many { Status::Failed } else { Status::Partial }
+        } else {
+            Status::Complete
+        };
+        if let Err(error) = self.report.publish(place, rows) {
+            self.failures.push(format!("{stage}: {error}"));
+        }
+        self.note(stage, record);
+    }
+
+    fn fail(&mut self, place: usize, mut record: StageRecord, error: &PluginError) {
+        let stage = self.pairs[place].stage();
+        if error.code == ErrorCode::Cancelled {
+            record.status = Status::Interrupted;
+            return self.note(stage, record);
+        }
+        let message = self.with_log(&stage, &error.to_string());
+        self.failures.push(format!("{stage}: {message}"));
+        let row = self.failed_row(place, &message);
+        if let Err(error) = self.report.publish(place, vec![row]) {
+            self.failures.push(format!("{stage}: {error}"));
+        }
+        record.status = Status::Failed;
+        record.message = Some(message);
+        self.note(stage, record);
+    }
+
+    fn failed_row(&self, place: usize, message: &str) -> SummaryRow {
+        let pair = &self.pairs[place];
+        SummaryRow::failed(&self.directory.suite, &self.directory.name(), &pair.model, &pair.dataset, message)
+    }
+}
+
+fn too_many_errors(suite: &Suite, errors: u64, questions: u64) -> bool {
+    match suite.fail_on_error {
+        FailOnError::Never => false,
+        FailOnError::First => errors > 0,
+        FailOnError::Share(share) => errors as f64 > share * questions as f64,
+        FailOnError::Count(count) => errors > count,
+    }
+}
