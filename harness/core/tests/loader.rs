@@ -182,6 +182,17 @@ fn two_plugins_of_one_name_are_refused_with_both_paths() {
 }
 
 #[test]
+fn a_file_that_the_suite_names_stands_before_what_lies_in_a_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::copy(build::plugin("echo"), directory.path().join("libexaminer_plugin_echo.so")).unwrap();
+    let places = [SearchPath::File(build::fixture("echo_again")), SearchPath::Directory(directory.path().to_owned())];
+    let mut plugins = Plugins::default();
+    plugins.search(&places, &BTreeMap::new()).unwrap();
+    let versions: Vec<&str> = plugins.loaded().iter().map(|file| file.info.version.as_str()).collect();
+    assert_eq!(versions, ["9.9.9"]);
+}
+
+#[test]
 fn a_pinned_plugin_must_have_its_hash() {
     let path = build::plugin("echo");
     let place = [SearchPath::File(path.clone())];

@@ -26,6 +26,8 @@ pub struct LoadedFile {
     pub sha256: String,
     /// What the plugin says of itself.
     pub info: PluginInfo,
+    /// Whether the suite names the file itself.
+    chosen: bool,
     source: Source,
 }
 
@@ -49,13 +51,15 @@ impl Plugins {
             path: path.clone(),
             sha256: format!("built-in {}", env!("CARGO_PKG_VERSION")),
             info: plugin.info(),
+            chosen: false,
             source: Source::BuiltIn(plugin),
         });
         Plugins { loaded: loaded.collect(), rejected: Vec::new() }
     }
 
     /// Adds what stands in the search paths. A file that cannot be used is remembered, and reported when a role is not
-    /// found; two plugins of one name are an error at once, because which of them ran would be a matter of chance.
+    /// found; two plugins of one name are an error at once, because which of them ran would be a matter of chance, unless
+    /// the suite names the file of one of them. Places with files must come first.
     ///
     /// `pins` are the SHA-256 that files of some plugins must have, by plugin name.
     pub fn search(&mut self, places: &[SearchPath], pins: &BTreeMap<String, String>) -> Result<(), LoadError> {
@@ -66,7 +70,7 @@ impl Plugins {
                     continue;
                 }
                 match load(&path, pins) {
-                    Ok(file) => self.add(file)?,
+                    Ok(file) => self.add(LoadedFile { chosen: matches!(place, SearchPath::File(_)), ..file })?,
                     Err(problem) => {
                         let error = LoadError { path, problem };
                         if matches!(place, SearchPath::File(_)) || matches!(error.problem, Problem::WrongHash { .. }) {
@@ -82,6 +86,10 @@ impl Plugins {
 
     fn add(&mut self, file: LoadedFile) -> Result<(), LoadError> {
         if let Some(other) = self.loaded.iter().find(|other| other.info.name == file.info.name) {
+            // A file that the suite names (a build for a GPU, say) stands before what lies in a directory.
+            if other.chosen && !file.chosen {
+                return Ok(());
+            }
             let problem = Problem::DuplicateName { name: file.info.name, other: other.path.clone() };
             return Err(LoadError { path: file.path, problem });
         }
@@ -172,7 +180,7 @@ fn load(path: &Path, pins: &BTreeMap<String, String>) -> Result<LoadedFile, Prob
     if let Some(expected) = pins.get(&info.name) {
         check_pin(expected, &sha256)?;
     }
-    Ok(LoadedFile { path: path.to_owned(), sha256, info, source: Source::Library(plugin) })
+    Ok(LoadedFile { path: path.to_owned(), sha256, info, chosen: false, source: Source::Library(plugin) })
 }
 
 fn check_pin(expected: &str, found: &str) -> Result<(), Problem> {
