@@ -9,7 +9,7 @@ thread_local! {
 }
 
 /// Runs `work`; a panic in it becomes an error that says what was being done, and where it panicked if
-/// [`remember_places`] was called.
+/// `remember_places` was called.
 pub fn catch<T>(doing: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
         let mut error = PluginError::from_panic(doing, &*payload);

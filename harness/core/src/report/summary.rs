@@ -125,7 +125,7 @@ pub fn write(path: &Path, rows: &[SummaryRow]) -> io::Result<()> {
     })
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 ///
 /// # Errors
 /// The file cannot be read, lacks a column, or holds a value of another type; the error names the line.
