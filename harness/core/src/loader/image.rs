@@ -27,7 +27,8 @@ fn check_elf_extent(bytes: &[u8]) -> Result<(), Problem> {
     let Ok(elf) = object::elf::FileHeader64::<object::Endianness>::parse(bytes) else { return Ok(()) };
     let Ok(endian) = elf.endian() else { return Ok(()) };
     use object::read::elf::FileHeader;
-    let end = elf.e_shoff(endian) + u64::from(elf.e_shnum(endian)) * u64::from(elf.e_shentsize(endian));
+    let table = u64::from(elf.e_shnum(endian)) * u64::from(elf.e_shentsize(endian));
+    let end = elf.e_shoff(endian).saturating_add(table);
     whole("its section table ends", end, bytes.len() as u64)
 }
 
