@@ -9,7 +9,7 @@ use std::path::Path;
 pub(super) fn open(path: &Path) -> Result<LoadedPlugin, Problem> {
     // SAFETY: opening a library runs its initializers; the user put the file into a plugin directory to have it run, and
     // its extent, machine and interface version have been checked.
-    let library = unsafe { libloading::Library::new(path) }.map_err(|error| Problem::Refused(error.to_string()))?;
+    let library = unsafe { libloading::Library::new(path) }.map_err(|error| Problem::Refused(reason(&error)))?;
     // Nothing is unloaded: vtables and strings of the plugin live in it.
     let library: &'static libloading::Library = Box::leak(Box::new(library));
     // SAFETY: the symbol is a static `LibHeader`, which begins with an `AbiHeader`; the address of it is what an
@@ -22,6 +22,12 @@ pub(super) fn open(path: &Path) -> Result<LoadedPlugin, Problem> {
         .and_then(|header| header.init_root_module::<PluginModuleRef>())
         .map(LoadedPlugin)
         .map_err(|error| layout_problem(&error))
+}
+
+/// What the system's loader says, which stands beneath libloading's own error.
+fn reason(error: &libloading::Error) -> String {
+    let beneath = std::error::Error::source(error).map(|source| format!(": {source}"));
+    format!("{error}{}", beneath.unwrap_or_default())
 }
 
 /// The layout check says over a thousand lines; the last error is the one that matters.
