@@ -57,10 +57,7 @@ pub fn plan(shared: &Arc<Shared>, directory: Option<&Path>, limit: Option<u64>, 
         if resident.as_ref().is_none_or(|(name, _)| *name != pair.model) {
             drop(resident.take());
             let host = shared.host(&format!("models/{}", pair.model));
-            let opened = shared.roles.model(&pair.model, host).and_then(|model| {
-                let info = model.info()?;
-                Ok((model, info))
-            });
+            let opened = shared.roles.model_with_info(&pair.model, host);
             resident = Some((pair.model.clone(), opened));
         }
         let info = match &resident {

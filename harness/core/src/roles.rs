@@ -3,7 +3,8 @@
 use crate::loader::Plugins;
 use crate::suite::{Options, Reference, ScorerSpec, StageKind, Suite, substitute};
 use examiner_api::{
-    Dataset, Exporter, Host, Metadata, Model, OpenRole, PluginError, Recipe, Result, RoleKind, Scorer, Trainer,
+    Dataset, Exporter, Host, Metadata, Model, ModelInfo, OpenRole, PluginError, Recipe, Result, RoleKind, Scorer,
+    Trainer,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -79,6 +80,13 @@ impl Roles {
     pub fn model(&self, name: &str, host: Host) -> Result<Box<dyn Model>> {
         let spec = self.suite.models.get(name).ok_or_else(|| undefined("model", name))?;
         self.open_model(&spec.plugin, &spec.options, host)
+    }
+
+    /// A model of the suite, and what it says of itself.
+    pub fn model_with_info(&self, name: &str, host: Host) -> Result<(Box<dyn Model>, ModelInfo)> {
+        let model = self.model(name, host)?;
+        let info = model.info()?;
+        Ok((model, info))
     }
 
     /// A dataset of the suite.

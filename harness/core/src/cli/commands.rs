@@ -47,14 +47,17 @@ pub(super) fn check(arguments: &SuiteArguments, directories: &[PathBuf]) -> Resu
 
 pub(super) fn plan(arguments: RunArguments, directories: &[PathBuf]) -> Result<ExitCode> {
     let job = job(arguments, directories)?;
-    let directory = run::resumable(&job).or_else(|| {
+    let goes_on = run::resumable(&job);
+    let directory = goes_on.clone().or_else(|| {
         let last = run::newest_run(&job.outputs, &job.loaded.suite.name);
         last.filter(|_| job.out.is_none() && !job.fresh)
     });
     let shared =
         Shared::new(Roles::new(job.loaded.suite, job.plugins), job.progress, job.cancelled, Hub::from_env()?, None);
     match &directory {
-        Some(path) => print(&format!("compared with `{}`\n", path.display()))?,
+        Some(path) if goes_on.is_some() => print(&format!("goes on in `{}`\n", path.display()))?,
+        // A finished run is never written to unasked: what holds of it is used only where it is named.
+        Some(path) => print(&format!("compared with `{0}`; `run --out {0}` uses what holds of it\n", path.display()))?,
         None => print("there is no earlier run to compare with\n")?,
     }
     let stages = plans::plan(&shared, directory.as_deref(), job.limit, &job.only);

@@ -1,6 +1,7 @@
 //! All plugins that a run can use, and the roles in them.
 
 use super::{LoadError, Problem, image, library};
+use crate::suite::nearest;
 use examiner_api::ffi::LoadedPlugin;
 use examiner_api::{Host, Metadata, OpenRole, Plugin, PluginError, PluginInfo, RoleInfo, RoleKind};
 use sha2::{Digest, Sha256};
@@ -132,7 +133,7 @@ impl Plugins {
             .filter(|role| role.kind == kind)
             .map(|role| role.name.as_str())
             .collect();
-        let mut help = match nearest(name, &names) {
+        let mut help = match nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`? "),
             None => String::new(),
         };
@@ -160,12 +161,6 @@ impl Plugins {
             Source::Library(plugin) => plugin.open(kind, &role.name, options, host),
         }
     }
-}
-
-/// The candidate that is close enough to be what was meant.
-fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let scored = candidates.iter().map(|candidate| (strsim::jaro_winkler(name, candidate), *candidate));
-    scored.filter(|(score, _)| *score > 0.75).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, candidate)| candidate)
 }
 
 fn load(path: &Path, pins: &BTreeMap<String, String>) -> Result<LoadedFile, Problem> {

@@ -46,10 +46,7 @@ impl Run {
 
     fn examine_model(&mut self, name: &str, places: std::ops::Range<usize>) {
         let stage = format!("models/{name}");
-        let opened = self.shared.roles.model(name, self.shared.host(&stage)).and_then(|model| {
-            let info = model.info()?;
-            Ok((model, info))
-        });
+        let opened = self.shared.roles.model_with_info(name, self.shared.host(&stage));
         match opened {
             Ok((mut model, info)) => {
                 self.provenance.models.insert(name.to_owned(), info.clone());
