@@ -4,7 +4,7 @@
 //! that a plugin says or needs goes through here.
 
 use crate::wire::{Call, RawSink, Remote};
-use crate::{Dataset, Model, Result};
+use crate::{Dataset, Metadata, Model, Result, RoleKind, Scorer};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +36,18 @@ pub struct Progress {
     pub unit: String,
 }
 
+/// Which other role is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RoleAddress {
+    /// Its kind.
+    pub kind: RoleKind,
+    /// The name of a model or dataset in the suite; the name under which a plugin offers any other role.
+    pub name: String,
+    /// The options of a role that does not stand in the suite.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub options: Metadata,
+}
+
 /// What the program behind a [`Host`] does. Plugins use [`Host`]; programs and tests implement this.
 pub trait HostApi: Send + Sync {
     /// Takes a message.
@@ -49,8 +61,8 @@ pub trait HostApi: Send + Sync {
     /// The local path of a file: a path as it is (relative ones stand in the working directory), `hf://org/name/file` and
     /// `https://...` downloaded, checked and kept.
     fn fetch(&self, uri: &str) -> Result<PathBuf>;
-    /// Calls a method of another loaded role. `sink` gets its results in wire form.
-    fn call_role(&self, role: &str, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>>;
+    /// Calls a method of another role. `sink` gets its results in wire form.
+    fn call_role(&self, role: &RoleAddress, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>>;
 }
 
 /// A plugin's way to the program that loaded it. Cheap to clone, usable from any thread.
@@ -104,12 +116,21 @@ impl Host {
 
     /// A model of the suite, by its name there.
     pub fn model(&self, name: &str) -> Result<Box<dyn Model>> {
-        Ok(Box::new(Remote::new(HostedRole { host: self.clone(), role: format!("models.{name}") })))
+        Ok(Box::new(self.role(RoleKind::Model, name, Metadata::new())))
     }
 
     /// A dataset of the suite, by its name there.
     pub fn dataset(&self, name: &str) -> Result<Box<dyn Dataset>> {
-        Ok(Box::new(Remote::new(HostedRole { host: self.clone(), role: format!("datasets.{name}") })))
+        Ok(Box::new(self.role(RoleKind::Dataset, name, Metadata::new())))
+    }
+
+    /// A scorer by its own name and options, so that a recipe judges answers exactly as an examination does.
+    pub fn scorer(&self, name: &str, options: Metadata) -> Result<Box<dyn Scorer>> {
+        Ok(Box::new(self.role(RoleKind::Scorer, name, options)))
+    }
+
+    fn role(&self, kind: RoleKind, name: &str, options: Metadata) -> Remote<HostedRole> {
+        Remote::new(HostedRole { host: self.clone(), role: RoleAddress { kind, name: name.to_owned(), options } })
     }
 
     pub(crate) fn api(&self) -> &dyn HostApi {
@@ -120,7 +141,7 @@ impl Host {
 /// Another role of the suite, reached through the program: a plugin never links another.
 struct HostedRole {
     host: Host,
-    role: String,
+    role: RoleAddress,
 }
 
 impl Call for HostedRole {

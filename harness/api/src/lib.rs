@@ -26,7 +26,7 @@ pub mod testing;
 pub mod wire;
 
 pub use error::{ErrorCode, PluginError};
-pub use host::{Host, HostApi, Level, Progress};
+pub use host::{Host, HostApi, Level, Progress, RoleAddress};
 pub use plugin::{OpenRole, Plugin, PluginInfo, RoleInfo, RoleKind};
 pub use request::{
     FinishReason, GenerateRequest, GenerateResult, Metadata, Response, SampleRef, Sampling, ScoreRequest, ScoreResult,

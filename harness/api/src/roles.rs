@@ -201,6 +201,9 @@ pub struct TrainJob {
     pub rows: PathBuf,
     /// Where checkpoints and curves go.
     pub out: PathBuf,
+    /// Where TensorBoard event files go; none to write none.
+    #[serde(default)]
+    pub events: Option<PathBuf>,
     /// Key of all random numbers.
     pub seed: u64,
 }
@@ -250,6 +253,9 @@ pub struct RecipeJob {
     pub teacher: String,
     /// The directory that the file is published to.
     pub out: PathBuf,
+    /// At most this many questions of each task: for a first look.
+    #[serde(default)]
+    pub limit: Option<u64>,
     /// Key of all random numbers.
     pub seed: u64,
 }

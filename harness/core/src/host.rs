@@ -4,7 +4,7 @@ use crate::hub::Hub;
 use crate::progress::Progress;
 use crate::roles::Roles;
 use examiner_api::wire::{self, RawSink};
-use examiner_api::{ErrorCode, Flow, Host, HostApi, Level, OpenRole, PluginError, Result};
+use examiner_api::{ErrorCode, Flow, Host, HostApi, Level, OpenRole, PluginError, Result, RoleAddress, RoleKind};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
@@ -25,7 +25,7 @@ pub struct Shared {
     /// Where stages leave their logs; none where nothing is to be written.
     pub logs: Option<PathBuf>,
     /// Roles that were asked for by other roles.
-    lent: Mutex<HashMap<String, Arc<Mutex<OpenRole>>>>,
+    lent: Mutex<HashMap<RoleAddress, Arc<Mutex<OpenRole>>>>,
 }
 
 impl Shared {
@@ -60,21 +60,23 @@ impl Shared {
         lock(&self.lent).clear();
     }
 
-    /// The role `models.NAME` or `datasets.NAME`, opened when it is first asked for.
-    fn lend(self: &Arc<Self>, role: &str) -> Result<Arc<Mutex<OpenRole>>> {
+    /// A model or a dataset of the suite, or a scorer, opened when it is first asked for.
+    fn lend(self: &Arc<Self>, role: &RoleAddress) -> Result<Arc<Mutex<OpenRole>>> {
         if let Some(role) = lock(&self.lent).get(role) {
             return Ok(role.clone());
         }
-        let host = self.host(role);
-        let opened = match role.split_once('.') {
-            Some(("models", name)) => OpenRole::Model(self.roles.model(name, host)?),
-            Some(("datasets", name)) => OpenRole::Dataset(self.roles.dataset(name, host)?),
+        let RoleAddress { kind, name, options } = role;
+        let host = self.host(&format!("{kind}s/{name}"));
+        let opened = match kind {
+            RoleKind::Model => OpenRole::Model(self.roles.model(name, host)?),
+            RoleKind::Dataset => OpenRole::Dataset(self.roles.dataset(name, host)?),
+            RoleKind::Scorer => OpenRole::Scorer(self.roles.open_scorer(name, options, host)?),
             _ => {
-                return Err(PluginError::not_found(format!("there is no role `{role}`"))
-                    .with_help("roles are asked for as `models.NAME` or `datasets.NAME`"));
+                return Err(PluginError::unsupported(format!("a {kind} cannot be asked for by another role"))
+                    .with_help("models, datasets and scorers can"));
             }
         };
-        Ok(lock(&self.lent).entry(role.to_owned()).or_insert_with(|| Arc::new(Mutex::new(opened))).clone())
+        Ok(lock(&self.lent).entry(role.clone()).or_insert_with(|| Arc::new(Mutex::new(opened))).clone())
     }
 }
 
@@ -126,7 +128,7 @@ impl HostApi for StageHost {
         local(uri)
     }
 
-    fn call_role(&self, role: &str, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
+    fn call_role(&self, role: &RoleAddress, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
         let lent = self.shared.lend(role)?;
         wire::serve(&mut lock(&lent), method, payload, sink)
     }

@@ -8,7 +8,7 @@
 
 use super::catch;
 use crate::wire::{self, Call};
-use crate::{Flow, HostApi, Level, OpenRole, PluginError, Progress, Result};
+use crate::{Flow, HostApi, Level, OpenRole, PluginError, Progress, Result, RoleAddress};
 use abi_stable::{
     RRef, sabi_trait,
     std_types::{RArc, RBox, RErr, ROk, RResult, RSlice, RStr, RVec},
@@ -161,7 +161,7 @@ impl RawHost for HostServer {
             host_method::SCRATCH_DIR => wire::encode(&api.scratch_dir()?),
             host_method::FETCH => wire::encode(&api.fetch(&wire::decode::<String>(&payload)?)?),
             host_method::ROLE => {
-                let (role, method, payload): (String, String, Vec<u8>) = wire::decode(&payload)?;
+                let (role, method, payload): (RoleAddress, String, Vec<u8>) = wire::decode(&payload)?;
                 api.call_role(&role, &method, &payload, &|frame| flow(sink.send(frame.into())))
             }
             other => Err(PluginError::unsupported(format!("this program's host has no method `{other}`"))
@@ -205,7 +205,7 @@ impl HostApi for HostClient {
         self.get(host_method::FETCH, &uri)
     }
 
-    fn call_role(&self, role: &str, method: &str, payload: &[u8], sink: &wire::RawSink<'_>) -> Result<Vec<u8>> {
+    fn call_role(&self, role: &RoleAddress, method: &str, payload: &[u8], sink: &wire::RawSink<'_>) -> Result<Vec<u8>> {
         self.ask(host_method::ROLE, &wire::encode(&(role, method, payload))?, sink)
     }
 }

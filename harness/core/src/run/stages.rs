@@ -42,7 +42,7 @@ pub(super) fn teach(shared: &Arc<Shared>, stage: &str, spec: &TeachSpec) -> Resu
     let out = PathBuf::from(DATA);
     std::fs::create_dir_all(&out).map_err(|error| PluginError::io("make the directory", &out, &error))?;
     let task = shared.progress.task(stage, None, "questions");
-    let job = RecipeJob { teacher: spec.teacher.clone(), out, seed: shared.roles.suite.seed };
+    let job = RecipeJob { teacher: spec.teacher.clone(), out, limit: None, seed: shared.roles.suite.seed };
     let made = recipe.make(job, &|event: RecipeEvent| {
         task.set_total(event.total);
         task.set(event.done);
@@ -90,7 +90,7 @@ pub(super) fn train(shared: &Arc<Shared>, stage: &str, spec: &TrainSpec, out: &P
         TrainData::Dataset { dataset, form } => training_rows(shared, stage, dataset, form, out)?,
     };
     let mut trainer = shared.roles.open_trainer(&spec.trainer, &spec.options, host)?;
-    let job = TrainJob { from, rows, out: out.to_owned(), seed: shared.roles.suite.seed };
+    let job = TrainJob { from, rows, out: out.to_owned(), events: None, seed: shared.roles.suite.seed };
     let task = shared.progress.task(stage, None, "steps");
     let trained = trainer.train(job, &|event: TrainEvent| {
         task.set_total(event.steps);

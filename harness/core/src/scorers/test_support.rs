@@ -1,6 +1,6 @@
 //! What the tests of several scorers need.
 
-use examiner_api::{Flow, Host, HostApi, Level, Open, PluginError, Progress, Result};
+use examiner_api::{Flow, Host, HostApi, Level, Open, PluginError, Progress, Result, RoleAddress};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ impl HostApi for NoHost {
     fn fetch(&self, uri: &str) -> Result<PathBuf> {
         Ok(PathBuf::from(uri))
     }
-    fn call_role(&self, _: &str, _: &str, _: &[u8], _: &(dyn Fn(&[u8]) -> Flow + Sync)) -> Result<Vec<u8>> {
+    fn call_role(&self, _: &RoleAddress, _: &str, _: &[u8], _: &(dyn Fn(&[u8]) -> Flow + Sync)) -> Result<Vec<u8>> {
         Err(PluginError::unsupported("scorers call no other role"))
     }
 }
