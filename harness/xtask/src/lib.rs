@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod bench;
+mod bench_train;
 mod process;
 mod program;
 mod quickstart;
@@ -42,6 +43,8 @@ enum Command {
     Verify(verify::VerifyArguments),
     /// Measure start-up time, and time and memory per sample of the harness itself.
     Bench(bench::BenchArguments),
+    /// Measure the speed of training, beside PyTorch's where a Python that has it is named.
+    BenchTrain(bench_train::BenchTrainArguments),
 }
 
 /// The program to work with.
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::SampleData => sample_data().map(|()| true),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments).map(|()| true),
+        Command::BenchTrain(arguments) => bench_train::bench_train(&arguments).map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
