@@ -271,6 +271,24 @@ fn the_best_checkpoint_is_the_result_and_patience_ends_a_training() {
     tiny::open(&report.checkpoint, json!({})).unwrap();
 }
 
+#[test]
+fn a_file_of_its_own_to_validate_with() {
+    let start = Tiny::new(json!({})).write();
+    let directory = tempfile::tempdir().unwrap();
+    let job = job(directory.path(), Some(start.path()), &sums());
+    let validation = directory.path().join("validation.jsonl");
+    std::fs::copy(&job.rows, &validation).unwrap();
+    let options = json!({ "max_steps": 1, "lr": 0.0, "batch_rows": 49, "validation": validation });
+    let report = train(options, &job).unwrap();
+    assert_eq!((&report.details["rows"], &report.details["validation_rows"]), (&json!(49), &json!(49)));
+    // The same rows, and weights that do not move: before the step, at it, and after it the loss is the same.
+    let curve = curve(&job.out);
+    assert_eq!(curve[0]["validation_loss"], curve[1]["validation_loss"]);
+    let (loss, validation): (f64, f64) =
+        (curve[1]["loss"].parse().unwrap(), curve[1]["validation_loss"].parse().unwrap());
+    assert!((loss - validation).abs() < 1e-6 * loss, "{loss} {validation}");
+}
+
 fn refusal(options: Value, from: Option<&Path>, rows: &[Value]) -> PluginError {
     let directory = tempfile::tempdir().unwrap();
     train(options, &job(directory.path(), from, rows)).unwrap_err()
