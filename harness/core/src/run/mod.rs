@@ -4,6 +4,7 @@ pub mod directory;
 pub mod evaluate;
 mod examine;
 mod make;
+pub mod order;
 pub mod provenance;
 mod selection;
 mod stages;
@@ -67,9 +68,7 @@ pub struct Outcome {
 /// Runs the suite.
 pub fn run(job: Job) -> Result<Outcome> {
     let mut run = Run::begin(job)?;
-    run.teach();
-    run.train();
-    run.export();
+    run.make_all();
     run.examine();
     run.end()
 }
@@ -78,6 +77,7 @@ struct Run {
     shared: Arc<Shared>,
     directory: RunDirectory,
     limit: Option<u64>,
+    events: PathBuf,
     only: Vec<String>,
     began: Instant,
     seconds_before: f64,
@@ -130,11 +130,14 @@ impl Run {
         let rows = Mutex::new(pairs.iter().map(pending).collect());
         let report = Report { path: directory.path.join("summary.csv"), rows };
         let hub = Hub::from_env()?;
+        // Beside the runs, so that one TensorBoard shows all of them; a run elsewhere keeps everything to itself.
+        let events = job.out.as_ref().unwrap_or(&job.outputs).join("runs").join(directory.name());
         let logs = Some(directory.path.join("logs"));
         let roles = Roles::new(job.loaded.suite, job.plugins);
         let run = Run {
             shared: Shared::new(roles, job.progress, job.cancelled, hub, logs),
             limit: job.limit,
+            events,
             only: job.only,
             began: Instant::now(),
             seconds_before: earlier.seconds,

@@ -207,6 +207,8 @@ pub enum TrainData {
         /// How a sample becomes a row: `answers`, say.
         #[serde(rename = "as")]
         form: String,
+        /// Only the samples of which this stage of `teach` kept a row.
+        match_rows: Option<String>,
     },
 }
 

@@ -17,7 +17,7 @@ fn the_suite_of_the_handbook_is_read() {
     assert_eq!(suite.train["vanilla"].from, Some(Start::Model("original".to_owned())));
     assert_eq!(
         suite.train["vanilla"].data,
-        TrainData::Dataset { dataset: "bbh".to_owned(), form: "answers".to_owned() }
+        TrainData::Dataset { dataset: "bbh".to_owned(), form: "answers".to_owned(), match_rows: None }
     );
     assert_eq!(suite.train["student"].data, TrainData::File("${teach.bbh-cot}".to_owned()));
     assert_eq!(json!(suite.train["student"].options), json!({"epochs": 3, "lr": 5e-5}));
