@@ -8,7 +8,7 @@ mod pair;
 mod render;
 
 use super::metrics::{Metric, UnknownMetric, chosen, did_you_mean};
-use super::summary::{Status, SummaryRow, WHOLE};
+use super::summary::{MACRO, Status, SummaryRow, WHOLE};
 use crate::run::provenance::Provenance;
 use crate::statistics::{Method, holm};
 use judged::{Judged, read};
@@ -67,7 +67,7 @@ pub struct Comparison {
 pub struct Line {
     /// The dataset and the metric.
     pub metric: Metric,
-    /// The part of the dataset, [`WHOLE`] for all of it.
+    /// The part of the dataset, [`WHOLE`] for all of it, [`MACRO`] for the mean over its parts.
     pub subset: String,
     /// The model's name.
     pub model: String,
@@ -88,7 +88,8 @@ pub enum Outcome {
     Refused(String),
 }
 
-/// Two models on the same samples. Values are means over the samples that both have.
+/// Two models on the same samples. Values are means over the samples that both have, or means over the parts of such
+/// means.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Test {
     /// Samples that both have, repetitions included.
@@ -239,14 +240,14 @@ impl RunOfModels<'_> {
         Ok(lines.into_iter().map(|(_, line)| line).collect())
     }
 
-    /// The parts to compare: the whole, and with `subsets` those that samples belong to.
+    /// The parts to compare: the whole, the mean over the parts where the summary has it, and with `subsets` the parts.
     fn subsets(&self, metric: &Metric) -> Vec<&str> {
         let mut subsets = vec![WHOLE];
         let of_metric = self
             .rows
             .iter()
             .filter(|row| (&row.dataset, &row.scorer, &row.metric) == (&metric.dataset, &metric.scorer, &metric.name));
-        for row in of_metric.filter(|row| self.request.subsets && row.subset != MACRO) {
+        for row in of_metric.filter(|row| self.request.subsets || row.subset == MACRO) {
             if !subsets.contains(&row.subset.as_str()) {
                 subsets.push(&row.subset);
             }
@@ -293,9 +294,6 @@ impl RunOfModels<'_> {
             .then(|| Outcome::Refused(format!("`{}` judged the two with different options or versions", metric.scorer)))
     }
 }
-
-/// The subset of rows that hold the mean over the subsets; no sample belongs to it.
-const MACRO: &str = "macro";
 
 #[cfg(test)]
 mod tests;

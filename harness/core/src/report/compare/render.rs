@@ -171,8 +171,8 @@ impl Comparison {
         match methods.as_slice() {
             [] => format!("Nothing could be compared with `{}`.", self.baseline),
             methods => format!(
-                "Each model against `{}` on the same samples; a win is a higher value. p by {}; Holm's is adjusted for \
-                 the {} comparisons of this table.",
+                "Each model against `{}` on the same samples; a win is a higher value. p: {}; Holm: adjusted for the \
+                 number of comparisons in this table, {}.",
                 self.baseline,
                 methods.join(" or "),
                 tests().count()

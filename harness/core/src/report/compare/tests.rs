@@ -104,7 +104,7 @@ fn pairs_are_counted_and_tested() {
 fn every_comparison_of_the_table_is_one_of_a_family() {
     let (old, new) = old_and_new();
     let same = values(&old);
-    let run = Run::new().with("old", &same).with("new", &values(&new)).with("same", &same);
+    let mut run = Run::new().with("old", &same).with("new", &values(&new)).with("same", &same);
     let tests = run.tests();
     assert_eq!(tests[1].p_value, 1.0);
     assert!((tests[0].p_holm - 2.0 * 112.0 / 1024.0).abs() < 1e-12, "{tests:?}");
@@ -115,9 +115,15 @@ fn every_comparison_of_the_table_is_one_of_a_family() {
     }
     let comparison = compare(run.folder.path(), &rows, &request).unwrap();
     let names: Vec<_> = comparison.lines.iter().map(|line| (line.subset.as_str(), line.model.as_str())).collect();
-    let expected =
-        [("all", "new"), ("all", "same"), ("even", "new"), ("even", "same"), ("odd", "new"), ("odd", "same")];
+    let expected = ["all", "macro", "even", "odd"].map(|subset| [(subset, "new"), (subset, "same")]).concat();
     assert_eq!(names, expected);
+    // Without being asked for the parts, the mean over them stands beside the whole.
+    run.rows = rows;
+    let lines = run.compare("old").unwrap().lines;
+    assert_eq!(lines.len(), 4);
+    let Outcome::Tested(test) = &lines[2].outcome else { panic!("{lines:?}") };
+    // Of ten even numbers seven are below 16 and not below 2, and as many odd ones.
+    assert!((test.value - 0.7).abs() < 1e-12 && (test.difference - 0.3).abs() < 1e-12, "{test:?}");
 }
 
 #[test]
@@ -188,10 +194,29 @@ fn what_failed_and_what_was_not_asked_has_a_line_with_its_reason() {
     run.rows.push(row("old", "chess", "accuracy"));
     run.rows.push(SummaryRow { metric: "elo".to_owned(), ..row("new", "chess", "") });
     let comparison = run.compare("old").unwrap();
-    insta::assert_snapshot!(comparison.markdown());
+    insta::assert_snapshot!(comparison.markdown(), @r##"
+    | dataset | metric   | model  |           n | baseline |  value | difference |      95 % interval |      p | p (Holm) | wins/losses/ties |
+    | ------- | -------- | ------ | ----------: | -------: | -----: | ---------: | -----------------: | -----: | -------: | ---------------: |
+    | sums    | accuracy | new    |           2 |   0.5000 | 1.0000 |    +0.5000 | -0.5626 to +1.0000 | 1.0000 |   1.0000 |            1/0/1 |
+    | sums    | accuracy | broken |  failed [1] |        - |      - |          - |                  - |      - |        - |                - |
+    | chess   | accuracy | new    | not run [2] |        - |      - |          - |                  - |      - |        - |                - |
+    | chess   | accuracy | broken | not run [3] |        - |      - |          - |                  - |      - |        - |                - |
+
+    Each model against `old` on the same samples; a win is a higher value. p: McNemar's exact test; Holm: adjusted for the number of comparisons in this table, 1.
+
+    [1] `sums`: `broken` failed: the worker died of signal 11
+    [2] `chess`: `new` was not judged by `accuracy` of `exact`
+    [3] `chess`: `broken` was not asked
+    "##);
     let mut csv = Vec::new();
     comparison.csv(&mut csv).unwrap();
-    insta::assert_snapshot!(String::from_utf8(csv).unwrap());
+    insta::assert_snapshot!(String::from_utf8(csv).unwrap(), @r##"
+    dataset,subset,scorer,metric,baseline,model,n,clusters,baseline_value,value,difference,ci_low,ci_high,p_value,p_holm,wins,losses,ties,n_error,n_only_baseline,n_only_model,n_other_prompt,method,status,message
+    sums,all,exact,accuracy,old,new,2,2,0.5,1.0,0.5,-0.5625581424161613,1.0,1.0,1.0,1,0,1,0,0,0,0,mcnemar-exact,ok,
+    sums,all,exact,accuracy,old,broken,,,,,,,,,,,,,,,,,,failed,`broken` failed: the worker died of signal 11
+    chess,all,exact,accuracy,old,new,,,,,,,,,,,,,,,,,,not-run,`new` was not judged by `accuracy` of `exact`
+    chess,all,exact,accuracy,old,broken,,,,,,,,,,,,,,,,,,not-run,`broken` was not asked
+    "##);
     assert!(comparison.refusals().is_empty());
 }
 

@@ -9,7 +9,7 @@ use super::svg::{Anchor, Stroke, Style, Svg};
 use super::text::{fitted, width};
 use crate::report::metrics::Metric;
 use crate::report::pivot::{Line, pivot};
-use crate::report::summary::{Status, SummaryRow, WHOLE};
+use crate::report::summary::{MACRO, Status, SummaryRow, WHOLE};
 
 const WIDTH: f64 = 900.0;
 const MARGIN: f64 = 20.0;
@@ -58,7 +58,7 @@ pub(super) fn draw(rows: &[SummaryRow], metrics: &[Metric], palette: &Palette) -
     }
     y = legend(&mut svg, &pivot.models, palette, y + 24.0) + 8.0;
     let label = |row: &Row<'_>| width(&row.label, SIZE) * if row.whole { 1.06 } else { 1.0 } + width(&row.count, 11.0);
-    let labels = panels.iter().flat_map(|panel| &panel.rows).map(label).fold(60.0, f64::max).min(LABEL);
+    let labels = panels.iter().flat_map(|panel| &panel.rows).map(label).fold(60.0, f64::max).min(LABEL) + 8.0;
     let lane = if pivot.models.len() <= 3 { 17.0 } else { 13.0 };
     let left = MARGIN + labels + 14.0;
     let columns = Columns { labels, left, right: WIDTH - MARGIN - NUMBERS, lane };
@@ -146,7 +146,7 @@ fn panels<'a>(shown: &[SummaryRow], lines: &[Line<'a>]) -> Vec<Panel<'a>> {
 
 /// A row; dataset and metric of its label stand around a tabulator.
 fn row<'a>(line: &Line<'a>) -> Row<'a> {
-    let whole = matches!(line.subset, "" | WHOLE);
+    let whole = matches!(line.subset, "" | WHOLE | MACRO);
     let counts = || line.cells.iter().flatten().filter(|row| !row.metric.is_empty()).map(|row| row.n);
     let count = match (counts().min(), counts().max()) {
         (Some(least), Some(most)) if least == most => format!("  n = {most}"),
@@ -180,25 +180,27 @@ impl Panel<'_> {
     fn draw(&self, svg: &mut Svg, columns: &Columns, models: &[&str], palette: &Palette, top: f64) -> f64 {
         let axis = self.axis();
         let height = models.len() as f64 * columns.lane + 10.0;
-        let bottom = top + 18.0 + height * self.rows.len() as f64;
+        // A long picture is read from its top, too.
+        let is_long = self.rows.len() as f64 * height > 500.0;
+        let top = top + if is_long { 18.0 } else { 4.0 };
+        let bottom = top + height * self.rows.len() as f64;
         for place in (0..self.rows.len()).step_by(2) {
-            let y = top + 18.0 + height * place as f64;
+            let y = top + height * place as f64;
             svg.rect((MARGIN, y), (WIDTH - 2.0 * MARGIN, height), BAND);
         }
         for (value, label) in axis.ticks() {
             let x = axis.place(value, columns.left, columns.right);
-            svg.line((x, top + 18.0), (x, bottom), Stroke::new(GRID, 1.0));
+            svg.line((x, top), (x, bottom), Stroke::new(GRID, 1.0));
             let style = Style::new(11.0, GREY).anchored(Anchor::Middle);
             svg.text((x, bottom + 15.0), style, &label);
-            if self.rows.len() as f64 * height > 500.0 {
-                // A long picture is read from its top, too.
-                svg.text((x, top + 13.0), style, &label);
+            if is_long {
+                svg.text((x, top - 5.0), style, &label);
             }
         }
         let middle = (columns.left + columns.right) / 2.0;
         svg.text((middle, bottom + 33.0), Style::new(SIZE, INK).anchored(Anchor::Middle), &self.title);
         for (place, row) in self.rows.iter().enumerate() {
-            let y = top + 18.0 + height * place as f64;
+            let y = top + height * place as f64;
             row.label(svg, columns, y + height / 2.0 + 4.0);
             for (lane, (cell, model)) in row.cells.iter().zip(models).enumerate() {
                 let y = y + 5.0 + columns.lane * (lane as f64 + 0.5);
@@ -242,7 +244,10 @@ impl Panel<'_> {
             end = end.max(at(high));
         }
         svg.marker((at(value), y), 3.6, colour, partial);
-        let number = if self.times > 1.0 { format!("{:.1}", self.times * value) } else { format!("{value:.3}") };
+        // Four digits of whatever it is, and one decimal of a percentage.
+        let digits = value.abs().max(1.0).log10().floor() as usize;
+        let decimals = if self.times > 1.0 { 1 } else { 3_usize.saturating_sub(digits) };
+        let number = format!("{:.decimals$}", self.times * value);
         svg.text((end + 6.0, y + 3.5), Style::new(10.0, INK), &number);
     }
 }
@@ -251,7 +256,7 @@ impl Row<'_> {
     /// The name and, smaller, the number of samples; together they end left of the axis.
     fn label(&self, svg: &mut Svg, columns: &Columns, y: f64) {
         let count = width(&self.count, 11.0);
-        let name = fitted(&self.label, SIZE, columns.labels - count);
+        let name = fitted(&self.label, SIZE, columns.labels - 8.0 - count);
         let right = columns.left - 14.0;
         svg.text((right, y), Style::new(11.0, GREY).anchored(Anchor::End), self.count.trim_start());
         let style = Style::new(SIZE, INK).anchored(Anchor::End);

@@ -205,6 +205,14 @@ mod tests {
         svg.text((1.0, 2.0), Style::new(10.0, "#333333").bold().anchored(Anchor::End), "a < b");
         svg.marker((5.0, 5.0), 2.0, Colour { colour: "#0072b2", shape: Shape::Diamond }, true);
         svg.height = 20.0;
-        insta::assert_snapshot!(svg.finish());
+        insta::assert_snapshot!(svg.finish(), @r##"
+    <svg xmlns="http://www.w3.org/2000/svg" width="40" height="20" viewBox="0 0 40 20" role="img" font-family="Noto Sans, DejaVu Sans, Helvetica, Arial, sans-serif">
+    <title>R &amp; D</title>
+    <rect width="40" height="20" fill="#ffffff"/>
+    <line x1="0" y1="1" x2="2.5" y2="1" stroke="#000000" stroke-width="1" stroke-dasharray="3 2"/>
+    <text x="1" y="2" font-size="10" fill="#333333" font-weight="bold" text-anchor="end">a &lt; b</text>
+    <polygon points="5,2.5 7.5,5 5,7.5 2.5,5" fill="#ffffff" stroke="#0072b2" stroke-width="1.5"/>
+    </svg>
+    "##);
     }
 }

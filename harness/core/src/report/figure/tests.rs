@@ -57,7 +57,39 @@ fn svg(rows: &[SummaryRow]) -> String {
 
 #[test]
 fn a_picture_of_one_result() {
-    insta::assert_snapshot!(svg(&[row("original", "gsm8k", 0.05)]));
+    insta::assert_snapshot!(svg(&[row("original", "gsm8k", 0.05)]), @r##"
+    <svg xmlns="http://www.w3.org/2000/svg" width="900" height="172" viewBox="0 0 900 172" role="img" font-family="Noto Sans, DejaVu Sans, Helvetica, Arial, sans-serif">
+    <title>Results of cot &amp; distill</title>
+    <rect width="900" height="172" fill="#ffffff"/>
+    <text x="20" y="32" font-size="17" fill="#222222" font-weight="bold">cot &amp; distill</text>
+    <text x="20" y="49" font-size="11" fill="#666666">Lines are 95 % intervals; n is the number of samples.</text>
+    <circle cx="26" cy="69" r="4" fill="#0072b2" stroke="#0072b2" stroke-width="1.5"/>
+    <text x="38" y="73" font-size="12" fill="#222222">original</text>
+    <rect x="20" y="95" width="860" height="27" fill="#f6f6f6"/>
+    <line x1="135.55" y1="95" x2="135.55" y2="122" stroke="#dddddd" stroke-width="1"/>
+    <text x="135.55" y="137" font-size="11" fill="#666666" text-anchor="middle">0</text>
+    <line x1="235.61" y1="95" x2="235.61" y2="122" stroke="#dddddd" stroke-width="1"/>
+    <text x="235.61" y="137" font-size="11" fill="#666666" text-anchor="middle">1</text>
+    <line x1="335.68" y1="95" x2="335.68" y2="122" stroke="#dddddd" stroke-width="1"/>
+    <text x="335.68" y="137" font-size="11" fill="#666666" text-anchor="middle">2</text>
+    <line x1="435.74" y1="95" x2="435.74" y2="122" stroke="#dddddd" stroke-width="1"/>
+    <text x="435.74" y="137" font-size="11" fill="#666666" text-anchor="middle">3</text>
+    <line x1="535.81" y1="95" x2="535.81" y2="122" stroke="#dddddd" stroke-width="1"/>
+    <text x="535.81" y="137" font-size="11" fill="#666666" text-anchor="middle">4</text>
+    <line x1="635.87" y1="95" x2="635.87" y2="122" stroke="#dddddd" stroke-width="1"/>
+    <text x="635.87" y="137" font-size="11" fill="#666666" text-anchor="middle">5</text>
+    <line x1="735.94" y1="95" x2="735.94" y2="122" stroke="#dddddd" stroke-width="1"/>
+    <text x="735.94" y="137" font-size="11" fill="#666666" text-anchor="middle">6</text>
+    <line x1="836" y1="95" x2="836" y2="122" stroke="#dddddd" stroke-width="1"/>
+    <text x="836" y="137" font-size="11" fill="#666666" text-anchor="middle">7</text>
+    <text x="485.77" y="155" font-size="12" fill="#222222" text-anchor="middle">accuracy, %</text>
+    <text x="121.55" y="112.5" font-size="11" fill="#666666" text-anchor="end">n = 1319</text>
+    <text x="69.85" y="112.5" font-size="12" fill="#222222" font-weight="bold" text-anchor="end">gsm8k</text>
+    <line x1="435.74" y1="108.5" x2="836" y2="108.5" stroke="#0072b2" stroke-width="2"/>
+    <circle cx="635.87" cy="108.5" r="3.6" fill="#0072b2" stroke="#0072b2" stroke-width="1.5"/>
+    <text x="842" y="112" font-size="10" fill="#222222">5.0</text>
+    </svg>
+    "##);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The curves of all trainings of a run in one picture: loss, and loss on the rows that were kept aside.
+//! The curves of all trainings of a run in one picture: training loss and validation loss.
 
 use super::axis::{Axis, grouped};
 use super::palette::{GREY, GRID, INK, Palette};
@@ -21,7 +21,7 @@ pub(super) struct Curve {
     pub(super) name: String,
     /// Steps with their losses.
     pub(super) loss: Vec<(f64, f64)>,
-    /// Steps with the losses on rows that were kept aside, where there are any.
+    /// Steps with validation losses, where there are any.
     pub(super) validation: Vec<(f64, f64)>,
 }
 
@@ -71,9 +71,12 @@ pub(super) fn draw(curves: &[Curve], palette: &Palette) -> Svg {
     let mut svg = Svg::new(WIDTH, "Training curves");
     svg.text((MARGIN, 32.0), Style::new(17.0, INK).bold(), "Training");
     let bundled = curves.iter().map(|curve| curve.loss.len().div_ceil(POINTS)).max().unwrap_or(1);
-    let mut sentence = "Thin: loss; thick with markers: loss on rows kept aside.".to_owned();
+    let mut sentence = "Thin: training loss; thick with markers: validation loss.".to_owned();
+    if curves.iter().all(|curve| curve.validation.is_empty()) {
+        sentence = "Training loss; nothing was validated.".to_owned();
+    }
     if bundled > 1 {
-        sentence.push_str(&format!(" A point of the loss is a mean of up to {bundled} steps."));
+        sentence.push_str(&format!(" A point of the training loss is a mean of up to {bundled} steps."));
     }
     svg.text((MARGIN, 50.0), Style::new(11.0, GREY), &sentence);
     let top = legend(&mut svg, curves, &palette, 74.0) + 6.0;
@@ -99,16 +102,16 @@ pub(super) fn draw(curves: &[Curve], palette: &Palette) -> Svg {
         svg.text((x(step), bottom + 16.0), style, &grouped(&format!("{step:.0}")));
     }
     svg.text(((left + right) / 2.0, bottom + 36.0), Style::new(SIZE, INK).anchored(Anchor::Middle), "step");
-    svg.text((MARGIN, top - 8.0), Style::new(SIZE, INK), "loss, nats per token");
+    svg.text((MARGIN, top - 12.0), Style::new(SIZE, INK), "loss, nats per token");
     for (curve, loss) in curves.iter().zip(&thinned) {
         let colour = palette.of(&curve.name);
         let place = |(step, loss): &(f64, f64)| (x(*step), y(*loss));
         let thin = Stroke { opacity: 0.6, ..Stroke::new(colour.colour, 1.0) };
         svg.polyline(&loss.iter().map(place).collect::<Vec<_>>(), thin);
-        let aside: Vec<(f64, f64)> = curve.validation.iter().map(place).collect();
-        svg.polyline(&aside, Stroke::new(colour.colour, 2.2));
+        let validation: Vec<(f64, f64)> = curve.validation.iter().map(place).collect();
+        svg.polyline(&validation, Stroke::new(colour.colour, 2.2));
         // Markers stand apart, however often was measured.
-        for point in aside.iter().step_by(aside.len().div_ceil(25).max(1)) {
+        for point in validation.iter().step_by(validation.len().div_ceil(25).max(1)) {
             svg.marker(*point, 3.4, colour, false);
         }
     }
@@ -121,7 +124,7 @@ fn legend(svg: &mut Svg, curves: &[Curve], palette: &Palette, mut y: f64) -> f64
     let mut x = MARGIN;
     for curve in curves {
         let lowest = curve.validation.iter().map(|(_, loss)| *loss).fold(f64::INFINITY, f64::min);
-        let lowest = if lowest.is_finite() { format!(" (lowest aside {lowest:.3})") } else { String::new() };
+        let lowest = if lowest.is_finite() { format!(" (best validation loss {lowest:.3})") } else { String::new() };
         let name = format!("{}{lowest}", fitted(&curve.name, SIZE, 240.0));
         let room = 30.0 + width(&name, SIZE) + 16.0;
         if x > MARGIN && x + room > WIDTH - MARGIN {
@@ -133,7 +136,7 @@ fn legend(svg: &mut Svg, curves: &[Curve], palette: &Palette, mut y: f64) -> f64
         svg.text((x + 30.0, y), Style::new(SIZE, INK), &name);
         x += room;
     }
-    y + 24.0
+    y + 28.0
 }
 
 /// At most [`POINTS`] points: means of as many neighbours each.
