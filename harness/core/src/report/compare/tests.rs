@@ -1,5 +1,7 @@
 use super::*;
+use crate::report::summary::{MACRO, WHOLE};
 use crate::run::provenance::StageRecord;
+use crate::statistics::Method;
 use examiner_api::{Gold, Outcome as Fate, PluginError, Verdict};
 
 /// A run in a directory of its own, made of what records say.

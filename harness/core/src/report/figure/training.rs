@@ -109,7 +109,9 @@ pub(super) fn draw(curves: &[Curve], palette: &Palette) -> Svg {
         let thin = Stroke { opacity: 0.6, ..Stroke::new(colour.colour, 1.0) };
         svg.polyline(&loss.iter().map(place).collect::<Vec<_>>(), thin);
         let validation: Vec<(f64, f64)> = curve.validation.iter().map(place).collect();
-        svg.polyline(&validation, Stroke::new(colour.colour, 2.2));
+        if validation.len() > 1 {
+            svg.polyline(&validation, Stroke::new(colour.colour, 2.2));
+        }
         // Markers stand apart, however often was measured.
         for point in validation.iter().step_by(validation.len().div_ceil(25).max(1)) {
             svg.marker(*point, 3.4, colour, false);
@@ -132,7 +134,9 @@ fn legend(svg: &mut Svg, curves: &[Curve], palette: &Palette, mut y: f64) -> f64
         }
         let colour = palette.of(&curve.name);
         svg.line((x, y - 4.0), (x + 24.0, y - 4.0), Stroke::new(colour.colour, 2.2));
-        svg.marker((x + 12.0, y - 4.0), 3.4, colour, false);
+        if !curve.validation.is_empty() {
+            svg.marker((x + 12.0, y - 4.0), 3.4, colour, false);
+        }
         svg.text((x + 30.0, y), Style::new(SIZE, INK), &name);
         x += room;
     }
