@@ -27,6 +27,9 @@ pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<Ex
     let job = Job { cancelled, ..job(arguments, directories)? };
     let outcome = run::run(job)?;
     print(&markdown::render(&outcome.rows))?;
+    if let Some(comparison) = &outcome.comparison {
+        print(&format!("\n{}", comparison.markdown()))?;
+    }
     for failure in &outcome.failures {
         eprintln!("failed: {failure}");
     }
@@ -165,7 +168,7 @@ fn on_interrupt(cancelled: &Arc<AtomicBool>) -> Result<()> {
 }
 
 /// Writes to stdout. That nobody reads it (`| head`) is no failure.
-fn print(text: &str) -> Result<()> {
+pub(super) fn print(text: &str) -> Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("cannot write to stdout"),

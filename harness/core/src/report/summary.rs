@@ -7,6 +7,8 @@ use std::path::Path;
 
 /// The subset of the rows that tell of a whole dataset.
 pub const WHOLE: &str = "all";
+/// The subset of the rows with the mean over all subsets.
+pub const MACRO: &str = "macro";
 
 /// How far a row can be relied upon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ mod examine;
 mod make;
 pub mod order;
 pub mod provenance;
+mod publish;
 mod selection;
 mod stages;
 
@@ -13,6 +14,7 @@ use crate::host::{Shared, cancelled};
 use crate::hub::Hub;
 use crate::loader::Plugins;
 use crate::progress::{Progress, duration};
+use crate::report::compare::Comparison;
 use crate::report::summary::SummaryRow;
 use crate::roles::Roles;
 use crate::suite::Loaded;
@@ -59,6 +61,8 @@ pub struct Outcome {
     pub directory: PathBuf,
     /// The rows of its `summary.csv`.
     pub rows: Vec<SummaryRow>,
+    /// The models against the baseline that the suite's `report` names.
+    pub comparison: Option<Comparison>,
     /// One line for each failure.
     pub failures: Vec<String>,
     /// Whether the user stopped it.
@@ -173,6 +177,8 @@ impl Run {
         let interrupted = self.shared.is_cancelled();
         let rows = self.report.rows();
         self.report.write()?;
+        // What was interrupted is compared and drawn when it is done.
+        let comparison = if interrupted { None } else { self.publish(&rows) };
         self.provenance.status = match (interrupted, self.failures.is_empty()) {
             (true, _) => Status::Interrupted,
             (false, true) => Status::Complete,
@@ -186,6 +192,6 @@ impl Run {
             if interrupted { cancelled().message } else { "done".to_owned() },
             duration(self.began.elapsed().as_secs_f64())
         ));
-        Ok(Outcome { directory: self.directory.path, rows, failures: self.failures, interrupted })
+        Ok(Outcome { directory: self.directory.path, rows, comparison, failures: self.failures, interrupted })
     }
 }
