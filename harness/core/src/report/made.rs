@@ -6,7 +6,8 @@ use serde_json::Value;
 
 /// A table with a line for each stage that made something, empty where none did.
 pub fn render(run: &Provenance) -> String {
-    let stages = run.stages.iter().filter(|(_, record)| !record.details.is_empty() && record.status == Status::Complete);
+    let stages =
+        run.stages.iter().filter(|(_, record)| !record.details.is_empty() && record.status == Status::Complete);
     let mut table = vec![["stage", "what it made"].map(str::to_owned).to_vec()];
     table.extend(stages.map(|(stage, record)| {
         let known = record.details.iter().filter_map(|(name, value)| said(name, value));
