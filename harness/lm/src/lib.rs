@@ -41,5 +41,6 @@ mod tokenizer;
 
 pub use decoder::{CacheId, CacheLayout, Decoder, OnLogits, Row, Segment};
 pub use local_model::{LocalModel, LocalOptions};
+pub use random::Stream;
 pub use split::{Split, SplitError, split};
 pub use tokenizer::Tokenizer;

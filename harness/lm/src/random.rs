@@ -17,22 +17,22 @@ fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// The random numbers of one answer.
+/// The random numbers of one purpose: an answer, the initial values of a parameter, the order of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stream {
+pub struct Stream {
     seed: u64,
     sample: u64,
     repeat: u32,
 }
 
 impl Stream {
-    /// The stream of a repetition of a sample.
-    pub(crate) fn new(seed: u64, sample_id: &str, repeat: u32) -> Self {
-        Stream { seed, sample: hash(sample_id), repeat }
+    /// The stream of a repetition of a sample, or of whatever else `purpose` names.
+    pub fn new(seed: u64, purpose: &str, repeat: u32) -> Self {
+        Stream { seed, sample: hash(purpose), repeat }
     }
 
     /// The number of a step, from 0 up to but not including 1.
-    pub(crate) fn uniform(&self, step: u32) -> f64 {
+    pub fn uniform(&self, step: u32) -> f64 {
         let counter = [step, self.repeat, self.sample as u32, (self.sample >> 32) as u32];
         let words = philox(counter, [self.seed as u32, (self.seed >> 32) as u32]);
         let bits = (u64::from(words[0]) << 32 | u64::from(words[1])) >> 11;

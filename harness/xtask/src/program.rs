@@ -91,6 +91,11 @@ pub(crate) fn examine(program: &Path, work: &Path, suite: &Value) -> Result<Resu
 }
 
 impl Results {
+    /// Where something of the run lies.
+    pub(crate) fn path(&self, part: &str) -> PathBuf {
+        self.directory.join(part)
+    }
+
     /// The samples of a pair, in the order of the dataset.
     pub(crate) fn samples(&self, model: &str, dataset: &str) -> Result<Vec<Line>> {
         json_lines(&self.directory.join("samples").join(model).join(format!("{dataset}.jsonl")))

@@ -50,9 +50,7 @@ impl Checkpoint {
         };
         let special = SpecialTokens::read(&generation, &config_path)?.or(SpecialTokens::read(&config, &config_path)?);
         let fingerprint = fingerprint(&[&config_path, &weights_path, &tokenizer_path], &special)?;
-        let bos = special.bos_token_id.and_then(|ids| ids.list().first().copied());
-        let eos = special.eos_token_id.map(|ids| ids.list()).unwrap_or_default();
-        let tokenizer = Tokenizer::from_file(&tokenizer_path, bos, eos)?;
+        let tokenizer = Tokenizer::from_file(&tokenizer_path, special.beginning(), special.ends())?;
         Ok(Checkpoint { config, config_path, weights_path, tokenizer, fingerprint })
     }
 
@@ -94,7 +92,7 @@ impl Ids {
 
 /// The tokens that begin and end a text, which `generation_config.json` may say otherwise than `config.json`.
 #[derive(Debug, Clone, Default, Deserialize)]
-struct SpecialTokens {
+pub(crate) struct SpecialTokens {
     #[serde(default)]
     bos_token_id: Option<Ids>,
     #[serde(default)]
@@ -102,7 +100,7 @@ struct SpecialTokens {
 }
 
 impl SpecialTokens {
-    fn read(file: &Value, path: &Path) -> Result<Self> {
+    pub(crate) fn read(file: &Value, path: &Path) -> Result<Self> {
         if file.is_null() {
             return Ok(SpecialTokens::default());
         }
@@ -115,7 +113,18 @@ impl SpecialTokens {
         })
     }
 
-    fn or(self, other: SpecialTokens) -> Self {
+    /// The token that begins a text.
+    pub(crate) fn beginning(&self) -> Option<u32> {
+        self.bos_token_id.clone().and_then(|ids| ids.list().first().copied())
+    }
+
+    /// The tokens that end one.
+    pub(crate) fn ends(&self) -> Vec<u32> {
+        self.eos_token_id.clone().map(Ids::list).unwrap_or_default()
+    }
+
+    /// What this file says, and where it is silent the other.
+    pub(crate) fn or(self, other: SpecialTokens) -> Self {
         SpecialTokens {
             bos_token_id: self.bos_token_id.or(other.bos_token_id),
             eos_token_id: self.eos_token_id.or(other.eos_token_id),
@@ -123,7 +132,7 @@ impl SpecialTokens {
     }
 }
 
-fn read_json(path: &Path) -> Result<Value> {
+pub(crate) fn read_json(path: &Path) -> Result<Value> {
     let text = std::fs::read_to_string(path).map_err(|error| PluginError::io("read", path, &error))?;
     serde_json::from_str(&text)
         .map_err(|error| PluginError::bad_input(format!("`{}` is not JSON", path.display())).with_cause(&error))

@@ -3,10 +3,10 @@
 use candle_core::{DType, Device};
 use examiner_api::schemars::{self, JsonSchema};
 use examiner_api::{PluginError, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The number type of the weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(crate = "schemars")]
 pub enum NumberType {

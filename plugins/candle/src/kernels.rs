@@ -19,4 +19,6 @@ pub use lanes::Isa;
 pub use linear::{Linear, Order};
 
 pub(crate) use attention::{AttentionShape, PADDING, Past, attend};
+pub(crate) use lanes::for_each_isa;
+pub(crate) use math::{exp, highest_of, sum_of};
 pub(crate) use norm::layer_norm;

@@ -1,4 +1,4 @@
-//! GPT-2 on candle: a local language model for Examiner.
+//! GPT-2 on candle: a local language model and its trainer for Examiner.
 //!
 //! The key decision is who computes. On a GPU candle's tensor operations do; on the CPU kernels of this crate do, because a
 //! score must not depend on what else stands in the batch, not even in its last bit, and no common matrix library
@@ -13,15 +13,18 @@ mod gpt2;
 pub mod kernels;
 mod model;
 mod options;
+mod train;
 
 pub use device::NumberType;
 pub use model::Candle;
 pub use options::Options;
+pub use train::{CandleTrainer, Keep, LossOn, Order, Schedule, Scratch, TokenizerOptions, TrainOptions};
 
 /// The roles of this library.
 pub fn plugin() -> examiner_api::Plugin {
     examiner_api::Plugin::new("candle", env!("CARGO_PKG_VERSION"))
         .model::<Candle>("candle", "GPT-2 on candle, from a Hugging Face checkpoint; exact on the CPU, fast on CUDA.")
+        .trainer::<CandleTrainer>("candle", "Trains GPT-2 on rows, from a checkpoint or from scratch; resumes exactly.")
 }
 
 examiner_api::export_plugin!(plugin);

@@ -9,6 +9,7 @@ mod opencompass_extraction;
 mod opencompass_perplexity;
 mod recorded_solutions;
 mod tally;
+mod train;
 mod transformers;
 
 use crate::{ProgramArguments, program};
@@ -44,13 +45,14 @@ struct Bench {
 type Group = fn(&Bench) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 6] = [
+const GROUPS: [(&str, Group); 7] = [
     ("transformers", transformers::compare),
     ("lm-eval-choice", lm_eval_choice::compare),
     ("lm-eval-gsm8k", lm_eval_gsm8k::compare),
     ("recorded-solutions", recorded_solutions::compare),
     ("opencompass-perplexity", opencompass_perplexity::compare),
     ("opencompass-extraction", opencompass_extraction::compare),
+    ("train", train::compare),
 ];
 
 /// Runs the comparisons and prints a line for each. Whether all hold.

@@ -34,10 +34,13 @@ impl Activation {
 
     /// Replaces every value by its activation.
     pub fn apply(self, isa: Isa, values: &mut [f32]) {
-        values.par_chunks_mut(1 << 14).for_each(|chunk| {
-            // SAFETY: the body is safe code.
-            unsafe { activate(isa, self, chunk) }
-        });
+        values.par_chunks_mut(1 << 14).for_each(|chunk| self.apply_here(isa, chunk));
+    }
+
+    /// The same on this thread alone.
+    pub(crate) fn apply_here(self, isa: Isa, values: &mut [f32]) {
+        // SAFETY: the body is safe code.
+        unsafe { activate(isa, self, values) }
     }
 }
 

@@ -44,12 +44,12 @@ impl Isa {
     }
 
     #[cfg(target_arch = "x86_64")]
-    pub(super) fn is_avx512(self) -> bool {
+    pub(crate) fn is_avx512(self) -> bool {
         self.0 == Instructions::Avx512
     }
 
     #[cfg(target_arch = "x86_64")]
-    pub(super) fn is_avx2(self) -> bool {
+    pub(crate) fn is_avx2(self) -> bool {
         self.0 == Instructions::Avx2
     }
 }
@@ -198,4 +198,4 @@ macro_rules! for_each_isa {
     };
 }
 
-pub(super) use for_each_isa;
+pub(crate) use for_each_isa;

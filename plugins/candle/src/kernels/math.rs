@@ -5,7 +5,7 @@
 ///
 /// `x = n·ln 2 + r` with `r` in [-ln 2 / 2, ln 2 / 2]; then the polynomial for `e^r` of Cephes' `expf`, times `2^n`.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     /// 1.5 · 2^23: added to a small number, leaves it rounded to an integer in the low bits.
     const ROUND: f32 = 12_582_912.0;
     const LN2_HIGH: f32 = 0.693_359_4;
@@ -33,7 +33,7 @@ const LANES: usize = 16;
 
 /// `Σ f(x)`: sixteen sums, one for each place modulo sixteen, then added pairwise.
 #[inline(always)]
-pub(super) fn sum_of(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+pub(crate) fn sum_of(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let mut sums = [0.0f32; LANES];
     let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
@@ -56,7 +56,7 @@ pub(super) fn sum_of(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 
 /// The highest value; NaN is passed over.
 #[inline(always)]
-pub(super) fn highest_of(values: &[f32]) -> f32 {
+pub(crate) fn highest_of(values: &[f32]) -> f32 {
     let higher = |a: f32, b: f32| if b > a { b } else { a };
     let mut highest = [f32::NEG_INFINITY; LANES];
     let (chunks, rest) = values.as_chunks::<LANES>();

@@ -1,0 +1,236 @@
+//! Rows to learn from, in tokens.
+
+use super::options::{LossOn, TrainOptions};
+use examiner_api::{PluginError, Result, ScoreRequest, Span};
+use examiner_lm::{Stream, Tokenizer, split};
+use rayon::prelude::*;
+use serde::Deserialize;
+use serde_json::Value;
+use std::path::Path;
+
+/// A row in tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Row {
+    /// At least two.
+    pub(super) tokens: Vec<u32>,
+    /// The place of the first token that is learned; at least 1.
+    pub(super) first_label: usize,
+}
+
+impl Row {
+    /// Tokens that the model reads: the last one is a label alone.
+    pub(super) fn inputs(&self) -> usize {
+        self.tokens.len() - 1
+    }
+
+    /// Tokens that are learned.
+    pub(super) fn labels(&self) -> usize {
+        self.tokens.len() - self.first_label
+    }
+}
+
+/// A line of the file. Tokens stand beside texts where somebody has made them already.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Line {
+    #[serde(default)]
+    id: Value,
+    #[serde(default)]
+    prompt: String,
+    #[serde(default)]
+    completion: String,
+    #[serde(default)]
+    prompt_tokens: Option<Vec<u32>>,
+    #[serde(default)]
+    completion_tokens: Option<Vec<u32>>,
+}
+
+impl Line {
+    /// Prompt and completion, to train a tokenizer on.
+    pub(super) fn text(&self) -> String {
+        format!("{}{}", self.prompt, self.completion)
+    }
+
+    /// Whether a tokenizer is needed.
+    pub(super) fn is_text(&self) -> bool {
+        self.completion_tokens.is_none()
+    }
+}
+
+/// Reads a file of rows, JSON lines.
+///
+/// # Errors
+/// `NotFound` or `Io` for the file, `BadInput` for a line that is no row, or where there is none.
+pub(super) fn read(path: &Path) -> Result<Vec<Line>> {
+    let text = std::fs::read_to_string(path).map_err(|error| PluginError::io("read", path, &error))?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let lines: Vec<(usize, &str)> = lines.collect();
+    if lines.is_empty() {
+        return Err(PluginError::bad_input(format!("`{}` has no rows to learn from", path.display()))
+            .with_help("if a recipe made the file, look at how many of the teacher's answers it kept"));
+    }
+    let parse = |(place, line): &(usize, &str)| {
+        // Through an object: a list would be taken for the fields in their order.
+        let object = serde_json::from_str::<serde_json::Map<String, Value>>(line);
+        let row = object.and_then(|object| serde_json::from_value(Value::Object(object)));
+        let mut row: Line = row.map_err(|error| {
+            PluginError::bad_input(format!("line {} of `{}` is not a training row", place + 1, path.display()))
+                .with_cause(&error)
+                .with_help("a row is a JSON object with `id`, `prompt` and `completion`")
+        })?;
+        if row.id.is_null() {
+            row.id = Value::from(format!("line {}", place + 1));
+        }
+        Ok(row)
+    };
+    lines.par_iter().map(parse).collect()
+}
+
+/// How texts become tokens.
+pub(super) struct Encoder<'a> {
+    pub(super) tokenizer: Option<&'a Tokenizer>,
+    /// What is added to a completion.
+    pub(super) end: Option<u32>,
+    pub(super) max_length: usize,
+    pub(super) loss_on: LossOn,
+    pub(super) vocabulary: usize,
+}
+
+/// Rows in tokens, and how many were cut.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Encoded {
+    pub(super) rows: Vec<Row>,
+    pub(super) truncated: u64,
+}
+
+impl Encoder<'_> {
+    /// # Errors
+    /// `BadInput` for a row of which nothing can be learned, with its id.
+    pub(super) fn encode(&self, lines: &[Line]) -> Result<Encoded> {
+        let rows = lines.par_iter().map(|line| self.row(line)).collect::<Result<Vec<_>>>()?;
+        let truncated = rows.iter().filter(|(_, cut)| *cut).count() as u64;
+        Ok(Encoded { rows: rows.into_iter().map(|(row, _)| row).collect(), truncated })
+    }
+
+    fn row(&self, line: &Line) -> Result<(Row, bool)> {
+        let id = line.id.as_str().map_or_else(|| line.id.to_string(), str::to_owned);
+        let wrong = |message: String| PluginError::bad_input(format!("training row `{id}`: {message}"));
+        let (mut tokens, completion) = match &line.completion_tokens {
+            Some(completion) => {
+                let mut tokens = line.prompt_tokens.clone().unwrap_or_default();
+                let first = tokens.len();
+                tokens.extend(completion);
+                (tokens, first)
+            }
+            None => self.text(line).map_err(|error| wrong(error.to_string()))?,
+        };
+        if let Some(token) = tokens.iter().find(|token| **token as usize >= self.vocabulary) {
+            return Err(wrong(format!("token {token} of a model with a vocabulary of {}", self.vocabulary)));
+        }
+        let truncated = tokens.len() > self.max_length;
+        let length = tokens.len();
+        tokens.truncate(self.max_length);
+        let first_label = if self.loss_on == LossOn::All { 1 } else { completion.max(1) };
+        if first_label >= tokens.len() {
+            return Err(match truncated {
+                true => wrong(format!(
+                    "nothing is left to learn: it has {length} tokens, its completion begins at token {completion}, and \
+                     only {} are kept",
+                    self.max_length
+                ))
+                .with_help("raise `max_length` (at most the model's context), or leave the row out"),
+                false => wrong(format!("expected at least one token to read and one to learn, found {length} in all")),
+            });
+        }
+        Ok((Row { tokens, first_label }, truncated))
+    }
+
+    /// Tokens, and the place of the completion's first.
+    fn text(&self, line: &Line) -> Result<(Vec<u32>, usize)> {
+        let tokenizer = self.tokenizer.ok_or_else(|| {
+            PluginError::bad_input("it is a text, but the start has no `tokenizer.json`")
+                .with_help("start from a checkpoint with a tokenizer, or give `prompt_tokens` and `completion_tokens`")
+        })?;
+        let (mut tokens, first) = if line.completion.is_empty() && self.loss_on == LossOn::All {
+            (tokenizer.encode(&line.prompt)?, 1)
+        } else {
+            let request = ScoreRequest {
+                context: line.prompt.clone(),
+                continuation: line.completion.clone(),
+                span: Span::Continuation,
+                ..ScoreRequest::default()
+            };
+            let split = split(&request, tokenizer, usize::MAX - 1)?;
+            (split.tokens, split.first_target)
+        };
+        tokens.extend(self.end);
+        Ok((tokens, first))
+    }
+}
+
+/// Takes a share of the rows away, by the seed, for validation; at least one, and never all.
+pub(super) fn hold_out(rows: Vec<Row>, options: &TrainOptions, seed: u64) -> Result<(Vec<Row>, Vec<Row>)> {
+    let share = options.validation_share;
+    if share == 0.0 {
+        return Ok((rows, Vec::new()));
+    }
+    if rows.len() < 2 {
+        return Err(PluginError::bad_input(format!("`validation_share: {share}` of a single row leaves nothing")));
+    }
+    let count = ((share * rows.len() as f64).round() as usize).clamp(1, rows.len() - 1);
+    let order = super::plan::shuffled(rows.len(), &Stream::new(seed, "validation", 0));
+    let mut held = vec![false; rows.len()];
+    order[..count].iter().for_each(|&row| held[row as usize] = true);
+    let mut parts = (Vec::new(), Vec::new());
+    for (row, held) in rows.into_iter().zip(held) {
+        if held { parts.1.push(row) } else { parts.0.push(row) }
+    }
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn encoder(loss_on: LossOn, max_length: usize) -> Encoder<'static> {
+        Encoder { tokenizer: None, end: Some(9), max_length, loss_on, vocabulary: 10 }
+    }
+
+    fn lines(rows: &[Value]) -> Vec<Line> {
+        rows.iter().map(|row| serde_json::from_value(row.clone()).unwrap()).collect()
+    }
+
+    #[test]
+    fn tokens_that_are_given_stay_as_they_are() {
+        let rows = lines(&[json!({ "id": "a", "prompt_tokens": [1, 2], "completion_tokens": [3, 4, 5] })]);
+        let encoded = encoder(LossOn::Completion, 8).encode(&rows).unwrap();
+        assert_eq!(encoded.rows, [Row { tokens: vec![1, 2, 3, 4, 5], first_label: 2 }]);
+        assert_eq!((encoded.rows[0].inputs(), encoded.rows[0].labels()), (4, 3));
+        let all = encoder(LossOn::All, 4).encode(&rows).unwrap();
+        assert_eq!(all, Encoded { rows: vec![Row { tokens: vec![1, 2, 3, 4], first_label: 1 }], truncated: 1 });
+    }
+
+    #[test]
+    fn rows_that_teach_nothing_are_named() {
+        let refusal = |row: Value, max_length| {
+            encoder(LossOn::Completion, max_length).encode(&lines(&[row])).unwrap_err().to_string()
+        };
+        let long = refusal(json!({ "id": "long", "prompt_tokens": [1, 2, 3], "completion_tokens": [4] }), 3);
+        assert!(long.contains("`long`") && long.contains("`max_length`"), "{long}");
+        let outside = refusal(json!({ "id": 7, "completion_tokens": [1, 10] }), 8);
+        assert!(outside.contains("`7`") && outside.contains("token 10"), "{outside}");
+        assert!(refusal(json!({ "completion_tokens": [1] }), 8).contains("at least one token to read"));
+        assert!(refusal(json!({ "prompt": "a", "completion": "b" }), 8).contains("no `tokenizer.json`"));
+    }
+
+    #[test]
+    fn a_share_is_held_out_by_the_seed() {
+        let rows: Vec<Row> = (0..20).map(|token| Row { tokens: vec![token, 0], first_label: 1 }).collect();
+        let options = TrainOptions { validation_share: 0.25, ..TrainOptions::default() };
+        let (train, held) = hold_out(rows.clone(), &options, 5).unwrap();
+        assert_eq!((train.len(), held.len()), (15, 5));
+        assert!(held.iter().all(|row| !train.contains(row)));
+        assert_eq!(hold_out(rows.clone(), &options, 5).unwrap().1, held);
+        assert_ne!(hold_out(rows, &options, 6).unwrap().1, held);
+    }
+}

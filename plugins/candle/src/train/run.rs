@@ -1,0 +1,379 @@
+//! A training from beginning to end.
+
+use super::checkpoints::{Best, Checkpoints, Progress, remove, replace};
+use super::curves::{Curves, Point};
+use super::engine::{Batch, Composed, Engine, Fused, Parts, State, Update};
+use super::options::{Keep, TrainOptions};
+use super::parameters::Layout;
+use super::plan::{self, Plan};
+use super::rows::{self, Encoded, Encoder, Line, Row};
+use super::schedule::LearningRate;
+use super::start::Start;
+use crate::device::Place;
+use examiner_api::{ErrorCode, Flow, Host, Metadata, PluginError, Result, Sink, TrainEvent, TrainJob, TrainReport};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Changes when the same options and rows would give another result.
+const VERSION: u32 = 1;
+
+/// What a finished training leaves, so that it is not done again.
+#[derive(Serialize, Deserialize)]
+struct Finished {
+    identity: String,
+    report: TrainReport,
+}
+
+/// Trains, or goes on with a training that was interrupted.
+pub(super) fn train(
+    options: &TrainOptions,
+    place: &Place,
+    host: &Host,
+    job: &TrainJob,
+    sink: &dyn Sink<TrainEvent>,
+) -> Result<TrainReport> {
+    std::fs::create_dir_all(&job.out).map_err(|error| PluginError::io("make", &job.out, &error))?;
+    let lines = rows::read(&job.rows)?;
+    let mut start = Start::find(job.from.as_deref(), options, &lines, job.seed, host)?;
+    let data = Data::new(options, &start, &lines, job, host)?;
+    let identity = identity(options, place, &start, &data, job)?;
+    let finished_path = job.out.join("finished.json");
+    if let Some(report) = finished(&finished_path, &identity) {
+        host.info("the training is finished already");
+        return Ok(report);
+    }
+    remove(&finished_path)?;
+
+    let plan = Plan::new(&data.train, options, job.seed);
+    let checkpoints = Checkpoints::new(job.out.join("checkpoints"), std::mem::take(&mut start.files));
+    let csv = job.out.join("train.csv");
+    let resumed =
+        checkpoints.last(&start.layout, &identity)?.filter(|(progress, _)| Curves::reaches(&csv, progress.step));
+    let (progress, state) = match resumed {
+        Some((progress, state)) => {
+            host.info(format!("going on after step {} of {}", progress.step, plan.length()));
+            (Some(progress), state)
+        }
+        None => {
+            if !checkpoints.is_empty()? {
+                host.warn(format!("`{}` holds checkpoints of another training, which are removed", job.out.display()));
+                checkpoints.clear()?;
+            }
+            (None, State::new(std::mem::take(&mut start.weights)))
+        }
+    };
+    let curves = Curves::open(&csv, job.events.as_deref(), progress.as_ref().map(|progress| progress.step))?;
+    let layout = start.layout.clone();
+    let parts = Parts { config: start.config.clone(), layout: start.layout, state };
+    let engine: Box<dyn Engine> = match place {
+        Place::Cpu => Box::new(Fused::new(parts)),
+        Place::Ops(device) => Box::new(Composed::new(parts, device.clone(), options.dtype.dtype())?),
+    };
+    let run = Run {
+        options,
+        host,
+        sink,
+        rate: LearningRate::new(options, plan.length()),
+        plan,
+        data,
+        layout,
+        engine,
+        checkpoints: &checkpoints,
+        curves,
+        written: progress.as_ref().map(|progress| progress.step),
+        progress: progress.unwrap_or(Progress { identity: identity.clone(), ..Progress::default() }),
+    };
+    let report = run.train()?;
+    let finished = Finished { identity, report };
+    let text = serde_json::to_vec_pretty(&finished)
+        .map_err(|error| PluginError::bad_input("cannot write the report").with_cause(&error))?;
+    replace(&finished_path, &text)?;
+    // Only now: whoever is killed before goes on from the last checkpoint.
+    checkpoints.finish()?;
+    Ok(finished.report)
+}
+
+fn finished(path: &Path, identity: &str) -> Option<TrainReport> {
+    let finished: Finished = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    let there = finished.identity == identity && finished.report.checkpoint.join("model.safetensors").is_file();
+    there.then_some(finished.report)
+}
+
+/// Rows in tokens.
+struct Data {
+    train: Vec<Row>,
+    validation: Vec<Row>,
+    truncated: u64,
+}
+
+impl Data {
+    fn new(options: &TrainOptions, start: &Start, lines: &[Line], job: &TrainJob, host: &Host) -> Result<Data> {
+        let context = start.config.n_positions;
+        let max_length = options.max_length.unwrap_or(context);
+        if max_length > context {
+            return Err(PluginError::bad_options(format!(
+                "`max_length: {max_length}` is more than the model's context of {context} tokens"
+            )));
+        }
+        let end = if options.end_of_text { start.end } else { None };
+        if options.end_of_text && end.is_none() && lines.iter().any(Line::is_text) {
+            return Err(PluginError::bad_input("the start names no end-of-text token (`eos_token_id`)")
+                .with_help("write `end_of_text: false` to train without one"));
+        }
+        let encoder = Encoder {
+            tokenizer: start.tokenizer.as_ref(),
+            end,
+            max_length,
+            loss_on: options.loss_on,
+            vocabulary: start.config.vocab_size,
+        };
+        let Encoded { rows, mut truncated } = encoder.encode(lines)?;
+        let (train, validation) = match &options.validation {
+            Some(file) => {
+                let held = encoder.encode(&rows::read(&host.fetch(file)?)?)?;
+                truncated += held.truncated;
+                (rows, held.rows)
+            }
+            None => rows::hold_out(rows, options, job.seed)?,
+        };
+        if truncated > 0 {
+            host.warn(format!("{truncated} rows are longer than {max_length} tokens and were cut at their end"));
+        }
+        Ok(Data { train, validation, truncated })
+    }
+}
+
+/// A hash of all that the result depends on.
+fn identity(options: &TrainOptions, place: &Place, start: &Start, data: &Data, job: &TrainJob) -> Result<String> {
+    let options = serde_json::to_string(options)
+        .map_err(|error| PluginError::bad_options("options cannot be written").with_cause(&error))?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(format!("{VERSION} {} {} {} {options}", place.kind(), start.fingerprint, job.seed).as_bytes());
+    for rows in [&data.train, &data.validation] {
+        hasher.update(&(rows.len() as u64).to_le_bytes());
+        for row in rows {
+            hasher.update(&(row.tokens.len() as u64).to_le_bytes());
+            hasher.update(&(row.first_label as u64).to_le_bytes());
+            hasher.update(bytemuck::cast_slice(&row.tokens));
+        }
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// A training under way.
+struct Run<'a> {
+    options: &'a TrainOptions,
+    host: &'a Host,
+    sink: &'a dyn Sink<TrainEvent>,
+    plan: Plan,
+    rate: LearningRate,
+    data: Data,
+    layout: Layout,
+    engine: Box<dyn Engine>,
+    checkpoints: &'a Checkpoints,
+    curves: Curves,
+    progress: Progress,
+    /// The step of the last checkpoint.
+    written: Option<u64>,
+}
+
+impl Run<'_> {
+    fn train(mut self) -> Result<TrainReport> {
+        let since = Instant::now();
+        let before = self.progress.seconds;
+        if self.progress.step == 0 && self.written.is_none() && self.validates() {
+            let point = Point { validation_loss: Some(self.validate()?), ..Point::default() };
+            let flow = self.record(point)?;
+            self.checkpoint()?;
+            if flow == Flow::Stop {
+                return Err(cancellation(self.written));
+            }
+        }
+        while self.progress.step < self.plan.length() && !self.out_of_patience() {
+            let mut point = self.step()?;
+            self.progress.seconds = before + since.elapsed().as_secs_f64();
+            if self.validation_is_due() {
+                point.validation_loss = Some(self.validate()?);
+            }
+            let best = self.keep_best() && self.progress.best.is_some_and(|best| best.step == self.progress.step);
+            let flow = self.record(point)?;
+            if best || self.progress.step.is_multiple_of(self.options.checkpoint_every) {
+                self.checkpoint()?;
+            }
+            if flow == Flow::Stop {
+                return self.cancelled();
+            }
+        }
+        self.finish()
+    }
+
+    /// One step of the optimizer.
+    fn step(&mut self) -> Result<Point> {
+        let began = Instant::now();
+        let done = self.progress.step;
+        let passes = self.plan.steps[done as usize].clone();
+        let rows = || passes.iter().flatten().map(|&row| &self.data.train[row as usize]);
+        let (labels, tokens) = (rows().map(Row::labels).sum::<usize>(), rows().map(Row::inputs).sum::<usize>());
+        let mut loss = 0.0;
+        for pass in &passes {
+            if self.host.is_cancelled() {
+                return self.cancelled();
+            }
+            loss += self.engine.accumulate(&batch(&self.data.train, pass), 1.0 / labels as f32)?;
+        }
+        let loss = loss / labels as f64;
+        let learning_rate = self.rate.at(done);
+        let gradient_norm = self.engine.step(&Update {
+            learning_rate,
+            betas: self.options.betas,
+            epsilon: self.options.eps,
+            weight_decay: self.options.weight_decay,
+            clip: self.options.clip,
+            step: done + 1,
+        })?;
+        if !loss.is_finite() || !gradient_norm.is_finite() {
+            return Err(PluginError::new(
+                ErrorCode::Numeric,
+                format!("at step {}, the loss is {loss} and the gradient's norm {gradient_norm}", done + 1),
+            )
+            .with_help("lower `lr`, lengthen the warm-up (`warmup_steps`), or clip gradients (`clip: 1`)"));
+        }
+        self.progress.step = done + 1;
+        self.progress.loss = Some(loss);
+        self.progress.tokens += tokens as u64;
+        Ok(Point {
+            step: done + 1,
+            loss: Some(loss),
+            validation_loss: None,
+            learning_rate: Some(learning_rate),
+            gradient_norm: Some(gradient_norm),
+            tokens_per_s: Some(tokens as f64 / began.elapsed().as_secs_f64()),
+        })
+    }
+
+    fn validates(&self) -> bool {
+        !self.data.validation.is_empty()
+    }
+
+    fn validation_is_due(&self) -> bool {
+        let step = self.progress.step;
+        self.validates()
+            && match self.options.validate_every {
+                Some(every) => step.is_multiple_of(every) || step == self.plan.length(),
+                None => self.plan.epoch_ends.contains(&step),
+            }
+    }
+
+    /// The mean loss of the rows that were held out. Takes note of a new best.
+    fn validate(&mut self) -> Result<f64> {
+        let rows = &self.data.validation;
+        let order: Vec<u32> = (0..rows.len() as u32).collect();
+        let mut loss = 0.0;
+        for pass in plan::passes(rows, &order, self.options) {
+            if self.host.is_cancelled() {
+                // This step's line is not written yet, so no checkpoint of it could be gone on from.
+                return Err(cancellation(self.written));
+            }
+            loss += self.engine.loss(&batch(rows, &pass))?;
+        }
+        let loss = loss / rows.iter().map(Row::labels).sum::<usize>() as f64;
+        let step = self.progress.step;
+        if !loss.is_finite() {
+            return Err(PluginError::new(
+                ErrorCode::Numeric,
+                format!("after step {step}, the validation loss is {loss}"),
+            )
+            .with_help("lower `lr`, or lengthen the warm-up (`warmup_steps`)"));
+        }
+        if self.progress.best.is_none_or(|best| loss < best.validation_loss) {
+            self.progress.best = Some(Best { step, validation_loss: loss });
+            self.progress.without_best = 0;
+        } else {
+            self.progress.without_best += 1;
+        }
+        Ok(loss)
+    }
+
+    fn out_of_patience(&self) -> bool {
+        self.options.patience.is_some_and(|patience| self.progress.without_best >= patience)
+    }
+
+    /// Writes a point to the curves, and tells it to whoever listens.
+    fn record(&mut self, point: Point) -> Result<Flow> {
+        self.curves.add(&point)?;
+        Ok(self.sink.send(TrainEvent {
+            step: point.step,
+            steps: self.plan.length(),
+            loss: point.loss,
+            validation_loss: point.validation_loss,
+            learning_rate: point.learning_rate,
+            gradient_norm: point.gradient_norm,
+            tokens_per_s: point.tokens_per_s,
+        }))
+    }
+
+    fn keep_best(&self) -> bool {
+        self.validates() && self.options.keep != Some(Keep::Last)
+    }
+
+    fn checkpoint(&mut self) -> Result<()> {
+        if self.written == Some(self.progress.step) {
+            return Ok(());
+        }
+        self.curves.sync()?;
+        let (layout, progress, checkpoints) = (&self.layout, &self.progress, self.checkpoints);
+        self.engine.with_state(&mut |state| checkpoints.write(layout, state, progress))?;
+        self.written = Some(self.progress.step);
+        let best = self.progress.best.filter(|_| self.keep_best()).map(|best| best.step);
+        self.checkpoints.prune(self.options.keep_checkpoints, best)
+    }
+
+    /// Keeps what there is, and ends.
+    fn cancelled<T>(&mut self) -> Result<T> {
+        if self.progress.step > 0 {
+            self.checkpoint()?;
+        }
+        Err(cancellation(self.written))
+    }
+
+    fn finish(mut self) -> Result<TrainReport> {
+        self.checkpoint()?;
+        let best = self.progress.best.filter(|_| self.keep_best());
+        let step = best.map_or(self.progress.step, |best| best.step);
+        let checkpoint: PathBuf = self.checkpoints.path(step);
+        let mut details = Metadata::new();
+        let mut put = |name: &str, value: serde_json::Value| details.insert(name.to_owned(), value);
+        put("rows", self.data.train.len().into());
+        put("validation_rows", self.data.validation.len().into());
+        put("truncated_rows", self.data.truncated.into());
+        put("parameters", self.layout.size().into());
+        put("steps", self.progress.step.into());
+        put("epochs", self.plan.epoch_ends.iter().filter(|end| **end <= self.progress.step).count().into());
+        put("tokens", self.progress.tokens.into());
+        put("loss", self.progress.loss.into());
+        put("best_validation_loss", self.progress.best.map(|best| best.validation_loss).into());
+        put("best_step", self.progress.best.map(|best| best.step).into());
+        put("stopped_early", (self.progress.step < self.plan.length()).into());
+        put("seconds", self.progress.seconds.into());
+        Ok(TrainReport { checkpoint, steps: self.progress.step, details })
+    }
+}
+
+fn cancellation(written: Option<u64>) -> PluginError {
+    let error = PluginError::new(ErrorCode::Cancelled, "the training was interrupted");
+    match written {
+        Some(step) => error.with_help(format!("the same command goes on after step {step}")),
+        None => error,
+    }
+}
+
+/// The rows of a pass.
+fn batch(rows: &[Row], pass: &[u32]) -> Batch {
+    let mut batch = Batch::default();
+    for &row in pass {
+        let row = &rows[row as usize];
+        batch.push(&row.tokens, row.first_label);
+    }
+    batch
+}

@@ -1,0 +1,219 @@
+//! What a training starts from: a checkpoint, or a new model and a new tokenizer.
+
+use super::options::{Scratch, TokenizerOptions, TrainOptions};
+use super::parameters::Layout;
+use super::rows::Line;
+use super::tokenizer;
+use crate::checkpoint::{SpecialTokens, Tensors, read_json};
+use crate::gpt2::Config;
+use candle_core::DType;
+use examiner_api::{ErrorCode, Host, PluginError, Result};
+use examiner_lm::Tokenizer;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// A model before its first step, and the files of its directory that training does not change.
+pub(super) struct Start {
+    pub(super) config: Config,
+    pub(super) layout: Layout,
+    pub(super) weights: Vec<f32>,
+    pub(super) tokenizer: Option<Tokenizer>,
+    /// The token that ends a text.
+    pub(super) end: Option<u32>,
+    /// Names and contents, `config.json` among them.
+    pub(super) files: Vec<(String, Vec<u8>)>,
+    /// Changes with any byte that training depends on.
+    pub(super) fingerprint: String,
+}
+
+/// Files that are carried over as they are, where the start has them.
+const CARRIED: [&str; 6] = [
+    "generation_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+];
+
+impl Start {
+    /// # Errors
+    /// `NotFound`, `BadInput` or `Unsupported` for the checkpoint; `BadOptions` where neither or both starts are given.
+    pub(super) fn find(
+        from: Option<&Path>,
+        options: &TrainOptions,
+        lines: &[Line],
+        seed: u64,
+        host: &Host,
+    ) -> Result<Start> {
+        match (from, &options.scratch) {
+            (Some(from), None) => Self::checkpoint(&from.to_string_lossy(), host),
+            (None, Some(scratch)) => Self::scratch(scratch, &options.tokenizer, lines, seed, host),
+            (Some(_), Some(_)) => Err(PluginError::bad_options("`from` and `scratch` exclude each other")
+                .with_help("leave `from` away to train a new model, or `scratch` to go on with a trained one")),
+            (None, None) => Err(PluginError::bad_options("nothing to start from")
+                .with_help("name a model or a checkpoint in `from`, or give the shape of a new model in `scratch`")),
+        }
+    }
+
+    fn checkpoint(source: &str, host: &Host) -> Result<Start> {
+        let source = source.trim_end_matches('/');
+        let needed = |name: &str| {
+            host.fetch(&format!("{source}/{name}")).map_err(|mut error| {
+                error.message = format!("no `{name}` in the checkpoint `{source}`: {}", error.message);
+                error
+            })
+        };
+        let optional = |name: &str| match host.fetch(&format!("{source}/{name}")) {
+            Ok(path) => std::fs::read(&path).map(Some).map_err(|error| PluginError::io("read", &path, &error)),
+            Err(error) if error.code == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        let config_path = needed("config.json")?;
+        let weights_path = needed("model.safetensors")?;
+        let mut file = read_json(&config_path)?;
+        let family = file.get("model_type").and_then(Value::as_str).unwrap_or_default();
+        if family != "gpt2" {
+            return Err(PluginError::unsupported(format!(
+                "`{}` has `model_type: {family}`; the trainer `candle` supports `gpt2`",
+                config_path.display()
+            ))
+            .with_help("start from a GPT-2, or from scratch"));
+        }
+        let config = Config::read(&file, &config_path)?;
+        let layout = Layout::new(&config);
+        let mut special = SpecialTokens::read(&file, &config_path)?;
+        // Weights are written as they are trained, whatever the start's were.
+        for name in ["dtype", "torch_dtype"] {
+            if let Some(value) = file.get_mut(name) {
+                *value = json!("float32");
+            }
+        }
+        let mut files = vec![("config.json".to_owned(), pretty(&file))];
+        for name in CARRIED {
+            if let Some(bytes) = optional(name)? {
+                if name == "generation_config.json" {
+                    let generation: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+                    special = SpecialTokens::read(&generation, &config_path)?.or(special);
+                }
+                files.push((name.to_owned(), bytes));
+            }
+        }
+        let ends = special.ends();
+        let tokenizer = match optional("tokenizer.json")? {
+            Some(bytes) => {
+                files.push(("tokenizer.json".to_owned(), bytes.clone()));
+                let tokenizer = Tokenizer::from_bytes(bytes, special.beginning(), ends.clone())?;
+                check_vocabulary(&tokenizer, config.vocab_size, &config_path.display().to_string())?;
+                Some(tokenizer)
+            }
+            None => None,
+        };
+        let end =
+            ends.first().copied().or(tokenizer.as_ref().and_then(|tokenizer| tokenizer.special_token(tokenizer::END)));
+        let weights = load(&layout, &config, Tensors::open(&weights_path, DType::F32)?)?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(bytemuck::cast_slice(&weights));
+        Ok(Self::finish(config, layout, weights, tokenizer, end, files, hasher))
+    }
+
+    fn scratch(shape: &Scratch, options: &TokenizerOptions, lines: &[Line], seed: u64, host: &Host) -> Result<Start> {
+        let bytes = match &options.path {
+            Some(path) => {
+                let path = host.fetch(path)?;
+                std::fs::read(&path).map_err(|error| PluginError::io("read the tokenizer", &path, &error))?
+            }
+            None => tokenizer::train(options, lines)?,
+        };
+        let found = Tokenizer::from_bytes(bytes.clone(), None, Vec::new())?;
+        let end = found.special_token(tokenizer::END);
+        let tokenizer = Tokenizer::from_bytes(bytes.clone(), end, end.into_iter().collect())?;
+        let Scratch { n_layer, n_head, n_embd, n_positions } = *shape;
+        let file = json!({
+            "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "activation_function": "gelu_new",
+            "vocab_size": tokenizer.vocabulary(), "n_positions": n_positions, "n_ctx": n_positions, "n_embd": n_embd,
+            "n_layer": n_layer, "n_head": n_head, "n_inner": null, "layer_norm_epsilon": 1e-5,
+            "initializer_range": 0.02, "tie_word_embeddings": true, "attn_pdrop": 0.0, "embd_pdrop": 0.0,
+            "resid_pdrop": 0.0, "bos_token_id": end, "eos_token_id": end, "dtype": "float32"
+        });
+        let config = Config::read(&file, "scratch".as_ref())
+            .map_err(|error| PluginError { code: ErrorCode::BadOptions, ..error })?;
+        let tokenizer_config = json!({
+            "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": n_positions,
+            "bos_token": end.map(|_| tokenizer::END), "eos_token": end.map(|_| tokenizer::END)
+        });
+        let files = vec![
+            ("config.json".to_owned(), pretty(&file)),
+            ("generation_config.json".to_owned(), pretty(&json!({ "bos_token_id": end, "eos_token_id": end }))),
+            ("tokenizer_config.json".to_owned(), pretty(&tokenizer_config)),
+            ("tokenizer.json".to_owned(), bytes),
+        ];
+        let layout = Layout::new(&config);
+        let weights = layout.initial(seed);
+        Ok(Self::finish(config, layout, weights, Some(tokenizer), end, files, blake3::Hasher::new()))
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the fields, and what they do not say")]
+    fn finish(
+        config: Config,
+        layout: Layout,
+        weights: Vec<f32>,
+        tokenizer: Option<Tokenizer>,
+        end: Option<u32>,
+        files: Vec<(String, Vec<u8>)>,
+        mut hasher: blake3::Hasher,
+    ) -> Start {
+        for (name, bytes) in &files {
+            hasher.update(name.as_bytes());
+            hasher.update(blake3::hash(bytes).as_bytes());
+        }
+        let fingerprint = hasher.finalize().to_hex().to_string();
+        Start { config, layout, weights, tokenizer, end, files, fingerprint }
+    }
+}
+
+fn pretty(value: &Value) -> Vec<u8> {
+    format!("{value:#}\n").into_bytes()
+}
+
+fn check_vocabulary(tokenizer: &Tokenizer, embeddings: usize, config: &str) -> Result<()> {
+    let tokens = tokenizer.vocabulary();
+    if tokens > embeddings {
+        return Err(PluginError::bad_input(format!(
+            "the tokenizer has {tokens} tokens, but `{config}` has embeddings for {embeddings} (`vocab_size`)"
+        ))
+        .with_help("`tokenizer.json` and `model.safetensors` must come from the same checkpoint"));
+    }
+    Ok(())
+}
+
+/// Puts a checkpoint's tensors where the layout wants them.
+pub(super) fn load(layout: &Layout, config: &Config, mut tensors: Tensors) -> Result<Vec<f32>> {
+    let prefix = if tensors.has_prefix("transformer.") { "transformer." } else { "" };
+    let embedding = format!("{prefix}wte.weight");
+    let tied = config.tie_word_embeddings;
+    if tied && tensors.has("lm_head.weight") && !tensors.same("lm_head.weight", &embedding) {
+        return Err(PluginError::bad_input(format!(
+            "`config.json` says `tie_word_embeddings`, but `lm_head.weight` differs from `{embedding}`"
+        ))
+        .with_help("write `\"tie_word_embeddings\": false` if the output head has weights of its own"));
+    }
+    let mut weights = vec![0.0f32; layout.size()];
+    for parameter in &layout.parameters {
+        let name = full_name(prefix, &parameter.name);
+        let tensor = tensors.take(&name, &parameter.shape)?;
+        let values = tensor.flatten_all().and_then(|tensor| tensor.to_vec1::<f32>());
+        let values = values.map_err(crate::backend::candle_error("read a tensor"))?;
+        weights[parameter.range.clone()].copy_from_slice(&values);
+    }
+    tensors.finish(|name| {
+        let mask = name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
+        mask || (tied && name == "lm_head.weight")
+    })?;
+    Ok(weights)
+}
+
+/// A parameter's name in a file of weights.
+pub(super) fn full_name(prefix: &str, name: &str) -> String {
+    if name == "lm_head.weight" { name.to_owned() } else { format!("{prefix}{name}") }
+}

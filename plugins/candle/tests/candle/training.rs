@@ -1,0 +1,329 @@
+//! The trainer through its public role.
+
+use crate::tiny::{self, Tiny, ask, generate, prompt, score};
+use candle_core::{DType, Device};
+use examiner_api::testing::FakeHost;
+use examiner_api::{ErrorCode, Flow, Model, Open, PluginError, Result, TrainEvent, TrainJob, TrainReport, Trainer};
+use examiner_plugin_candle::CandleTrainer;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A job in a directory, with its file of rows written.
+pub(crate) fn job(directory: &Path, from: Option<&Path>, rows: &[Value]) -> TrainJob {
+    let path = directory.join("rows.jsonl");
+    std::fs::write(&path, rows.iter().map(|row| format!("{row}\n")).collect::<String>()).unwrap();
+    let (out, events) = (directory.join("train"), Some(directory.join("events")));
+    TrainJob { from: from.map(Path::to_owned), rows: path, out, events, seed: 7 }
+}
+
+fn train_until(options: Value, job: &TrainJob, stop_at: Option<u64>) -> Result<TrainReport> {
+    let options = serde_json::from_value(options).unwrap();
+    let mut trainer = CandleTrainer::open(options, FakeHost::new().host())?;
+    let sink = |event: TrainEvent| if stop_at.is_some_and(|at| event.step >= at) { Flow::Stop } else { Flow::Continue };
+    trainer.train(job.clone(), &sink)
+}
+
+pub(crate) fn train(options: Value, job: &TrainJob) -> Result<TrainReport> {
+    train_until(options, job, None)
+}
+
+/// The lines of `train.csv`, by column.
+pub(crate) fn curve(out: &Path) -> Vec<BTreeMap<String, String>> {
+    let text = std::fs::read_to_string(out.join("train.csv")).unwrap();
+    let mut lines = text.lines();
+    let header: Vec<&str> = lines.next().unwrap().split(',').collect();
+    assert_eq!(header.join(","), "step,loss,validation_loss,learning_rate,gradient_norm,tokens_per_s");
+    let pairs = |line: &str| header.iter().map(ToString::to_string).zip(line.split(',').map(str::to_owned)).collect();
+    lines.map(pairs).collect()
+}
+
+/// All tensors of a checkpoint.
+pub(crate) fn weights(checkpoint: &Path) -> BTreeMap<String, Vec<f32>> {
+    let tensors = candle_core::safetensors::load(checkpoint.join("model.safetensors"), &Device::Cpu).unwrap();
+    let values = |tensor: candle_core::Tensor| tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap();
+    tensors.into_iter().map(|(name, tensor)| (name, values(tensor).to_vec1().unwrap())).collect()
+}
+
+/// Sums of two numbers below ten.
+fn sums() -> Vec<Value> {
+    let row = |i: usize| {
+        let (a, b) = (i / 7, i % 7);
+        json!({ "id": format!("{a}+{b}"), "prompt": format!("{a}+{b}="), "completion": format!(" {}", a + b) })
+    };
+    (0..49).map(row).collect()
+}
+
+fn scratch() -> Value {
+    json!({
+        "scratch": { "n_layer": 1, "n_head": 2, "n_embd": 16, "n_positions": 24 },
+        "tokenizer": { "vocab_size": 270, "split_digits": true },
+        "lr": 0.01, "batch_rows": 7, "epochs": 2, "device": "cpu"
+    })
+}
+
+fn with(mut options: Value, changes: Value) -> Value {
+    options.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    options
+}
+
+#[test]
+fn a_model_from_scratch_learns_and_can_be_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let job = job(directory.path(), None, &sums());
+    let changes = json!({
+        "epochs": 60, "loss_on": "all", "weight_decay": 0.0, "warmup_share": 0.1, "schedule": "cosine"
+    });
+    let options = with(
+        scratch(),
+        with(
+            json!({ "scratch": {
+        "n_layer": 2, "n_head": 2, "n_embd": 32, "n_positions": 24
+    } }),
+            changes,
+        ),
+    );
+    let report = train(options.clone(), &job).unwrap();
+    assert_eq!((report.details["rows"].clone(), report.details["epochs"].clone()), (json!(49), json!(60)));
+    let curve = curve(&job.out);
+    assert_eq!(curve.len() as u64, report.steps);
+    let mut model = tiny::open(&report.checkpoint, json!({ "device": "cpu" })).unwrap();
+    let asked = (0..49).map(|i| prompt(i, &format!("{}+{}=", i / 7, i % 7), 4)).collect();
+    let answers = generate(&mut model, asked);
+    let right = answers.iter().filter(|(i, answer)| answer.text == format!(" {}", *i / 7 + *i % 7)).count();
+    assert!(right > 40, "{right} of 49 sums are right");
+    assert_eq!(train(options, &job).unwrap(), report, "a finished training is not done again");
+}
+
+#[test]
+fn a_loss_is_what_the_model_gives_as_a_score() {
+    let start = Tiny::new(json!({})).write();
+    let directory = tempfile::tempdir().unwrap();
+    let rows = [("The cat sat", " on the mat."), ("Two ", " and three"), ("", "x y z")];
+    let lines: Vec<Value> = rows.iter().map(|(p, c)| json!({ "prompt": p, "completion": c })).collect();
+    let job = job(directory.path(), Some(start.path()), &lines);
+    let report = train(json!({ "max_steps": 1, "lr": 0.0, "end_of_text": false }), &job).unwrap();
+    let mut model = tiny::open(start.path(), json!({})).unwrap();
+    let asked = rows.iter().zip(0..).map(|((context, completion), id)| ask(id, context, completion)).collect();
+    let scores = score(&mut model, asked);
+    let (sum, tokens) = scores.values().fold((0.0, 0), |(sum, n), s| (sum - s.sum, n + s.scored_tokens));
+    let expected = sum / f64::from(tokens);
+    let found: f64 = curve(&job.out)[0]["loss"].parse().unwrap();
+    assert!((found - expected).abs() < 1e-5 * expected, "{found}, not {expected}");
+    // With a learning rate of 0, the weights are those of the start; the same files lie beside them.
+    assert_eq!(weights(&report.checkpoint), weights(start.path()));
+    let fingerprint = |path: &Path| tiny::open(path, json!({})).unwrap().info().unwrap().vocabulary;
+    assert_eq!(fingerprint(&report.checkpoint), fingerprint(start.path()));
+}
+
+/// All files that a training leaves, without what tells the time.
+fn remains(job: &TrainJob, report: &TrainReport) -> (Vec<String>, Vec<u8>, Vec<String>) {
+    let lines = std::fs::read_to_string(job.out.join("train.csv")).unwrap();
+    let lines = lines.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect();
+    let mut names: Vec<String> = std::fs::read_dir(job.out.join("checkpoints"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    (lines, std::fs::read(report.checkpoint.join("model.safetensors")).unwrap(), names)
+}
+
+#[test]
+fn an_interrupted_training_ends_as_an_undisturbed_one_to_the_last_bit() {
+    let changes = json!({
+        "validation_share": 0.2, "validate_every": 3, "accumulation": 2, "checkpoint_every": 2, "epochs": 5,
+        "batch_tokens": 40, "batch_rows": null
+    });
+    let options = with(scratch(), changes);
+    let directory = tempfile::tempdir().unwrap();
+    let undisturbed = job(directory.path(), None, &sums());
+    let report = train(options.clone(), &undisturbed).unwrap();
+    let expected = remains(&undisturbed, &report);
+    assert!(report.steps > 10, "{}", report.steps);
+    for stops in [vec![0, 1, 4, 5], vec![3], vec![report.steps - 1]] {
+        let directory = tempfile::tempdir().unwrap();
+        let job = job(directory.path(), None, &sums());
+        for stop in stops {
+            let error = train_until(options.clone(), &job, Some(stop)).unwrap_err();
+            assert_eq!(error.code, ErrorCode::Cancelled, "{error}");
+        }
+        let report = train(options.clone(), &job).unwrap();
+        assert!(remains(&job, &report) == expected, "the same curve and the same weights");
+    }
+}
+
+#[test]
+fn a_training_killed_between_checkpoints_goes_on_from_the_last() {
+    let options = with(scratch(), json!({ "checkpoint_every": 4, "epochs": 3 }));
+    let directory = tempfile::tempdir().unwrap();
+    let undisturbed = job(directory.path(), None, &sums());
+    let report = train(options.clone(), &undisturbed).unwrap();
+    let expected = remains(&undisturbed, &report);
+
+    // A sink that panics leaves the files as they lie at that moment, as a kill does.
+    let directory = tempfile::tempdir().unwrap();
+    let job = job(directory.path(), None, &sums());
+    let killed = || {
+        let mut trainer =
+            CandleTrainer::open(serde_json::from_value(options.clone()).unwrap(), FakeHost::new().host()).unwrap();
+        let sink = |event: TrainEvent| if event.step == 11 { panic!("killed") } else { Flow::Continue };
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| trainer.train(job.clone(), &sink))).unwrap_err()
+    };
+    killed();
+    assert!(job.out.join("checkpoints/step-000008").is_dir());
+    // What was being written when it was killed.
+    std::fs::create_dir(job.out.join("checkpoints/.step-000012.part")).unwrap();
+    let csv = std::fs::read_to_string(job.out.join("train.csv")).unwrap();
+    std::fs::write(job.out.join("train.csv"), format!("{csv}12,0.5")).unwrap();
+    let steps = Mutex::new(Vec::new());
+    let mut trainer =
+        CandleTrainer::open(serde_json::from_value(options.clone()).unwrap(), FakeHost::new().host()).unwrap();
+    let sink = |event: TrainEvent| {
+        steps.lock().unwrap().push(event.step);
+        Flow::Continue
+    };
+    let report = trainer.train(job.clone(), &sink).unwrap();
+    assert_eq!(steps.into_inner().unwrap()[0], 9);
+    assert!(remains(&job, &report) == expected);
+}
+
+#[test]
+fn a_checkpoint_of_another_training_is_not_gone_on_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let job = job(directory.path(), None, &sums());
+    train_until(scratch(), &job, Some(3)).unwrap_err();
+    let other = with(scratch(), json!({ "lr": 0.02 }));
+    let report = train(other.clone(), &job).unwrap();
+    let fresh = tempfile::tempdir().unwrap();
+    let expected = self::job(fresh.path(), None, &sums());
+    let from_nothing = train(other, &expected).unwrap();
+    assert!(remains(&job, &report) == remains(&expected, &from_nothing));
+}
+
+#[test]
+fn the_user_can_stop_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let job = job(directory.path(), None, &sums());
+    let host = FakeHost::new();
+    let mut trainer = CandleTrainer::open(serde_json::from_value(scratch()).unwrap(), host.host()).unwrap();
+    let steps = AtomicU64::new(0);
+    let sink = |event: TrainEvent| {
+        steps.store(event.step, Ordering::SeqCst);
+        if event.step == 2 {
+            host.cancel();
+        }
+        Flow::Continue
+    };
+    let error = trainer.train(job.clone(), &sink).unwrap_err();
+    assert_eq!((error.code, steps.load(Ordering::SeqCst)), (ErrorCode::Cancelled, 2));
+    assert!(error.help.unwrap().contains("after step 2"));
+    assert!(job.out.join("checkpoints/step-000002/optimizer.safetensors").is_file());
+}
+
+#[test]
+fn the_best_checkpoint_is_the_result_and_patience_ends_a_training() {
+    let directory = tempfile::tempdir().unwrap();
+    // Answers that follow from nothing: what is learned of some rows does not help with others.
+    let rows: Vec<Value> = (0..40)
+        .map(|i| json!({ "prompt": format!("{i}:"), "completion": format!(" {}", (i * i * 7 + 13 * i) % 97) }))
+        .collect();
+    let job = job(directory.path(), None, &rows);
+    let changes = json!({
+        "validation_share": 0.3, "validate_every": 5, "patience": 3, "epochs": 500, "lr": 0.03, "schedule": "constant",
+        "checkpoint_every": 7
+    });
+    let report = train(with(scratch(), changes), &job).unwrap();
+    assert_eq!(report.details["stopped_early"], json!(true));
+    let validations: Vec<(u64, f64)> = curve(&job.out)
+        .iter()
+        .filter(|point| !point["validation_loss"].is_empty())
+        .map(|point| (point["step"].parse().unwrap(), point["validation_loss"].parse().unwrap()))
+        .collect();
+    assert_eq!((validations[0].0, validations[1].0), (0, 5));
+    let best = validations.iter().copied().reduce(|best, next| if next.1 < best.1 { next } else { best }).unwrap();
+    assert_eq!(report.steps, best.0 + 15);
+    assert_eq!(report.details["best_step"], json!(best.0));
+    assert!(report.checkpoint.ends_with(format!("checkpoints/step-{:06}", best.0)));
+    let kept = std::fs::read_dir(job.out.join("checkpoints")).unwrap().count();
+    assert_eq!(kept, 2, "the best and the last");
+    tiny::open(&report.checkpoint, json!({})).unwrap();
+}
+
+fn refusal(options: Value, from: Option<&Path>, rows: &[Value]) -> PluginError {
+    let directory = tempfile::tempdir().unwrap();
+    train(options, &job(directory.path(), from, rows)).unwrap_err()
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let start = Tiny::new(json!({})).write();
+    let check = |error: PluginError, code: ErrorCode, part: &str| {
+        assert_eq!(error.code, code, "{error}");
+        assert!(error.to_string().contains(part), "`{part}` is not in: {error}");
+    };
+    let from = Some(start.path());
+    check(refusal(json!({}), None, &sums()), ErrorCode::BadOptions, "nothing to start from");
+    check(refusal(scratch(), from, &sums()), ErrorCode::BadOptions, "exclude each other");
+    check(refusal(json!({}), from, &[]), ErrorCode::BadInput, "no rows");
+    check(refusal(json!({ "max_length": 97 }), from, &sums()), ErrorCode::BadOptions, "context of 96");
+    check(refusal(json!({ "max_length": 4 }), from, &sums()), ErrorCode::BadInput, "`0+0`");
+    check(refusal(json!({ "dtype": "bf16", "device": "cpu" }), from, &sums()), ErrorCode::Unsupported, "`dtype: bf16`");
+    check(
+        refusal(json!({}), from, &[json!({ "id": "e", "prompt": "a", "completion": "" })]),
+        ErrorCode::BadInput,
+        "`e`",
+    );
+    check(refusal(json!({}), from, &[json!(["no row"])]), ErrorCode::BadInput, "line 1");
+    check(refusal(json!({}), Some("nowhere".as_ref()), &sums()), ErrorCode::NotFound, "`config.json`");
+
+    let family = Tiny { config: json!({ "model_type": "llama" }), ..Tiny::new(json!({})) }.write();
+    check(refusal(json!({}), Some(family.path()), &sums()), ErrorCode::Unsupported, "`model_type: llama`");
+    let small = Tiny::new(json!({ "vocab_size": 200 })).write();
+    check(refusal(json!({}), Some(small.path()), &sums()), ErrorCode::BadInput, "the tokenizer has 257 tokens");
+    std::fs::remove_file(start.path().join("tokenizer.json")).unwrap();
+    check(refusal(json!({}), from, &sums()), ErrorCode::BadInput, "no `tokenizer.json`");
+    let tokens = json!({ "prompt_tokens": [1], "completion_tokens": [300] });
+    check(refusal(json!({}), from, &[tokens]), ErrorCode::BadInput, "token 300");
+}
+
+#[test]
+fn a_loss_that_is_no_number_ends_the_training() {
+    let mut model = Tiny::new(json!({}));
+    let weight = model.tensors["ln_f.weight"].affine(1e30, 0.0).unwrap();
+    model.tensors.insert("ln_f.weight".to_owned(), weight.affine(1e9, 0.0).unwrap());
+    let start = model.write();
+    let error = refusal(json!({}), Some(start.path()), &sums());
+    assert_eq!(error.code, ErrorCode::Numeric, "{error}");
+    assert!(error.message.contains("at step 1") && error.help.unwrap().contains("`lr`"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn passes_that_make_a_step_together_are_as_one(rows in 2usize..9, accumulation in 2usize..5, seed in 0u64..99) {
+        let start = Tiny::new(json!({})).write();
+        let text = |i: usize| "abcdefgh ij".repeat(1 + (i + seed as usize) % 5);
+        let rows: Vec<Value> = (0..rows * accumulation)
+            .map(|i| json!({ "prompt": text(i), "completion": format!(" {}", text(i * 3 + 1)) }))
+            .collect();
+        let run = |batch_rows: usize, accumulation: usize| {
+            let directory = tempfile::tempdir().unwrap();
+            let job = job(directory.path(), Some(start.path()), &rows);
+            let options = json!({
+                "max_steps": 2, "lr": 1e-3, "order": "given", "batch_rows": batch_rows, "accumulation": accumulation
+            });
+            train(options, &job).unwrap();
+            let number = |point: &BTreeMap<String, String>, name: &str| point[name].parse::<f64>().unwrap();
+            curve(&job.out).iter().map(|point| (number(point, "loss"), number(point, "gradient_norm"))).collect::<Vec<_>>()
+        };
+        let (together, apart) = (run(rows.len(), 1), run(rows.len() / accumulation, accumulation));
+        for ((loss, norm), (other_loss, other_norm)) in together.into_iter().zip(apart) {
+            prop_assert!((loss - other_loss).abs() < 1e-5 * loss, "{} {}", loss, other_loss);
+            prop_assert!((norm - other_norm).abs() < 1e-4 * norm, "{} {}", norm, other_norm);
+        }
+    }
+}
