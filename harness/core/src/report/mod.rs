@@ -3,6 +3,7 @@
 //! A missing value never stands alone: wherever one would be, there is a row with a status and a reason.
 
 pub mod atomic;
+mod macro_average;
 pub mod markdown;
 mod pivot;
 pub mod record;
