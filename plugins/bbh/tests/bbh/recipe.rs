@@ -230,9 +230,8 @@ fn a_teacher_that_answers_what_was_not_asked_is_not_believed() {
     }
     let folder = folder();
     let kitchen = Kitchen::new(folder.path());
-    // Offered under the name of the judge's teacher after the fixture has put its own there.
-    let teacher = Teacher::new(|_| Err(overloaded()));
-    let _ = kitchen.make(&teacher);
+    // The fixture's own teacher has nothing to say; with it the judge comes to the host.
+    let _ = kitchen.make(&Teacher::new(|_| Err(overloaded())));
     let role = examiner_api::OpenRole::Model(Box::new(Stranger));
     kitchen.host.offer(examiner_api::RoleKind::Model, "stranger", role);
     let options = serde_json::from_value(kitchen.options.clone()).unwrap();
