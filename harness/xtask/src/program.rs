@@ -35,6 +35,7 @@ pub(crate) struct Results {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Line {
     pub(crate) index: usize,
+    pub(crate) id: String,
     pub(crate) context: String,
     pub(crate) answers: Vec<Answer>,
     pub(crate) verdicts: Vec<Verdict>,
@@ -101,8 +102,20 @@ impl Results {
         json_lines(&self.directory.join("samples").join(model).join(format!("{dataset}.jsonl")))
     }
 
-    /// A value of `summary.csv`.
+    /// A value of `summary.csv`, of a whole dataset.
     pub(crate) fn summary(&self, model: &str, dataset: &str, scorer: &str, metric: &str) -> Result<f64> {
+        self.summary_of(model, dataset, "all", scorer, metric)
+    }
+
+    /// A value of `summary.csv`, of a part of a dataset.
+    pub(crate) fn summary_of(
+        &self,
+        model: &str,
+        dataset: &str,
+        subset: &str,
+        scorer: &str,
+        metric: &str,
+    ) -> Result<f64> {
         let path = self.directory.join("summary.csv");
         let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let mut lines = text.lines();
@@ -111,7 +124,7 @@ impl Results {
             let place = header.iter().position(|column| *column == name);
             place.ok_or_else(|| anyhow!("`{}` has no column `{name}`", path.display()))
         };
-        let wanted = [(column("model")?, model), (column("dataset")?, dataset), (column("subset")?, "all")];
+        let wanted = [(column("model")?, model), (column("dataset")?, dataset), (column("subset")?, subset)];
         let wanted = wanted.into_iter().chain([(column("scorer")?, scorer), (column("metric")?, metric)]);
         let wanted: Vec<(usize, &str)> = wanted.collect();
         let value = column("value")?;
@@ -119,7 +132,9 @@ impl Results {
         let row = lines
             .map(|line| line.split(',').collect::<Vec<_>>())
             .find(|row| wanted.iter().all(|(place, text)| row.get(*place) == Some(text)))
-            .ok_or_else(|| anyhow!("`{}` has no row {model}, {dataset}, {scorer}, {metric}", path.display()))?;
+            .ok_or_else(|| {
+                anyhow!("`{}` has no row {model}, {dataset}, {subset}, {scorer}, {metric}", path.display())
+            })?;
         row.get(value).unwrap_or(&"").parse().with_context(|| format!("the value of {metric} in `{}`", path.display()))
     }
 }

@@ -5,6 +5,7 @@
 pub mod atomic;
 pub mod compare;
 pub mod figure;
+mod macro_average;
 pub mod made;
 pub mod markdown;
 pub mod metrics;

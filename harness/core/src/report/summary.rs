@@ -34,7 +34,7 @@ pub struct SummaryRow {
     pub model: String,
     /// The dataset's name.
     pub dataset: String,
-    /// The part of the dataset, [`WHOLE`] for all of it; empty where nothing is known but that it failed.
+    /// The part of the dataset, [`WHOLE`] for all of it, [`MACRO`] for the mean over its parts; empty where nothing is known but that it failed.
     pub subset: String,
     /// The scorer's label; empty as above.
     pub scorer: String,
