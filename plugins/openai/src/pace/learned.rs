@@ -31,6 +31,8 @@ pub(super) struct Learned {
 #[derive(Default)]
 struct Cycle {
     number: u64,
+    /// The pauses since this one are counted together, because too little came through between them.
+    first: u64,
     /// When the last request before the pause was sent: the bucket was empty then.
     from: f64,
     /// When the first one after it was sent.
@@ -93,11 +95,11 @@ impl Learned {
 
     /// The request that was sent in `cycle` was refused. Whether this is news: refusals of one cycle are one event.
     pub(super) fn refused(&mut self, now: f64, cycle: u64, latency: Option<f64>) -> bool {
-        if cycle != self.cycle.number {
+        if cycle < self.cycle.first {
             return false;
         }
         self.cycle.refused += 1;
-        let news = !self.cycle.over;
+        let news = cycle == self.cycle.number && !self.cycle.over;
         if news {
             self.accrue(now);
             self.cycle.over = true;
@@ -113,13 +115,14 @@ impl Learned {
         let last = self.cycle.sends.back().copied().unwrap_or(now);
         let enough = self.estimate(last);
         let rate = self.rate.unwrap_or(f64::MAX);
-        let saved = (rate * (now - last)).max(1.0);
+        // A pause that hardly anything came through after was not long enough to save something.
+        let saved = if enough { (rate * (now - last)).max(1.0) } else { 1.0 };
         self.credit = self.burst_limit.map_or(saved, |limit| saved.min(limit.max(1.0)));
         self.at = now;
         self.bursting = self.credit > self.stutter();
         let number = self.cycle.number + 1;
         if enough {
-            self.cycle = Cycle { number, from: last, ..Cycle::default() };
+            self.cycle = Cycle { number, first: number, from: last, ..Cycle::default() };
         } else {
             self.cycle.number = number;
             self.cycle.over = false;

@@ -107,7 +107,9 @@ fn run(server: Server, mut pace: Pace, requests: usize) -> Outcome {
             }
             Turn::At(time) if time < next_return => now = now.max(time),
             _ => {
-                let Some(next) = returns.pop() else { panic!("nothing is under way, and nothing may be sent: {turn:?}") };
+                let Some(next) = returns.pop() else {
+                    panic!("nothing is under way, and nothing may be sent: {turn:?}")
+                };
                 now = now.max(next.at);
                 in_flight -= 1;
                 match next.refusal {
@@ -137,7 +139,7 @@ fn held(server: Server, requests: usize, at_least: f64) -> Outcome {
     assert!(share >= at_least && share <= 1.01, "{share:.3} of the limit: {server:?} {outcome:?}");
     assert!(outcome.most_in_flight <= CEILING, "{outcome:?}");
     assert_eq!(outcome.sent_in_pause, 0, "{server:?} {outcome:?}");
-    assert!(outcome.most_refusals_of_one <= 20, "{server:?} {outcome:?}");
+    assert!(outcome.most_refusals_of_one <= 15, "{server:?} {outcome:?}");
     outcome
 }
 
@@ -152,11 +154,11 @@ proptest! {
         rate in 50.0..800.0_f64, latency_s in 0.001..0.1, wait_s in prop_oneof![Just(0.0), Just(0.1), Just(1.0)],
         spare in 1.0..3.0,
     ) {
-        let capacity = f64::max(rate * f64::max(wait_s, 0.05) * spare, 4.0);
+        let capacity = f64::max(rate * f64::max(wait_s + latency_s, 0.05) * spare, 4.0);
         let server = Server { rate, capacity, places: usize::MAX, latency_s, wait_s, states: false };
         let requests = (rate * 25.0 + capacity) as usize;
-        let outcome = held(server, requests, 0.95);
-        prop_assert!(outcome.refusals < requests / 3 + 150, "{server:?} {outcome:?}");
+        let outcome = held(server, requests, 0.92);
+        prop_assert!(outcome.refusals < requests / 5 + 50, "{server:?} {outcome:?}");
     }
 
     /// A limit that the headers state.
@@ -201,6 +203,15 @@ proptest! {
         let share = outcome.share(&server, requests);
         prop_assert!(share > 0.25, "{share} {server:?} {outcome:?}");
         prop_assert!(outcome.refusals * 5 < requests, "{server:?} {outcome:?}");
+    }
+}
+
+#[test]
+fn five_thousand_requests_reach_the_limit() {
+    for (capacity, latency_s, wait_s) in [(400.0, 0.005, 1.0), (400.0, 0.05, 1.0), (40.0, 0.02, 0.0), (80.0, 0.02, 0.1)]
+    {
+        let server = Server { rate: 400.0, capacity, places: usize::MAX, latency_s, wait_s, states: false };
+        held(server, 5000 + capacity as usize, 0.95);
     }
 }
 
