@@ -48,9 +48,11 @@ struct Cycle {
 const MEMORY_S: f64 = 5.0;
 /// What was let through is counted over several pauses until it is so many.
 const ENOUGH: f64 = 10.0;
-const ENOUGH_S: f64 = 0.25;
+const ENOUGH_S: f64 = 0.5;
 /// A little too fast is found out, a little too slow is not.
-const LEAN: f64 = 1.01;
+const LEAN: f64 = 1.003;
+/// What is left of a pause's savings makes good for small errors, so that the next refusal is far.
+const SPENT: f64 = 0.96;
 const MOST_SENDS: usize = 50_000;
 /// Credit that is kept for a stutter of this machine.
 const STUTTER_S: f64 = 0.1;
@@ -116,7 +118,7 @@ impl Learned {
         let enough = self.estimate(last);
         let rate = self.rate.unwrap_or(f64::MAX);
         // A pause that hardly anything came through after was not long enough to save something.
-        let saved = if enough { (rate * (now - last)).max(1.0) } else { 1.0 };
+        let saved = if enough { (SPENT * rate * (now - last)).max(1.0) } else { 1.0 };
         self.credit = self.burst_limit.map_or(saved, |limit| saved.min(limit.max(1.0)));
         self.at = now;
         self.bursting = self.credit > self.stutter();
