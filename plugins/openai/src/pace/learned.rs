@@ -22,6 +22,8 @@ pub(super) struct Learned {
     burst_limit: Option<f64>,
     /// The rate has held without a burst's help.
     confirmed: bool,
+    /// The rate comes from a whole cycle, not from the first refusal alone.
+    measured: bool,
     last_refusal: f64,
     latency: f64,
     cycle: Cycle,
@@ -154,6 +156,8 @@ impl Learned {
                 self.burst_limit = Some(limit.min(0.95 * admitted));
                 (0.95 * rate, true)
             }
+            // A few requests tell little, but more than the first guess.
+            Some(rate) if !enough && self.measured => (rate, false),
             Some(rate) if !enough => (rate.min(2.0 * flowed.max(0.25 * rate)), false),
             Some(_) if cycle.was_burst => {
                 let limit = self.burst_limit.unwrap_or(f64::MAX);
@@ -165,6 +169,7 @@ impl Learned {
                 ((0.9 * rate).clamp(LEAN * flowed, 1.25 * flowed), true)
             }
         };
+        self.measured |= enough && self.rate.is_some();
         self.rate = Some(rate.max(SLOWEST));
         enough
     }
