@@ -1,7 +1,8 @@
 //! Answers that are kept on disk.
 //!
 //! One small file for each answer, named by the hash of all that decides it, written under another name and renamed: so
-//! several processes can share a directory. The first line is the hash of the second; what does not fit is no answer.
+//! several processes can share a directory. The first line is the hash of the name and of the second line; what does not fit is
+//! no answer.
 //! Nothing is synced: a file that a crash left empty is asked again.
 
 use examiner_api::rows::digest;
@@ -28,7 +29,10 @@ impl Cache {
     /// The name of a generated answer. Drawn ones belong to their sample and repeat.
     pub(crate) fn generation(&self, request: &GenerateRequest) -> String {
         let GenerateRequest { sample, prompt, sampling, .. } = request;
-        let draw = (sampling.temperature > 0.0).then(|| format!("{} {}", sample.repeat, sample.id)).unwrap_or_default();
+        let draw = match sampling.temperature > 0.0 {
+            true => format!("{} {}", sample.repeat, sample.id),
+            false => String::new(),
+        };
         digest([&self.fingerprint, "generate", prompt, &json!(sampling).to_string(), &draw])
     }
 
@@ -43,7 +47,7 @@ impl Cache {
         let text = std::fs::read_to_string(self.path(name)).ok()?;
         let (hash, answer) = text.split_once('\n')?;
         let answer = answer.strip_suffix('\n')?;
-        if digest([answer]) != hash {
+        if digest([name, answer]) != hash {
             return None;
         }
         serde_json::from_str(answer).ok()
@@ -57,7 +61,7 @@ impl Cache {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let path = self.path(name);
         let text = json!(answer).to_string();
-        let text = format!("{}\n{text}\n", digest([&text]));
+        let text = format!("{}\n{text}\n", digest([name, &text]));
         let own = format!("{}.{}.{}.new", name, std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let own = path.with_file_name(own);
         let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);

@@ -3,19 +3,18 @@
 //! One task decides everything: which job is next, whether it may be sent, what follows from what came back. So nothing
 //! is locked, and what is sent depends on what was decided, not on which thread came first.
 
+mod landing;
 mod waiting;
 
 use crate::batch::Job;
-use crate::errors::{self, Failure, Kind};
-use crate::forms::Said;
+use crate::errors::Failure;
 use crate::http::{self, Http};
 use crate::ledger::{Ledger, Reservation};
 use crate::options::Options;
-use crate::pace::{Limits, Pace, Refusal, Ticket, Turn};
+use crate::pace::{Pace, Ticket, Turn};
 use crate::request_log::Entry;
 use examiner_api::{Answer, ErrorCode, PluginError, Result};
-use jiff::Timestamp;
-use serde_json::Value;
+use landing::Landed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -60,7 +59,6 @@ struct Flight {
 
 /// How often the caller is asked whether it still wants answers.
 const LOOK_UP_EVERY: Duration = Duration::from_millis(50);
-const LONGEST_BACKOFF_S: f64 = 60.0;
 
 impl Dispatcher {
     pub(crate) fn new(options: Arc<Options>, http: Arc<Http>) -> Self {
@@ -121,7 +119,7 @@ impl Dispatcher {
                     Sent::Yes => {}
                     Sent::Split(jobs) => waiting.add_all(jobs),
                     Sent::NotYet(job, at) => {
-                        waiting.put_back(job);
+                        waiting.put_back(*job);
                         wake = wake.min(at.map_or(wake, |at| seconds(at - now)));
                         break;
                     }
@@ -145,7 +143,7 @@ impl Dispatcher {
                 Some(Ok(flight)) => match self.land(flight, events) {
                     Landed::Done => {}
                     Landed::Again(jobs) => waiting.add_all(jobs),
-                    Landed::At(job, at) => waiting.add_at(job, at),
+                    Landed::At(job, at) => waiting.add_at(*job, at),
                     // What is under way may be answered yet where only the money is at its end.
                     Landed::Over(error) if error.code == ErrorCode::Quota => over = Some(over.unwrap_or(error)),
                     Landed::Over(error) => return Err(over.unwrap_or(error)),
@@ -169,15 +167,15 @@ impl Dispatcher {
         let likely = job.work.likely_tokens(&self.options, wants);
         match self.pace.turn(now, likely) {
             Turn::Now => {}
-            Turn::At(at) => return Sent::NotYet(job, Some(at)),
-            Turn::Later => return Sent::NotYet(job, None),
+            Turn::At(at) => return Sent::NotYet(Box::new(job), Some(at)),
+            Turn::Later => return Sent::NotYet(Box::new(job), None),
         }
         let most = job.work.most_tokens(&self.options, wants);
         let Some(reservation) = self.ledger.reserve(most) else {
             // What is under way may turn out cheaper than was set aside for it.
             return match flights.is_empty() {
                 true => Sent::Never(self.ledger.refusal(most)),
-                false => Sent::NotYet(job, None),
+                false => Sent::NotYet(Box::new(job), None),
             };
         };
         self.ledger.requests += 1;
@@ -195,144 +193,6 @@ impl Dispatcher {
             Flight { job, ticket, reservation, sent: now, came }
         });
         Sent::Yes
-    }
-
-    /// Takes what came back: to the pace, to the ledger, to the log, to whom it was for.
-    fn land(&mut self, flight: Flight, events: &Sender<Event>) -> Landed {
-        let Flight { job, ticket, reservation, sent, came } = flight;
-        let now = self.now();
-        let (status, limits, wait_s) = match &came {
-            Ok(answer) => (Some(answer.status), answer.limits, answer.wait_s),
-            Err(_) => (None, Limits::default(), None),
-        };
-        let wait_s = wait_s.map(|wait_s| wait_s.min(self.options.max_retry_after_s));
-        let said = came.and_then(|answer| self.read(&job, &answer));
-        let usage = said.as_ref().ok().and_then(|said| said.usage);
-        match &said {
-            Err(Failure { kind: Kind::Overloaded { is_rate }, .. }) => {
-                let jitter = self.jitter();
-                self.pace.refused(now, &ticket, &Refusal { wait_s, is_rate: *is_rate }, &limits, jitter);
-            }
-            _ if status.is_some() => {
-                self.pace.answered(now, &ticket, &limits, usage.map(|usage| usage.total() as f64));
-            }
-            _ => self.pace.lost(),
-        }
-        match &said {
-            Ok(_) => self.ledger.settle(reservation, usage),
-            Err(Failure { kind: Kind::Passing { may_be_charged: true }, .. }) => self.ledger.settle(reservation, None),
-            Err(_) => self.ledger.release(reservation),
-        }
-        let error = said.as_ref().err().map(|failure| &failure.error);
-        let _ = events.send(Event::Attempt(Box::new(Entry {
-            time: Timestamp::now().to_string(),
-            dataset: job.sample.dataset.clone(),
-            sample: job.sample.id.clone(),
-            repeats: job.slots.iter().map(|slot| slot.repeat).collect(),
-            attempt: job.past.attempts,
-            status,
-            latency_ms: ((now - sent) * 1000.0) as u64,
-            tokens_in: usage.map(|usage| usage.read),
-            tokens_out: usage.map(|usage| usage.generated),
-            cost: usage.and_then(|usage| self.ledger.cost(usage)),
-            error: error.map(|error| error.code),
-            message: error.map(|error| self.http.redact(error.message.clone())),
-        })));
-        match said {
-            Ok(said) => self.deliver(job, said, events),
-            Err(failure) => self.judge(job, failure, wait_s, now, events),
-        }
-    }
-
-    fn read(&self, job: &Job, answer: &http::Answer) -> Result<Said, Failure> {
-        let url = format!("{}/{}", self.http.base(), job.work.path(&self.options));
-        if answer.status != 200 {
-            return Err(errors::of_status(answer.status, &answer.body, &url, self.answered > 0));
-        }
-        let content_type = answer.content_type.as_deref().unwrap_or("application/json");
-        if !content_type.to_ascii_lowercase().contains("json") {
-            return Err(Failure::unreadable(format!("`{url}` answered with `{content_type}`, expected JSON")));
-        }
-        let body: Value = serde_json::from_str(&answer.body).map_err(|error| {
-            let mut failure = Failure::unreadable(format!("the answer of `{url}` is no JSON"));
-            failure.error = failure.error.with_cause(&error);
-            failure
-        })?;
-        match errors::in_body(&body, &url) {
-            Some(failure) => Err(failure),
-            None => job.work.read(&self.options, &body, job.wants()),
-        }
-    }
-
-    fn deliver(&mut self, mut job: Job, said: Said, events: &Sender<Event>) -> Landed {
-        self.answered += 1;
-        // Alone it works: the server does not know `n`.
-        self.one_by_one |= job.past.split;
-        if job.shared {
-            if let Some(answer) = said.answers.into_iter().next() {
-                give(events, &job, answer);
-            }
-            return Landed::Done;
-        }
-        let given = said.answers.len();
-        for (slot, answer) in job.slots.iter().zip(said.answers) {
-            let _ = events.send(Event::Answered { place: slot.place, result: Box::new(answer) });
-        }
-        if given >= job.slots.len() {
-            return Landed::Done;
-        }
-        self.one_by_one |= given == 1;
-        job.slots.drain(..given);
-        job.past = Default::default();
-        Landed::Again(vec![job])
-    }
-
-    fn judge(
-        &mut self,
-        mut job: Job,
-        failure: Failure,
-        wait_s: Option<f64>,
-        now: f64,
-        events: &Sender<Event>,
-    ) -> Landed {
-        let Failure { kind, mut error } = failure;
-        error.message = self.http.redact(error.message);
-        let may_try_alone = job.wants() > 1 && !job.past.split;
-        match kind {
-            Kind::Everything => return Landed::Over(error),
-            Kind::Request if may_try_alone => return Landed::Again(job.split().collect()),
-            Kind::Request => {
-                give(events, &job, Err(error));
-                return Landed::Done;
-            }
-            // The server works, only not for us: that says nothing about this request.
-            Kind::Overloaded { .. } if self.answered > job.past.answered_before => {}
-            Kind::Overloaded { .. } | Kind::Passing { .. } => job.past.failures += 1,
-        }
-        if job.past.failures >= self.options.max_attempts {
-            if job.past.attempts > 1 {
-                error.message = format!("{} ({} attempts)", error.message, job.past.attempts);
-            }
-            give(events, &job, Err(error));
-            return Landed::Done;
-        }
-        job.past.last_error = Some(error);
-        let pause_s = match kind {
-            // The whole model pauses.
-            Kind::Overloaded { .. } => 0.0,
-            _ => {
-                let doubled = self.options.backoff_s * 2f64.powi(job.past.failures.saturating_sub(1).min(16) as i32);
-                let jittered = doubled.min(LONGEST_BACKOFF_S) * (0.5 + 0.5 * self.jitter());
-                jittered.max(wait_s.unwrap_or(0.0))
-            }
-        };
-        let deadline = job.past.first_sent.unwrap_or(now) + self.options.sample_timeout_s;
-        if now + pause_s >= deadline {
-            let error = self.too_late(&job);
-            give(events, &job, Err(error));
-            return Landed::Done;
-        }
-        Landed::At(job, now + pause_s)
     }
 
     fn too_late(&self, job: &Job) -> PluginError {
@@ -361,15 +221,8 @@ enum Sent {
     Yes,
     Split(Vec<Job>),
     /// Not before a time, or before something comes back.
-    NotYet(Job, Option<f64>),
+    NotYet(Box<Job>, Option<f64>),
     Never(PluginError),
-}
-
-enum Landed {
-    Done,
-    Again(Vec<Job>),
-    At(Job, f64),
-    Over(PluginError),
 }
 
 /// Gives one result to all that wait for the job.

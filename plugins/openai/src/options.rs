@@ -214,12 +214,9 @@ impl Options {
             ("requests_per_minute", self.requests_per_minute),
             ("tokens_per_minute", self.tokens_per_minute),
         ];
+        let is_good = |value: f64| Duration::try_from_secs_f64(value).is_ok_and(|value| !value.is_zero());
         for (name, value) in numbers {
-            if let Some(value) = value
-                && Duration::try_from_secs_f64(value).is_ok_and(|value| !value.is_zero())
-            {
-                continue;
-            } else if let Some(value) = value {
+            if let Some(value) = value.filter(|value| !is_good(*value)) {
                 return bad(format!("`{name}` is {value}, expected a number above 0"), "leave it out for the default");
             }
         }
