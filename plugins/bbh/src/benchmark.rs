@@ -18,7 +18,7 @@ pub(crate) struct Benchmark {
 
 /// One task.
 pub(crate) struct Task {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) questions: Vec<Question>,
     /// Its description and worked examples; read only where they are wanted.
     pub(crate) official: Option<Official>,
@@ -44,14 +44,14 @@ impl Benchmark {
             let message = format!("expected at most {MOST_SHOTS} worked examples, found {shots}");
             return Err(PluginError::bad_options(message).with_help("the authors wrote three for each task"));
         }
-        let names = reading.tasks.chosen()?;
         let source = Source::find(reading.path, reading.prompts, host)?;
+        let names = reading.tasks.chosen(|| source.found())?;
         let mut tasks = Vec::with_capacity(names.len());
         let mut hashes = Vec::new();
-        for (name, done) in names.iter().copied().zip(0..) {
+        for (name, done) in names.iter().zip(0..) {
             host.progress("read the tasks", done, Some(names.len() as u64), "tasks");
             let path = source.questions(name, host)?;
-            hashes.extend([name.to_owned(), rows::fingerprint(&path)?]);
+            hashes.extend([name.clone(), rows::fingerprint(&path)?]);
             let questions = question::read(&path, name)?;
             let official = match shots {
                 0 => None,
@@ -61,7 +61,7 @@ impl Benchmark {
                     Some(enough(Official::read(&path)?, shots, name)?)
                 }
             };
-            tasks.push(Task { name, questions, official });
+            tasks.push(Task { name: name.clone(), questions, official });
         }
         Ok(Benchmark { tasks, fingerprint: rows::digest(hashes) })
     }
@@ -88,14 +88,14 @@ impl Task {
             }
         };
         let metadata: [(&str, Value); 3] =
-            [("task", self.name.into()), ("index", question.index.into()), ("question", (&*question.input).into())];
+            [("task", (&*self.name).into()), ("index", question.index.into()), ("question", (&*question.input).into())];
         Some(Sample {
             id: question.id(),
             prompt: form.prompt(self, question, shots),
             delimiter: DELIMITER.to_owned(),
             choices,
             gold,
-            subset: Some(self.name.to_owned()),
+            subset: Some(self.name.clone()),
             cluster: question.cluster.clone(),
             document: json!({ "input": question.input, "target": question.target }),
             metadata: Arc::new(metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),

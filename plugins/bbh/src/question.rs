@@ -5,12 +5,13 @@ use examiner_api::{PluginError, Result};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A question of a task.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Question {
     /// The task's name.
-    pub(crate) task: &'static str,
+    pub(crate) task: Arc<str>,
     /// Its place in the task's file, from 0. With the task it is what tells questions apart: a few texts occur twice.
     pub(crate) index: u64,
     /// The text, options included.
@@ -24,7 +25,7 @@ pub(crate) struct Question {
 impl Question {
     /// Unique within the benchmark.
     pub(crate) fn id(&self) -> String {
-        id(self.task, self.index)
+        id(&self.task, self.index)
     }
 
     /// The answers to choose from, as the target would be written: `(A)` of lettered options, the text of others. None
@@ -36,12 +37,13 @@ impl Question {
 }
 
 /// The questions of a task's file.
-pub(crate) fn read(path: &Path, task: &'static str) -> Result<Vec<Question>> {
+pub(crate) fn read(path: &Path, task: &str) -> Result<Vec<Question>> {
+    let task: Arc<str> = task.into();
     let mut questions = Vec::new();
     for row in rows::read_at(path, Some(Format::Json), Some("/examples"))? {
         let row = row?;
         let (input, target) = (text(&row, "input")?, text(&row, "target")?);
-        questions.push(Question { task, index: row.index, input, target, cluster: None });
+        questions.push(Question { task: task.clone(), index: row.index, input, target, cluster: None });
     }
     if questions.is_empty() {
         return Err(PluginError::bad_input(format!("`{}` has no questions", path.display())));
@@ -73,7 +75,7 @@ fn cluster(questions: &mut [Question]) {
     }
     for question in questions {
         if let Some((place, 2..)) = first.get(&question.input) {
-            question.cluster = Some(id(question.task, *place as u64));
+            question.cluster = Some(id(&question.task, *place as u64));
         }
     }
 }
@@ -93,7 +95,7 @@ mod tests {
     use super::*;
 
     fn question(input: &str) -> Question {
-        Question { task: "navigate", index: 0, input: input.to_owned(), target: String::new(), cluster: None }
+        Question { task: "navigate".into(), index: 0, input: input.to_owned(), target: String::new(), cluster: None }
     }
 
     #[test]

@@ -30,6 +30,21 @@ impl Source {
         Ok(Source { questions, prompts })
     }
 
+    /// The tasks of which there is a file, by name.
+    pub(crate) fn found(&self) -> Result<Vec<String>> {
+        let Some(directory) = &self.questions else {
+            return Err(PluginError::bad_options("`tasks: found` looks into the directory `path`, which is not set")
+                .with_help("set `path`, or write `tasks: all`"));
+        };
+        let entries = std::fs::read_dir(directory).map_err(|error| PluginError::io("read", directory, &error))?;
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let json = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+        let mut names: Vec<String> =
+            json.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned())).collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// The file of a task's questions.
     pub(crate) fn questions(&self, task: &str, host: &Host) -> Result<PathBuf> {
         file(self.questions.as_deref(), &format!("{task}.json"), "bbh", host)

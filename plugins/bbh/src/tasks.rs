@@ -34,24 +34,27 @@ pub const TASKS: [&str; 27] = [
     "word_sorting",
 ];
 
-/// Which tasks are meant: `all`, or a list of names.
+/// Which tasks are meant: `all`, `found`, or a list of names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[schemars(crate = "examiner_api::schemars")]
-#[serde(untagged, expecting = "expected `all` or a list of tasks")]
+#[serde(untagged, expecting = "expected `all`, `found` or a list of tasks")]
 pub enum Tasks {
-    /// Every task.
-    All(All),
+    /// By a word.
+    Word(Word),
     /// These, in this order.
     Named(Vec<TaskName>),
 }
 
-/// The word `all`.
+/// Many tasks at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[schemars(crate = "examiner_api::schemars")]
 #[serde(rename_all = "lowercase")]
-pub enum All {
-    /// All.
+pub enum Word {
+    /// The 27 tasks of the benchmark; one that is missing is an error.
     All,
+    /// Every task of which there is a file in the directory `path`, under any name: for tasks of one's own in the
+    /// benchmark's form.
+    Found,
 }
 
 /// The name of a task.
@@ -61,24 +64,28 @@ pub struct TaskName(pub String);
 
 impl Default for Tasks {
     fn default() -> Self {
-        Tasks::All(All::All)
+        Tasks::Word(Word::All)
     }
 }
 
 impl Tasks {
-    /// The tasks that are meant.
+    /// The tasks that are meant; `found` are those in the directory.
     ///
     /// # Errors
     /// A name is not a task's, stands twice, or there is none.
-    pub(crate) fn chosen(&self) -> Result<Vec<&'static str>> {
-        let Tasks::Named(names) = self else { return Ok(TASKS.to_vec()) };
+    pub(crate) fn chosen(&self, found: impl FnOnce() -> Result<Vec<String>>) -> Result<Vec<String>> {
+        let names = match self {
+            Tasks::Word(Word::All) => return Ok(TASKS.map(str::to_owned).to_vec()),
+            Tasks::Word(Word::Found) => return found(),
+            Tasks::Named(names) => names,
+        };
         let mut chosen = Vec::with_capacity(names.len());
         for TaskName(name) in names {
             let task = TASKS.into_iter().find(|task| task == name).ok_or_else(|| unknown(name))?;
-            if chosen.contains(&task) {
+            if chosen.iter().any(|known| known == task) {
                 return Err(PluginError::bad_options(format!("`tasks` names `{task}` twice")));
             }
-            chosen.push(task);
+            chosen.push(task.to_owned());
         }
         if chosen.is_empty() {
             return Err(PluginError::bad_options("`tasks` names no task").with_help("name some, or write `tasks: all`"));
@@ -98,13 +105,15 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn chosen(written: Value) -> Result<Vec<&'static str>> {
-        serde_json::from_value::<Tasks>(written).unwrap().chosen()
+    fn chosen(written: Value) -> Result<Vec<String>> {
+        let found = || Ok(vec!["of_my_own".to_owned()]);
+        serde_json::from_value::<Tasks>(written).unwrap().chosen(found)
     }
 
     #[test]
     fn all_or_some() {
         assert_eq!(chosen(json!("all")).unwrap(), TASKS);
+        assert_eq!(chosen(json!("found")).unwrap(), ["of_my_own"]);
         assert_eq!(chosen(json!(["snarks", "navigate"])).unwrap(), ["snarks", "navigate"]);
         assert!(TASKS.is_sorted());
     }

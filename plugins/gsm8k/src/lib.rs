@@ -177,11 +177,7 @@ impl Dataset for Gsm8k {
             version: self.options.prompt.version(),
             rows: Some(self.rows),
             scorer: Some(self.options.scorer().to_owned()),
-            sampling: Sampling {
-                max_new_tokens: 256,
-                stop: ["Question:", "</s>", "<|im_end|>"].map(str::to_owned).to_vec(),
-                ..Sampling::default()
-            },
+            sampling: Sampling { max_new_tokens: 256, stop: self.options.prompt.stop(), ..Sampling::default() },
             ..DatasetInfo::default()
         })
     }

@@ -109,7 +109,7 @@ impl TeacherData {
         json!({
             "recipe": format!("bbh {} {RULES}", env!("CARGO_PKG_VERSION")),
             "benchmark": self.benchmark.fingerprint,
-            "tasks": self.benchmark.tasks.iter().map(|task| task.name).collect::<Vec<_>>(),
+            "tasks": self.benchmark.tasks.iter().map(|task| &task.name).collect::<Vec<_>>(),
             "teacher": { "name": teacher.name, "fingerprint": teacher.fingerprint },
             "scorer": scorer,
             "sampling": sampling,

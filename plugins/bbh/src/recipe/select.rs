@@ -49,7 +49,7 @@ pub(super) fn rows(
         if kept.is_empty() {
             continue;
         }
-        let owner = *owners.entry((question.task, &question.input)).or_insert(question.index);
+        let owner = *owners.entry((&question.task, &question.input)).or_insert(question.index);
         if owner == question.index {
             rows.append(&mut kept);
         }
@@ -85,7 +85,7 @@ fn row(
     let id = question.id();
     let metadata: [(&str, Value); 7] = [
         ("sample", json!(id)),
-        ("task", json!(question.task)),
+        ("task", json!(&*question.task)),
         ("question", json!(question.input)),
         ("reasoning", json!(answer.text)),
         ("answer", json!(bare)),
@@ -106,7 +106,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     fn question(index: u64, input: &str, target: &str) -> Question {
-        Question { task: "navigate", index, input: input.to_owned(), target: target.to_owned(), cluster: None }
+        Question { task: "navigate".into(), index, input: input.to_owned(), target: target.to_owned(), cluster: None }
     }
 
     fn answer(text: &str, right: bool) -> Option<Judged> {

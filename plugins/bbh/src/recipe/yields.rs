@@ -32,8 +32,8 @@ impl<'a> Yield<'a> {
     pub(super) fn of(questions: &[Answered<'a>], rows: &[TrainingRow]) -> Self {
         let mut found = Yield { tasks: Vec::new(), unsolved: Vec::new() };
         for Answered { question, answers } in questions {
-            if found.tasks.last().is_none_or(|(task, _)| *task != question.task) {
-                found.tasks.push((question.task, Counts::default()));
+            if found.tasks.last().is_none_or(|(task, _)| *task != &*question.task) {
+                found.tasks.push((&question.task, Counts::default()));
             }
             let Some((_, counts)) = found.tasks.last_mut() else { continue };
             let there = || answers.iter().flatten();
