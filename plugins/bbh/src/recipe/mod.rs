@@ -74,7 +74,9 @@ impl Recipe for TeacherData {
         let identity = rows::digest([inputs.to_string()]);
         if let Some(standing) = product.standing(&identity) {
             self.host.info(format!("`{}` is there already; nobody is asked", product.rows().display()));
-            return Ok(report(&product, standing.report));
+            let made = report(&product, standing.report);
+            let _ = sink.send(RecipeEvent { done: made.asked, total: made.asked, kept: made.kept });
+            return Ok(made);
         }
 
         let plan = plan::plan(&self.benchmark, &self.options, &job, &info, &sampling);
