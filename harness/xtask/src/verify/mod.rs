@@ -3,6 +3,7 @@
 //! One file per group of comparisons. A group writes a suite, has the program run it, reads the files that the program
 //! wrote, and holds each row against the recorded one. To add a group, write its file and name it in [`GROUPS`].
 
+mod endpoint;
 mod lm_eval_choice;
 mod lm_eval_gsm8k;
 mod opencompass_extraction;
@@ -44,13 +45,14 @@ struct Bench {
 type Group = fn(&Bench) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 6] = [
+const GROUPS: [(&str, Group); 7] = [
     ("transformers", transformers::compare),
     ("lm-eval-choice", lm_eval_choice::compare),
     ("lm-eval-gsm8k", lm_eval_gsm8k::compare),
     ("recorded-solutions", recorded_solutions::compare),
     ("opencompass-perplexity", opencompass_perplexity::compare),
     ("opencompass-extraction", opencompass_extraction::compare),
+    ("endpoint", endpoint::compare),
 ];
 
 /// Runs the comparisons and prints a line for each. Whether all hold.
