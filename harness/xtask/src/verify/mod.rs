@@ -3,6 +3,7 @@
 //! One file per group of comparisons. A group writes a suite, has the program run it, reads the files that the program
 //! wrote, and holds each row against the recorded one. To add a group, write its file and name it in [`GROUPS`].
 
+mod endpoint;
 mod lm_eval_choice;
 mod lm_eval_gsm8k;
 mod opencompass_bbh;
@@ -47,7 +48,7 @@ struct Bench {
 type Group = fn(&Bench) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 9] = [
+const GROUPS: [(&str, Group); 10] = [
     ("transformers", transformers::compare),
     ("lm-eval-choice", lm_eval_choice::compare),
     ("lm-eval-gsm8k", lm_eval_gsm8k::compare),
@@ -57,6 +58,7 @@ const GROUPS: [(&str, Group); 9] = [
     ("train", train::compare),
     ("opencompass-bbh", opencompass_bbh::compare),
     ("teacher", teacher::compare),
+    ("endpoint", endpoint::compare),
 ];
 
 /// Runs the comparisons and prints a line for each. Whether all hold.

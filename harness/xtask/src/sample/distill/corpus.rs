@@ -1,8 +1,8 @@
-//! What the model reads before it is taught: counting on by single steps, and stories retold by their numbers. No question is asked in
-//! it and none is answered, so that all it can learn is the words, the digits, and what adds up to what.
+//! What the model reads before it is taught: counting on, step by step, and stories retold by their numbers. No question
+//! is answered in it, so that all it can learn is the words, where numbers stand, and what adds up to what.
 
 use super::super::Random;
-use super::totals::{ALL, add, step};
+use super::totals::{ALL, add, added, step};
 use serde_json::{Value, json};
 
 /// Steps in a row.
@@ -20,7 +20,7 @@ pub(super) fn rows(random: &mut Random, count: usize) -> Vec<Value> {
 fn facts(random: &mut Random) -> (String, String) {
     let mut total = random.between(0, 9);
     let fact = |_| {
-        let (before, digit) = (total, random.between(0, 9));
+        let (before, digit) = (total, added(random));
         total = add(total, digit);
         step(before, digit, total)
     };
@@ -31,5 +31,5 @@ fn facts(random: &mut Random) -> (String, String) {
 fn retold(random: &mut Random) -> (String, String) {
     let total = ALL[random.between(0, 3) as usize].draw(random);
     let digits: Vec<String> = total.digits.iter().map(i64::to_string).collect();
-    (format!("Q: {}\nSo the numbers are", total.told), format!(" {}.", digits.join(", ")))
+    (format!("Q: {}\nSo the numbers are", total.question), format!(" {}.", digits.join(", ")))
 }

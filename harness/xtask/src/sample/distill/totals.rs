@@ -22,12 +22,12 @@ pub(super) const ALL: [Wording; 4] = [Wording::Dial, Wording::Chairs, Wording::D
 
 /// So many digits are added to the first.
 const MOVES: usize = 4;
+/// The digits that are added: few, so that what adds up to what is soon learned.
+const ADDED: std::ops::RangeInclusive<i64> = 2..=5;
 const NAMES: [&str; 6] = ["Ada", "Bruno", "Chidi", "Dalia", "Emre", "Hana"];
 
 /// A question and what it is made of.
 pub(super) struct Total {
-    /// What is told, without the question itself.
-    pub(super) told: String,
     /// The whole question.
     pub(super) question: String,
     /// The first digit, and those that are added to it.
@@ -57,7 +57,8 @@ impl Wording {
 
     /// A random question.
     pub(super) fn draw(self, random: &mut Random) -> Total {
-        let digits: Vec<i64> = (0..=MOVES).map(|_| random.between(0, 9)).collect();
+        let mut digits = vec![random.between(0, 9)];
+        digits.extend((0..MOVES).map(|_| added(random)));
         let name = random.pick(&NAMES);
         let (first, ask) = match self {
             Wording::Dial => (format!("A dial stands at {}.", digits[0]), "Where does it stand?"),
@@ -76,8 +77,13 @@ impl Wording {
                 Wording::Eggs => format!("{told} {name} brings {digit} eggs."),
             }
         });
-        Total { question: format!("{told} {ask}"), told, digits }
+        Total { question: format!("{told} {ask}"), digits }
     }
+}
+
+/// A digit to be added.
+pub(super) fn added(random: &mut Random) -> i64 {
+    random.between(*ADDED.start(), *ADDED.end())
 }
 
 /// The last digit of a sum.
