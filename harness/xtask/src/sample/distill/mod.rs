@@ -1,7 +1,7 @@
 //! What the quickstart teaches, trains and examines with: a world of running totals.
 //!
-//! A total of digits of which only the last digit counts is out of a small model's reach as long as it must say it at
-//! once, and easy step by step: so a teacher's reasoning makes a difference that a few minutes can show. Three tasks
+//! A running total of which only the last digit counts is out of a small model's reach as long as it must say it at once,
+//! and easy step by step: so a teacher's reasoning makes a difference that a few minutes can show. Three tasks
 //! are worded in the manner of BIG-Bench-Hard, and taught; word problems in the manner of GSM8K are worded otherwise,
 //! and no training row is made of them. The teacher's answers are recorded, mistakes among them.
 

@@ -1,29 +1,20 @@
 //! The recorded teacher: reasons step by step, and is not always right.
 
 use super::super::Random;
-use super::totals::{Total, Wording};
+use super::totals::{MOVES, Total, Wording};
 use serde_json::{Value, json};
 
 /// Of a hundred answers, so many have a slip in one step.
 const SLIPS: i64 = 15;
 /// So many break off before the answer.
 const BROKEN_OFF: i64 = 3;
-/// So many have two slips that cancel each other: a right answer for wrong reasons, which no filter by answers finds.
-const LUCKY: i64 = 1;
 
 /// One answer to each question, found by `task` and `index`.
 pub(super) fn answers(random: &mut Random, task: &str, questions: &[Total]) -> Vec<Value> {
     let answer = |(index, total): (usize, &Total)| {
         let chance = random.between(0, 99);
-        let (place, slip) = (random.between(0, 2) as usize, random.between(1, 4));
-        let mut slips = [0; 4];
-        if chance < SLIPS + LUCKY {
-            slips[place] = slip;
-        }
-        if chance < LUCKY {
-            slips[place + 1] = -slip;
-        }
-        let (steps, found) = total.steps(&slips);
+        let slip = (random.between(0, MOVES as i64 - 1) as usize, random.between(1, 9));
+        let (steps, found) = total.steps((chance < SLIPS).then_some(slip));
         let completion = match chance {
             chance if chance >= 100 - BROKEN_OFF => format!("{steps} and then"),
             _ => format!("{steps}. So the answer is {found}."),
@@ -36,7 +27,7 @@ pub(super) fn answers(random: &mut Random, task: &str, questions: &[Total]) -> V
 /// The file of a task's few-shot prompt, as BIG-Bench-Hard writes them.
 pub(super) fn prompt(wording: Wording, examples: &[Total]) -> String {
     let examples = examples.iter().map(|total| {
-        let (steps, found) = total.steps(&[0; 4]);
+        let (steps, found) = total.steps(None);
         format!("Q: {}\nA: Let's think step by step.\n{steps}. So the answer is {found}.", total.question)
     });
     let examples = examples.collect::<Vec<_>>().join("\n\n");
