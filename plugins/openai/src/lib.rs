@@ -2,7 +2,7 @@
 //!
 //! The key decision is who decides when a request is sent. A server's limits are not known beforehand, change, and are
 //! shared with others, so that neither a number of threads nor a number of requests per second is right for long. Here one
-//! task sends everything ([`Dispatcher`]), and a model of the server's limits ([`pace`]) tells it when: it learns from
+//! task sends everything (`dispatch`), and a model of the server's limits (`pace`) tells it when: it learns from
 //! refusals and from the limits that a server states, and it reads no clock, so that it is tested on simulated servers.
 //!
 //! An answer that has come is never asked for again, an error never counts as an answer, a cap on the cost holds before
@@ -27,8 +27,6 @@ mod worker;
 
 use examiner_api::Plugin;
 
-#[cfg(doc)]
-use dispatch::Dispatcher;
 pub use model::OpenAi;
 pub use options::{Api, MaxTokensField, Options, Price, Repeats, RequestLog, ScoreMode};
 

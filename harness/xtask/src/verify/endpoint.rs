@@ -59,7 +59,7 @@ fn ask(bench: &Bench, name: &str, server: &Server, count: usize, more: Value) ->
 
 /// Every misbehaviour before the right answer, and some questions that never get one.
 fn misbehaviour(bench: &Bench, secrets: &mut Comparison) -> Result<Vec<Comparison>> {
-    const QUESTIONS: usize = 400;
+    const QUESTIONS: usize = 200;
     const HOPELESS: usize = 7;
     let deeds = [Deed::TooMany, Deed::Status(500), Deed::Cut, Deed::Drip, Deed::Malformed, Deed::Page, Deed::Reset];
     let codes = ["overloaded", "network", "network", "timeout", "network", "network", "network"];

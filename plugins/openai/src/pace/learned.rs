@@ -25,7 +25,14 @@ pub(super) struct Learned {
     /// The rate comes from a whole cycle, not from the first refusal alone.
     measured: bool,
     last_refusal: f64,
-    latency: f64,
+    /// What the last cycle let through a second, and how many before it agree.
+    estimate: Option<f64>,
+    agreements: u32,
+    /// The most that a cycle let through a second.
+    best: f64,
+    /// Until when refusals are not taken to be about the rate.
+    blind_until: f64,
+    blindness_s: f64,
     cycle: Cycle,
 }
 
@@ -54,7 +61,9 @@ const ENOUGH_S: f64 = 0.5;
 /// A little too fast is found out, a little too slow is not.
 const LEAN: f64 = 1.003;
 /// What is left of a pause's savings makes good for small errors, so that the next refusal is far.
-const SPENT: f64 = 0.96;
+const SPENT: f64 = 0.95;
+const FIRST_BLINDNESS_S: f64 = 10.0;
+const LONGEST_BLINDNESS_S: f64 = 160.0;
 const MOST_SENDS: usize = 50_000;
 /// Credit that is kept for a stutter of this machine.
 const STUTTER_S: f64 = 0.1;
@@ -98,7 +107,7 @@ impl Learned {
     }
 
     /// The request that was sent in `cycle` was refused. Whether this is news: refusals of one cycle are one event.
-    pub(super) fn refused(&mut self, now: f64, cycle: u64, latency: Option<f64>) -> bool {
+    pub(super) fn refused(&mut self, now: f64, cycle: u64) -> bool {
         if cycle < self.cycle.first {
             return false;
         }
@@ -109,7 +118,6 @@ impl Learned {
             self.cycle.over = true;
             self.cycle.was_burst = self.bursting;
             self.last_refusal = now;
-            self.latency = latency.unwrap_or(0.0);
         }
         news
     }
@@ -119,8 +127,9 @@ impl Learned {
         let last = self.cycle.sends.back().copied().unwrap_or(now);
         let enough = self.estimate(last);
         let rate = self.rate.unwrap_or(f64::MAX);
-        // A pause that hardly anything came through after was not long enough to save something.
-        let saved = if enough { (SPENT * rate * (now - last)).max(1.0) } else { 1.0 };
+        // A short pause that hardly anything came through after was not long enough to save something.
+        let has_saved = enough || now - last > STUTTER_S;
+        let saved = if has_saved { (SPENT * rate * (now - last)).max(1.0) } else { 1.0 };
         self.credit = self.burst_limit.map_or(saved, |limit| saved.min(limit.max(1.0)));
         self.at = now;
         self.bursting = self.credit > self.stutter();
@@ -138,30 +147,27 @@ impl Learned {
         let cycle = &self.cycle;
         let pause = cycle.resumed - cycle.from;
         // In a long cycle only its end tells of the limit: before, less may have been sent than would have been let in.
-        let memory = match self.rate {
-            None => (2.0 * self.latency).max(0.05),
-            Some(_) => MEMORY_S.max(2.0 * pause),
-        };
-        let from = cycle.from.max(last - memory);
+        let from = cycle.from.max(last - MEMORY_S.max(2.0 * pause));
+        let elapsed = last - from;
         let sent = cycle.sends.iter().filter(|sent| **sent > from).count() as u64;
         let admitted = sent.saturating_sub(cycle.refused) as f64;
-        let flowed = admitted / (last - from).max(1e-3);
-        let elapsed = last - from;
+        let flowed = admitted / elapsed.max(1e-3);
         let enough = (admitted >= ENOUGH && elapsed >= ENOUGH_S) || elapsed >= MEMORY_S;
         let (rate, enough) = match self.rate {
-            // The bucket was not empty at the start: too much, which the next refusal sets right.
-            None => (flowed.max(1.0), true),
+            // The bucket was not empty at the start. The next refusal tells.
+            _ if cycle.number == 0 || last < self.blind_until => return true,
+            None if admitted < 3.0 => return elapsed >= MEMORY_S,
+            None if !enough => (4.0 * flowed, false),
+            None => (LEAN * flowed, true),
             Some(rate) if cycle.was_burst && self.confirmed => {
-                let limit = self.burst_limit.unwrap_or(f64::MAX);
-                self.burst_limit = Some(limit.min(0.95 * admitted));
+                self.limit_bursts(admitted);
                 (0.95 * rate, true)
             }
             // A few requests tell little, but more than the first guess.
             Some(rate) if !enough && self.measured => (rate, false),
             Some(rate) if !enough => (rate.min(2.0 * flowed.max(0.25 * rate)), false),
             Some(_) if cycle.was_burst => {
-                let limit = self.burst_limit.unwrap_or(f64::MAX);
-                self.burst_limit = Some(limit.min(0.95 * admitted));
+                self.limit_bursts(admitted);
                 (LEAN * flowed, true)
             }
             Some(rate) => {
@@ -169,9 +175,31 @@ impl Learned {
                 ((0.9 * rate).clamp(LEAN * flowed, 1.25 * flowed), true)
             }
         };
-        self.measured |= enough && self.rate.is_some();
+        if enough {
+            let before = self.estimate.replace(flowed).unwrap_or(f64::INFINITY);
+            self.agreements = if (flowed / before - 1.0).abs() < 0.02 { self.agreements + 1 } else { 0 };
+            self.measured = true;
+        }
         self.rate = Some(rate.max(SLOWEST));
+        self.doubt(last, flowed, enough);
         enough
+    }
+
+    /// Refusals that come however slowly one asks are not about the rate: it is forgotten for a while.
+    fn doubt(&mut self, now: f64, flowed: f64, enough: bool) {
+        if !enough {
+            return;
+        }
+        self.best = self.best.max(flowed);
+        if flowed < 0.4 * self.best {
+            self.blindness_s = (2.0 * self.blindness_s).clamp(FIRST_BLINDNESS_S, LONGEST_BLINDNESS_S);
+            let Learned { blindness_s, burst_limit, cycle, .. } = std::mem::take(self);
+            *self = Learned { blindness_s, burst_limit, cycle, blind_until: now + blindness_s, ..Learned::default() };
+        }
+    }
+
+    fn limit_bursts(&mut self, admitted: f64) {
+        self.burst_limit = Some(self.burst_limit.unwrap_or(f64::MAX).min(0.95 * admitted));
     }
 
     fn stutter(&self) -> f64 {
@@ -189,8 +217,10 @@ impl Learned {
         if !self.bursting && !self.cycle.over {
             self.confirmed |= self.cycle.sends.len() >= 10 && now - self.cycle.resumed > 1.0;
             if used_up {
-                // From 0.2 % a second to 9 %, the longer nothing was refused.
-                let growth = 0.002 * 2f64.powf((0.5 * (now - self.last_refusal)).min(5.5));
+                // The longer nothing was refused, the faster; but what refusals agree about is not doubted soon.
+                let calm = (now - self.last_refusal) / (1.0 + f64::from(self.agreements.min(8)));
+                let growth = 0.003 * 2f64.powf(calm.min(5.0));
+                let growth = if self.measured { growth } else { 10.0 * growth };
                 self.rate = Some(rate * (1.0 + growth * passed.min(1.0)));
             }
         }

