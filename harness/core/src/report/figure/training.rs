@@ -83,15 +83,15 @@ pub(super) fn draw(curves: &[Curve], palette: &Palette) -> Svg {
     let thinned: Vec<Vec<(f64, f64)>> = curves.iter().map(|curve| thinned(&curve.loss)).collect();
     let points = || thinned.iter().flatten().chain(curves.iter().flat_map(|curve| &curve.validation));
     let losses = || points().map(|(_, loss)| *loss);
-    let losses = Axis::from_zero(losses().fold(f64::INFINITY, f64::min), losses().fold(0.0, f64::max), 7);
+    let scale = Scale::of(losses().fold(f64::INFINITY, f64::min), losses().fold(0.0, f64::max));
     let steps = Axis::around(0.0, points().map(|(step, _)| *step).fold(1.0, f64::max), 8);
-    let marks: Vec<(f64, String)> = losses.ticks();
+    let marks: Vec<(f64, String)> = scale.ticks();
     let left = MARGIN + 22.0 + marks.iter().map(|(_, label)| width(label, 11.0)).fold(0.0, f64::max);
     // Not beyond the last step: the axis ends where the curves do.
     let last = points().map(|(step, _)| *step).fold(1.0, f64::max);
     let (right, bottom) = (WIDTH - MARGIN - 10.0, HEIGHT - 52.0);
     let x = |step: f64| left + step / last * (right - left);
-    let y = |loss: f64| losses.place(loss, bottom, top);
+    let y = |loss: f64| scale.place(loss, bottom, top);
     for (loss, label) in &marks {
         svg.line((left, y(*loss)), (right, y(*loss)), Stroke::new(GRID, 1.0));
         svg.text((left - 6.0, y(*loss) + 4.0), Style::new(11.0, GREY).anchored(Anchor::End), label);
@@ -119,6 +119,40 @@ pub(super) fn draw(curves: &[Curve], palette: &Palette) -> Svg {
     }
     svg.height = HEIGHT;
     svg
+}
+
+/// How losses are laid out: evenly, or by powers of ten where the last would be invisible beside the first.
+enum Scale {
+    Even(Axis),
+    Powers(Axis),
+}
+
+impl Scale {
+    fn of(low: f64, high: f64) -> Self {
+        const WIDE: f64 = 30.0;
+        if low > 0.0 && high > WIDE * low {
+            let (low, high) = (low.log10().floor(), high.log10().ceil());
+            return Scale::Powers(Axis::around(low, high, (high - low) as u32));
+        }
+        Scale::Even(Axis::from_zero(low, high, 7))
+    }
+
+    fn ticks(&self) -> Vec<(f64, String)> {
+        match self {
+            Scale::Even(axis) => axis.ticks(),
+            Scale::Powers(axis) => {
+                let powers = axis.ticks().into_iter().map(|(power, _)| (10_f64.powf(power), -power));
+                powers.map(|(loss, decimals)| (loss, format!("{loss:.*}", decimals.max(0.0) as usize))).collect()
+            }
+        }
+    }
+
+    fn place(&self, loss: f64, from: f64, to: f64) -> f64 {
+        match self {
+            Scale::Even(axis) => axis.place(loss, from, to),
+            Scale::Powers(axis) => axis.place(loss.log10(), from, to),
+        }
+    }
 }
 
 /// Names with how the curves of each ended.
@@ -164,6 +198,13 @@ mod tests {
         assert!(few.iter().all(|(_, loss)| *loss == 1.0));
         assert_eq!(thinned(&points[..3]), &points[..3]);
         assert!(thinned(&[]).is_empty());
+    }
+
+    #[test]
+    fn losses_that_fall_far_stand_by_powers_of_ten() {
+        let labels = |low, high| Scale::of(low, high).ticks().into_iter().map(|(_, label)| label).collect::<Vec<_>>();
+        assert_eq!(labels(0.002, 7.0), ["0.001", "0.01", "0.1", "1", "10"]);
+        assert_eq!(labels(2.0, 4.0).first().map(String::as_str), Some("0.0"));
     }
 
     #[test]

@@ -51,7 +51,11 @@ pub(super) fn read(directory: &Path) -> Result<Vec<Yield>, String> {
             continue;
         }
         let rows = csv::Reader::from_path(&path).and_then(|mut rows| rows.deserialize().collect());
-        let tasks: Vec<Task> = rows.map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+        let mut tasks: Vec<Task> = rows.map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+        // The last line of the file adds up the others; so does the picture.
+        if tasks.len() > 1 && tasks.last().is_some_and(|last| last.task == "total") {
+            tasks.pop();
+        }
         if !tasks.is_empty() {
             yields.push(Yield { name: name.to_owned(), tasks });
         }
