@@ -6,10 +6,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod bench;
+mod bench_train;
 mod effect;
 mod process;
 mod program;
 mod quickstart;
+mod random_gpt2;
 pub mod sample;
 mod test;
 mod verify;
@@ -42,6 +44,8 @@ enum Command {
     Verify(verify::VerifyArguments),
     /// Measure start-up time, and time and memory per sample of the harness itself.
     Bench(bench::BenchArguments),
+    /// Measure the speed of training, beside PyTorch's where a Python that has it is named.
+    BenchTrain(bench_train::BenchTrainArguments),
 }
 
 /// The program to work with.
@@ -60,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::SampleData => sample_data().map(|()| true),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments).map(|()| true),
+        Command::BenchTrain(arguments) => bench_train::bench_train(&arguments).map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

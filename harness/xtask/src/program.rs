@@ -109,6 +109,11 @@ pub(crate) fn run_suite(program: &Path, work: &Path, suite: &Value, environment:
 }
 
 impl Results {
+    /// The results of a run that lies here.
+    pub(crate) fn at(directory: PathBuf) -> Self {
+        Results { directory }
+    }
+
     /// Where something of the run lies.
     pub(crate) fn path(&self, part: &str) -> PathBuf {
         self.directory.join(part)

@@ -11,7 +11,7 @@ mod recorded;
 
 pub(crate) use distill::files as world;
 
-use random::Random;
+pub(crate) use random::Random;
 
 use serde_json::Value;
 

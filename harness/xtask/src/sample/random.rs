@@ -37,4 +37,12 @@ impl Random {
             items.swap(place, other);
         }
     }
+
+    /// A number from the standard normal distribution (Box and Muller).
+    pub(crate) fn normal(&mut self) -> f32 {
+        // 53 bits, and never zero, whose logarithm is not finite.
+        let mut uniform = || ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+        let (radius, angle) = ((-2.0 * uniform().ln()).sqrt(), std::f64::consts::TAU * uniform());
+        (radius * angle.cos()) as f32
+    }
 }

@@ -51,17 +51,17 @@ pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
     let results = bench.examine(&json!({ "name": "train", "train": stages, "evaluate": [] }))?;
 
     let mut comparisons = Vec::new();
-    for (run, _) in RUNS {
+    for (run, loss_on) in RUNS {
         let steps = recorded.runs.get(run).ok_or_else(|| anyhow!("`{}` has no run `{run}`", path.display()))?;
         let directory = results.path(&format!("train/{run}"));
         let curve = curve(&directory.join("train.csv"))?;
-        let mut losses = Comparison::new(format!("train, {run}: losses, relative"));
-        let mut norms = Comparison::new(format!("train, {run}: gradient norms, relative"));
+        let mut losses = Comparison::new(format!("train on {loss_on}: losses, relative"));
+        let mut norms = Comparison::new(format!("train on {loss_on}: gradient norms, relative"));
         for (ours, theirs) in pairs(&curve, steps)? {
             losses.numbers(&[ours.loss / theirs.loss], &[1.0], 1e-5);
             norms.numbers(&[ours.gradient_norm / theirs.grad_norm_before_clip], &[1.0], 1e-4);
         }
-        let mut weights = Comparison::new(format!("train, {run}: tensors at the end"));
+        let mut weights = Comparison::new(format!("train on {loss_on}: tensors at the end"));
         let ours = tensors(&last_checkpoint(&directory.join("checkpoints"))?)?;
         let theirs = tensors(&oracle.join(format!("final_{run}")))?;
         ensure!(ours.keys().eq(theirs.keys()), "expected the tensors of `final_{run}`, found {:?}", ours.keys());

@@ -9,7 +9,6 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A job in a directory, with its file of rows written.
@@ -155,39 +154,59 @@ fn an_interrupted_training_ends_as_an_undisturbed_one_to_the_last_bit() {
     }
 }
 
+/// What [`a_training_that_is_killed_goes_on_from_its_last_checkpoint`] starts and kills: a process of its own.
 #[test]
-fn a_training_killed_between_checkpoints_goes_on_from_the_last() {
-    let options = with(scratch(), json!({ "checkpoint_every": 4, "epochs": 3 }));
+#[ignore = "a part of another test"]
+fn a_process_that_trains() {
+    let Some(directory) = std::env::var_os("EXAMINER_TEST_TRAINING") else { return };
+    let job = job(Path::new(&directory), None, &sums());
+    train(slow(), &job).unwrap();
+}
+
+/// Long enough to be killed in the midst of it.
+fn slow() -> Value {
+    with(scratch(), json!({ "checkpoint_every": 5, "epochs": 40 }))
+}
+
+#[test]
+fn a_training_that_is_killed_goes_on_from_its_last_checkpoint() {
     let directory = tempfile::tempdir().unwrap();
     let undisturbed = job(directory.path(), None, &sums());
-    let report = train(options.clone(), &undisturbed).unwrap();
+    let report = train(slow(), &undisturbed).unwrap();
     let expected = remains(&undisturbed, &report);
 
-    // A sink that panics leaves the files as they lie at that moment, as a kill does.
     let directory = tempfile::tempdir().unwrap();
     let job = job(directory.path(), None, &sums());
-    let killed = || {
-        let mut trainer =
-            CandleTrainer::open(serde_json::from_value(options.clone()).unwrap(), FakeHost::new().host()).unwrap();
-        let sink = |event: TrainEvent| if event.step == 11 { panic!("killed") } else { Flow::Continue };
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| trainer.train(job.clone(), &sink))).unwrap_err()
-    };
-    killed();
-    assert!(job.out.join("checkpoints/step-000008").is_dir());
-    // What was being written when it was killed.
-    std::fs::create_dir(job.out.join("checkpoints/.step-000012.part")).unwrap();
-    let csv = std::fs::read_to_string(job.out.join("train.csv")).unwrap();
-    std::fs::write(job.out.join("train.csv"), format!("{csv}12,0.5")).unwrap();
-    let steps = Mutex::new(Vec::new());
-    let mut trainer =
-        CandleTrainer::open(serde_json::from_value(options.clone()).unwrap(), FakeHost::new().host()).unwrap();
+    let csv = job.out.join("train.csv");
+    for lines in [20, 90] {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--ignored", "--exact", "training::a_process_that_trains"]);
+        let mut child =
+            child.env("EXAMINER_TEST_TRAINING", directory.path()).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let reached = || std::fs::read_to_string(&csv).unwrap_or_default().lines().count() > lines;
+        while child.try_wait().unwrap().is_none() && !reached() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let kept = |path: &Path| path.join("optimizer.safetensors").is_file();
+    let entries = std::fs::read_dir(job.out.join("checkpoints")).unwrap();
+    assert!(entries.map(|entry| entry.unwrap().path()).any(|path| kept(&path)), "it was killed before its end");
+    // What a kill may leave of a line and of a checkpoint.
+    let torn = std::fs::read_to_string(&csv).unwrap();
+    std::fs::write(&csv, format!("{torn}999,0.5")).unwrap();
+    std::fs::create_dir_all(job.out.join("checkpoints/.step-000999.part")).unwrap();
+    let first = AtomicU64::new(0);
     let sink = |event: TrainEvent| {
-        steps.lock().unwrap().push(event.step);
+        let _ = first.compare_exchange(0, event.step, Ordering::SeqCst, Ordering::SeqCst);
         Flow::Continue
     };
+    let mut trainer = CandleTrainer::open(serde_json::from_value(slow()).unwrap(), FakeHost::new().host()).unwrap();
     let report = trainer.train(job.clone(), &sink).unwrap();
-    assert_eq!(steps.into_inner().unwrap()[0], 9);
-    assert!(remains(&job, &report) == expected);
+    let first = first.into_inner();
+    assert!(first >= 86 && first % 5 == 1, "went on at step {first}");
+    assert!(remains(&job, &report) == expected, "the same curve and the same weights");
 }
 
 #[test]

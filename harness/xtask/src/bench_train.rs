@@ -1,0 +1,108 @@
+//! `cargo xtask bench-train`: tokens a second of training, beside PyTorch's at the same shape in the same run.
+
+use crate::{ProgramArguments, process, program, random_gpt2};
+use anyhow::{Context, Result, anyhow, ensure};
+use clap::ValueHint;
+use random_gpt2::Shape;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BenchTrainArguments {
+    /// A Python that has `torch` and `transformers`, to compare with.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    python: Option<PathBuf>,
+    /// A small model instead of the one of 124 million parameters: seconds instead of minutes.
+    #[arg(long)]
+    quick: bool,
+    /// How often each side is measured, in turns.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    #[command(flatten)]
+    program: ProgramArguments,
+}
+
+/// GPT-2 as it was published in its smallest size.
+const GPT2: Shape = Shape { vocabulary: 50257, context: 1024, width: 768, layers: 12, heads: 12 };
+const QUICK: Shape = Shape { vocabulary: 1024, context: 512, width: 128, layers: 4, heads: 4 };
+/// Rows of a step, and tokens of a row.
+const BATCH: (usize, usize) = (4, 256);
+/// Steps of a round; the first warms caches and is not counted.
+const STEPS: usize = 4;
+const SCRIPT: &str = include_str!("bench_train.py");
+
+/// Measures and prints a line for each side, and the ratio.
+pub(crate) fn bench_train(arguments: &BenchTrainArguments) -> Result<()> {
+    let program = program::find(&arguments.program)?;
+    let work = tempfile::tempdir()?;
+    let (shape, name) = if arguments.quick { (QUICK, "a small GPT-2") } else { (GPT2, "GPT-2, 124M") };
+    let start = work.path().join("start");
+    random_gpt2::write_model(&start, shape, 0)?;
+    let (rows, tokens) = BATCH;
+    let lines = (0..rows * STEPS).map(|row| {
+        // One more than is read: the last token is only learned.
+        let ids: Vec<usize> = (0..=tokens).map(|at| (row * 104_729 + at * 7919 + at * at) % shape.vocabulary).collect();
+        format!("{}\n", json!({ "id": row.to_string(), "prompt": "", "completion": "", "completion_tokens": ids }))
+    });
+    process::write(&work.path().join("rows.jsonl"), lines.collect::<String>())?;
+
+    println!(
+        "training of {name}, f32, CPU, {rows} x {tokens} tokens a step, tokens/s (median of all steps but the first)"
+    );
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for round in 0..arguments.rounds {
+        ours.extend(examiner(&program, work.path(), round)?);
+        if let Some(python) = &arguments.python {
+            theirs.extend(pytorch(python, &start)?);
+        }
+    }
+    let ours = median(ours)?;
+    println!("examiner  {ours:>10.1}");
+    if arguments.python.is_none() {
+        println!("pytorch   not measured: name a Python with `torch` and `transformers` by `--python`");
+        return Ok(());
+    }
+    let theirs = median(theirs)?;
+    println!("pytorch   {theirs:>10.1}\nratio     {:>10.2}", ours / theirs);
+    Ok(())
+}
+
+/// A training by the program; the speed of each step from its `train.csv`.
+fn examiner(program: &Path, work: &Path, round: usize) -> Result<Vec<f64>> {
+    let suite = json!({
+        "name": format!("bench-train-{round}"),
+        "train": {
+            "bench": {
+                "trainer": "candle", "from": work.join("start"), "data": work.join("rows.jsonl"), "max_steps": STEPS,
+                "batch_rows": BATCH.0, "loss_on": "all", "order": "given", "lr": 1e-6, "device": "cpu"
+            }
+        }
+    });
+    let results = program::examine(program, work, &suite)?;
+    let path = results.path("train/bench/train.csv");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    // Half a gigabyte for each round, otherwise.
+    std::fs::remove_dir_all(results.path("train"))?;
+    numbers(text.lines().skip(1).filter_map(|line| line.rsplit(',').next()))
+}
+
+fn pytorch(python: &Path, start: &Path) -> Result<Vec<f64>> {
+    let mut command = Command::new(python);
+    command.args(["-c", SCRIPT]).arg(start).args([BATCH.0, BATCH.1, STEPS].map(|number| number.to_string()));
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.with_context(|| format!("cannot start `{}`", python.display()))?;
+    ensure!(output.status.success(), "`{}` ended with {}", python.display(), output.status);
+    numbers(String::from_utf8(output.stdout)?.lines())
+}
+
+/// The numbers of all steps but the first.
+fn numbers<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<f64>> {
+    let parse = |text: &str| text.trim().parse().with_context(|| format!("`{text}` is no speed"));
+    texts.skip(1).map(parse).collect()
+}
+
+fn median(mut values: Vec<f64>) -> Result<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().ok_or_else(|| anyhow!("nothing was measured"))
+}
