@@ -122,6 +122,9 @@ pub struct DatasetInfo {
     pub shot_separator: String,
     /// How answers are generated when the suite does not say.
     pub sampling: Sampling,
+    /// Whether the mean over the subsets, each counting the same however large it is, is reported besides the mean over
+    /// all samples.
+    pub macro_average: bool,
 }
 
 impl Default for DatasetInfo {
@@ -135,6 +138,7 @@ impl Default for DatasetInfo {
             preamble: String::new(),
             shot_separator: "\n\n".to_owned(),
             sampling: Sampling::default(),
+            macro_average: false,
         }
     }
 }

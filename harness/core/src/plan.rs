@@ -3,6 +3,7 @@
 
 use crate::host::Shared;
 use crate::run::evaluate::{self, Inputs, Pair, Survey};
+use crate::run::order::makers;
 use crate::run::provenance::{Provenance, StageRecord, Status, identity};
 use crate::run::{pairs, selected};
 use crate::statistics::smallest_paired_difference;
@@ -42,13 +43,10 @@ pub fn plan(shared: &Arc<Shared>, directory: Option<&Path>, limit: Option<u64>, 
     let earlier = directory.and_then(Provenance::read).unwrap_or_default();
     let suite = &shared.roles.suite;
     let mut stages = Vec::new();
-    let makers = suite.teach.keys().map(|name| (crate::suite::StageKind::Teach, name));
-    let makers = makers.chain(suite.train.keys().map(|name| (crate::suite::StageKind::Train, name)));
-    let makers = makers.chain(suite.export.keys().map(|name| (crate::suite::StageKind::Export, name)));
-    for (kind, name) in makers {
+    for (kind, name) in makers(suite) {
         let stage = format!("{kind}/{name}");
         if selected(only, &stage) {
-            stages.push(maker(shared, kind, name, stage, &earlier));
+            stages.push(maker(shared, kind, &name, stage, &earlier, limit));
         }
     }
     // One model is resident at a time.
@@ -76,9 +74,10 @@ fn maker(
     name: &str,
     stage: String,
     earlier: &Provenance,
+    limit: Option<u64>,
 ) -> Stage {
     let before = earlier.stages.get(&stage);
-    let (identity, state) = match crate::run::maker_inputs(shared, kind, name) {
+    let (identity, state) = match crate::run::maker_inputs(shared, kind, name, limit) {
         Ok(inputs) => (Some(identity(&inputs)), judge(before, &inputs, None)),
         // What it depends on is made by a stage before it.
         Err(error) => (None, State::Run(format!("after what it needs ({})", error.message))),

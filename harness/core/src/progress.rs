@@ -30,6 +30,7 @@ pub struct Task {
 struct State {
     done: u64,
     total: Option<u64>,
+    note: String,
     started: Instant,
     said: Instant,
 }
@@ -59,7 +60,7 @@ impl Progress {
             bar
         });
         let now = Instant::now();
-        let state = Arc::new(Mutex::new(State { done: 0, total, started: now, said: now }));
+        let state = Arc::new(Mutex::new(State { done: 0, total, note: String::new(), started: now, said: now }));
         Task { name: name.to_owned(), unit: unit.to_owned(), bars: self.bars.clone(), bar, state }
     }
 
@@ -95,6 +96,14 @@ impl Task {
         }
     }
 
+    /// Something to say beside the numbers: the loss of a training, say.
+    pub fn note(&self, note: &str) {
+        lock(&self.state).note = note.to_owned();
+        if let Some(bar) = &self.bar {
+            bar.set_prefix(note.to_owned());
+        }
+    }
+
     /// The total is known now.
     pub fn set_total(&self, total: u64) {
         lock(&self.state).total = Some(total);
@@ -118,8 +127,8 @@ impl Task {
 
 fn style(bounded: bool, unit: &str) -> ProgressStyle {
     let template = match bounded {
-        true => format!("{{msg}} {{wide_bar}} {{pos}}/{{len}} {unit} {{per_sec}} {{eta}} left"),
-        false => format!("{{msg}} {{spinner}} {{pos}} {unit} {{per_sec}}"),
+        true => format!("{{msg}} {{wide_bar}} {{pos}}/{{len}} {unit} {{per_sec}} {{eta}} left {{prefix}}"),
+        false => format!("{{msg}} {{spinner}} {{pos}} {unit} {{per_sec}} {{prefix}}"),
     };
     ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
@@ -132,7 +141,8 @@ fn plain_line(name: &str, unit: &str, state: &State) -> String {
         Some(total) if rate > 0.0 => format!(", {} left", duration(total.saturating_sub(state.done) as f64 / rate)),
         _ => String::new(),
     };
-    format!("{name}: {}{of} {unit}, {rate:.1}/s{left}", state.done)
+    let note = if state.note.is_empty() { String::new() } else { format!(", {}", state.note) };
+    format!("{name}: {}{of} {unit}, {rate:.1}/s{left}{note}", state.done)
 }
 
 /// Seconds for people: `0.4s`, `12s`, `3:05`, `1:02:03`.
@@ -174,7 +184,7 @@ mod tests {
     #[test]
     fn a_plain_line_has_rate_and_time_left() {
         let started = Instant::now() - Duration::from_secs(10);
-        let state = State { done: 100, total: Some(400), started, said: started };
-        assert_eq!(plain_line("gsm8k", "samples", &state), "gsm8k: 100/400 samples, 10.0/s, 30s left");
+        let state = State { done: 100, total: Some(400), note: "loss 1.2".to_owned(), started, said: started };
+        assert_eq!(plain_line("gsm8k", "samples", &state), "gsm8k: 100/400 samples, 10.0/s, 30s left, loss 1.2");
     }
 }

@@ -3,6 +3,7 @@
 //! - `loader`: plugins that load, and every way in which a file can fail to be one
 //! - `out_of_tree`: the tutorial plugin, built from a directory of its own
 //! - `run`: suites from YAML to CSV, through the program
+//! - `report`: what is made of a run: comparisons and pictures
 //! - `failures`: what a faulty role does to a run, and what it does not
 //! - `resume`: a killed run goes on, and its results are those of an undisturbed one
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
@@ -11,5 +12,6 @@ mod build;
 mod failures;
 mod loader;
 mod out_of_tree;
+mod report;
 mod resume;
 mod run;

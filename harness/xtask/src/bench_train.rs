@@ -1,12 +1,12 @@
 //! `cargo xtask bench-train`: tokens a second of training, beside PyTorch's at the same shape in the same run.
 
-use crate::{ProgramArguments, process, program, tiny_gpt2};
+use crate::{ProgramArguments, process, program, random_gpt2};
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueHint;
+use random_gpt2::Shape;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use tiny_gpt2::Shape;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct BenchTrainArguments {
@@ -38,7 +38,7 @@ pub(crate) fn bench_train(arguments: &BenchTrainArguments) -> Result<()> {
     let work = tempfile::tempdir()?;
     let (shape, name) = if arguments.quick { (QUICK, "a small GPT-2") } else { (GPT2, "GPT-2, 124M") };
     let start = work.path().join("start");
-    tiny_gpt2::write_model(&start, shape, 0)?;
+    random_gpt2::write_model(&start, shape, 0)?;
     let (rows, tokens) = BATCH;
     let lines = (0..rows * STEPS).map(|row| {
         // One more than is read: the last token is only learned.

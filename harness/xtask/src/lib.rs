@@ -7,12 +7,13 @@
 
 mod bench;
 mod bench_train;
+mod effect;
 mod process;
 mod program;
 mod quickstart;
+mod random_gpt2;
 pub mod sample;
 mod test;
-mod tiny_gpt2;
 mod verify;
 
 use anyhow::Result;
@@ -32,12 +33,12 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Build the program and run `configs/quickstart.yaml` on the bundled sample, offline.
-    Quickstart,
+    /// Build the program, make the data, and run `configs/quickstart.yaml`: teach, train, examine, offline.
+    Quickstart(quickstart::QuickstartArguments),
     /// Install what the tests need, then run all of them: format, lints, tests, documentation, quickstart.
     Test,
-    /// Write the bundled sample and the tiny model anew. The sample is under version control; a test compares it with
-    /// what this writes.
+    /// Write the bundled sample and the quickstart's data anew. The sample is under version control; a test compares it
+    /// with what this writes.
     SampleData,
     /// Hold the program's numbers against those that other programs computed for the same input.
     Verify(verify::VerifyArguments),
@@ -58,8 +59,8 @@ struct ProgramArguments {
 /// Runs the chore that the arguments of the process name.
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Quickstart => quickstart::quickstart().map(|()| true),
-        Command::Test => test::test().map(|()| true),
+        Command::Quickstart(arguments) => quickstart::quickstart(&arguments),
+        Command::Test => test::test(),
         Command::SampleData => sample_data().map(|()| true),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments).map(|()| true),
@@ -81,5 +82,5 @@ fn sample_data() -> Result<()> {
         process::write(&directory.join(name), &text)?;
     }
     eprintln!("wrote `{}`", directory.display());
-    quickstart::make_model()
+    quickstart::make_world()
 }

@@ -35,6 +35,7 @@ pub(crate) struct Results {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Line {
     pub(crate) index: usize,
+    pub(crate) id: String,
     pub(crate) context: String,
     pub(crate) answers: Vec<Answer>,
     pub(crate) verdicts: Vec<Verdict>,
@@ -67,30 +68,52 @@ pub(crate) struct Generated {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Verdict {
     pub(crate) scorer: String,
+    /// `"scored"`, `"unanswered"`, or `{"error": {...}}`.
+    pub(crate) outcome: Value,
     pub(crate) metrics: std::collections::BTreeMap<String, f64>,
     pub(crate) extracted: Option<String>,
     #[serde(default)]
     pub(crate) details: Value,
 }
 
+/// A run, however it ended.
+pub(crate) struct Ran {
+    pub(crate) results: Results,
+    /// The exit status; none if the program was killed.
+    pub(crate) status: Option<i32>,
+    /// What it said on stderr.
+    pub(crate) talk: String,
+}
+
 /// Runs a suite in a new directory under `work`. Samples without an answer are a failure.
 pub(crate) fn examine(program: &Path, work: &Path, suite: &Value) -> Result<Results> {
+    let ran = run_suite(program, work, suite, &[])?;
+    match ran.status {
+        Some(0) => Ok(ran.results),
+        status => bail!("the suite `{}` ended with {status:?}:\n{}", suite["name"], ran.talk.trim_end()),
+    }
+}
+
+/// Runs a suite in a new directory under `work`, with these variables in its environment.
+pub(crate) fn run_suite(program: &Path, work: &Path, suite: &Value, environment: &[(&str, &str)]) -> Result<Ran> {
     let name = suite["name"].as_str().ok_or_else(|| anyhow!("the suite has no name"))?;
     let path = work.join(format!("{name}.yaml"));
     write(&path, serde_yaml::to_string(suite)?)?;
     let directory = work.join(name);
     let mut command = Command::new(program);
     command.arg("run").arg(&path).arg("--out").arg(&directory).stdout(Stdio::null()).current_dir(work);
-    let output =
-        command.stderr(Stdio::piped()).output().with_context(|| format!("cannot start `{}`", said(&command)))?;
-    if !output.status.success() {
-        let talk = String::from_utf8_lossy(&output.stderr);
-        bail!("`{}` ended with {}:\n{}", said(&command), output.status, talk.trim_end());
-    }
-    Ok(Results { directory })
+    command.envs(environment.iter().copied()).stderr(Stdio::piped());
+    let output = command.output().with_context(|| format!("cannot start `{}`", said(&command)))?;
+    let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+    Ok(Ran { results: Results { directory }, status: output.status.code(), talk })
 }
 
 impl Results {
+    /// The results of a run that lies here.
+    pub(crate) fn at(directory: PathBuf) -> Self {
+        Results { directory }
+    }
+
     /// Where something of the run lies.
     pub(crate) fn path(&self, part: &str) -> PathBuf {
         self.directory.join(part)
@@ -101,17 +124,40 @@ impl Results {
         json_lines(&self.directory.join("samples").join(model).join(format!("{dataset}.jsonl")))
     }
 
-    /// A value of `summary.csv`.
-    pub(crate) fn summary(&self, model: &str, dataset: &str, scorer: &str, metric: &str) -> Result<f64> {
+    /// Where the run lies.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// `summary.csv` as it is.
+    pub(crate) fn summary_text(&self) -> Result<String> {
         let path = self.directory.join("summary.csv");
-        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))
+    }
+
+    /// A value of `summary.csv`, of a whole dataset.
+    pub(crate) fn summary(&self, model: &str, dataset: &str, scorer: &str, metric: &str) -> Result<f64> {
+        self.summary_of(model, dataset, "all", scorer, metric)
+    }
+
+    /// A value of `summary.csv`, of a part of a dataset.
+    pub(crate) fn summary_of(
+        &self,
+        model: &str,
+        dataset: &str,
+        subset: &str,
+        scorer: &str,
+        metric: &str,
+    ) -> Result<f64> {
+        let path = self.directory.join("summary.csv");
+        let text = self.summary_text()?;
         let mut lines = text.lines();
         let header: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
         let column = |name: &str| {
             let place = header.iter().position(|column| *column == name);
             place.ok_or_else(|| anyhow!("`{}` has no column `{name}`", path.display()))
         };
-        let wanted = [(column("model")?, model), (column("dataset")?, dataset), (column("subset")?, "all")];
+        let wanted = [(column("model")?, model), (column("dataset")?, dataset), (column("subset")?, subset)];
         let wanted = wanted.into_iter().chain([(column("scorer")?, scorer), (column("metric")?, metric)]);
         let wanted: Vec<(usize, &str)> = wanted.collect();
         let value = column("value")?;
@@ -119,7 +165,9 @@ impl Results {
         let row = lines
             .map(|line| line.split(',').collect::<Vec<_>>())
             .find(|row| wanted.iter().all(|(place, text)| row.get(*place) == Some(text)))
-            .ok_or_else(|| anyhow!("`{}` has no row {model}, {dataset}, {scorer}, {metric}", path.display()))?;
+            .ok_or_else(|| {
+                anyhow!("`{}` has no row {model}, {dataset}, {subset}, {scorer}, {metric}", path.display())
+            })?;
         row.get(value).unwrap_or(&"").parse().with_context(|| format!("the value of {metric} in `{}`", path.display()))
     }
 }

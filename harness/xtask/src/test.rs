@@ -1,23 +1,24 @@
 //! `cargo xtask test`: everything that must hold before a change is taken.
 
 use crate::process::{cargo, run};
-use crate::{program, quickstart};
+use crate::program;
+use crate::quickstart::{QuickstartArguments, make_world, quickstart};
 use anyhow::Result;
 use std::process::{Command, Stdio};
 
 /// Installs what is missing, then tests in the order of what is quickest to fail.
-pub(crate) fn test() -> Result<()> {
+pub(crate) fn test() -> Result<bool> {
     install("rustfmt", "fmt")?;
     install("clippy", "clippy")?;
     run(cargo().args(["fmt", "--all", "--check"]))?;
     run(cargo().args(["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    // The tests of configurations and documentation run suites with this program and this model.
+    // The tests of configurations and documentation run suites with this program and this data.
     let program = program::build()?;
-    quickstart::make_model()?;
+    make_world()?;
     run(cargo().args(["test", "--release", "--workspace"]).env("EXAMINER_PROGRAM", program))?;
     let document = ["doc", "--release", "--workspace", "--no-deps"];
     run(cargo().args(document).env("RUSTDOCFLAGS", "-D warnings"))?;
-    quickstart::quickstart()
+    quickstart(&QuickstartArguments::default())
 }
 
 /// Adds a component of the toolchain unless its cargo command works already.

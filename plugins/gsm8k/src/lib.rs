@@ -3,8 +3,11 @@
 //! The canonical prompt is the one of lm-evaluation-harness: `Question: ...`, `Answer:`, and a worked answer as it stands
 //! in the data for each few-shot example. How many examples stand before a question is the suite's to say; the plugin
 //! supplies the training rows they are taken from.
+//!
+//! The data has no options to choose from; where they are wanted, they are made of the right answer (`choices`).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod choices;
 mod problem;
 mod prompt;
 
@@ -48,8 +51,20 @@ impl fmt::Display for Split {
     }
 }
 
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(crate = "examiner_api::schemars")]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// A free answer, in which the number is looked for.
+    #[default]
+    Free,
+    /// One of several numbers, the right one among them, by likelihood.
+    Choices,
+}
+
 /// What a suite can say of the dataset.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[schemars(crate = "examiner_api::schemars")]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
@@ -63,7 +78,56 @@ pub struct Options {
     pub train: Option<String>,
     /// How questions and few-shot answers are worded.
     pub prompt: Prompt,
+    /// What is asked for.
+    #[serde(rename = "as")]
+    pub form: Form,
+    /// How many wrong numbers stand beside the right one, for `as: choices`.
+    #[schemars(range(min = 1, max = 9))]
+    pub distractors: usize,
+    /// Key of the random numbers by which they are chosen and the right one is placed.
+    pub distractor_seed: u64,
 }
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            path: None,
+            split: Split::default(),
+            train: None,
+            prompt: Prompt::default(),
+            form: Form::default(),
+            distractors: 3,
+            distractor_seed: 0,
+        }
+    }
+}
+
+impl Options {
+    fn scorer(&self) -> &'static str {
+        match self.form {
+            Form::Free => "answer-extraction",
+            Form::Choices => "perplexity-choice",
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let distractors = self.distractors;
+        if !(1..=MOST_DISTRACTORS).contains(&distractors) {
+            let message = format!("expected 1 to {MOST_DISTRACTORS} `distractors`, found {distractors}");
+            return Err(PluginError::bad_options(message));
+        }
+        if self.form == Form::Choices && self.prompt == Prompt::Cot {
+            return Err(PluginError::bad_options(
+                "`as: choices` scores bare numbers, but `prompt: cot` asks for steps",
+            )
+            .with_help("leave `prompt` out, or ask with `as: free`"));
+        }
+        Ok(())
+    }
+}
+
+/// More would stand far from any mistake.
+const MOST_DISTRACTORS: usize = 9;
 
 /// The dataset, opened.
 pub struct Gsm8k {
@@ -81,8 +145,9 @@ impl Open for Gsm8k {
     fn open(options: Options, host: Host) -> Result<Self> {
         let questions = host.fetch(&options.path.clone().unwrap_or_else(|| on_hub(options.split)))?;
         let mut rows = 0;
+        options.check()?;
         for problem in problems(&questions)? {
-            problem?;
+            sample(problem?, &options)?;
             rows += 1;
         }
         if rows == 0 {
@@ -92,7 +157,14 @@ impl Open for Gsm8k {
             Some(train) => rows::fingerprint(&host.fetch(train)?)?,
             None => String::new(),
         };
-        let wording = json!([options.split, options.prompt]).to_string();
+        let wording = match options.form {
+            Form::Free => json!([options.split, options.prompt]),
+            Form::Choices => {
+                let (count, seed) = (options.distractors, options.distractor_seed);
+                json!([options.split, options.prompt, "choices", choices::RULES, count, seed])
+            }
+        };
+        let wording = wording.to_string();
         let fingerprint = rows::digest([rows::fingerprint(&questions)?, train, wording]);
         Ok(Gsm8k { options, host, questions, rows, fingerprint })
     }
@@ -104,12 +176,8 @@ impl Dataset for Gsm8k {
             fingerprint: self.fingerprint.clone(),
             version: self.options.prompt.version(),
             rows: Some(self.rows),
-            scorer: Some("answer-extraction".to_owned()),
-            sampling: Sampling {
-                max_new_tokens: 256,
-                stop: ["Question:", "</s>", "<|im_end|>"].map(str::to_owned).to_vec(),
-                ..Sampling::default()
-            },
+            scorer: Some(self.options.scorer().to_owned()),
+            sampling: Sampling { max_new_tokens: 256, stop: self.options.prompt.stop(), ..Sampling::default() },
             ..DatasetInfo::default()
         })
     }
@@ -127,10 +195,14 @@ impl Dataset for Gsm8k {
         problems(&path)?
             .map(|problem| {
                 let problem = problem?;
+                let answer = match self.options.form {
+                    Form::Free => prompt.worked_answer(&problem),
+                    Form::Choices => problem.answer.clone(),
+                };
                 Ok(Shot {
                     id: Some(format!("{}-{}", Split::Train, problem.index)),
                     prompt: prompt.question(&problem.question),
-                    answer: format!("{DELIMITER}{}", prompt.worked_answer(&problem)),
+                    answer: format!("{DELIMITER}{answer}"),
                 })
             })
             .collect()
@@ -138,7 +210,7 @@ impl Dataset for Gsm8k {
 
     fn samples(&mut self, sink: &dyn Sink<Sample>) -> Result<()> {
         for problem in problems(&self.questions)? {
-            if sink.send(sample(problem?, &self.options)) == Flow::Stop {
+            if sink.send(sample(problem?, &self.options)?) == Flow::Stop {
                 break;
             }
         }
@@ -157,16 +229,25 @@ fn problems(path: &Path) -> Result<impl Iterator<Item = Result<Problem>> + use<>
     Ok(rows::read(path, None)?.map(|row| Problem::of(row?)))
 }
 
-fn sample(problem: Problem, options: &Options) -> Sample {
+fn sample(problem: Problem, options: &Options) -> Result<Sample> {
+    let id = format!("{}-{}", options.split, problem.index);
+    let (choices, gold) = match options.form {
+        Form::Free => (Vec::new(), Gold::text(&problem.answer)),
+        Form::Choices => {
+            let (choices, right) = choices::choices(&problem, &id, options.distractors, options.distractor_seed)?;
+            (choices, Gold::Choice(right))
+        }
+    };
     let metadata =
         [("index", json!(problem.index)), ("split", json!(options.split)), ("question", json!(problem.question))];
-    Sample {
-        id: format!("{}-{}", options.split, problem.index),
+    Ok(Sample {
+        id,
         prompt: options.prompt.question(&problem.question),
         delimiter: DELIMITER.to_owned(),
-        gold: Gold::text(problem.answer),
+        choices,
+        gold,
         metadata: Arc::new(metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
         document: problem.document.into(),
         ..Sample::default()
-    }
+    })
 }

@@ -16,6 +16,8 @@ pub enum Prompt {
     /// `Question: ...` and `Answer: Let's think step by step.`; few-shot answers without the calculator's `<<6*3=18>>`,
     /// and `The answer is 18.` at their end.
     Cot,
+    /// `Q: ...` and `A:`, as in training rows made of BIG-Bench-Hard; few-shot answers as with `cot`.
+    Short,
 }
 
 impl Prompt {
@@ -24,6 +26,7 @@ impl Prompt {
         match self {
             Prompt::QuestionAnswer => format!("Question: {question}\nAnswer:"),
             Prompt::Cot => format!("Question: {question}\nAnswer: Let's think step by step."),
+            Prompt::Short => format!("Q: {question}\nA:"),
         }
     }
 
@@ -31,10 +34,19 @@ impl Prompt {
     pub(crate) fn worked_answer(self, problem: &Problem) -> String {
         match self {
             Prompt::QuestionAnswer => problem.worked.clone(),
-            Prompt::Cot => {
+            Prompt::Cot | Prompt::Short => {
                 format!("{}\nThe answer is {}.", without_calculator(problem.reasoning()), problem.answer)
             }
         }
+    }
+
+    /// What ends an answer: the next question, or a sign of the model's own.
+    pub(crate) fn stop(self) -> Vec<String> {
+        let next = match self {
+            Prompt::QuestionAnswer | Prompt::Cot => "Question:",
+            Prompt::Short => "\nQ:",
+        };
+        [next, "</s>", "<|im_end|>"].map(str::to_owned).to_vec()
     }
 
     /// Changes with the wording: six digits, as OpenCompass writes them.

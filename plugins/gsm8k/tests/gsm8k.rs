@@ -72,6 +72,34 @@ mod wording {
     }
 
     #[test]
+    fn choices_hold_the_right_number_and_examples_end_in_theirs() {
+        let folder = folder();
+        let options = json!({"path": "test.jsonl", "train": "train.jsonl", "as": "choices", "distractors": 4});
+        let mut dataset = open(folder.path(), options).unwrap();
+        let [sample] = &samples(&mut dataset)[..] else { panic!("expected one sample") };
+        assert_eq!((&*sample.prompt, &*sample.delimiter), ("Question: How many?\nAnswer:", " "));
+        let Gold::Choice(right) = sample.gold else { panic!("{:?}", sample.gold) };
+        assert_eq!((sample.choices.len(), &*sample.choices[right]), (5, "1234"));
+        assert_eq!(dataset.info().unwrap().scorer.as_deref(), Some("perplexity-choice"));
+        let [shot] = &dataset.few_shot_pool().unwrap()[..] else { panic!("expected one shot") };
+        assert_eq!(shot.prompt.clone() + &shot.answer, "Question: Why?\nAnswer: 18");
+    }
+
+    #[test]
+    fn the_fingerprint_follows_how_choices_are_made() {
+        let folder = folder();
+        let fingerprint = |name: &str, value: Value| {
+            let mut options = json!({"path": "test.jsonl", "as": "choices"});
+            options[name] = value;
+            open(folder.path(), options).unwrap().info().unwrap().fingerprint
+        };
+        let base = fingerprint("distractors", json!(3));
+        for (name, value) in [("as", json!("free")), ("distractors", json!(4)), ("distractor_seed", json!(1))] {
+            assert_ne!(fingerprint(name, value), base, "{name}");
+        }
+    }
+
+    #[test]
     fn the_fingerprint_follows_rows_and_wording() {
         let folder = folder();
         let fingerprint = |options: Value| open(folder.path(), options).unwrap().info().unwrap().fingerprint;
@@ -109,6 +137,18 @@ mod damage {
         let schema = examiner_plugin_gsm8k::plugin().info().roles[0].options.clone();
         for option in ["path", "split", "train", "prompt"] {
             assert!(schema["properties"][option]["description"].is_string(), "{option}");
+        }
+    }
+
+    #[test]
+    fn choices_that_cannot_be_made_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "test.jsonl", &[json!({"question": "Q", "answer": "#### 1"})]);
+        for (name, value) in [("distractors", json!(0)), ("distractors", json!(10)), ("prompt", json!("cot"))] {
+            let mut options = json!({"path": "test.jsonl", "as": "choices"});
+            options[name] = value;
+            let error = open(folder.path(), options).err().unwrap();
+            assert_eq!(error.code, ErrorCode::BadOptions, "{name}: {error}");
         }
     }
 

@@ -6,7 +6,7 @@ use crate::host::Shared;
 use crate::hub::Hub;
 use crate::loader::{Plugins, SearchPath};
 use crate::progress::Progress;
-use crate::report::{markdown, summary, wide};
+use crate::report::{made, markdown, summary, wide};
 use crate::roles::Roles;
 use crate::run::provenance::Provenance;
 use crate::run::{self, Job};
@@ -26,7 +26,11 @@ pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<Ex
     on_interrupt(&cancelled)?;
     let job = Job { cancelled, ..job(arguments, directories)? };
     let outcome = run::run(job)?;
-    print(&markdown::render(&outcome.rows))?;
+    let provenance = Provenance::read(&outcome.directory).unwrap_or_default();
+    print(&format!("{}{}", markdown::render(&outcome.rows), made_below(&provenance)))?;
+    if let Some(comparison) = &outcome.comparison {
+        print(&format!("\n{}", comparison.markdown()))?;
+    }
     for failure in &outcome.failures {
         eprintln!("failed: {failure}");
     }
@@ -109,18 +113,24 @@ pub(super) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
     let path = arguments.run.join("summary.csv");
     let mut rows = summary::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
     // The file has no column for the version of a prompt; the run remembers it.
-    let stages = Provenance::read(&arguments.run).unwrap_or_default().stages;
+    let provenance = Provenance::read(&arguments.run).unwrap_or_default();
     for row in &mut rows {
-        let stage = stages.get(&format!("evaluate/{}/{}", row.model, row.dataset));
+        let stage = provenance.stages.get(&format!("evaluate/{}/{}", row.model, row.dataset));
         row.version = stage.map(|stage| stage.version.clone()).unwrap_or_default();
     }
     let text = match (arguments.csv, arguments.wide) {
         (true, _) => std::fs::read_to_string(&path)?,
         (false, true) => wide::render(&rows),
-        (false, false) => markdown::render(&rows),
+        (false, false) => format!("{}{}", markdown::render(&rows), made_below(&provenance)),
     };
     print(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was made on the way, as a table of its own beneath another.
+fn made_below(provenance: &Provenance) -> String {
+    let made = made::render(provenance);
+    if made.is_empty() { made } else { format!("\n{made}") }
 }
 
 fn job(arguments: RunArguments, directories: &[PathBuf]) -> Result<Job> {
@@ -165,7 +175,7 @@ fn on_interrupt(cancelled: &Arc<AtomicBool>) -> Result<()> {
 }
 
 /// Writes to stdout. That nobody reads it (`| head`) is no failure.
-fn print(text: &str) -> Result<()> {
+pub(super) fn print(text: &str) -> Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("cannot write to stdout"),

@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and which part of the program does it.
 
 mod commands;
+mod results;
 mod search;
 
 use clap::{Parser, Subcommand, ValueHint};
@@ -37,6 +38,10 @@ enum Command {
     Plugins(PluginsArguments),
     /// Show the results of a run.
     Report(ReportArguments),
+    /// Compare the models of a run with one of them, on the same samples: is the difference more than chance?
+    Compare(CompareArguments),
+    /// Draw a run: results with their intervals, training curves, what the teacher yielded.
+    Plot(PlotArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -88,6 +93,39 @@ struct ReportArguments {
     csv: bool,
 }
 
+#[derive(Debug, clap::Args)]
+struct CompareArguments {
+    /// The run's directory.
+    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
+    run: PathBuf,
+    /// The model that all others are compared with.
+    #[arg(long, value_name = "MODEL")]
+    baseline: String,
+    /// Compare by this metric (repeatable), `all` for every one; without it, by the first of each dataset and scorer.
+    #[arg(long, value_name = "METRIC")]
+    metric: Vec<String>,
+    /// Compare on the parts of datasets, too. More comparisons make each harder to pass.
+    #[arg(long)]
+    subsets: bool,
+    /// Print CSV.
+    #[arg(long)]
+    csv: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct PlotArguments {
+    /// The run's directory.
+    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
+    run: PathBuf,
+    /// The picture of the results; the others stand beside it, with `-training` and `-yield` in their names. Each is
+    /// drawn as `.svg` and as `.png`.
+    #[arg(long, value_name = "FILE", default_value = "figs/result.svg", value_hint = ValueHint::FilePath)]
+    out: PathBuf,
+    /// Draw this metric (repeatable), `all` for every one; without it, the first of each dataset and scorer.
+    #[arg(long, value_name = "METRIC")]
+    metric: Vec<String>,
+}
+
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -98,6 +136,8 @@ pub fn main() -> ExitCode {
         Command::Plan(run) => commands::plan(run, &directories),
         Command::Plugins(plugins) => commands::plugins(&plugins, &directories),
         Command::Report(report) => commands::report(&report),
+        Command::Compare(compare) => results::compare(compare),
+        Command::Plot(plot) => results::plot(&plot),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

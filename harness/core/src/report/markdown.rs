@@ -18,7 +18,7 @@ pub fn render(rows: &[SummaryRow]) -> String {
         cells.extend(line.cells.iter().map(|cell| cell.map_or("not run".to_owned(), |row| value(row, &mut notes))));
         table.push(cells);
     }
-    let mut text = layout(&table);
+    let mut text = layout(&table, 2);
     for (place, note) in notes.iter().enumerate() {
         text.push_str(&format!("{}[{}] {note}\n", if place == 0 { "\n" } else { "" }, place + 1));
     }
@@ -72,25 +72,25 @@ fn part(row: &SummaryRow) -> String {
     }
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
-/// Cells of equal width; the first two columns are texts, the others stand on the right.
-fn layout(table: &[Vec<String>]) -> String {
+/// Cells of equal width; the first columns are texts, the others stand on the right.
+pub(super) fn layout(table: &[Vec<String>], texts: usize) -> String {
     let width = |column: usize| table.iter().map(|line| line[column].chars().count()).max().unwrap_or(0).max(3);
     let widths: Vec<usize> = (0..table[0].len()).map(width).collect();
     let mut text = String::new();
     for (place, line) in table.iter().enumerate() {
         for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            let cell = if column < 2 { format!("| {cell:<width$} ") } else { format!("| {cell:>width$} ") };
+            let cell = if column < texts { format!("| {cell:<width$} ") } else { format!("| {cell:>width$} ") };
             text.push_str(&cell);
         }
         text.push_str("|\n");
         if place == 0 {
             for (column, width) in widths.iter().enumerate() {
-                let dashes = "-".repeat(width - usize::from(column >= 2));
-                text.push_str(&format!("| {dashes}{} ", if column < 2 { "" } else { ":" }));
+                let dashes = "-".repeat(width - usize::from(column >= texts));
+                text.push_str(&format!("| {dashes}{} ", if column < texts { "" } else { ":" }));
             }
             text.push_str("|\n");
         }

@@ -14,6 +14,8 @@ pub(super) struct Pivot<'a> {
 pub(super) struct Line<'a> {
     /// The dataset's name, with that of its subset behind a hyphen.
     pub(super) dataset: String,
+    /// The subset alone, [`WHOLE`] for all of the dataset, empty where nothing is known but that it failed.
+    pub(super) subset: &'a str,
     /// The metric's name, after that of the scorer where the dataset has several; `-` where nothing is known of it.
     pub(super) metric: String,
     /// One cell for each model, empty where the model was not asked.
@@ -46,6 +48,7 @@ pub(super) fn pivot(rows: &[SummaryRow]) -> Pivot<'_> {
                     (metric, 0 | 1) => metric.to_owned(),
                     (metric, _) => format!("{scorer}: {metric}"),
                 },
+                subset,
                 cells: models.iter().map(cell).collect(),
             });
         }

@@ -7,6 +7,8 @@ use std::path::Path;
 
 /// The subset of the rows that tell of a whole dataset.
 pub const WHOLE: &str = "all";
+/// The subset of the rows with the mean over all subsets.
+pub const MACRO: &str = "macro";
 
 /// How far a row can be relied upon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -32,7 +34,7 @@ pub struct SummaryRow {
     pub model: String,
     /// The dataset's name.
     pub dataset: String,
-    /// The part of the dataset, [`WHOLE`] for all of it; empty where nothing is known but that it failed.
+    /// The part of the dataset, [`WHOLE`] for all of it, [`MACRO`] for the mean over its parts; empty where nothing is known but that it failed.
     pub subset: String,
     /// The scorer's label; empty as above.
     pub scorer: String,

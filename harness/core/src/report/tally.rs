@@ -1,7 +1,8 @@
 //! Adds up records, and makes rows of `summary.csv` of them.
 
+use super::macro_average;
 use super::record::{Record, ScorerVerdict};
-use super::summary::{Status, SummaryRow, WHOLE, one_line};
+use super::summary::{MACRO, Status, SummaryRow, WHOLE, one_line};
 use crate::statistics::{clustered_bootstrap, clustered_mean, key_of, range_with_missing};
 use examiner_api::{Aggregation, MetricInfo, Outcome, Result, ScorerInfo};
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub struct Tally {
     /// What all rows have in common.
     row: SummaryRow,
     seed: u64,
+    macro_average: bool,
     scorers: Vec<(String, ScorerInfo)>,
     samples: Vec<Sample>,
     /// Sample by sample, one for each scorer.
@@ -102,6 +104,7 @@ impl Tally {
         Tally {
             row,
             seed,
+            macro_average: false,
             scorers,
             samples: Vec::new(),
             fates: Vec::new(),
@@ -110,6 +113,13 @@ impl Tally {
             subsets: Names::default(),
             messages: Names::default(),
         }
+    }
+
+    /// Whether the mean over the subsets is told, too.
+    #[must_use]
+    pub fn with_macro_average(mut self, macro_average: bool) -> Self {
+        self.macro_average = macro_average;
+        self
     }
 
     /// Adds a record, in place of an earlier one with the same index.
@@ -149,16 +159,19 @@ impl Tally {
         metrics.any(|metric| metric.aggregation == Aggregation::Corpus)
     }
 
-    /// One row for each scorer, metric and subset: first the whole, then its parts in the order of the dataset.
+    /// One row for each scorer, metric and subset: first the whole, then the mean over its parts where it is wanted, then
+    /// the parts in the order of the dataset.
     pub fn rows(&self, seconds: f64, corpus: Corpus<'_>) -> Vec<SummaryRow> {
         let groups = self.groups();
         let mut rows = Vec::new();
         let mut before = 0;
         for (scorer, (label, info)) in self.scorers.iter().enumerate() {
+            let parts = rows.len() + info.metrics.len();
             for (subset, group) in &groups {
                 for (at, metric) in info.metrics.iter().enumerate() {
                     let mut row = SummaryRow {
-                        subset: subset.map_or(WHOLE.to_owned(), |subset| self.subsets.list[subset as usize].clone()),
+                        subset: subset
+                            .map_or(WHOLE.to_owned(), |subset| part_name(&self.subsets.list[subset as usize])),
                         scorer: label.clone(),
                         metric: metric.name.clone(),
                         seconds: subset.is_none().then_some(seconds),
@@ -172,6 +185,11 @@ impl Tally {
                     }
                     rows.push(row);
                 }
+            }
+            if self.macro_average {
+                let means = info.metrics.iter().filter(|metric| metric.aggregation == Aggregation::Mean);
+                let averages: Vec<SummaryRow> = means.filter_map(|metric| average(&rows[parts..], metric)).collect();
+                rows.splice(parts..parts, averages);
             }
             before += info.metrics.len();
         }
@@ -294,6 +312,20 @@ impl Tally {
             }
             Err(error) => row.fail(&format!("the scorer cannot tell the metric: {error}")),
         }
+    }
+}
+
+/// The mean of a metric over the rows of all parts.
+fn average(parts: &[SummaryRow], metric: &MetricInfo) -> Option<SummaryRow> {
+    macro_average::row(&parts.iter().filter(|row| row.metric == metric.name).collect::<Vec<_>>())
+}
+
+/// A part's name in the rows. Those of the whole and of the mean over the parts are not to be had, so that no row is
+/// taken for another.
+fn part_name(name: &str) -> String {
+    match name {
+        WHOLE | MACRO => format!("{name} (subset)"),
+        _ => name.to_owned(),
     }
 }
 

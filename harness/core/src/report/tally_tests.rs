@@ -73,6 +73,46 @@ fn counts_and_values_by_hand() {
 }
 
 #[test]
+fn every_part_counts_the_same_in_the_mean_over_parts() {
+    let metrics = vec![metric("ratio", Aggregation::Corpus), metric("accuracy", Aggregation::Mean)];
+    let mut tally = tally(metrics).with_macro_average(true);
+    // Three quarters of eight, none of two: 6 of 10 samples, but 0.375 over the parts.
+    for index in 0..10 {
+        let subset = if index < 8 { "large" } else { "small" };
+        tally.add(&record(index, subset, Outcome::Scored, f64::from(u8::from(index < 6))));
+    }
+    let rows = rows(&tally);
+    let found: Vec<(&str, &str)> = rows.iter().map(|row| (&*row.subset, &*row.metric)).collect();
+    let parts = ["large", "small"].into_iter().flat_map(|part| [(part, "ratio"), (part, "accuracy")]);
+    let expected = [("all", "ratio"), ("all", "accuracy"), ("macro", "accuracy")].into_iter().chain(parts);
+    assert_eq!(found, expected.collect::<Vec<_>>());
+    let (whole, mean) = (&rows[1], &rows[2]);
+    assert_eq!((whole.value, mean.value, mean.n), (Some(0.6), Some(0.375), 10));
+    // Half the standard error of three quarters of eight, sqrt(3/16 * 8/7 / 8); that of none of two is 0.
+    assert!((mean.stderr.unwrap() - (3.0_f64 / 16.0 / 7.0).sqrt() / 2.0).abs() < 1e-12);
+    assert!(mean.ci_low.unwrap() > 0.0 && mean.ci_high.unwrap() > 0.375 + 0.2, "none of two may be some of many");
+}
+
+#[test]
+fn a_part_cannot_pass_for_the_whole_or_the_mean() {
+    let mut tally = tally(vec![metric("accuracy", Aggregation::Mean)]).with_macro_average(true);
+    for (index, subset, value) in [(0, "macro", 1.0), (1, "macro", 1.0), (2, "all", 0.0)] {
+        tally.add(&record(index, subset, Outcome::Scored, value));
+    }
+    let rows = rows(&tally);
+    let found: Vec<(&str, Option<f64>)> = rows.iter().map(|row| (&*row.subset, row.value)).collect();
+    let whole = [("all", Some(2.0 / 3.0)), ("macro", Some(0.5))];
+    assert_eq!(found, [&whole[..], &[("macro (subset)", Some(1.0)), ("all (subset)", Some(0.0))]].concat());
+}
+
+#[test]
+fn without_parts_there_is_no_mean_over_them() {
+    let mut tally = tally(vec![metric("accuracy", Aggregation::Mean)]).with_macro_average(true);
+    tally.add(&record(0, "", Outcome::Scored, 1.0));
+    assert_eq!(rows(&tally).len(), 1);
+}
+
+#[test]
 fn the_order_of_adding_does_not_matter() {
     let records: Vec<Record> = (0..40)
         .map(|index| {

@@ -4,50 +4,53 @@
 use super::evaluate::Inputs;
 use super::provenance::{StageRecord, Status, identity};
 use super::selection::selected;
-use super::{Run, stages};
+use super::stages::{self, Made};
+use super::{Run, order};
 use crate::host::Shared;
 use crate::suite::StageKind;
 use examiner_api::{ErrorCode, PluginError, Result};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What a stage that makes something depends on. Fails while something that it refers to has not been made.
-pub fn maker_inputs(shared: &Shared, kind: StageKind, name: &str) -> Result<Inputs> {
+pub fn maker_inputs(shared: &Arc<Shared>, kind: StageKind, name: &str, limit: Option<u64>) -> Result<Inputs> {
     let suite = &shared.roles.suite;
     let inputs = match kind {
-        StageKind::Teach => suite.teach.get(name).map(|spec| stages::teach_inputs(shared, spec)),
-        StageKind::Train => suite.train.get(name).map(|spec| stages::train_inputs(shared, spec)),
+        StageKind::Teach => suite.teach.get(name).map(|spec| stages::teach_inputs(shared, spec, limit)),
+        StageKind::Train => suite.train.get(name).map(|spec| stages::train_inputs(shared, spec, limit)),
         StageKind::Export => suite.export.get(name).map(|spec| stages::export_inputs(shared, spec)),
     };
-    inputs.unwrap_or_else(|| Err(PluginError::not_found(format!("the suite has no stage `{kind}/{name}`"))))
+    inputs.unwrap_or_else(|| Err(undefined(kind, name)))
+}
+
+fn undefined(kind: StageKind, name: &str) -> PluginError {
+    PluginError::not_found(format!("the suite has no stage `{kind}/{name}`"))
 }
 
 impl Run {
-    pub(super) fn teach(&mut self) {
-        let specs = self.shared.roles.suite.teach.clone();
-        for (name, spec) in &specs {
-            let shared = self.shared.clone();
-            self.make(StageKind::Teach, name, |stage| stages::teach(&shared, stage, spec));
+    /// Teaches, trains and exports, each after what it needs.
+    pub(super) fn make_all(&mut self) {
+        for (kind, name) in order::makers(&self.shared.roles.suite) {
+            self.make(kind, &name);
         }
     }
 
-    pub(super) fn train(&mut self) {
-        let specs = self.shared.roles.suite.train.clone();
-        for (name, spec) in &specs {
-            let (shared, out) = (self.shared.clone(), self.directory.path.join("train").join(name));
-            self.make(StageKind::Train, name, |stage| stages::train(&shared, stage, spec, &out));
-        }
-    }
-
-    pub(super) fn export(&mut self) {
-        let specs = self.shared.roles.suite.export.clone();
-        for (name, spec) in &specs {
-            let (shared, out) = (self.shared.clone(), self.directory.path.join("export").join(name));
-            self.make(StageKind::Export, name, |stage| stages::export(&shared, stage, spec, &out));
-        }
+    fn work(&self, kind: StageKind, name: &str, stage: &str) -> Result<Made> {
+        let (shared, suite) = (&self.shared, &self.shared.roles.suite);
+        let out = self.directory.path.join(kind.to_string()).join(name);
+        let made = match kind {
+            StageKind::Teach => suite.teach.get(name).map(|spec| stages::teach(shared, stage, spec, self.limit)),
+            StageKind::Train => suite.train.get(name).map(|spec| {
+                let place = stages::Place { out, events: self.events.join(name) };
+                stages::train(shared, stage, spec, place, self.limit)
+            }),
+            StageKind::Export => suite.export.get(name).map(|spec| stages::export(shared, stage, spec, &out)),
+        };
+        made.unwrap_or_else(|| Err(undefined(kind, name)))
     }
 
     /// Makes a product, or takes the one that an earlier try of this run made from the same inputs.
-    fn make(&mut self, kind: StageKind, name: &str, work: impl FnOnce(&str) -> Result<String>) {
+    fn make(&mut self, kind: StageKind, name: &str) {
         let stage = format!("{kind}/{name}");
         let earlier = self.earlier.stages.get(&stage).cloned();
         if !selected(&self.only, &stage) {
@@ -62,25 +65,27 @@ impl Run {
         }
         let began = Instant::now();
         let mut record = StageRecord::default();
-        let made = maker_inputs(&self.shared, kind, name).and_then(|inputs| {
+        let made = maker_inputs(&self.shared, kind, name, self.limit).and_then(|inputs| {
             record.identity = identity(&inputs);
             record.inputs = inputs;
             let reused = earlier.filter(|earlier| {
-                earlier.status == Status::Complete
+                kind != StageKind::Teach
+                    && earlier.status == Status::Complete
                     && earlier.identity == record.identity
                     && earlier.product.as_ref().is_some_and(|product| std::path::Path::new(product).exists())
             });
-            match reused.and_then(|earlier| earlier.product) {
-                Some(product) => Ok(product),
-                None => work(&stage),
+            match reused.and_then(|earlier| Some((earlier.product?, earlier.details))) {
+                Some((product, details)) => Ok(Made { product, details }),
+                None => self.work(kind, name, &stage),
             }
         });
         record.seconds = began.elapsed().as_secs_f64();
         match made {
-            Ok(product) => {
+            Ok(Made { product, details }) => {
                 self.shared.roles.offer(kind, name, product.clone());
                 record.status = Status::Complete;
                 record.product = Some(product);
+                record.details = details;
             }
             Err(error) => {
                 record.status = if error.code == ErrorCode::Cancelled { Status::Interrupted } else { Status::Failed };

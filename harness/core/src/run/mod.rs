@@ -4,7 +4,9 @@ pub mod directory;
 pub mod evaluate;
 mod examine;
 mod make;
+pub mod order;
 pub mod provenance;
+mod publish;
 mod selection;
 mod stages;
 
@@ -12,6 +14,7 @@ use crate::host::{Shared, cancelled};
 use crate::hub::Hub;
 use crate::loader::Plugins;
 use crate::progress::{Progress, duration};
+use crate::report::compare::Comparison;
 use crate::report::summary::SummaryRow;
 use crate::roles::Roles;
 use crate::suite::Loaded;
@@ -58,6 +61,8 @@ pub struct Outcome {
     pub directory: PathBuf,
     /// The rows of its `summary.csv`.
     pub rows: Vec<SummaryRow>,
+    /// The models against the baseline that the suite's `report` names.
+    pub comparison: Option<Comparison>,
     /// One line for each failure.
     pub failures: Vec<String>,
     /// Whether the user stopped it.
@@ -67,9 +72,7 @@ pub struct Outcome {
 /// Runs the suite.
 pub fn run(job: Job) -> Result<Outcome> {
     let mut run = Run::begin(job)?;
-    run.teach();
-    run.train();
-    run.export();
+    run.make_all();
     run.examine();
     run.end()
 }
@@ -78,6 +81,7 @@ struct Run {
     shared: Arc<Shared>,
     directory: RunDirectory,
     limit: Option<u64>,
+    events: PathBuf,
     only: Vec<String>,
     began: Instant,
     seconds_before: f64,
@@ -130,11 +134,14 @@ impl Run {
         let rows = Mutex::new(pairs.iter().map(pending).collect());
         let report = Report { path: directory.path.join("summary.csv"), rows };
         let hub = Hub::from_env()?;
+        // Beside the runs, so that one TensorBoard shows all of them; a run elsewhere keeps everything to itself.
+        let events = job.out.as_ref().unwrap_or(&job.outputs).join("runs").join(directory.name());
         let logs = Some(directory.path.join("logs"));
         let roles = Roles::new(job.loaded.suite, job.plugins);
         let run = Run {
             shared: Shared::new(roles, job.progress, job.cancelled, hub, logs),
             limit: job.limit,
+            events,
             only: job.only,
             began: Instant::now(),
             seconds_before: earlier.seconds,
@@ -170,6 +177,8 @@ impl Run {
         let interrupted = self.shared.is_cancelled();
         let rows = self.report.rows();
         self.report.write()?;
+        // What was interrupted is compared and drawn when it is done.
+        let comparison = if interrupted { None } else { self.publish(&rows) };
         self.provenance.status = match (interrupted, self.failures.is_empty()) {
             (true, _) => Status::Interrupted,
             (false, true) => Status::Complete,
@@ -183,6 +192,6 @@ impl Run {
             if interrupted { cancelled().message } else { "done".to_owned() },
             duration(self.began.elapsed().as_secs_f64())
         ));
-        Ok(Outcome { directory: self.directory.path, rows, failures: self.failures, interrupted })
+        Ok(Outcome { directory: self.directory.path, rows, comparison, failures: self.failures, interrupted })
     }
 }

@@ -99,6 +99,9 @@ pub struct StageRecord {
     pub version: String,
     /// What it made, for `${...}`.
     pub product: Option<String>,
+    /// What is worth knowing of what it made: rows, steps, losses.
+    #[serde(skip_serializing_if = "examiner_api::Metadata::is_empty")]
+    pub details: examiner_api::Metadata,
     /// Why it failed, or the first of its errors.
     pub message: Option<String>,
     /// Questions done.

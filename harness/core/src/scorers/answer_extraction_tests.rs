@@ -69,10 +69,10 @@ fn the_fingerprint_follows_the_options() {
 #[test]
 fn bad_options_say_what_is_wrong() {
     let error = |options| open::<AnswerExtraction>(options).err().unwrap().to_string();
-    insta::assert_snapshot!(error(json!({"extract": "gsm8"})), @r#"the options do not fit: there is no preset or step `gsm8`, did you mean `gsm8k`?; presets are gsm8k, strict, flexible, opencompass, text, choice, steps without options first-number, last-number, first-line, last-line, boxed, option-letter, trim, lowercase, uppercase"#);
+    insta::assert_snapshot!(error(json!({"extract": "gsm8"})), @r#"the options do not fit: there is no preset or step `gsm8`, did you mean `gsm8k`?; presets are gsm8k, strict, flexible, opencompass, bbh, opencompass-bbh-choice, opencompass-bbh-text, text, choice, steps without options first-number, last-number, first-line, last-line, boxed, option-letter, trim, lowercase, uppercase, capitalize"#);
     insta::assert_snapshot!(error(json!({"extract": [{"regex": "(a"}]})), @r#"the options do not fit: cannot read the pattern `(a`: Parsing error at position 2: Opening parenthesis without closing parenthesis"#);
     insta::assert_snapshot!(error(json!({"extract": [{"regex": {"pattern": "a", "group": 1}}]})), @r#"the options do not fit: step `regex`: the pattern `a` has no group 1, its last is 0"#);
-    insta::assert_snapshot!(error(json!({"extract": {"aftr": "A:"}})), @r#"the options do not fit: there is no step `aftr`, did you mean `after`?; steps are cut, after, regex, first-number, last-number, first-line, last-line, boxed, option-letter, strip, trim, lowercase, uppercase, any"#);
+    insta::assert_snapshot!(error(json!({"extract": {"aftr": "A:"}})), @r#"the options do not fit: there is no step `aftr`, did you mean `after`?; steps are cut, after, regex, replace, first-number, last-number, first-line, last-line, boxed, option-letter, strip, trim, lowercase, uppercase, capitalize, any"#);
     insta::assert_snapshot!(error(json!({"tolerance": -1})), @r#"expected a `tolerance` of 0 or more, found -1"#);
     insta::assert_snapshot!(error(json!({"normalize": {"cases": true}})), @r#"the options do not fit: unknown field `cases`, expected one of `trailing_period`, `currency`, `percent`, `thousands`, `decimals`, `case`, `whitespace`"#);
 }

@@ -17,7 +17,7 @@ mod random;
 pub use bootstrap::{Bootstrap, bootstrap, clustered_bootstrap, percentile};
 pub use mean::{Estimate, clustered_mean, mean, wilson};
 pub use missing::range_with_missing;
-pub use paired::{Method, PairedTest, compare_paired, holm, mcnemar_exact, paired_permutation};
+pub use paired::{Method, PairedTest, compare_paired, holm, mcnemar_exact, paired_macro, paired_permutation};
 pub use power::{smallest_paired_difference, smallest_unpaired_difference};
 pub use random::{Random, key_of};
 

@@ -103,6 +103,47 @@ pub fn paired_permutation(first: &[f64], second: &[f64], clusters: Option<&[u64]
     Some(PairedTest { difference: estimate.value, interval, p_value, method })
 }
 
+/// Compares two models by the unweighted mean over `strata` (the tasks of a benchmark, say) of their mean values; none
+/// for no samples. `strata` and `clusters` hold a label for each sample; clusters stand within strata.
+///
+/// The p-value is that of [`paired_permutation`] on differences that weigh as much as they do in the mean. The interval
+/// is `difference ± 1.96 * sqrt(sum of squared standard errors of the strata) / strata`: the tasks of a benchmark are
+/// given, and no sample of all tasks that could be.
+pub fn paired_macro(
+    first: &[f64],
+    second: &[f64],
+    strata: &[u64],
+    clusters: Option<&[u64]>,
+    seed: u64,
+) -> Option<PairedTest> {
+    let mut places: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (place, stratum) in strata.iter().enumerate() {
+        places.entry(*stratum).or_default().push(place);
+    }
+    let count = places.len() as f64;
+    let (mut difference, mut variance) = (0.0, Some(0.0));
+    let mut weights = vec![0.0; first.len()];
+    for places in places.values() {
+        let differences: Vec<f64> = places.iter().map(|&place| second[place] - first[place]).collect();
+        let estimate = match clusters {
+            Some(labels) => {
+                let labels: Vec<u64> = places.iter().map(|&place| labels[place]).collect();
+                super::clustered_mean(&differences, &labels)
+            }
+            None => mean(&differences),
+        }?;
+        difference += estimate.value / count;
+        variance = variance.zip(estimate.stderr).map(|(sum, stderr)| sum + stderr * stderr / (count * count));
+        let weight = first.len() as f64 / (count * places.len() as f64);
+        places.iter().for_each(|&place| weights[place] = weight);
+    }
+    let weighted =
+        |values: &[f64]| values.iter().zip(&weights).map(|(value, weight)| value * weight).collect::<Vec<_>>();
+    let test = paired_permutation(&weighted(first), &weighted(second), clusters, seed)?;
+    let interval = variance.map(|variance| (difference - Z_95 * variance.sqrt(), difference + Z_95 * variance.sqrt()));
+    Some(PairedTest { difference, interval, ..test })
+}
+
 /// P-values adjusted for their number, in the order given: the step-down method that controls the chance of any false
 /// finding (Holm, "A simple sequentially rejective multiple test procedure", 1979).
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
@@ -211,6 +252,35 @@ mod tests {
         // Clusters of one are no clusters.
         let alone: Vec<u64> = (0..12).collect();
         assert_eq!(compare_paired(&[0.0; 12], &[1.0; 12], Some(&alone), 0).unwrap().method, Method::McNemarExact);
+    }
+
+    #[test]
+    fn every_stratum_weighs_the_same() {
+        // Differences 1, 1, 0, 0 and -1: means 1/2 and -1 of the two strata, and their mean.
+        let strata = [1, 1, 1, 1, 2, 2];
+        let second = [1.0, 1.0, 0.0, 0.0, 0.0, 0.0];
+        let first = [0.0, 0.0, 0.0, 0.0, 1.0, 1.0];
+        let test = paired_macro(&first, &second, &strata, None, 0).unwrap();
+        assert!(close(test.difference, -0.25), "{test:?}");
+        // Weighted differences 3/4, 3/4, -3/2, -3/2 have the sum -3/2. Of the 16 assignments of signs all are at least as
+        // far from 0 but the four in which each pair cancels itself.
+        assert!(close(test.p_value, 12.0 / 16.0), "{test:?}");
+        // Only the first stratum varies: its standard error is sqrt(1/3 / 4), half of which counts.
+        let half = Z_95 * (1.0_f64 / 12.0).sqrt() / 2.0;
+        let (low, high) = test.interval.unwrap();
+        assert!(close(low, -0.25 - half) && close(high, -0.25 + half), "{test:?}");
+        assert_eq!(paired_macro(&[0.0], &[1.0], &[1], None, 0).unwrap().interval, None);
+        assert_eq!(paired_macro(&[], &[], &[], None, 0), None);
+    }
+
+    #[test]
+    fn strata_of_one_size_are_no_strata() {
+        let first: Vec<f64> = (0..40).map(|i| f64::from(i % 3 == 0)).collect();
+        let second: Vec<f64> = (0..40).map(|i| f64::from(i % 2 == 0)).collect();
+        let strata: Vec<u64> = (0..40).map(|i| i / 10).collect();
+        let plain = paired_permutation(&first, &second, None, 3).unwrap();
+        let test = paired_macro(&first, &second, &strata, None, 3).unwrap();
+        assert!(close(test.difference, plain.difference) && close(test.p_value, plain.p_value), "{test:?} {plain:?}");
     }
 
     #[test]

@@ -208,6 +208,15 @@ fn chosen(field: &Field<'_>, section: &'static str, reading: &mut Reading) -> Ve
 fn report(field: &Field<'_>, reading: &mut Reading) -> ReportSpec {
     let Some(mut section) = field.section(&mut reading.problems) else { return ReportSpec::default() };
     let figure = section.take("figure").and_then(|figure| figure.text(&mut reading.problems)).map(Into::into);
+    let baseline = section.take("baseline").and_then(|field| {
+        let name = field.text(&mut reading.problems)?;
+        if reading.names.has("models", &name) {
+            return Some(name);
+        }
+        let problem = reading.names.unknown(&field, "models", &name);
+        reading.problems.push(problem);
+        None
+    });
     section.finish(&mut reading.problems);
-    ReportSpec { figure }
+    ReportSpec { figure, baseline }
 }

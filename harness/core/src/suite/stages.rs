@@ -46,8 +46,25 @@ fn train_data(field: &Field<'_>, this: &Thing, reading: &mut Reading) -> Option<
     });
     let form = section.require("as", "what a row is made of, `answers` say", &mut reading.problems);
     let form = form.and_then(|form| form.name(&mut reading.problems));
+    let match_rows = section.take("match_rows").and_then(|field| matched(&field, this, reading));
     section.finish(&mut reading.problems);
-    Some(TrainData::Dataset { dataset: dataset?, form: form? })
+    Some(TrainData::Dataset { dataset: dataset?, form: form?, match_rows })
+}
+
+/// The stage of `teach` whose samples are meant: by its name, or by `true` where there is but one.
+fn matched(field: &Field<'_>, this: &Thing, reading: &mut Reading) -> Option<String> {
+    let names = reading.names.of("teach");
+    let name = match (&field.node.kind, names.as_slice()) {
+        (Kind::Bool(false), _) => return None,
+        (Kind::Bool(true), [only]) => only.clone(),
+        (Kind::Bool(true), _) => {
+            let message = format!("`true` means the one stage of `teach`, of which the suite has {}", names.len());
+            reading.problems.push(field.problem(message).with_help("write the stage's name"));
+            return None;
+        }
+        _ => field.text(&mut reading.problems)?,
+    };
+    reading.depend(field, this.clone(), Thing::new("teach", &name), true).then_some(name)
 }
 
 pub(super) fn export(name: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<ExportSpec> {

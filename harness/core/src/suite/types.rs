@@ -47,7 +47,7 @@ pub struct Suite {
     pub export: Named<ExportSpec>,
     /// What is examined on what.
     pub evaluate: Vec<Evaluation>,
-    /// What is drawn of the results.
+    /// What is made of the results.
     pub report: ReportSpec,
 }
 
@@ -207,6 +207,8 @@ pub enum TrainData {
         /// How a sample becomes a row: `answers`, say.
         #[serde(rename = "as")]
         form: String,
+        /// Only the samples of which this stage of `teach` kept a row.
+        match_rows: Option<String>,
     },
 }
 
@@ -232,11 +234,13 @@ pub struct Evaluation {
     pub scorers: Vec<ScorerSpec>,
 }
 
-/// What is drawn of the results.
+/// What is made of the results.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ReportSpec {
     /// Where the figure goes.
     pub figure: Option<PathBuf>,
+    /// The model that the others are compared with.
+    pub baseline: Option<String>,
 }
 
 fn in_order<T: Serialize, S: Serializer>(named: &Named<T>, serializer: S) -> Result<S::Ok, S::Error> {

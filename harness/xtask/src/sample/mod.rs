@@ -4,9 +4,12 @@
 //! and carry nobody's data.
 
 mod choices;
+mod distill;
 mod problems;
 mod random;
 mod recorded;
+
+pub(crate) use distill::files as world;
 
 pub(crate) use random::Random;
 
@@ -33,15 +36,6 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("choices.jsonl", lines(choices)),
         ("recorded.jsonl", lines(recorded)),
     ]
-}
-
-/// All words of the sample, for training a tokenizer on them.
-pub(crate) fn text() -> Vec<String> {
-    let train = problems::problems(&mut Random::new(SEED + 1), 10 * TRAIN);
-    let choices = choices::questions(&mut Random::new(SEED + 2), CHOICES);
-    let of_problem =
-        |problem: &problems::Problem| format!("Question: {}\nAnswer: {}\n\n", problem.question, problem.worked());
-    train.iter().map(of_problem).chain(choices.iter().map(|row| format!("{row}\n"))).collect()
 }
 
 fn lines(rows: impl IntoIterator<Item = Value>) -> String {

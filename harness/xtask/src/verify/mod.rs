@@ -3,12 +3,16 @@
 //! One file per group of comparisons. A group writes a suite, has the program run it, reads the files that the program
 //! wrote, and holds each row against the recorded one. To add a group, write its file and name it in [`GROUPS`].
 
+mod distill;
+mod endpoint;
 mod lm_eval_choice;
 mod lm_eval_gsm8k;
+mod opencompass_bbh;
 mod opencompass_extraction;
 mod opencompass_perplexity;
 mod recorded_solutions;
 mod tally;
+mod teacher;
 mod train;
 mod transformers;
 
@@ -45,7 +49,7 @@ struct Bench {
 type Group = fn(&Bench) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 7] = [
+const GROUPS: [(&str, Group); 11] = [
     ("transformers", transformers::compare),
     ("lm-eval-choice", lm_eval_choice::compare),
     ("lm-eval-gsm8k", lm_eval_gsm8k::compare),
@@ -53,6 +57,10 @@ const GROUPS: [(&str, Group); 7] = [
     ("opencompass-perplexity", opencompass_perplexity::compare),
     ("opencompass-extraction", opencompass_extraction::compare),
     ("train", train::compare),
+    ("opencompass-bbh", opencompass_bbh::compare),
+    ("teacher", teacher::compare),
+    ("distill", distill::compare),
+    ("endpoint", endpoint::compare),
 ];
 
 /// Runs the comparisons and prints a line for each. Whether all hold.

@@ -37,9 +37,11 @@ pub struct TrainOptions {
     /// Passes of a step.
     #[schemars(range(min = 1))]
     pub accumulation: usize,
-    /// Most tokens of a row; what is longer is cut at its end. If not given: the model's context.
+    /// Most tokens of a row, the end of text included. If not given: the model's context.
     #[schemars(range(min = 2))]
     pub max_length: Option<usize>,
+    /// What becomes of a row that is longer.
+    pub too_long: TooLong,
     /// Which tokens are learned: those of the completion, or all after the first.
     pub loss_on: LossOn,
     /// Whether an end-of-text token is added to each completion.
@@ -98,6 +100,7 @@ impl Default for TrainOptions {
             batch_tokens: None,
             accumulation: 1,
             max_length: None,
+            too_long: TooLong::Cut,
             loss_on: LossOn::Completion,
             end_of_text: true,
             order: Order::Shuffled,
@@ -153,6 +156,19 @@ pub enum Order {
     Shuffled,
     /// As they stand in the file.
     Given,
+}
+
+/// What becomes of a row that is longer than `max_length`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(crate = "schemars")]
+pub enum TooLong {
+    /// It is cut at its end; if nothing is left of its completion, it is left out. Both are counted.
+    Cut,
+    /// It is left out, and counted: nothing is learned from half an answer.
+    LeaveOut,
+    /// The training is refused.
+    Error,
 }
 
 /// Which checkpoint is the result.

@@ -1,6 +1,6 @@
 //! Rows to learn from, in tokens.
 
-use super::options::{LossOn, TrainOptions};
+use super::options::{LossOn, TooLong, TrainOptions};
 use examiner_api::{PluginError, Result, ScoreRequest, Span};
 use examiner_lm::{Stream, Tokenizer, split};
 use rayon::prelude::*;
@@ -91,27 +91,42 @@ pub(super) struct Encoder<'a> {
     /// What is added to a completion.
     pub(super) end: Option<u32>,
     pub(super) max_length: usize,
+    pub(super) too_long: TooLong,
     pub(super) loss_on: LossOn,
     pub(super) vocabulary: usize,
 }
 
-/// Rows in tokens, and how many were cut.
+/// Rows in tokens, and how many of those that are too long were cut or left out.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Encoded {
     pub(super) rows: Vec<Row>,
     pub(super) truncated: u64,
+    pub(super) left_out: u64,
 }
 
 impl Encoder<'_> {
     /// # Errors
-    /// `BadInput` for a row of which nothing can be learned, with its id.
+    /// `BadInput` for a row of which nothing can be learned, with its id, and if all rows are too long.
     pub(super) fn encode(&self, lines: &[Line]) -> Result<Encoded> {
         let rows = lines.par_iter().map(|line| self.row(line)).collect::<Result<Vec<_>>>()?;
-        let truncated = rows.iter().filter(|(_, cut)| *cut).count() as u64;
-        Ok(Encoded { rows: rows.into_iter().map(|(row, _)| row).collect(), truncated })
+        let mut encoded =
+            Encoded { left_out: rows.iter().filter(|row| row.is_none()).count() as u64, ..Encoded::default() };
+        for (row, cut) in rows.into_iter().flatten() {
+            encoded.truncated += u64::from(cut);
+            encoded.rows.push(row);
+        }
+        if encoded.rows.is_empty() && encoded.left_out > 0 {
+            return Err(PluginError::bad_input(format!(
+                "all {} rows are longer than {} tokens, so that nothing is left to learn",
+                encoded.left_out, self.max_length
+            ))
+            .with_help("raise `max_length` (at most the model's context)"));
+        }
+        Ok(encoded)
     }
 
-    fn row(&self, line: &Line) -> Result<(Row, bool)> {
+    /// The row and whether it was cut; none if it is too long to be of use.
+    fn row(&self, line: &Line) -> Result<Option<(Row, bool)>> {
         let id = line.id.as_str().map_or_else(|| line.id.to_string(), str::to_owned);
         let wrong = |message: String| PluginError::bad_input(format!("training row `{id}`: {message}"));
         let (mut tokens, completion) = match &line.completion_tokens {
@@ -130,18 +145,17 @@ impl Encoder<'_> {
         let length = tokens.len();
         tokens.truncate(self.max_length);
         let first_label = if self.loss_on == LossOn::All { 1 } else { completion.max(1) };
-        if first_label >= tokens.len() {
-            return Err(match truncated {
-                true => wrong(format!(
-                    "nothing is left to learn: it has {length} tokens, its completion begins at token {completion}, and \
-                     only {} are kept",
-                    self.max_length
-                ))
-                .with_help("raise `max_length` (at most the model's context), or leave the row out"),
-                false => wrong(format!("expected at least one token to read and one to learn, found {length} in all")),
-            });
+        match (truncated, first_label >= tokens.len(), self.too_long) {
+            (true, _, TooLong::Error) => {
+                Err(wrong(format!("it has {length} tokens, and at most {} fit", self.max_length))
+                    .with_help("raise `max_length` (at most the model's context), or choose another `too_long`"))
+            }
+            (true, _, TooLong::LeaveOut) | (true, true, TooLong::Cut) => Ok(None),
+            (false, true, _) => {
+                Err(wrong(format!("expected at least one token to read and one to learn, found {length} in all")))
+            }
+            (_, false, _) => Ok(Some((Row { tokens, first_label }, truncated))),
         }
-        Ok((Row { tokens, first_label }, truncated))
     }
 
     /// Tokens, and the place of the completion's first.
@@ -193,7 +207,7 @@ mod tests {
     use serde_json::json;
 
     fn encoder(loss_on: LossOn, max_length: usize) -> Encoder<'static> {
-        Encoder { tokenizer: None, end: Some(9), max_length, loss_on, vocabulary: 10 }
+        Encoder { tokenizer: None, end: Some(9), max_length, too_long: TooLong::Cut, loss_on, vocabulary: 10 }
     }
 
     fn lines(rows: &[Value]) -> Vec<Line> {
@@ -207,7 +221,10 @@ mod tests {
         assert_eq!(encoded.rows, [Row { tokens: vec![1, 2, 3, 4, 5], first_label: 2 }]);
         assert_eq!((encoded.rows[0].inputs(), encoded.rows[0].labels()), (4, 3));
         let all = encoder(LossOn::All, 4).encode(&rows).unwrap();
-        assert_eq!(all, Encoded { rows: vec![Row { tokens: vec![1, 2, 3, 4], first_label: 1 }], truncated: 1 });
+        assert_eq!(
+            all,
+            Encoded { rows: vec![Row { tokens: vec![1, 2, 3, 4], first_label: 1 }], truncated: 1, left_out: 0 }
+        );
     }
 
     #[test]
@@ -216,11 +233,28 @@ mod tests {
             encoder(LossOn::Completion, max_length).encode(&lines(&[row])).unwrap_err().to_string()
         };
         let long = refusal(json!({ "id": "long", "prompt_tokens": [1, 2, 3], "completion_tokens": [4] }), 3);
-        assert!(long.contains("`long`") && long.contains("`max_length`"), "{long}");
+        assert!(long.contains("all 1 rows") && long.contains("`max_length`"), "{long}");
         let outside = refusal(json!({ "id": 7, "completion_tokens": [1, 10] }), 8);
         assert!(outside.contains("`7`") && outside.contains("token 10"), "{outside}");
         assert!(refusal(json!({ "completion_tokens": [1] }), 8).contains("at least one token to read"));
         assert!(refusal(json!({ "prompt": "a", "completion": "b" }), 8).contains("no `tokenizer.json`"));
+    }
+
+    #[test]
+    fn rows_that_are_too_long_are_cut_or_left_out_and_counted() {
+        let rows = lines(&[
+            json!({ "id": "fits", "prompt_tokens": [1], "completion_tokens": [2] }),
+            json!({ "id": "half", "prompt_tokens": [1, 2], "completion_tokens": [3, 4, 5] }),
+            json!({ "id": "none", "prompt_tokens": [1, 2, 3, 4, 5], "completion_tokens": [6] }),
+        ]);
+        let encoded = |too_long| {
+            let encoder = Encoder { too_long, ..encoder(LossOn::Completion, 4) };
+            encoder.encode(&rows).map(|encoded| (encoded.rows.len(), encoded.truncated, encoded.left_out))
+        };
+        assert_eq!(encoded(TooLong::Cut), Ok((2, 1, 1)));
+        assert_eq!(encoded(TooLong::LeaveOut), Ok((1, 0, 2)));
+        let refused = encoded(TooLong::Error).unwrap_err().to_string();
+        assert!(refused.contains("`half`") && refused.contains("5 tokens"), "{refused}");
     }
 
     #[test]

@@ -105,6 +105,7 @@ struct Data {
     train: Vec<Row>,
     validation: Vec<Row>,
     truncated: u64,
+    left_out: u64,
 }
 
 impl Data {
@@ -125,14 +126,16 @@ impl Data {
             tokenizer: start.tokenizer.as_ref(),
             end,
             max_length,
+            too_long: options.too_long,
             loss_on: options.loss_on,
             vocabulary: start.config.vocab_size,
         };
-        let Encoded { rows, mut truncated } = encoder.encode(lines)?;
+        let Encoded { rows, mut truncated, mut left_out } = encoder.encode(lines)?;
         let (train, validation) = match &options.validation {
             Some(file) => {
                 let held = encoder.encode(&rows::read(&host.fetch(file)?)?)?;
                 truncated += held.truncated;
+                left_out += held.left_out;
                 (rows, held.rows)
             }
             None => rows::hold_out(rows, options, job.seed)?,
@@ -140,7 +143,10 @@ impl Data {
         if truncated > 0 {
             host.warn(format!("{truncated} rows are longer than {max_length} tokens and were cut at their end"));
         }
-        Ok(Data { train, validation, truncated })
+        if left_out > 0 {
+            host.warn(format!("{left_out} rows are longer than {max_length} tokens and are left out"));
+        }
+        Ok(Data { train, validation, truncated, left_out })
     }
 }
 
@@ -347,6 +353,7 @@ impl Run<'_> {
         put("rows", self.data.train.len().into());
         put("validation_rows", self.data.validation.len().into());
         put("truncated_rows", self.data.truncated.into());
+        put("left_out_rows", self.data.left_out.into());
         put("parameters", self.layout.size().into());
         put("steps", self.progress.step.into());
         put("epochs", self.plan.epoch_ends.iter().filter(|end| **end <= self.progress.step).count().into());

@@ -106,7 +106,8 @@ pub fn examine(
     directory: &RunDirectory,
     publish: &(dyn Fn(Vec<SummaryRow>) + Sync),
 ) -> Result<Examined, EvaluateError> {
-    let Prepared { mut dataset, scorers, prompter, spec, limit, seed, inputs, questions, version } = prepared;
+    let Prepared { mut dataset, scorers, prompter, spec, limit, seed, inputs, questions, version, macro_average } =
+        prepared;
     let began = Instant::now();
     let path = directory.journal(&pair.model, &pair.dataset)?;
     let header = json!({ "format": 1, "model": pair.model, "dataset": pair.dataset });
@@ -123,7 +124,7 @@ pub fn examine(
     }
     let base = base_key(&inputs);
     let task = shared.progress.task(&pair.stage(), questions, "samples");
-    let tally = new_tally(pair, directory, &scorers, seed, version);
+    let tally = new_tally(pair, directory, &scorers, seed, version).with_macro_average(macro_average);
     let last_publish = Mutex::new(Instant::now());
     let seconds = || began.elapsed().as_secs_f64();
     let on_batch = |done, _errors, tally: &Tally| {

@@ -21,6 +21,7 @@ pub struct Prepared {
     pub questions: Option<u64>,
     /// The dataset's version of the prompt.
     pub version: String,
+    pub(super) macro_average: bool,
 }
 
 /// Opens the dataset and its scorers, and checks that the model can do what they ask.
@@ -75,7 +76,18 @@ pub fn prepare(shared: &Arc<Shared>, pair: &Pair, model: &ModelInfo, limit: Opti
         .map(|rows| limit.map_or(rows, |limit| rows.min(limit)) * u64::from(spec.repeats))
         .filter(|rows| *rows > 0);
     let scorers = Scorers { list };
-    Ok(Prepared { dataset, scorers, prompter, spec, limit, seed, inputs, questions, version: info.version })
+    Ok(Prepared {
+        dataset,
+        scorers,
+        prompter,
+        spec,
+        limit,
+        seed,
+        inputs,
+        questions,
+        version: info.version,
+        macro_average: info.macro_average,
+    })
 }
 
 fn check_abilities(name: &str, model: &ModelInfo, scorer: &str, info: &ScorerInfo) -> Result<()> {

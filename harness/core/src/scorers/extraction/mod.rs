@@ -19,7 +19,7 @@ mod steps;
 pub use numbers::{first_number, last_number};
 pub use pattern::{Pattern, Take};
 pub use presets::{PRESETS, Preset, preset};
-pub use steps::{After, RegexStep, STEPS, Step, Texts};
+pub use steps::{After, RegexStep, Replace, STEPS, Step, Texts};
 
 use examiner_api::Result;
 use examiner_api::schemars::{self, JsonSchema, Schema, SchemaGenerator};
@@ -68,7 +68,7 @@ impl Pipeline {
                 if !STEPS.iter().any(|(step, _)| *step == name) {
                     return Err(format!("there is no step `{name}`{}; steps are {}", near(&name), names(|_| true)));
                 }
-                if name == "regex" {
+                if name == "regex" || name == "replace" {
                     readable(&step[&name])?;
                 }
                 let step: Step =

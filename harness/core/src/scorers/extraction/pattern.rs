@@ -54,12 +54,23 @@ impl Pattern {
             Take::First => matches.next().transpose(),
             Take::Last => matches.try_fold(None, |_, found| found.map(Some)),
         };
-        let chosen = chosen.map_err(|error| {
-            PluginError::new(ErrorCode::Other, format!("cannot search with the pattern `{}`", self.0.as_str()))
-                .with_cause(&error)
-                .with_help("rewrite the pattern without nested repetition")
-        })?;
+        let chosen = chosen.map_err(|error| self.beyond_its_limit(&error))?;
         Ok(chosen.and_then(|captures| part(&captures, group)))
+    }
+
+    /// The text with `with` in place of every match; `$1` in it is the first group.
+    ///
+    /// # Errors
+    /// The pattern goes beyond its limit of backtracking.
+    pub fn replace(&self, text: &str, with: &str) -> Result<String> {
+        let replaced = self.0.try_replacen(text, 0, with);
+        replaced.map(std::borrow::Cow::into_owned).map_err(|error| self.beyond_its_limit(&error))
+    }
+
+    fn beyond_its_limit(&self, error: &fancy_regex::Error) -> PluginError {
+        PluginError::new(ErrorCode::Other, format!("cannot search with the pattern `{}`", self.0.as_str()))
+            .with_cause(error)
+            .with_help("rewrite the pattern without nested repetition")
     }
 
     /// How many groups there are, the whole match included.

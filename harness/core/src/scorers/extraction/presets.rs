@@ -46,6 +46,41 @@ pub const PRESETS: &[Preset] = &[
         written: || json!([{"cut": "Question:"}, {"regex": {"pattern": r"-?\d+\.\d+|-?\d+", "take": "last"}}]),
     },
     Preset {
+        name: "bbh",
+        summary: "What BIG-Bench-Hard's authors count: the line after the last `answer is `, without one period at its end.",
+        written: || json!([{"after": "answer is "}, {"regex": r"\A([^\n]*?)\.?\r?(?:\n|\z)"}]),
+    },
+    Preset {
+        name: "opencompass-bbh-choice",
+        summary: "What OpenCompass's `bbh_mcq_postprocess` finds: a capital in parentheses, else any capital, else the text.",
+        written: || {
+            json!([
+                {"regex": r"(?s)\A(?:.*?answer is (.*?)(?:answer is .*)?|(.*))\z"},
+                {"any": [[{"regex": r"\(([A-Z])"}], [{"regex": "[A-Z]"}], ["trim"]]}
+            ])
+        },
+    },
+    Preset {
+        name: "opencompass-bbh-text",
+        summary: "What OpenCompass's `bbh_freeform_postprocess` finds: the line after `answer is`, its commas left out.",
+        written: || {
+            json!([
+                {"regex": r"(?is)\A(?:.*answer is:?(.*)|(.*))\z"},
+                "first-line",
+                {"regex": r"\A\s*(.*?)\s*\.?\s*\z"},
+                {"any": [[{"regex": r"\*\*(.*?)\*\*"}], ["trim"]]},
+                {"any": [
+                    [{"regex": r"(?i)\A(yes|no|true|false)\b"}, "capitalize"],
+                    // A comma between digits sets off thousands and stays.
+                    [
+                        {"replace": {"pattern": r"\s*,\s*(?!\d)|(?<!\d)\s*,\s*", "with": " "}},
+                        {"replace": {"pattern": r"\s+", "with": " "}}
+                    ]
+                ]}
+            ])
+        },
+    },
+    Preset {
         name: "text",
         summary: "The line after `answer is`, else after `####`, else the last line; without a period at its end.",
         written: || {

@@ -15,6 +15,8 @@ pub enum Step {
     After(After),
     /// A match of a regular expression.
     Regex(RegexStep),
+    /// Every match of a regular expression, replaced by a text.
+    Replace(Replace),
     /// The first number, with its sign and thousands separators.
     FirstNumber,
     /// The last number, with its sign and thousands separators.
@@ -35,6 +37,8 @@ pub enum Step {
     Lowercase,
     /// In upper case.
     Uppercase,
+    /// The first letter in upper case, all others in lower case.
+    Capitalize,
     /// The first of these pipelines that finds something.
     Any(Vec<Pipeline>),
 }
@@ -44,6 +48,7 @@ pub const STEPS: &[(&str, bool)] = &[
     ("cut", true),
     ("after", true),
     ("regex", true),
+    ("replace", true),
     ("first-number", false),
     ("last-number", false),
     ("first-line", false),
@@ -54,6 +59,7 @@ pub const STEPS: &[(&str, bool)] = &[
     ("trim", false),
     ("lowercase", false),
     ("uppercase", false),
+    ("capitalize", false),
     ("any", true),
 ];
 
@@ -108,6 +114,17 @@ pub enum RegexStep {
     },
 }
 
+/// What is replaced, and by what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Replace {
+    /// The pattern of what is replaced, wherever it stands.
+    pattern: Pattern,
+    /// What takes its place; `$1` is the first group. Nothing by default.
+    #[serde(default)]
+    with: String,
+}
+
 fn last() -> Take {
     Take::Last
 }
@@ -136,12 +153,14 @@ impl Step {
             Step::After(After::Options { marker, which, ignore_case }) => after(text, marker, *which, *ignore_case),
             Step::Regex(RegexStep::Pattern(pattern)) => return pattern.find(text, Take::First, None),
             Step::Regex(RegexStep::Options { pattern, group, take }) => return pattern.find(text, *take, *group),
+            Step::Replace(Replace { pattern, with }) => return pattern.replace(text, with).map(Some),
             Step::Any(pipelines) => return first_of(pipelines, text),
             Step::FirstNumber => return Ok(first_number(text)),
             Step::LastNumber => return Ok(last_number(text)),
             Step::OptionLetter => return Ok(option_letter(text).map(String::from)),
             Step::Lowercase => return Ok(Some(text.to_lowercase())),
             Step::Uppercase => return Ok(Some(text.to_uppercase())),
+            Step::Capitalize => return Ok(Some(capitalized(text))),
             Step::FirstLine => text.lines().find(|line| !line.trim().is_empty()),
             Step::LastLine => text.lines().rfind(|line| !line.trim().is_empty()),
             Step::Boxed => boxed(text),
@@ -178,6 +197,12 @@ fn after<'a>(text: &'a str, marker: &str, which: Take, ignore_case: bool) -> Opt
         find(text, marker)
     };
     place.map(|place| &text[place + marker.len()..])
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    first + &letters.as_str().to_lowercase()
 }
 
 fn boxed(text: &str) -> Option<&str> {

@@ -28,6 +28,10 @@ fn every_step() {
         (json!({"strip": "*\" "}), "**\"yes\"**", Some("yes")),
         (json!(["uppercase", "trim"]), " a ", Some("A")),
         (json!("lowercase"), "ÀB", Some("àb")),
+        (json!("capitalize"), "éA b", Some("Éa b")),
+        (json!({"replace": {"pattern": r"\s*,\s*", "with": " "}}), "a , b,c", Some("a b c")),
+        (json!({"replace": {"pattern": r"(\d)-(\d)", "with": "$2-$1"}}), "1-2", Some("2-1")),
+        (json!({"replace": {"pattern": "a"}}), "aa", None),
         (json!([{"any": ["boxed", [{"after": "####"}, "last-number"], "first-line"]}]), "x\n#### 1 2", Some("2")),
         (json!([{"any": ["boxed"]}]), "x", None),
     ] {
@@ -96,6 +100,36 @@ fn text_and_choice() {
     assert_eq!(find(json!("choice"), "the answer is dog").as_deref(), Some("dog"));
 }
 
+#[test]
+fn bbh_takes_the_line_after_the_last_marker_as_it_is() {
+    for (text, expected) in [
+        ("So the answer is (A). No: the answer is (B).\nQ: next", Some("(B)")),
+        ("the answer is $1,000..", Some("$1,000.")),
+        ("the answer is ] ].", Some("] ]")),
+        ("the answer is 24\r\nmore", Some("24")),
+        ("the answer is \n24", None),
+        ("the answer: 24", None),
+        ("The Answer Is 24", None),
+    ] {
+        assert_eq!(find(json!("bbh"), text).as_deref(), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_opencompass_finds_in_answers_to_bbh() {
+    for (text, choice, free) in [
+        ("the answer is (B) or (C).", "B", "(B) or (C)"),
+        ("The answer is: **no**, I think.", "T", "No"),
+        ("the answer is cat , dog,bird.", "cat , dog,bird.", "cat dog bird"),
+        ("the answer is 1,234", "1,234", "1,234"),
+        ("none of it\nB", "B", "none of it"),
+        ("the answer is ", "", ""),
+    ] {
+        let found = |preset: &str| find(json!(preset), text).unwrap_or_default();
+        assert_eq!((&*found("opencompass-bbh-choice"), &*found("opencompass-bbh-text")), (choice, free), "{text}");
+    }
+}
+
 /// The reference is OpenCompass's `gsm8k_postprocess`, which says `NULL` for nothing.
 #[test]
 fn opencompass_preset_agrees_and_last_number_differs_by_thousands_separators() {
@@ -114,6 +148,24 @@ fn opencompass_preset_agrees_and_last_number_differs_by_thousands_separators() {
         }
     }
     assert_eq!(differing.len(), 14, "{differing:?}");
+}
+
+/// The references are OpenCompass's `bbh_mcq_postprocess` and `bbh_freeform_postprocess`, and the number of right answers
+/// that the benchmark's authors counted.
+#[test]
+fn presets_for_bbh_agree_with_opencompass_and_with_the_authors() {
+    let Some(completions) = shared_lines("data/teacher/code-davinci-002-cot.jsonl") else { return };
+    let Some(extracted) = shared_lines("oracle/opencompass/bbh_extraction.jsonl") else { return };
+    assert_eq!((completions.len(), extracted.len()), (6511, 6511));
+    let mut right = 0;
+    for (row, expected) in completions.iter().zip(&extracted) {
+        let completion = row["completion"].as_str().unwrap();
+        for (preset, field) in [("opencompass-bbh-choice", "mcq"), ("opencompass-bbh-text", "freeform")] {
+            assert_eq!(find(json!(preset), completion).unwrap_or_default(), expected[field], "{completion}");
+        }
+        right += usize::from(find(json!("bbh"), completion).as_deref() == row["target"].as_str());
+    }
+    assert_eq!(right, 4816);
 }
 
 /// The reference is lm-evaluation-harness's GSM8K task, which says `[invalid]` for nothing.

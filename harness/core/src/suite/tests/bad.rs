@@ -146,6 +146,15 @@ models:
 }
 
 #[test]
+fn a_baseline_that_is_no_model() {
+    let text = "name: n\nmodels: { original: { plugin: p } }\nreport: { baseline: orignal }\n";
+    assert_snapshot!(problems(text), @r#"
+    s.yaml:3:21: report.baseline: no model `orignal`, expected `original`
+      help: did you mean `original`?
+    "#);
+}
+
+#[test]
 fn a_reference_where_none_can_be() {
     let text = r#"name: n
 train: { t: { trainer: c, data: x.jsonl } }

@@ -17,7 +17,7 @@ fn the_suite_of_the_handbook_is_read() {
     assert_eq!(suite.train["vanilla"].from, Some(Start::Model("original".to_owned())));
     assert_eq!(
         suite.train["vanilla"].data,
-        TrainData::Dataset { dataset: "bbh".to_owned(), form: "answers".to_owned() }
+        TrainData::Dataset { dataset: "bbh".to_owned(), form: "answers".to_owned(), match_rows: None }
     );
     assert_eq!(suite.train["student"].data, TrainData::File("${teach.bbh-cot}".to_owned()));
     assert_eq!(json!(suite.train["student"].options), json!({"epochs": 3, "lr": 5e-5}));
@@ -150,6 +150,7 @@ evaluate: [{ models: [m], datasets: d }]
         "models.m.checkpoint=/c",
         "datasets.d.generation.stop=[a]",
         "report.figure=f.svg",
+        "report.baseline=m",
     ];
     let suite = read_with(text, &set).unwrap_or_else(|problems| panic!("{problems}")).suite;
     assert_eq!(json!(suite.datasets["d"].options), json!({"path": "/x"}));
@@ -159,6 +160,7 @@ evaluate: [{ models: [m], datasets: d }]
     assert_eq!(suite.evaluate[0].models, ["m", "gpt-4.1"]);
     assert_eq!(suite.datasets["d"].generation.stop, Some(vec!["a".to_owned()]));
     assert_eq!(suite.report.figure.unwrap().to_str(), Some("f.svg"));
+    assert_eq!(suite.report.baseline.as_deref(), Some("m"));
 }
 
 #[test]

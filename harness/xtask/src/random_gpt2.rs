@@ -1,21 +1,13 @@
-//! A GPT-2 small enough to be made on the spot: a tokenizer trained on the sample, and random weights.
-//!
-//! It has learned nothing and answers at chance. It shows that everything works, offline and in a second.
+//! A GPT-2 of any size with random weights, to measure with.
 
 use crate::process::write;
 use crate::sample::Random;
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
 use std::path::Path;
-use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{AddedToken, Tokenizer, models::TrainerWrapper};
 
 const SEED: u64 = 1;
-/// The quickstart's model.
-const TINY: Shape = Shape { vocabulary: 1024, context: 512, width: 96, layers: 2, heads: 4 };
-const END_OF_TEXT: &str = "<|endoftext|>";
 
 /// The sizes of a GPT-2.
 #[derive(Debug, Clone, Copy)]
@@ -25,15 +17,6 @@ pub(crate) struct Shape {
     pub(crate) width: usize,
     pub(crate) layers: usize,
     pub(crate) heads: usize,
-}
-
-/// Writes the quickstart's model to a directory, in the layout of Hugging Face's checkpoints.
-pub(crate) fn make(directory: &Path, text: &[String]) -> Result<()> {
-    let tokenizer = tokenizer(text)?;
-    let end = tokenizer.token_to_id(END_OF_TEXT).ok_or_else(|| anyhow!("the tokenizer lost `{END_OF_TEXT}`"))?;
-    let json = tokenizer.to_string(true).map_err(|error| anyhow!("{error}"))?;
-    write(&directory.join("tokenizer.json"), json)?;
-    write_model(directory, Shape { vocabulary: tokenizer.get_vocab_size(true), ..TINY }, end)
 }
 
 /// Writes a model of random weights, without a tokenizer. `end` is the token that begins and ends a text.
@@ -49,22 +32,6 @@ pub(crate) fn write_model(directory: &Path, shape: Shape, end: u32) -> Result<()
     write(&directory.join("config.json"), serde_json::to_string_pretty(&config)?)?;
     write(&directory.join("generation_config.json"), serde_json::to_string_pretty(&generation)?)?;
     write(&directory.join("model.safetensors"), weights(shape)?)
-}
-
-/// GPT-2's byte-level byte-pair encoding, trained on `text`.
-fn tokenizer(text: &[String]) -> Result<Tokenizer> {
-    let trainer = BpeTrainerBuilder::new()
-        .show_progress(false)
-        .vocab_size(TINY.vocabulary)
-        .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
-        .special_tokens(vec![AddedToken::from(END_OF_TEXT, true)])
-        .build();
-    let mut tokenizer = Tokenizer::new(BPE::default());
-    tokenizer.with_pre_tokenizer(Some(ByteLevel::new(false, true, true)));
-    tokenizer.with_decoder(Some(ByteLevel::default()));
-    let mut trainer = TrainerWrapper::from(trainer);
-    tokenizer.train(&mut trainer, text.iter()).map_err(|error| anyhow!("cannot train the tokenizer: {error}"))?;
-    Ok(tokenizer)
 }
 
 /// GPT-2's own start: weights from a normal distribution of deviation 0.02, those that add to the residual stream

@@ -1,0 +1,45 @@
+//! What can be made of a run that is there: comparisons and pictures.
+
+use super::commands::print;
+use super::{CompareArguments, PlotArguments};
+use crate::report::compare::{self, Outcome};
+use crate::report::figure;
+use crate::report::summary::{self, SummaryRow};
+use anyhow::{Context, Result};
+use std::path::Path;
+use std::process::ExitCode;
+
+pub(super) fn compare(arguments: CompareArguments) -> Result<ExitCode> {
+    let rows = rows(&arguments.run)?;
+    let request =
+        compare::Request { baseline: arguments.baseline, metrics: arguments.metric, subsets: arguments.subsets };
+    let comparison = compare::compare(&arguments.run, &rows, &request)?;
+    if arguments.csv {
+        let mut text = Vec::new();
+        comparison.csv(&mut text)?;
+        print(&String::from_utf8_lossy(&text))?;
+    } else {
+        print(&comparison.markdown())?;
+    }
+    for refusal in comparison.refusals() {
+        eprintln!("failed: {refusal}");
+    }
+    let failed = |outcome: &Outcome| matches!(outcome, Outcome::Failed(_) | Outcome::Refused(_));
+    let fails = comparison.lines.iter().any(|line| failed(&line.outcome));
+    Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+pub(super) fn plot(arguments: &PlotArguments) -> Result<ExitCode> {
+    let rows = rows(&arguments.run)?;
+    let drawn = figure::draw(&arguments.run, &rows, &arguments.metric, &arguments.out)?;
+    print(&drawn.files.iter().map(|file| format!("{}\n", file.display())).collect::<String>())?;
+    for failure in &drawn.failures {
+        eprintln!("failed: {failure}");
+    }
+    Ok(if drawn.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn rows(run: &Path) -> Result<Vec<SummaryRow>> {
+    let path = run.join("summary.csv");
+    summary::read(&path).with_context(|| format!("cannot read `{}`", path.display()))
+}

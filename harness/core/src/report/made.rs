@@ -1,0 +1,53 @@
+//! What the stages before the examination made: how many rows a recipe kept, how many a training learned from.
+
+use super::markdown::layout;
+use crate::run::provenance::{Provenance, Status};
+use serde_json::Value;
+
+/// A table with a line for each stage that made something, empty where none did.
+pub fn render(run: &Provenance) -> String {
+    let stages =
+        run.stages.iter().filter(|(_, record)| !record.details.is_empty() && record.status == Status::Complete);
+    let mut table = vec![["stage", "what it made"].map(str::to_owned).to_vec()];
+    table.extend(stages.map(|(stage, record)| {
+        let known = record.details.iter().filter_map(|(name, value)| said(name, value));
+        vec![stage.clone(), known.collect::<Vec<_>>().join(", ")]
+    }));
+    if table.len() == 1 { String::new() } else { layout(&table, 2) }
+}
+
+/// `rows 2400`; nothing for what is no number: paths stand in `run.json`.
+fn said(name: &str, value: &Value) -> Option<String> {
+    let name = name.replace('_', " ");
+    let number = value.as_number()?;
+    Some(match (number.as_i64(), number.as_f64()) {
+        (Some(whole), _) => format!("{name} {whole}"),
+        (None, Some(float)) => format!("{name} {float:.4}"),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::provenance::StageRecord;
+
+    #[test]
+    fn numbers_stand_beside_the_stage_that_made_them() {
+        let mut run = Provenance::default();
+        assert_eq!(render(&run), "");
+        let details = serde_json::json!({ "rows": 2400, "final_loss": 0.25, "file": "data/F.jsonl" });
+        let record = |status| StageRecord {
+            status,
+            details: details.as_object().cloned().unwrap_or_default(),
+            ..StageRecord::default()
+        };
+        run.stages.insert("train/student".to_owned(), record(Status::Complete));
+        run.stages.insert("train/vanilla".to_owned(), record(Status::Failed));
+        insta::assert_snapshot!(render(&run), @r"
+        | stage         | what it made                 |
+        | ------------- | ---------------------------- |
+        | train/student | rows 2400, final loss 0.2500 |
+        ");
+    }
+}

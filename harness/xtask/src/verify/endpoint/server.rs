@@ -1,0 +1,219 @@
+//! A server on this machine that answers chat completions, well or badly, and never faster than its limit.
+
+use super::limit::Limit;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What the server does with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    Answer,
+    /// This status, with the key that was sent in the message.
+    Status(u16),
+    /// 429 with `Retry-After`.
+    TooMany,
+    /// Half of an answer.
+    Cut,
+    /// A byte now and then.
+    Drip,
+    /// Half of the JSON, as if it were whole.
+    Malformed,
+    /// A page for people.
+    Page,
+    /// The connection is reset.
+    Reset,
+}
+
+/// What the server does by the prompt and the number of times that it was asked before.
+type Script = dyn Fn(&str, usize) -> Deed + Send + Sync;
+
+/// What became of a prompt.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) asked: usize,
+    pub(super) answered: usize,
+    /// Asked after it had been answered.
+    pub(super) in_vain: usize,
+}
+
+/// The server, until it is dropped.
+pub(super) struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    script: Box<Script>,
+    limit: Option<Mutex<Limit>>,
+    book: Mutex<Book>,
+    over: AtomicBool,
+}
+
+#[derive(Default)]
+struct Book {
+    prompts: BTreeMap<String, Tally>,
+    first: Option<Instant>,
+    last_answer: Option<Instant>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The right answer to a prompt.
+pub(super) fn right(prompt: &str) -> String {
+    format!("The answer to `{prompt}`")
+}
+
+impl Server {
+    pub(super) fn start(
+        limit: Option<Limit>,
+        script: impl Fn(&str, usize) -> Deed + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").context("cannot open a port on this machine")?;
+        let address = listener.local_addr()?;
+        let limit = limit.map(Mutex::new);
+        let shared = Shared { script: Box::new(script), limit, book: Mutex::default(), over: AtomicBool::new(false) };
+        let shared = Arc::new(shared);
+        let serving = shared.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if serving.over.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (Ok(stream), serving) = (stream, serving.clone()) else { continue };
+                // A client that goes away is no failure of the server.
+                std::thread::spawn(move || serving.serve(stream).ok());
+            }
+        });
+        Ok(Server { address, shared })
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    pub(super) fn tallies(&self) -> BTreeMap<String, Tally> {
+        lock(&self.shared.book).prompts.clone()
+    }
+
+    /// From the first request to the last answer, in seconds.
+    pub(super) fn seconds(&self) -> f64 {
+        let book = lock(&self.shared.book);
+        book.first.zip(book.last_answer).map_or(0.0, |(first, last)| (last - first).as_secs_f64())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.over.store(true, Ordering::SeqCst);
+        // Wakes the thread that waits for connections.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl Shared {
+    fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        while let Some((head, body, length)) = peek(&stream)? {
+            if self.over.load(Ordering::SeqCst) {
+                break;
+            }
+            let body: Value = serde_json::from_str(&body)?;
+            let prompt = body["messages"][0]["content"].as_str().unwrap_or_default();
+            let deed = self.decide(prompt);
+            if deed == Deed::Reset {
+                // What was not read makes the system reset the connection when it is closed.
+                break;
+            }
+            stream.read_exact(&mut vec![0; length])?;
+            if !self.act(&mut stream, deed, prompt, &head)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn decide(&self, prompt: &str) -> Deed {
+        let mut book = lock(&self.book);
+        book.first.get_or_insert_with(Instant::now);
+        let tally = book.prompts.entry(prompt.to_owned()).or_default();
+        tally.asked += 1;
+        tally.in_vain += usize::from(tally.answered > 0);
+        let deed = (self.script)(prompt, tally.asked - 1);
+        let refused = self.limit.as_ref().is_some_and(|limit| !lock(limit).admits());
+        if refused { Deed::TooMany } else { deed }
+    }
+
+    /// Whether the connection stays open.
+    fn act(&self, stream: &mut TcpStream, deed: Deed, prompt: &str, head: &str) -> std::io::Result<bool> {
+        let key = head.lines().find_map(|line| line.split_once("earer ")).map_or("", |(_, key)| key);
+        let answer = json!({
+            "choices": [{ "message": { "content": right(prompt) }, "finish_reason": "stop" }],
+            "usage": { "prompt_tokens": 12, "completion_tokens": 8 },
+        });
+        let answer = answer.to_string();
+        let half = &answer[..answer.len() / 2];
+        let refusal =
+            json!({ "error": { "message": format!("not with the key {key}"), "code": "refused" } }).to_string();
+        let limits = self.limit.as_ref().map(|limit| lock(limit).headers()).unwrap_or_default();
+        let wait = self.limit.as_ref().map_or(0.1, |limit| lock(limit).wait_s());
+        let text = |status: u16, kind: &str, length: usize, more: &str, body: &str| {
+            format!(
+                "HTTP/1.1 {status} -\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n{limits}{more}\r\n{body}"
+            )
+        };
+        let (json_type, length) = ("application/json", answer.len());
+        let whole = match deed {
+            Deed::Answer => {
+                // Noted before it is sent: what the client does next comes after it.
+                let mut book = lock(&self.book);
+                book.last_answer = Some(Instant::now());
+                book.prompts.entry(prompt.to_owned()).or_default().answered += 1;
+                text(200, json_type, length, "", &answer)
+            }
+            Deed::Status(status) => text(status, json_type, refusal.len(), "", &refusal),
+            Deed::TooMany => text(429, json_type, refusal.len(), &format!("retry-after: {wait}\r\n"), &refusal),
+            Deed::Malformed => text(200, json_type, half.len(), "", half),
+            Deed::Page => text(200, "text/html", 5, "", "<br/>"),
+            Deed::Cut => text(200, json_type, length, "", half),
+            Deed::Drip | Deed::Reset => text(200, json_type, 1 << 20, "", ""),
+        };
+        stream.write_all(whole.as_bytes())?;
+        if deed == Deed::Drip {
+            for _ in 0..600 {
+                stream.write_all(b" ")?;
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        Ok(!matches!(deed, Deed::Cut | Deed::Drip | Deed::Reset))
+    }
+}
+
+/// Looks at a whole request without taking it: its head, its body, its length in bytes.
+fn peek(stream: &TcpStream) -> std::io::Result<Option<(String, String, usize)>> {
+    let mut buffer = vec![0; 1 << 14];
+    loop {
+        let length = stream.peek(&mut buffer)?;
+        if length == 0 {
+            return Ok(None);
+        }
+        let text = &buffer[..length];
+        if let Some(end) = text.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&text[..end]).into_owned();
+            let field = |line: &str| line.to_lowercase().strip_prefix("content-length:")?.trim().parse::<usize>().ok();
+            let whole = end + 4 + head.lines().find_map(field).unwrap_or(0);
+            if length >= whole {
+                return Ok(Some((head, String::from_utf8_lossy(&text[end + 4..whole]).into_owned(), whole)));
+            }
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}

@@ -1,0 +1,182 @@
+//! What follows from what came back.
+
+use super::{Dispatcher, Event, Flight, give};
+use crate::batch::Job;
+use crate::errors::{self, Failure, Kind};
+use crate::forms::Said;
+use crate::http;
+use crate::pace::{Limits, Refusal};
+use crate::request_log::Entry;
+use examiner_api::{Answer, PluginError, Result};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::sync::mpsc::Sender;
+
+/// What becomes of a job.
+pub(super) enum Landed {
+    /// All that waited for it have their answer or their error.
+    Done,
+    /// It is asked again, or its parts are.
+    Again(Vec<Job>),
+    /// It is asked again, not before this time.
+    At(Box<Job>, f64),
+    /// Nothing more can be asked.
+    Over(PluginError),
+}
+
+const LONGEST_BACKOFF_S: f64 = 60.0;
+
+impl Dispatcher {
+    /// Takes what came back: to the pace, to the ledger, to the log, to whom it was for.
+    pub(super) fn land(&mut self, flight: Flight, events: &Sender<Event>) -> Landed {
+        let Flight { job, ticket, reservation, sent, came } = flight;
+        let now = self.now();
+        let (status, limits, wait_s) = match &came {
+            Ok(answer) => (Some(answer.status), answer.limits, answer.wait_s),
+            Err(_) => (None, Limits::default(), None),
+        };
+        let wait_s = wait_s.map(|wait_s| wait_s.min(self.options.max_retry_after_s));
+        let said = came.and_then(|answer| self.read(&job, &answer));
+        let usage = said.as_ref().ok().and_then(|said| said.usage);
+        match &said {
+            Err(Failure { kind: Kind::Overloaded { is_rate }, .. }) => {
+                let jitter = self.jitter();
+                self.pace.refused(now, &ticket, &Refusal { wait_s, is_rate: *is_rate }, &limits, jitter);
+            }
+            _ if status.is_some() => {
+                self.pace.answered(now, &ticket, &limits, usage.map(|usage| usage.total() as f64));
+            }
+            _ => self.pace.lost(),
+        }
+        match &said {
+            Ok(_) => self.ledger.settle(reservation, usage),
+            Err(Failure { kind: Kind::Passing { may_be_charged: true }, .. }) => self.ledger.settle(reservation, None),
+            Err(_) => self.ledger.release(reservation),
+        }
+        let error = said.as_ref().err().map(|failure| &failure.error);
+        let _ = events.send(Event::Attempt(Box::new(Entry {
+            time: Timestamp::now().to_string(),
+            dataset: job.sample.dataset.clone(),
+            sample: job.sample.id.clone(),
+            repeats: job.slots.iter().map(|slot| slot.repeat).collect(),
+            attempt: job.past.attempts,
+            status,
+            latency_ms: ((now - sent) * 1000.0) as u64,
+            tokens_in: usage.map(|usage| usage.read),
+            tokens_out: usage.map(|usage| usage.generated),
+            cost: usage.and_then(|usage| self.ledger.cost(usage)),
+            error: error.map(|error| error.code),
+            message: error.map(|error| self.http.redact(error.message.clone())),
+        })));
+        match said {
+            Ok(said) => self.deliver(job, said, events),
+            Err(failure) => self.judge(job, failure, wait_s, now, events),
+        }
+    }
+
+    fn read(&self, job: &Job, answer: &http::Answer) -> Result<Said, Failure> {
+        let url = format!("{}/{}", self.http.base(), job.work.path(&self.options));
+        if !(200..300).contains(&answer.status) {
+            return Err(errors::of_status(answer.status, &answer.body, &url, self.answered > 0));
+        }
+        let content_type = answer.content_type.as_deref().unwrap_or("application/json");
+        if !content_type.to_ascii_lowercase().contains("json") {
+            return Err(Failure::unreadable(format!("`{url}` answered with `{content_type}`, expected JSON")));
+        }
+        let body: Value = serde_json::from_str(&answer.body).map_err(|error| {
+            let mut failure = Failure::unreadable(format!("the answer of `{url}` is no JSON"));
+            failure.error = failure.error.with_cause(&error);
+            failure
+        })?;
+        match errors::in_body(&body, &url) {
+            Some(failure) => Err(failure),
+            None => {
+                let mut said = job.work.read(&self.options, &body, job.wants())?;
+                said.answers = said.answers.into_iter().map(|answer| without_key(answer, &self.http)).collect();
+                Ok(said)
+            }
+        }
+    }
+
+    fn deliver(&mut self, mut job: Job, said: Said, events: &Sender<Event>) -> Landed {
+        self.answered += 1;
+        // Alone it works: the server does not know `n`.
+        self.one_by_one |= job.past.split;
+        if job.shared {
+            if let Some(answer) = said.answers.into_iter().next() {
+                give(events, &job, answer);
+            }
+            return Landed::Done;
+        }
+        let given = said.answers.len();
+        for (slot, answer) in job.slots.iter().zip(said.answers) {
+            let _ = events.send(Event::Answered { place: slot.place, result: Box::new(answer) });
+        }
+        if given >= job.slots.len() {
+            return Landed::Done;
+        }
+        self.one_by_one |= given == 1;
+        job.slots.drain(..given);
+        job.past = Default::default();
+        Landed::Again(vec![job])
+    }
+
+    fn judge(
+        &mut self,
+        mut job: Job,
+        failure: Failure,
+        wait_s: Option<f64>,
+        now: f64,
+        events: &Sender<Event>,
+    ) -> Landed {
+        let Failure { kind, mut error } = failure;
+        error.message = self.http.redact(error.message);
+        let may_try_alone = job.wants() > 1 && !job.past.split;
+        match kind {
+            Kind::Everything => return Landed::Over(error),
+            Kind::Request if may_try_alone => return Landed::Again(job.split().collect()),
+            Kind::Request => {
+                give(events, &job, Err(error));
+                return Landed::Done;
+            }
+            // The server works, only not for us: that says nothing about this request.
+            Kind::Overloaded { .. } if self.answered > job.past.answered_before => {}
+            Kind::Overloaded { .. } | Kind::Passing { .. } => job.past.failures += 1,
+        }
+        if job.past.failures >= self.options.max_attempts {
+            if job.past.attempts > 1 {
+                error.message = format!("{} ({} attempts)", error.message, job.past.attempts);
+            }
+            give(events, &job, Err(error));
+            return Landed::Done;
+        }
+        job.past.last_error = Some(error);
+        let pause_s = match kind {
+            // The whole model pauses.
+            Kind::Overloaded { .. } => 0.0,
+            _ => {
+                let doubled = self.options.backoff_s * 2f64.powi(job.past.failures.saturating_sub(1).min(16) as i32);
+                let jittered = doubled.min(LONGEST_BACKOFF_S) * (0.5 + 0.5 * self.jitter());
+                jittered.max(wait_s.unwrap_or(0.0))
+            }
+        };
+        let deadline = job.past.first_sent.unwrap_or(now) + self.options.sample_timeout_s;
+        if now + pause_s >= deadline {
+            let error = self.too_late(&job);
+            give(events, &job, Err(error));
+            return Landed::Done;
+        }
+        Landed::At(Box::new(job), now + pause_s)
+    }
+}
+
+/// A server may write the key in another way than it stands in the header.
+fn without_key(answer: Result<Answer>, http: &http::Http) -> Result<Answer> {
+    answer.map(|answer| match answer {
+        Answer::Generate(mut result) => {
+            result.text = http.redact(result.text);
+            Answer::Generate(result)
+        }
+        other => other,
+    })
+}

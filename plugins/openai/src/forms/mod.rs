@@ -1,0 +1,96 @@
+//! Requests and answers in the forms that servers know.
+
+mod generation;
+mod scoring;
+
+use crate::errors::Failure;
+use crate::ledger::Tokens;
+use crate::options::{Api, Options};
+use examiner_api::{Answer, Result};
+use serde_json::{Map, Value, json};
+
+pub(crate) use generation::Generation;
+pub(crate) use scoring::{Scoring, Way};
+
+/// What is asked of the server.
+#[derive(Debug, Clone)]
+pub(crate) enum Work {
+    Generate(Generation),
+    Score(Scoring),
+}
+
+/// What the server said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// One for each choice that was asked for; fewer if the server gave fewer.
+    pub(crate) answers: Vec<Result<Answer>>,
+    /// What it counted.
+    pub(crate) usage: Option<Tokens>,
+}
+
+impl Work {
+    /// Where the request goes, below `base_url`.
+    pub(crate) fn path(&self, options: &Options) -> &'static str {
+        match (self, options.api) {
+            (Work::Generate(_), Api::Chat) => "chat/completions",
+            _ => "completions",
+        }
+    }
+
+    /// The request's body for `wants` answers.
+    pub(crate) fn body(&self, options: &Options, wants: usize, seed: Option<u64>) -> Value {
+        let mut body = match self {
+            Work::Generate(generation) => generation.body(options, wants, seed),
+            Work::Score(scoring) => scoring.body(options),
+        };
+        for (name, value) in &options.extra_body {
+            match value {
+                Value::Null => body.shift_remove(name),
+                value => body.insert(name.clone(), value.clone()),
+            };
+        }
+        Value::Object(body)
+    }
+
+    /// The most that the server can count for `wants` answers: no token is shorter than a byte, and a template puts a few
+    /// around each message.
+    pub(crate) fn most_tokens(&self, options: &Options, wants: usize) -> Tokens {
+        const AROUND: u64 = 64;
+        let (read, generated) = match self {
+            Work::Generate(generation) => {
+                let system = options.system.as_ref().map_or(0, String::len);
+                (generation.prompt.len() + system, u64::from(generation.sampling.max_new_tokens))
+            }
+            Work::Score(scoring) => (scoring.text(options).len(), 1),
+        };
+        Tokens { read: read as u64 + AROUND, generated: generated * wants as u64 }
+    }
+
+    /// About how many tokens it will be.
+    pub(crate) fn likely_tokens(&self, options: &Options, wants: usize) -> f64 {
+        let most = self.most_tokens(options, wants);
+        most.read as f64 / 4.0 + most.generated as f64
+    }
+
+    /// Reads an answer.
+    pub(crate) fn read(&self, options: &Options, body: &Value, wants: usize) -> Result<Said, Failure> {
+        let choices = body.get("choices").and_then(Value::as_array).filter(|choices| !choices.is_empty());
+        let choices = choices.ok_or_else(|| Failure::unreadable("the answer has no `choices`"))?;
+        let usage = usage(body);
+        let answers = match self {
+            Work::Generate(generation) => generation.read(options, &choices[..choices.len().min(wants)], usage)?,
+            Work::Score(scoring) => vec![Ok(Answer::Score(scoring.read(options, &choices[0])?))],
+        };
+        Ok(Said { answers, usage })
+    }
+}
+
+fn usage(body: &Value) -> Option<Tokens> {
+    let count = |name: &str| body.get("usage")?.get(name)?.as_u64();
+    Some(Tokens { read: count("prompt_tokens")?, generated: count("completion_tokens").unwrap_or(0) })
+}
+
+/// A request's fields that all forms share.
+fn fields(options: &Options) -> Map<String, Value> {
+    [("model".to_owned(), json!(options.model))].into_iter().collect()
+}

@@ -1,0 +1,246 @@
+//! The model as the harness sees it.
+
+use crate::batch::{self, Job, Past, Slot};
+use crate::cache::Cache;
+use crate::dispatch::{Dispatcher, Event};
+use crate::forms::{Scoring, Way, Work};
+use crate::http::Http;
+use crate::ledger::Ledger;
+use crate::options::{Api, Options, ScoreMode};
+use crate::probe::{self, Found};
+use crate::request_log::Log;
+use crate::worker::Worker;
+use examiner_api::rows::digest;
+use examiner_api::{
+    Answer, ErrorCode, Flow, GenerateRequest, GenerateResult, Host, Model, ModelInfo, Open, PluginError, Response,
+    Result, ScoreRequest, ScoreResult, Sink,
+};
+use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The endpoint, opened. Nothing is asked before it must be.
+pub struct OpenAi {
+    options: Arc<Options>,
+    http: Arc<Http>,
+    host: Host,
+    worker: Worker,
+    log: Mutex<Log>,
+    /// Whether and how log-likelihoods can be had, once it was found out.
+    found: Mutex<Option<Found>>,
+    cache: Option<Cache>,
+}
+
+/// How long to wait for an answer before looking whether the user wants to stop.
+const LOOK_UP_EVERY: Duration = Duration::from_millis(50);
+
+impl Open for OpenAi {
+    type Options = Options;
+
+    fn open(options: Options, host: Host) -> Result<Self> {
+        options.check()?;
+        let options = Arc::new(options);
+        let http = Arc::new(Http::new(&options)?);
+        if http.shows_key() {
+            host.warn(format!("the key goes to `{}` without encryption; use `https://` if it can", http.base()));
+        }
+        let log = Mutex::new(Log::open(&options.request_log)?);
+        let worker = Worker::start(Dispatcher::new(options.clone(), http.clone()))?;
+        let fingerprint = fingerprint(&options, &http);
+        let cache = options.cache.as_deref().map(|directory| Cache::open(directory, &fingerprint)).transpose()?;
+        Ok(OpenAi { options, http, host, worker, log, found: Mutex::new(None), cache })
+    }
+}
+
+/// Everything that could change an answer, and nothing else: no limit, no price, no secret.
+fn fingerprint(options: &Options, http: &Http) -> String {
+    let Options { model, api, system, max_tokens_field, seed, extra_body, beginning_of_text, .. } = options;
+    let server = http.base().split_once("://").map_or(http.base(), |(_, server)| server);
+    let extra = json!(extra_body).to_string();
+    let rest = json!([model, api, system, max_tokens_field, seed, beginning_of_text]).to_string();
+    digest([server, &rest, &extra])
+}
+
+impl Model for OpenAi {
+    /// Where log-likelihoods might be had, this finds out how, with one tiny request or a few: `score: off` spares them.
+    fn info(&self) -> Result<ModelInfo> {
+        let found = self.found()?;
+        let way = found.way.map_or("off", Way::name);
+        let mut details = vec![
+            ("base_url", json!(self.http.base())),
+            ("api", json!(self.options.api)),
+            ("model", json!(self.options.model)),
+            ("score", json!(way)),
+        ];
+        details.extend(found.why_not.as_ref().map(|why| ("score_off_because", json!(why))));
+        Ok(ModelInfo {
+            name: format!("{} at {}", self.options.model, self.http.base()),
+            fingerprint: digest([fingerprint(&self.options, &self.http), way.to_owned()]),
+            can_score: found.way.is_some(),
+            can_generate: true,
+            details: details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            ..ModelInfo::default()
+        })
+    }
+
+    fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
+        let found = self.found()?;
+        let Some(way) = found.way else {
+            let why = found.why_not.unwrap_or_default();
+            return Err(PluginError::unsupported(format!("no log-likelihoods from `{}`: {why}", self.http.base()))
+                .with_help("use a scorer that asks for generated answers, such as `answer-extraction`"));
+        };
+        let ids: Vec<u64> = requests.iter().map(|request| request.id).collect();
+        let names = self.names(&requests, Cache::score);
+        let job = |(place, request): (usize, ScoreRequest)| {
+            let ScoreRequest { sample, context, continuation, span, .. } = request;
+            let work = Work::Score(Scoring { context, continuation, span, way });
+            let slots = vec![Slot { place, repeat: sample.repeat }];
+            Job { work, slots, shared: true, seed: None, sample, past: Past::default() }
+        };
+        let send = |place: usize, result: Result<Answer>| {
+            let result = result.and_then(|answer| match answer {
+                Answer::Score(result) => Ok(result),
+                Answer::Generate(_) => Err(mixed_up()),
+            });
+            sink.send(Response { id: ids[place], result })
+        };
+        self.answer(requests, &names, |left| left.into_iter().map(job).collect(), &send)
+    }
+
+    fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
+        let ids: Vec<u64> = requests.iter().map(|request| request.id).collect();
+        let names = self.names(&requests, Cache::generation);
+        let send = |place: usize, result: Result<Answer>| {
+            let result = result.and_then(|answer| match answer {
+                Answer::Generate(result) => Ok(result),
+                Answer::Score(_) => Err(mixed_up()),
+            });
+            sink.send(Response { id: ids[place], result })
+        };
+        self.answer(requests, &names, |left| batch::generations(left, &self.options), &send)
+    }
+}
+
+fn mixed_up() -> PluginError {
+    PluginError::new(ErrorCode::Protocol, "an answer of another kind than was asked for")
+}
+
+type OnAnswer<'a> = dyn Fn(usize, Result<Answer>) -> Flow + 'a;
+
+impl OpenAi {
+    /// Whether and how log-likelihoods can be had; asked once.
+    fn found(&self) -> Result<Found> {
+        let mut found = lock(&self.found);
+        if let Some(found) = &*found {
+            return Ok(found.clone());
+        }
+        let new = match (self.options.api, self.options.score) {
+            (Api::Chat, _) => Found::not("chat completions give no log-probabilities of the prompt"),
+            (_, ScoreMode::Off) => Found::not("the suite says `score: off`"),
+            (_, mode) => probe::find(&self.options, mode, &|job| self.ask_one(job))?,
+        };
+        if let Some(why) = &new.why_not {
+            self.host.info(format!("no log-likelihoods: {why}"));
+        }
+        Ok(found.insert(new).clone())
+    }
+
+    /// The names under which the answers would be kept; empty without a cache.
+    fn names<R>(&self, requests: &[R], name: impl Fn(&Cache, &R) -> String) -> Vec<String> {
+        self.cache.iter().flat_map(|cache| requests.iter().map(|request| name(cache, request))).collect()
+    }
+
+    /// Answers from the cache what stands there, and asks for the rest.
+    fn answer<R>(
+        &self,
+        requests: Vec<R>,
+        names: &[String],
+        jobs: impl FnOnce(Vec<(usize, R)>) -> Vec<Job>,
+        send: &OnAnswer<'_>,
+    ) -> Result<()> {
+        let mut left = Vec::with_capacity(requests.len());
+        let mut hits = 0;
+        for (place, request) in requests.into_iter().enumerate() {
+            match self.cache.as_ref().and_then(|cache| cache.find(names.get(place)?)) {
+                None => left.push((place, request)),
+                Some(answer) => {
+                    hits += 1;
+                    if send(place, Ok(answer)) == Flow::Stop {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        if hits > 0 {
+            self.host.info(format!("{hits} answers from the cache"));
+        }
+        if left.is_empty() {
+            return Ok(());
+        }
+        let mut cache = self.cache.as_ref();
+        let (end, ledger) = self.ask(jobs(left), &mut |place, result| {
+            if let (Ok(answer), Some(kept), Some(name)) = (&result, cache, names.get(place))
+                && let Err(error) = kept.keep(name, answer)
+            {
+                self.host.warn(format!("nothing more is kept in the cache: {error}"));
+                cache = None;
+            }
+            send(place, result)
+        });
+        if let Some(ledger) = ledger {
+            self.host.info(format!("so far: {ledger}"));
+        }
+        end
+    }
+
+    /// Asks jobs, in the caller's thread as far as the receiver of answers is concerned: it may take its time.
+    fn ask(
+        &self,
+        jobs: Vec<Job>,
+        on_answer: &mut dyn FnMut(usize, Result<Answer>) -> Flow,
+    ) -> (Result<()>, Option<Box<Ledger>>) {
+        let stop = Arc::new(AtomicBool::new(false));
+        let events = self.worker.begin(jobs, stop.clone());
+        let mut wanted = true;
+        loop {
+            if self.host.is_cancelled() {
+                stop.store(true, Ordering::Relaxed);
+            }
+            match events.recv_timeout(LOOK_UP_EVERY) {
+                Ok(Event::Answered { place, result }) if wanted => {
+                    if on_answer(place, *result) == Flow::Stop {
+                        wanted = false;
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                }
+                Ok(Event::Answered { .. }) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Event::Attempt(entry)) => lock(&self.log).note(&self.host, &entry),
+                // What the receiver did not want any more is no error.
+                Ok(Event::End(_, ledger)) if !wanted => return (Ok(()), Some(ledger)),
+                Ok(Event::End(end, ledger)) => return (end, Some(ledger)),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let message = "the thread that asks for answers is gone";
+                    return (Err(PluginError::new(ErrorCode::Panic, message)), None);
+                }
+            }
+        }
+    }
+
+    /// Asks for a single answer.
+    fn ask_one(&self, job: Job) -> Result<Answer> {
+        let mut answer = None;
+        let (end, _) = self.ask(vec![job], &mut |_, result| {
+            answer = Some(result);
+            Flow::Continue
+        });
+        end?;
+        answer.unwrap_or_else(|| Err(PluginError::new(ErrorCode::Protocol, "a request was left without an answer")))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
