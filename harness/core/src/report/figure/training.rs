@@ -204,7 +204,7 @@ mod tests {
     fn losses_that_fall_far_stand_by_powers_of_ten() {
         let labels = |low, high| Scale::of(low, high).ticks().into_iter().map(|(_, label)| label).collect::<Vec<_>>();
         assert_eq!(labels(0.002, 7.0), ["0.001", "0.01", "0.1", "1", "10"]);
-        assert_eq!(labels(2.0, 4.0).first().map(String::as_str), Some("0.0"));
+        assert_eq!(labels(2.0, 4.0).first().map(String::as_str), Some("0"));
     }
 
     #[test]
