@@ -141,9 +141,8 @@ fn teach_train_and_export_hand_on_what_they_make() {
     assert_eq!(read("run/train/student/checkpoint"), "from Some(\"suite.yaml\"), 10 rows, seed 7");
     assert_eq!(read("run/train/vanilla/checkpoint"), "from None, 3 rows, seed 7");
     assert_eq!(read("run/export/student/exported"), read("run/train/student/checkpoint"));
-    assert!(
-        read("run/train/vanilla/rows.jsonl").starts_with("{\"id\":\"0\",\"prompt\":\"0 + 0 =\",\"completion\":\" 0\"}")
-    );
+    let first = "{\"id\":\"0\",\"prompt\":\"0 + 0 =\",\"completion\":\" 0\",\"sample\":\"0\",\"task\":\"even\"}\n";
+    assert!(read("run/train/vanilla/rows.jsonl").starts_with(first), "{}", read("run/train/vanilla/rows.jsonl"));
     // Nothing is made twice.
     let made = std::fs::metadata(directory.path().join("run/train/student/checkpoint")).unwrap().modified().unwrap();
     assert!(self::run(directory.path(), &suite, &["--out", "run"]).status.success());
