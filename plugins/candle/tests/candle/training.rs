@@ -306,7 +306,8 @@ fn what_is_wrong_is_said() {
     check(refusal(scratch(), from, &sums()), ErrorCode::BadOptions, "exclude each other");
     check(refusal(json!({}), from, &[]), ErrorCode::BadInput, "no rows");
     check(refusal(json!({ "max_length": 97 }), from, &sums()), ErrorCode::BadOptions, "context of 96");
-    check(refusal(json!({ "max_length": 4 }), from, &sums()), ErrorCode::BadInput, "`0+0`");
+    check(refusal(json!({ "max_length": 4 }), from, &sums()), ErrorCode::BadInput, "all 49 rows are longer than 4");
+    check(refusal(json!({ "max_length": 4, "too_long": "error" }), from, &sums()), ErrorCode::BadInput, "`0+0`");
     check(refusal(json!({ "dtype": "bf16", "device": "cpu" }), from, &sums()), ErrorCode::Unsupported, "`dtype: bf16`");
     check(
         refusal(json!({}), from, &[json!({ "id": "e", "prompt": "a", "completion": "" })]),
