@@ -1,12 +1,12 @@
 //! What each command does.
 
-use super::search;
 use super::{PluginsArguments, ReportArguments, RunArguments, SuiteArguments};
+use super::{results, search};
 use crate::host::Shared;
 use crate::hub::Hub;
 use crate::loader::{Plugins, SearchPath};
 use crate::progress::Progress;
-use crate::report::{made, markdown, summary, wide};
+use crate::report::{made, markdown, wide};
 use crate::roles::Roles;
 use crate::run::provenance::Provenance;
 use crate::run::{self, Job};
@@ -111,7 +111,7 @@ fn schema(plugins: &Plugins, name: &str) -> Result<ExitCode> {
 
 pub(super) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
     let path = arguments.run.join("summary.csv");
-    let mut rows = summary::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let mut rows = results::rows(&arguments.run)?;
     // The file has no column for the version of a prompt; the run remembers it.
     let provenance = Provenance::read(&arguments.run).unwrap_or_default();
     for row in &mut rows {

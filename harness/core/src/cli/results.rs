@@ -39,7 +39,8 @@ pub(super) fn plot(arguments: &PlotArguments) -> Result<ExitCode> {
     Ok(if drawn.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn rows(run: &Path) -> Result<Vec<SummaryRow>> {
+/// The rows of a run's `summary.csv`.
+pub(super) fn rows(run: &Path) -> Result<Vec<SummaryRow>> {
     let path = run.join("summary.csv");
     summary::read(&path).with_context(|| format!("cannot read `{}`", path.display()))
 }
