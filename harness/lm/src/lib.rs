@@ -23,6 +23,7 @@
 
 mod answer;
 mod caches;
+pub mod checkpoint;
 mod decoder;
 mod generator;
 mod local_model;

@@ -7,9 +7,10 @@ pub(crate) use cpu::Cpu;
 pub(crate) use ops::Ops;
 
 use crate::cache::{CacheShape, Chain};
-use crate::kernels::{Activation, Order};
+use crate::kernels::Order;
 use candle_core::Tensor;
 use examiner_api::{PluginError, Result};
+use examiner_lm::checkpoint::Activation;
 use std::ops::Range;
 
 /// The rows of one sequence in a pass.

@@ -4,15 +4,13 @@
 //! wanted rows alone, a few at a time, and in the last layer nothing but attention's keys and values is computed for
 //! the others.
 
-mod config;
 mod weights;
-
-pub(crate) use config::Config;
 
 use crate::backend::{Attention, Backend, Span};
 use crate::cache::{CacheShape, Caches, Chain};
-use crate::checkpoint::Tensors;
+use crate::tensors::Tensors;
 use examiner_api::{PluginError, Result};
+use examiner_lm::checkpoint::Gpt2Config;
 use examiner_lm::{CacheId, CacheLayout, Decoder, OnLogits, Row, Segment};
 use weights::Weights;
 
@@ -22,7 +20,7 @@ const HEAD_ROWS: usize = 64;
 /// GPT-2 on some backend.
 pub(crate) struct Gpt2<B: Backend> {
     backend: B,
-    config: Config,
+    config: Gpt2Config,
     weights: Weights<B>,
     caches: Caches<B::Block>,
 }
@@ -32,13 +30,13 @@ impl<B: Backend> Gpt2<B> {
     ///
     /// # Errors
     /// `BadInput` if a tensor is missing, of another shape, or too many.
-    pub(crate) fn load(backend: B, config: Config, tensors: Tensors) -> Result<Self> {
+    pub(crate) fn load(backend: B, config: Gpt2Config, tensors: Tensors) -> Result<Self> {
         let weights = Weights::load(&backend, &config, tensors)?;
         Ok(Gpt2 { backend, config, weights, caches: Caches::new() })
     }
 
     fn cache_shape(&self) -> CacheShape {
-        let Config { n_layer, n_head, n_embd, .. } = self.config;
+        let Gpt2Config { n_layer, n_head, n_embd, .. } = self.config;
         CacheShape { layers: n_layer, heads: n_head, width: n_embd / n_head }
     }
 

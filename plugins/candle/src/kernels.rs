@@ -14,10 +14,11 @@ mod math;
 mod norm;
 mod tile;
 
-pub use activation::Activation;
+pub use activation::activate;
 pub use lanes::Isa;
 pub use linear::{Linear, Order};
 
+pub(crate) use activation::activate_here;
 pub(crate) use attention::{AttentionShape, PADDING, Past, attend};
 pub(crate) use lanes::for_each_isa;
 pub(crate) use math::{exp, highest_of, sum_of};

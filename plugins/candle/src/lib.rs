@@ -7,12 +7,12 @@
 
 mod backend;
 mod cache;
-mod checkpoint;
 mod device;
 mod gpt2;
 pub mod kernels;
 mod model;
 mod options;
+mod tensors;
 mod train;
 
 pub use device::NumberType;

@@ -1,15 +1,17 @@
 //! The role `candle`: finds the checkpoint's family and puts decoder, tokenizer and limits together.
 
 use crate::backend::{Backend, Cpu, Ops};
-use crate::checkpoint::{Checkpoint, Tensors};
 use crate::device::Place;
-use crate::gpt2::{self, Gpt2};
+use crate::gpt2::Gpt2;
 use crate::options::Options;
+use crate::tensors::Tensors;
 use examiner_api::{
     GenerateRequest, GenerateResult, Host, Metadata, Model, ModelInfo, Open, PluginError, Response, Result,
     ScoreRequest, ScoreResult, Sink,
 };
+use examiner_lm::checkpoint::{Checkpoint, Gpt2Config};
 use examiner_lm::{Decoder, LocalModel};
+use std::path::Path;
 
 /// A language model on candle.
 pub struct Candle {
@@ -38,12 +40,13 @@ fn open_on<B>(backend: B, kind: &str, checkpoint: Checkpoint, options: &Options)
 where
     B: Backend + 'static,
 {
-    let tensors = Tensors::open(&checkpoint.weights_path, options.dtype.dtype())?;
     match checkpoint.model_type() {
         "gpt2" => {
-            let config = gpt2::Config::read(&checkpoint.config, &checkpoint.config_path)?;
+            let weights = checkpoint.fetch("model.safetensors")?;
+            let tensors = Tensors::open(&weights, options.dtype.dtype())?;
+            let config = Gpt2Config::read(&checkpoint.config, &checkpoint.config_path)?;
             checkpoint.check_vocabulary(config.vocab_size)?;
-            finish(Gpt2::load(backend, config, tensors)?, kind, checkpoint, options)
+            finish(Gpt2::load(backend, config, tensors)?, kind, checkpoint, &weights, options)
         }
         other => Err(PluginError::unsupported(format!(
             "`{}` has `model_type: {other}`; the plugin `candle` supports `gpt2`",
@@ -53,13 +56,19 @@ where
     }
 }
 
-fn finish<D>(decoder: D, kind: &str, checkpoint: Checkpoint, options: &Options) -> Result<Box<dyn Model>>
+fn finish<D>(
+    decoder: D,
+    kind: &str,
+    checkpoint: Checkpoint,
+    weights: &Path,
+    options: &Options,
+) -> Result<Box<dyn Model>>
 where
     D: Decoder + 'static,
 {
     let dtype = format!("{:?}", options.dtype).to_lowercase();
     let mut hasher = blake3::Hasher::new();
-    hasher.update(format!("{} {dtype} {kind}", checkpoint.fingerprint).as_bytes());
+    hasher.update(format!("{} {dtype} {kind}", checkpoint.fingerprint(&[weights])?).as_bytes());
     let mut details = Metadata::new();
     details.insert("family".to_owned(), checkpoint.model_type().into());
     details.insert("device".to_owned(), kind.into());

@@ -2,9 +2,10 @@
 
 use super::{Attention, Backend, Span, candle_error};
 use crate::cache::{CacheShape, Chain};
-use crate::kernels::{Activation, AttentionShape, Isa, Linear, Order, PADDING, Past, attend, layer_norm};
+use crate::kernels::{AttentionShape, Isa, Linear, Order, PADDING, Past, activate, attend, layer_norm};
 use candle_core::{DType, Tensor};
 use examiner_api::{PluginError, Result};
+use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -130,7 +131,7 @@ impl Backend for Cpu {
     }
 
     fn activate(&self, activation: Activation, mut x: Rows) -> Result<Rows> {
-        activation.apply(self.isa, &mut x.values);
+        activate(activation, self.isa, &mut x.values);
         Ok(x)
     }
 

@@ -4,9 +4,10 @@
 
 use super::{Attention, Backend, Span, candle_error};
 use crate::cache::{CacheShape, Chain};
-use crate::kernels::{Activation, Order};
+use crate::kernels::Order;
 use candle_core::{D, DType, Device, Tensor};
 use examiner_api::Result;
+use examiner_lm::checkpoint::Activation;
 use std::cell::RefCell;
 use std::collections::HashMap;
 

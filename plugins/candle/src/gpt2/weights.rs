@@ -1,10 +1,10 @@
 //! GPT-2's tensors by the names that Hugging Face's library gives them.
 
-use super::Config;
 use crate::backend::Backend;
-use crate::checkpoint::Tensors;
 use crate::kernels::Order;
+use crate::tensors::Tensors;
 use examiner_api::{PluginError, Result};
+use examiner_lm::checkpoint::Gpt2Config;
 
 pub(crate) struct Weights<B: Backend> {
     pub(crate) tokens: B::Table,
@@ -24,8 +24,8 @@ pub(crate) struct Layer<B: Backend> {
 }
 
 impl<B: Backend> Weights<B> {
-    pub(crate) fn load(backend: &B, config: &Config, mut tensors: Tensors) -> Result<Self> {
-        let Config { vocab_size, n_positions, n_embd, n_layer, n_inner, .. } = *config;
+    pub(crate) fn load(backend: &B, config: &Gpt2Config, mut tensors: Tensors) -> Result<Self> {
+        let Gpt2Config { vocab_size, n_positions, n_embd, n_layer, n_inner, .. } = *config;
         // With the output head, names begin so; without it, they do not.
         let prefix = if tensors.has_prefix("transformer.") { "transformer." } else { "" };
         let name = |name: &str| format!("{prefix}{name}");
@@ -81,7 +81,7 @@ fn load_linear<B: Backend>(
     backend.load_linear(&weight, Order::InputsFirst, Some(&bias))
 }
 
-fn load_norm<B: Backend>(backend: &B, tensors: &mut Tensors, name: &str, config: &Config) -> Result<B::Norm> {
+fn load_norm<B: Backend>(backend: &B, tensors: &mut Tensors, name: &str, config: &Gpt2Config) -> Result<B::Norm> {
     let weight = tensors.take(&format!("{name}.weight"), &[config.n_embd])?;
     let bias = tensors.take(&format!("{name}.bias"), &[config.n_embd])?;
     backend.load_norm(&weight, &bias, config.layer_norm_epsilon)

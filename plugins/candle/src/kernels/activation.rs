@@ -2,50 +2,22 @@
 
 use super::lanes::{Isa, for_each_isa};
 use super::math::exp;
+use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
 
-/// What stands between the two linear layers of a feed-forward block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// `x·Φ(x)` by its tanh approximation: Hugging Face's `gelu_new`, `gelu_fast` and `gelu_pytorch_tanh`.
-    GeluTanh,
-    /// `x·Φ(x)`: Hugging Face's `gelu`.
-    Gelu,
-    /// `max(x, 0)`.
-    Relu,
-    /// `x·sigmoid(x)`: Hugging Face's `silu` and `swish`.
-    Silu,
+/// Replaces every value by its activation.
+pub fn activate(activation: Activation, isa: Isa, values: &mut [f32]) {
+    values.par_chunks_mut(1 << 14).for_each(|chunk| activate_here(activation, isa, chunk));
 }
 
-impl Activation {
-    /// Names as they stand in `config.json`, for messages.
-    pub const NAMES: &str = "gelu_new, gelu_fast, gelu_pytorch_tanh, gelu, relu, silu, swish";
-
-    /// The activation of that name in `config.json`.
-    pub fn named(name: &str) -> Option<Activation> {
-        Some(match name {
-            "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" => Activation::GeluTanh,
-            "gelu" => Activation::Gelu,
-            "relu" => Activation::Relu,
-            "silu" | "swish" => Activation::Silu,
-            _ => return None,
-        })
-    }
-
-    /// Replaces every value by its activation.
-    pub fn apply(self, isa: Isa, values: &mut [f32]) {
-        values.par_chunks_mut(1 << 14).for_each(|chunk| self.apply_here(isa, chunk));
-    }
-
-    /// The same on this thread alone.
-    pub(crate) fn apply_here(self, isa: Isa, values: &mut [f32]) {
-        // SAFETY: the body is safe code.
-        unsafe { activate(isa, self, values) }
-    }
+/// The same on this thread alone.
+pub(crate) fn activate_here(activation: Activation, isa: Isa, values: &mut [f32]) {
+    // SAFETY: the body is safe code.
+    unsafe { on_lanes(isa, activation, values) }
 }
 
 for_each_isa! {
-    fn activate(activation: Activation, values: &mut [f32]) = body
+    fn on_lanes(activation: Activation, values: &mut [f32]) = body
 }
 
 #[inline(always)]
@@ -83,20 +55,20 @@ mod tests {
         let values = [(1.0f32, 0.841_344_746_f64), (-2.0, -2.0 * 0.022_750_132), (0.0, 0.0)];
         for (x, expected) in values {
             let mut got = [x];
-            Activation::Gelu.apply(Isa::best(), &mut got);
+            activate(Activation::Gelu, Isa::best(), &mut got);
             assert!((f64::from(got[0]) - expected).abs() < 1e-7, "gelu({x}) = {}", got[0]);
         }
         let inputs: Vec<f32> = (-4000..4000).map(|i| i as f32 * 0.003).collect();
         let mut found = inputs.clone();
-        Activation::GeluTanh.apply(Isa::best(), &mut found);
+        activate(Activation::GeluTanh, Isa::best(), &mut found);
         for (x, y) in inputs.iter().zip(&found) {
             assert!((f64::from(*y) - tanh(f64::from(*x))).abs() < 1e-6, "gelu_new({x}) = {y}");
         }
         let mut relu = [-1.0, 2.0];
-        Activation::Relu.apply(Isa::best(), &mut relu);
+        activate(Activation::Relu, Isa::best(), &mut relu);
         assert_eq!(relu, [0.0, 2.0]);
         let mut silu = [0.0, 1.0];
-        Activation::Silu.apply(Isa::best(), &mut silu);
+        activate(Activation::Silu, Isa::best(), &mut silu);
         assert!((silu[1] - 0.731_058_6).abs() < 1e-6);
     }
 
@@ -105,10 +77,10 @@ mod tests {
         let inputs: Vec<f32> = (-999..1000).map(|i| i as f32 * 0.0123).collect();
         for activation in [Activation::GeluTanh, Activation::Gelu, Activation::Relu, Activation::Silu] {
             let mut expected = inputs.clone();
-            activation.apply(Isa::best(), &mut expected);
+            activate(activation, Isa::best(), &mut expected);
             for isa in Isa::available() {
                 let mut found = inputs.clone();
-                activation.apply(isa, &mut found);
+                activate(activation, isa, &mut found);
                 assert!(found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{activation:?} {isa:?}");
             }
         }

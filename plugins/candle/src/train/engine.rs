@@ -7,8 +7,8 @@ pub(super) use composed::Composed;
 pub(super) use fused::Fused;
 
 use super::parameters::Layout;
-use crate::gpt2::Config;
 use examiner_api::Result;
+use examiner_lm::checkpoint::Gpt2Config;
 use std::ops::Range;
 
 /// Rows of a pass, one after the other, nothing padded. Positions start anew with each row, and no row sees another.
@@ -98,7 +98,7 @@ pub(super) trait Engine {
 
 /// What every engine is made of.
 pub(super) struct Parts {
-    pub(super) config: Config,
+    pub(super) config: Gpt2Config,
     pub(super) layout: Layout,
     pub(super) state: State,
 }

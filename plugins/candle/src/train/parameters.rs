@@ -3,8 +3,8 @@
 //! Weights, gradients and the optimizer's two moments are arrays of the same layout, so that the optimizer, the norm of the
 //! gradient and a checkpoint each are one pass over memory. Matrices come first: they alone decay.
 
-use crate::gpt2::Config;
 use examiner_lm::Stream;
+use examiner_lm::checkpoint::Gpt2Config;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -61,8 +61,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(config: &Config) -> Layout {
-        let Config { vocab_size, n_positions, n_embd, n_layer, n_inner, .. } = *config;
+    pub(super) fn new(config: &Gpt2Config) -> Layout {
+        let Gpt2Config { vocab_size, n_positions, n_embd, n_layer, n_inner, .. } = *config;
         let mut parameters: Vec<Parameter> = Vec::new();
         let mut add = |name: String, shape: &[usize], start: Start| {
             let first = parameters.last().map_or(0, |last| last.range.end);
@@ -177,7 +177,7 @@ mod tests {
         let config = json!({
             "vocab_size": 50, "n_positions": 40, "n_embd": 24, "n_layer": 2, "n_head": 3, "tie_word_embeddings": tied
         });
-        Layout::new(&Config::read(&config, "config.json".as_ref()).unwrap())
+        Layout::new(&Gpt2Config::read(&config, "config.json".as_ref()).unwrap())
     }
 
     #[test]

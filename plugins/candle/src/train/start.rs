@@ -4,17 +4,17 @@ use super::options::{Scratch, TokenizerOptions, TrainOptions};
 use super::parameters::Layout;
 use super::rows::Line;
 use super::tokenizer;
-use crate::checkpoint::{SpecialTokens, Tensors, read_json};
-use crate::gpt2::Config;
+use crate::tensors::Tensors;
 use candle_core::DType;
 use examiner_api::{ErrorCode, Host, PluginError, Result};
 use examiner_lm::Tokenizer;
+use examiner_lm::checkpoint::{Gpt2Config, SpecialTokens, read_json};
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// A model before its first step, and the files of its directory that training does not change.
 pub(super) struct Start {
-    pub(super) config: Config,
+    pub(super) config: Gpt2Config,
     pub(super) layout: Layout,
     pub(super) weights: Vec<f32>,
     pub(super) tokenizer: Option<Tokenizer>,
@@ -80,7 +80,7 @@ impl Start {
             ))
             .with_help("start from a GPT-2, or from scratch"));
         }
-        let config = Config::read(&file, &config_path)?;
+        let config = Gpt2Config::read(&file, &config_path)?;
         let layout = Layout::new(&config);
         let mut special = SpecialTokens::read(&file, &config_path)?;
         // Weights are written as they are trained, whatever the start's were.
@@ -136,7 +136,7 @@ impl Start {
             "initializer_range": 0.02, "tie_word_embeddings": true, "attn_pdrop": 0.0, "embd_pdrop": 0.0,
             "resid_pdrop": 0.0, "bos_token_id": end, "eos_token_id": end, "dtype": "float32"
         });
-        let config = Config::read(&file, "scratch".as_ref())
+        let config = Gpt2Config::read(&file, "scratch".as_ref())
             .map_err(|error| PluginError { code: ErrorCode::BadOptions, ..error })?;
         let tokenizer_config = json!({
             "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": n_positions,
@@ -155,7 +155,7 @@ impl Start {
 
     #[allow(clippy::too_many_arguments, reason = "the fields, and what they do not say")]
     fn finish(
-        config: Config,
+        config: Gpt2Config,
         layout: Layout,
         weights: Vec<f32>,
         tokenizer: Option<Tokenizer>,
@@ -188,7 +188,7 @@ fn check_vocabulary(tokenizer: &Tokenizer, embeddings: usize, config: &str) -> R
 }
 
 /// Puts a checkpoint's tensors where the layout wants them.
-pub(super) fn load(layout: &Layout, config: &Config, mut tensors: Tensors) -> Result<Vec<f32>> {
+pub(super) fn load(layout: &Layout, config: &Gpt2Config, mut tensors: Tensors) -> Result<Vec<f32>> {
     let prefix = if tensors.has_prefix("transformer.") { "transformer." } else { "" };
     let embedding = format!("{prefix}wte.weight");
     let tied = config.tie_word_embeddings;

@@ -5,17 +5,16 @@
 
 use super::{Batch, Engine, Parts, State, Update};
 use crate::backend::candle_error;
-use crate::gpt2::Config;
-use crate::kernels::Activation;
 use crate::train::parameters::{Layout, Pair};
 use candle_core::{D, DType, Device, Result, Tensor, Var};
+use examiner_lm::checkpoint::{Activation, Gpt2Config};
 
 /// A GPT-2 that learns with candle's operations.
 pub(crate) struct Composed {
     device: Device,
     /// The number type of matrix products.
     dtype: DType,
-    config: Config,
+    config: Gpt2Config,
     layout: Layout,
     weights: Vec<Var>,
     gradients: Vec<Option<Tensor>>,
@@ -118,7 +117,7 @@ impl Composed {
     }
 
     fn attend(&self, layer: usize, qkv: &Tensor, padding: &Padding) -> Result<Tensor> {
-        let Config { n_head: heads, n_embd: width, .. } = self.config;
+        let Gpt2Config { n_head: heads, n_embd: width, .. } = self.config;
         let Padding { sequences, longest, .. } = *padding;
         let rows = qkv.index_select(&padding.places, 0)?;
         let part = |index: usize| {

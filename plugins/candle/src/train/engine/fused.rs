@@ -4,7 +4,6 @@
 //! time, and only where something is to be learned; in the last layer, nothing after attention is computed elsewhere.
 
 use super::{Batch, Engine, Parts, State, Update};
-use crate::gpt2::Config;
 use crate::kernels::Isa;
 use crate::train::kernels::{
     AdamW, Gradient, Heads, Matrix, activate, activate_backward, adamw, add, add_column_sums, attend, attend_backward,
@@ -12,6 +11,7 @@ use crate::train::kernels::{
 };
 use crate::train::parameters::{Layout, Pair};
 use examiner_api::Result;
+use examiner_lm::checkpoint::Gpt2Config;
 
 /// Most logits that exist at the same time: 128 MiB.
 const LOGITS: usize = 1 << 25;
@@ -19,7 +19,7 @@ const LOGITS: usize = 1 << 25;
 /// A GPT-2 that learns on the CPU.
 pub(crate) struct Fused {
     isa: Isa,
-    config: Config,
+    config: Gpt2Config,
     layout: Layout,
     state: State,
     gradients: Vec<f32>,
@@ -75,13 +75,13 @@ impl Fused {
     }
 
     fn heads(&self, layer: usize) -> Heads {
-        let Config { n_head, n_embd, .. } = self.config;
+        let Gpt2Config { n_head, n_embd, .. } = self.config;
         Heads { heads: n_head, width: n_embd / n_head, scale: self.config.attention_scale(layer) }
     }
 
     /// Everything up to the last layer's output at the places of the batch, which is left in `buffers.output`.
     fn forward(&mut self, batch: &Batch) {
-        let Config { n_embd: width, n_inner, activation, .. } = self.config;
+        let Gpt2Config { n_embd: width, n_inner, activation, .. } = self.config;
         let epsilon = self.config.layer_norm_epsilon as f32;
         let (isa, layout, weights) = (self.isa, &self.layout, &self.state.weights);
         let tokens = batch.tokens.len();
@@ -132,7 +132,7 @@ impl Fused {
     /// Logits and losses of the batch, after [`Fused::forward`]. With a scale, the gradient of the last norm's output goes
     /// to `buffers.narrow`, and that of the output head to where it belongs.
     fn head(&mut self, batch: &Batch, scale: Option<f32>) -> f64 {
-        let Config { n_embd: width, vocab_size, .. } = self.config;
+        let Gpt2Config { n_embd: width, vocab_size, .. } = self.config;
         let chunk = (LOGITS / vocab_size).clamp(16, batch.labels.len().max(16));
         let weights = Matrix::new(self.layout.of(&self.state.weights, self.layout.head), vocab_size, width);
         let Buffers { normed, logits, narrow, .. } = &mut self.buffers;
@@ -156,7 +156,7 @@ impl Fused {
 
     /// From the gradient of the last norm's output, in `buffers.narrow`, to those of all parameters.
     fn backward(&mut self, batch: &Batch) {
-        let Config { n_embd: width, n_inner, activation, .. } = self.config;
+        let Gpt2Config { n_embd: width, n_inner, activation, .. } = self.config;
         let (isa, layout, weights) = (self.isa, &self.layout, &self.state.weights);
         let tokens = batch.tokens.len();
         let gradients = &mut self.gradients;
@@ -168,7 +168,7 @@ impl Fused {
         room(residual, output.len()).fill(0.0);
         norm_of(gradients, layout.norm, narrow, output, moments, residual);
         for index in (0..self.layers.len()).rev() {
-            let Config { n_head, .. } = self.config;
+            let Gpt2Config { n_head, .. } = self.config;
             let heads = Heads { heads: n_head, width: width / n_head, scale: self.config.attention_scale(index) };
             let layer = &self.layers[index];
             let parameters = &layout.layers[index];

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 fn parts(changes: Value) -> Parts {
     let mut config = json!({ "vocab_size": 37, "n_positions": 150, "n_embd": 24, "n_layer": 2, "n_head": 3 });
     config.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-    let config = Config::read(&config, "config.json".as_ref()).unwrap();
+    let config = Gpt2Config::read(&config, "config.json".as_ref()).unwrap();
     let layout = Layout::new(&config);
     // Larger than at the start of a training, so that nothing is nearly linear.
     let weights = layout.initial(3).into_iter().map(|weight| if weight == 1.0 { 0.8 } else { weight * 12.0 });

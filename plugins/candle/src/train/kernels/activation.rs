@@ -1,6 +1,7 @@
 //! Activation functions that keep their input, and their gradients.
 
-use crate::kernels::{Activation, Isa, exp, for_each_isa};
+use crate::kernels::{Isa, activate_here, exp, for_each_isa};
+use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
 
 const PIECE: usize = 1 << 14;
@@ -10,7 +11,7 @@ pub(crate) fn activate(isa: Isa, activation: Activation, x: &[f32], y: &mut [f32
     assert_eq!(x.len(), y.len(), "as many outputs as inputs");
     y.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(y, x)| {
         y.copy_from_slice(x);
-        activation.apply_here(isa, y);
+        activate_here(activation, isa, y);
     });
 }
 
@@ -74,7 +75,7 @@ mod tests {
         for activation in [Activation::GeluTanh, Activation::Gelu, Activation::Relu, Activation::Silu] {
             let at = |shift: f32| {
                 let mut values: Vec<f32> = x.iter().map(|x| x + shift).collect();
-                activation.apply(Isa::best(), &mut values);
+                activate_here(activation, Isa::best(), &mut values);
                 values
             };
             let mut slopes = vec![2.0; x.len()];

@@ -1,6 +1,6 @@
 //! GPT-2's `config.json`.
 
-use crate::kernels::Activation;
+use super::Activation;
 use examiner_api::{PluginError, Result};
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,17 +8,25 @@ use std::path::Path;
 
 /// A GPT-2's shape. Where `config.json` is silent, the values of Hugging Face's `GPT2Config` hold.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Config {
-    pub(crate) vocab_size: usize,
-    pub(crate) n_positions: usize,
-    pub(crate) n_embd: usize,
-    pub(crate) n_layer: usize,
-    pub(crate) n_head: usize,
+pub struct Gpt2Config {
+    /// Number of tokens.
+    pub vocab_size: usize,
+    /// Longest sequence, in tokens.
+    pub n_positions: usize,
+    /// Width of the residual stream.
+    pub n_embd: usize,
+    /// Number of blocks.
+    pub n_layer: usize,
+    /// Number of attention heads; a head is `n_embd / n_head` wide.
+    pub n_head: usize,
     /// Width of the feed-forward block.
-    pub(crate) n_inner: usize,
-    pub(crate) activation: Activation,
-    pub(crate) layer_norm_epsilon: f64,
-    pub(crate) tie_word_embeddings: bool,
+    pub n_inner: usize,
+    /// What stands between the layers of the feed-forward block.
+    pub activation: Activation,
+    /// Added to the variance.
+    pub layer_norm_epsilon: f64,
+    /// Whether the output head is the embedding of tokens.
+    pub tie_word_embeddings: bool,
     scale_attn_weights: bool,
     scale_attn_by_inverse_layer_idx: bool,
 }
@@ -60,12 +68,12 @@ impl Default for File {
     }
 }
 
-impl Config {
+impl Gpt2Config {
     /// Reads what `config.json` says. `path` is for messages.
     ///
     /// # Errors
     /// `BadInput` for values that make no sense, `Unsupported` for those that this code cannot do.
-    pub(crate) fn read(config: &Value, path: &Path) -> Result<Self> {
+    pub fn read(config: &Value, path: &Path) -> Result<Self> {
         let path = path.display();
         let file = File::deserialize(config).map_err(|error| {
             PluginError::bad_input(format!("`{path}` is not a GPT-2 configuration")).with_cause(&error)
@@ -87,7 +95,7 @@ impl Config {
                 Activation::NAMES
             ))
         })?;
-        Ok(Config {
+        Ok(Gpt2Config {
             vocab_size: file.vocab_size,
             n_positions: file.n_positions,
             n_embd: file.n_embd,
@@ -103,7 +111,7 @@ impl Config {
     }
 
     /// What a layer's attention scores are multiplied by.
-    pub(crate) fn attention_scale(&self, layer: usize) -> f32 {
+    pub fn attention_scale(&self, layer: usize) -> f32 {
         let mut scale = 1.0;
         if self.scale_attn_weights {
             scale /= ((self.n_embd / self.n_head) as f32).sqrt();
@@ -122,16 +130,16 @@ mod tests {
 
     #[test]
     fn silence_means_the_small_gpt2() {
-        let config = Config::read(&json!({ "n_inner": null }), "c".as_ref()).unwrap();
+        let config = Gpt2Config::read(&json!({ "n_inner": null }), "c".as_ref()).unwrap();
         assert_eq!((config.n_embd, config.n_inner, config.vocab_size), (768, 3072, 50257));
         assert_eq!(config.attention_scale(3), 0.125);
         let scaled = json!({ "scale_attn_weights": false, "scale_attn_by_inverse_layer_idx": true });
-        assert_eq!(Config::read(&scaled, "c".as_ref()).unwrap().attention_scale(3), 0.25);
+        assert_eq!(Gpt2Config::read(&scaled, "c".as_ref()).unwrap().attention_scale(3), 0.25);
     }
 
     #[test]
     fn what_cannot_be_done_is_refused() {
-        let message = |config: Value| Config::read(&config, "c".as_ref()).unwrap_err().to_string();
+        let message = |config: Value| Gpt2Config::read(&config, "c".as_ref()).unwrap_err().to_string();
         assert!(message(json!({ "n_head": 7 })).contains("`n_embd` (768) a multiple of `n_head` (7)"));
         assert!(message(json!({ "n_layer": 0 })).contains("sizes must be positive"));
         assert!(message(json!({ "activation_function": "mish" })).contains("`activation_function: mish`"));
