@@ -8,6 +8,7 @@
 mod bench;
 mod bench_train;
 mod effect;
+mod onnxruntime;
 mod process;
 mod program;
 mod quickstart;

@@ -1,8 +1,8 @@
 //! `cargo xtask test`: everything that must hold before a change is taken.
 
 use crate::process::{cargo, run};
-use crate::program;
 use crate::quickstart::{QuickstartArguments, make_world, quickstart};
+use crate::{onnxruntime, program};
 use anyhow::Result;
 use std::process::{Command, Stdio};
 
@@ -15,7 +15,9 @@ pub(crate) fn test() -> Result<bool> {
     // The tests of configurations and documentation run suites with this program and this data.
     let program = program::build()?;
     make_world()?;
-    run(cargo().args(["test", "--release", "--workspace"]).env("EXAMINER_PROGRAM", program))?;
+    let mut tests = cargo();
+    tests.args(["test", "--release", "--workspace"]).env("EXAMINER_PROGRAM", program);
+    run(tests.env("ORT_DYLIB_PATH", onnxruntime::provide()?))?;
     let document = ["doc", "--release", "--workspace", "--no-deps"];
     run(cargo().args(document).env("RUSTDOCFLAGS", "-D warnings"))?;
     quickstart(&QuickstartArguments::default())

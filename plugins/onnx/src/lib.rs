@@ -1,2 +1,32 @@
 //! ONNX for Examiner: exports checkpoints, and runs exported models through ONNX Runtime.
+//!
+//! The key decision is what stays where. ONNX Runtime is a library of its own, opened when a suite asks for it, so that one
+//! plugin serves every release of it and every provider that it has. Keys and values stay on the device: a pass leaves
+//! them in the tensors that the next one takes, and where sequences part or meet, small graphs of ONNX's own operators move
+//! the rows ([`assemble`]).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod assemble;
+mod batches;
+mod cache;
+mod decoder;
+mod model;
+mod model_file;
+mod options;
+mod proto;
+mod providers;
+mod runtime;
+mod shape;
+mod signature;
+
+pub use model::Onnx;
+pub use options::{GraphOptimization, Options};
+pub use providers::{Device, Devices};
+
+/// The roles of this library.
+pub fn plugin() -> examiner_api::Plugin {
+    examiner_api::Plugin::new("onnx", env!("CARGO_PKG_VERSION"))
+        .model::<Onnx>("onnx", "A model exported to ONNX, through ONNX Runtime, on the CPU or a GPU.")
+}
+
+examiner_api::export_plugin!(plugin);

@@ -7,6 +7,7 @@ mod distill;
 mod endpoint;
 mod lm_eval_choice;
 mod lm_eval_gsm8k;
+mod onnx;
 mod opencompass_bbh;
 mod opencompass_extraction;
 mod opencompass_perplexity;
@@ -16,7 +17,7 @@ mod teacher;
 mod train;
 mod transformers;
 
-use crate::{ProgramArguments, program};
+use crate::{ProgramArguments, onnxruntime, program};
 use anyhow::{Context, Result, ensure};
 use clap::ValueHint;
 use serde_json::{Value, json};
@@ -49,8 +50,9 @@ struct Bench {
 type Group = fn(&Bench) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 11] = [
+const GROUPS: [(&str, Group); 12] = [
     ("transformers", transformers::compare),
+    ("onnx", onnx::compare),
     ("lm-eval-choice", lm_eval_choice::compare),
     ("lm-eval-gsm8k", lm_eval_gsm8k::compare),
     ("recorded-solutions", recorded_solutions::compare),
@@ -67,6 +69,7 @@ const GROUPS: [(&str, Group); 11] = [
 pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
     let shared = arguments.shared.canonicalize();
     let shared = shared.with_context(|| format!("there is no directory `{}`", arguments.shared.display()))?;
+    onnxruntime::provide()?;
     let temporary = tempfile::tempdir()?;
     let work = match &arguments.keep {
         Some(path) => {

@@ -5,7 +5,7 @@ use super::{Bench, pairs, write_rows};
 use crate::program::json_lines;
 use anyhow::Result;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A row of `loglikelihood.jsonl`.
 #[derive(Deserialize)]
@@ -31,6 +31,12 @@ struct Greedy {
 const TIE: f64 = 1e-3;
 
 pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
+    agreement(bench, "transformers", &json!({ "models": { "tiny": bench.tiny_gpt2() } }))
+}
+
+/// How a model called `tiny` agrees with the rows recorded of the tiny GPT-2. `stages` are the parts of a suite that make
+/// it; `title` is what the lines begin with.
+pub(super) fn agreement(bench: &Bench, title: &str, stages: &Value) -> Result<Vec<Comparison>> {
     let scored_path = bench.shared("oracle/tiny-gpt2/loglikelihood.jsonl");
     let greedy_path = bench.shared("oracle/tiny-gpt2/greedy.jsonl");
     let scored: Vec<Scored> = json_lines(&scored_path)?;
@@ -43,9 +49,8 @@ pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
     };
     write_rows(&wholes, scored.iter().map(|row| json!({ "text": text(row) })))?;
     let choice = |normalize: &str| json!({ "name": "perplexity-choice", "normalize": normalize });
-    let results = bench.examine(&json!({
-        "name": "transformers",
-        "models": { "tiny": bench.tiny_gpt2() },
+    let mut suite = json!({
+        "name": title.replace([' ', ','], "-"),
         "datasets": {
             "continuation": {
                 "plugin": "table", "path": scored_path, "prompt": "{{ context }}", "delimiter": "",
@@ -62,23 +67,27 @@ pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
             }
         },
         "evaluate": [{ "models": "all", "datasets": "all" }]
-    }))?;
+    });
+    for (section, content) in stages.as_object().into_iter().flatten() {
+        suite[section] = content.clone();
+    }
+    let results = bench.examine(&suite)?;
 
-    let mut tokens = Comparison::new("transformers: continuation tokens");
-    let mut sums = Comparison::new("transformers: log-likelihood (1e-3)");
-    let mut is_greedy = Comparison::new("transformers: is_greedy");
+    let mut tokens = Comparison::new(format!("{title}: continuation tokens"));
+    let mut sums = Comparison::new(format!("{title}: log-likelihood (1e-3)"));
+    let mut is_greedy = Comparison::new(format!("{title}: is_greedy"));
     for (ours, theirs) in pairs(&results.samples("tiny", "continuation")?, &scored)? {
         let ours = ours.score()?;
         tokens.row(ours.tokens == theirs.continuation_ids);
         sums.numbers(&[ours.sum], &[theirs.loglikelihood], 1e-3);
         is_greedy.row(ours.is_greedy == theirs.is_greedy);
     }
-    let mut means = Comparison::new("transformers: mean of whole sequence (1e-4)");
+    let mut means = Comparison::new(format!("{title}: mean of whole sequence (1e-4)"));
     for (ours, theirs) in pairs(&results.samples("tiny", "whole")?, &scored)? {
         let ours = ours.score()?;
         means.numbers(&[-ours.sum / f64::from(ours.scored_tokens)], &[theirs.mean_nll_whole_sequence], 1e-4);
     }
-    let mut answers = Comparison::new("transformers: greedy tokens, ties left out");
+    let mut answers = Comparison::new(format!("{title}: greedy tokens, ties left out"));
     for (ours, theirs) in pairs(&results.samples("tiny", "greedy")?, &greedy)? {
         if theirs.smallest_top2_gap > TIE {
             answers.row(ours.generated()?.tokens == theirs.new_ids);

@@ -1,0 +1,150 @@
+//! The role `onnx`: finds the model's files and the runtime, and puts decoder, tokenizer and limits together.
+
+use crate::assemble::Assembler;
+use crate::cache::Caches;
+use crate::decoder::OnnxDecoder;
+use crate::model_file::ModelFile;
+use crate::options::{GraphOptimization, Options};
+use crate::providers::{self, Chosen, Device, Devices};
+use crate::runtime::{Runtime, failed};
+use crate::shape::Shape;
+use crate::signature::Signature;
+use examiner_api::{
+    GenerateRequest, GenerateResult, Host, Metadata, Model, ModelInfo, Open, PluginError, Response, Result,
+    ScoreRequest, ScoreResult, Sink,
+};
+use examiner_lm::checkpoint::Checkpoint;
+use examiner_lm::{Decoder, LocalModel};
+use ort::session::Session;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+
+/// A language model in ONNX.
+pub struct Onnx {
+    model: LocalModel<OnnxDecoder>,
+}
+
+impl Open for Onnx {
+    type Options = Options;
+
+    fn open(options: Options, host: Host) -> Result<Self> {
+        let checkpoint = Checkpoint::open(&options.checkpoint, &host)?;
+        let shape = Shape::read(&checkpoint.config, &checkpoint.config_path)?;
+        checkpoint.check_vocabulary(shape.vocabulary)?;
+        let file = ModelFile::find(&checkpoint, options.file.as_deref())?;
+        let runtime = Runtime::open(options.runtime.as_deref())?;
+        let threads = match options.threads {
+            Some(0) => return Err(PluginError::bad_options("expected `threads` to be at least 1, found `0`")),
+            Some(threads) => threads,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let (mut session, chosen) = builder(&runtime, &options, threads, &host)?;
+        let session = session.commit_from_file(&file.path).map_err(|error| refused(&file, &runtime, &error))?;
+        let signature = Signature::read(session.inputs(), session.outputs(), shape, &file.path)?;
+        let device = chosen.devices.iter().copied().find(|device| *device != Device::Cpu).unwrap_or(Device::Cpu);
+        let info = info(&checkpoint, &file, &runtime, &chosen, &signature)?;
+        host.info(format!(
+            "`{}` with fingerprint {} on {} by ONNX Runtime {} (`{}`)",
+            options.checkpoint,
+            info.fingerprint,
+            shown(&chosen),
+            runtime.version,
+            runtime.path.display()
+        ));
+        let limits = options.limits();
+        // Copying takes one thread of the CPU, and none of it for rows that lie on a GPU.
+        let options = Options { device: Devices(chosen.devices.clone()), fallback: false, ..options };
+        let make = move || Ok(builder(&runtime, &options, 1, &host)?.0);
+        let decoder = OnnxDecoder {
+            assembler: Assembler::new(Box::new(make), signature.past_type),
+            session,
+            memory: device.memory()?,
+            main_memory: Device::Cpu.memory()?,
+            caches: Caches::new(),
+            path: file.path,
+            signature,
+        };
+        let mut info = info;
+        info.details.insert("cache_bytes_per_token".to_owned(), decoder.cache_bytes_per_token().into());
+        Ok(Onnx { model: LocalModel::new(decoder, checkpoint.tokenizer, limits, info)? })
+    }
+}
+
+/// Prepares a session as the options ask for.
+fn builder(runtime: &Runtime, options: &Options, threads: usize, host: &Host) -> Result<(SessionBuilder, Chosen)> {
+    let level = match options.graph_optimization {
+        GraphOptimization::None => GraphOptimizationLevel::Disable,
+        GraphOptimization::Basic => GraphOptimizationLevel::Level1,
+        GraphOptimization::Extended => GraphOptimizationLevel::Level2,
+        GraphOptimization::All => GraphOptimizationLevel::All,
+    };
+    let make = || -> ort::Result<SessionBuilder> {
+        // Plans of memory are kept for every shape that occurs; here hardly one occurs twice.
+        let builder = Session::builder(&runtime.environment)?.with_memory_pattern(false)?;
+        Ok(builder.with_optimization_level(level)?.with_intra_threads(threads)?)
+    };
+    let builder = make().map_err(|error| failed("prepare a session", &error))?;
+    let limit = options.memory_limit_mib.map(|mib| mib.saturating_mul(1 << 20));
+    providers::register(builder, runtime, &options.device, limit, options.fallback, host)
+}
+
+fn refused(file: &ModelFile, runtime: &Runtime, error: &ort::Error) -> PluginError {
+    let message = format!(
+        "ONNX Runtime {} cannot load `{}`, which uses the operators {}: {}",
+        runtime.version,
+        file.path.display(),
+        file.opsets,
+        error.message()
+    );
+    PluginError::bad_input(message).with_help(
+        "if it is the operators' version that is too new, upgrade ONNX Runtime (`python3 -m pip install --upgrade \
+         onnxruntime`) or export the model for an older one",
+    )
+}
+
+fn shown(chosen: &Chosen) -> String {
+    chosen.devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn info(
+    checkpoint: &Checkpoint,
+    file: &ModelFile,
+    runtime: &Runtime,
+    chosen: &Chosen,
+    signature: &Signature,
+) -> Result<ModelInfo> {
+    let weights = checkpoint.fingerprint(&file.files())?;
+    let devices = shown(chosen);
+    let fingerprint = blake3::hash(format!("{weights} {devices} {}", runtime.version).as_bytes());
+    let mut details = Metadata::new();
+    details.insert("family".to_owned(), checkpoint.model_type().into());
+    details.insert("file".to_owned(), file.path.display().to_string().into());
+    details.insert("operators".to_owned(), file.opsets.clone().into());
+    details.insert("onnxruntime".to_owned(), runtime.version.clone().into());
+    details.insert("device".to_owned(), devices.into());
+    if !chosen.warnings.is_empty() {
+        details.insert("warnings".to_owned(), chosen.warnings.clone().into());
+    }
+    Ok(ModelInfo {
+        name: checkpoint.source().to_owned(),
+        fingerprint: fingerprint.to_hex().to_string(),
+        can_score: true,
+        can_generate: true,
+        context_length: u32::try_from(signature.shape.context_length).ok(),
+        vocabulary: u32::try_from(signature.shape.vocabulary).ok(),
+        details,
+    })
+}
+
+impl Model for Onnx {
+    fn info(&self) -> Result<ModelInfo> {
+        self.model.info()
+    }
+
+    fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
+        self.model.score(requests, sink)
+    }
+
+    fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
+        self.model.generate(requests, sink)
+    }
+}

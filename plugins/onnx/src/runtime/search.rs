@@ -1,0 +1,116 @@
+//! Where ONNX Runtime may lie.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The variable that names the library, as every program on `ort` reads it.
+pub(super) const VARIABLE: &str = "ORT_DYLIB_PATH";
+
+/// A library that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) path: PathBuf,
+    /// Whose it is: `beside the program`, `Python`.
+    pub(crate) place: &'static str,
+}
+
+/// All libraries that are found, the one to open first, those of [`VARIABLE`] left out.
+pub(crate) fn candidates() -> Vec<Candidate> {
+    let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.to_owned()));
+    let mut found = Vec::new();
+    let beside = beside.into_iter().flat_map(|directory| [directory.join("plugins"), directory]);
+    found.extend(
+        beside.filter_map(|beside| in_place(&beside)).map(|path| Candidate { path, place: "beside the program" }),
+    );
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let mut prefixes: Vec<PathBuf> = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(variable).collect();
+    for directory in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
+        // An interpreter may be a link to another place, and packages lie where it really is or where the link is.
+        let interpreter = directory.join("python3");
+        let real = interpreter.canonicalize();
+        prefixes.extend(interpreter.exists().then(|| directory.parent().map(Path::to_owned)).flatten());
+        prefixes.extend(real.ok().and_then(|real| Some(real.parent()?.parent()?.to_owned())));
+    }
+    prefixes.extend(variable("HOME").map(|home| home.join(".local")));
+    // Versions that `pyenv` keeps stand behind scripts, not links.
+    prefixes.extend(
+        variable("PYENV_ROOT")
+            .or(variable("HOME").map(|home| home.join(".pyenv")))
+            .into_iter()
+            .flat_map(|root| children(&root.join("versions"))),
+    );
+    let mut seen = BTreeSet::new();
+    for prefix in prefixes {
+        found.extend(
+            in_python(&prefix)
+                .into_iter()
+                .filter(|path| seen.insert(path.clone()))
+                .map(|path| Candidate { path, place: "Python" }),
+        );
+    }
+    found
+}
+
+/// The libraries in the packages of a Python below `prefix`.
+fn in_python(prefix: &Path) -> Vec<PathBuf> {
+    let versions = children(&prefix.join("lib"));
+    let versions = versions.into_iter().filter(|path| name_of(path).starts_with("python3"));
+    let packages = versions.flat_map(|version| [version.join("site-packages"), version.join("dist-packages")]);
+    packages.filter_map(|packages| in_place(&packages.join("onnxruntime/capi"))).collect()
+}
+
+/// The library that a path means: the file itself, or the newest in a directory.
+pub(super) fn in_place(path: &Path) -> Option<PathBuf> {
+    if path.is_file() {
+        return Some(path.to_owned());
+    }
+    let libraries = children(path).into_iter().filter(|path| is_library(&name_of(path)) && path.is_file());
+    libraries.max_by_key(|path| numbers(&name_of(path)))
+}
+
+/// `libonnxruntime.so`, `libonnxruntime.so.1.32.0`, `libonnxruntime.1.32.0.dylib`, `onnxruntime.dll`; not the providers'
+/// libraries beside it.
+fn is_library(name: &str) -> bool {
+    let rest = name.strip_prefix("libonnxruntime.").or_else(|| name.strip_prefix("onnxruntime."));
+    rest.is_some_and(|rest| {
+        rest.split('.').all(|part| matches!(part, "so" | "dylib" | "dll") || part.parse::<u32>().is_ok())
+    })
+}
+
+fn numbers(name: &str) -> Vec<u32> {
+    name.split('.').filter_map(|part| part.parse().ok()).collect()
+}
+
+fn children(directory: &Path) -> Vec<PathBuf> {
+    let mut children: Vec<PathBuf> =
+        std::fs::read_dir(directory).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
+    children.sort();
+    children
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_library_of_a_directory_and_no_provider() {
+        let directory = tempfile::tempdir().unwrap();
+        let capi = directory.path().join("lib/python3.11/site-packages/onnxruntime/capi");
+        std::fs::create_dir_all(&capi).unwrap();
+        assert_eq!(in_python(directory.path()), Vec::<PathBuf>::new());
+        for name in ["libonnxruntime.so.1.9.1", "libonnxruntime.so.1.32.0", "libonnxruntime_providers_cuda.so", "a.so"]
+        {
+            std::fs::write(capi.join(name), "").unwrap();
+        }
+        let newest = capi.join("libonnxruntime.so.1.32.0");
+        assert_eq!(in_python(directory.path()), [newest.clone()]);
+        assert_eq!(in_place(&newest), Some(newest));
+        assert_eq!(in_place(&directory.path().join("nowhere")), None);
+        assert!(is_library("onnxruntime.dll") && is_library("libonnxruntime.1.32.0.dylib"));
+        assert!(!is_library("libonnxruntime_providers_shared.so") && !is_library("libonnxruntime.so.txt"));
+    }
+}
