@@ -33,8 +33,9 @@ pub use request::{
     Span,
 };
 pub use roles::{
-    Dataset, DatasetInfo, ExportJob, ExportReport, Exporter, Flow, Model, ModelInfo, Open, Recipe, RecipeEvent,
-    RecipeJob, RecipeReport, Result, Scorer, ScorerInfo, Sink, TrainEvent, TrainJob, TrainReport, Trainer, TrainingRow,
+    Dataset, DatasetInfo, Diagnostic, ExportJob, ExportReport, Exporter, Finding, FindingState, Flow, Model, ModelInfo,
+    Open, Recipe, RecipeEvent, RecipeJob, RecipeReport, Result, Scorer, ScorerInfo, Sink, TrainEvent, TrainJob,
+    TrainReport, Trainer, TrainingRow,
 };
 pub use sample::{Aggregation, Answer, Answered, Ask, Gold, MetricInfo, Outcome, Question, Sample, Shot, Verdict};
 

@@ -1,6 +1,6 @@
 //! What a plugin library holds: its name, and the roles it can play.
 
-use crate::{Dataset, Exporter, Host, Metadata, Model, Open, PluginError, Recipe, Result, Scorer, Trainer};
+use crate::{Dataset, Diagnostic, Exporter, Host, Metadata, Model, Open, PluginError, Recipe, Result, Scorer, Trainer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -21,6 +21,8 @@ pub enum RoleKind {
     Recipe,
     /// [`Exporter`].
     Exporter,
+    /// [`Diagnostic`].
+    Diagnostic,
 }
 
 impl fmt::Display for RoleKind {
@@ -32,6 +34,7 @@ impl fmt::Display for RoleKind {
             RoleKind::Trainer => "trainer",
             RoleKind::Recipe => "recipe",
             RoleKind::Exporter => "exporter",
+            RoleKind::Diagnostic => "diagnostic",
         })
     }
 }
@@ -74,6 +77,8 @@ pub enum OpenRole {
     Recipe(Box<dyn Recipe>),
     /// An [`Exporter`].
     Exporter(Box<dyn Exporter>),
+    /// A [`Diagnostic`].
+    Diagnostic(Box<dyn Diagnostic>),
 }
 
 type OpenFn = Box<dyn Fn(Metadata, Host) -> Result<OpenRole> + Send + Sync>;
@@ -127,6 +132,8 @@ impl Plugin {
         recipe, Recipe);
     role!(/// Adds an exporter that suites ask for by `exporter: name`.
         exporter, Exporter);
+    role!(/// Adds a diagnostic, which `examiner doctor` asks.
+        diagnostic, Diagnostic);
 
     /// What the plugin says of itself.
     pub fn info(&self) -> PluginInfo {

@@ -314,3 +314,35 @@ pub struct ExportReport {
     /// Anything else worth reporting.
     pub details: Metadata,
 }
+
+/// Looks at what a plugin needs of the machine, for `examiner doctor`.
+pub trait Diagnostic: Send {
+    /// What was looked for, and what was found. Nothing is changed, and nothing is fetched.
+    fn findings(&self) -> Result<Vec<Finding>>;
+}
+
+/// Something that a plugin needs, or could use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is: `ONNX Runtime`, `CUDA`.
+    pub subject: String,
+    /// Whether it is there.
+    pub state: FindingState,
+    /// What was found and where, or what is missing, in one sentence.
+    pub detail: String,
+    /// The command that mends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+/// Whether something is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingState {
+    /// It is there and works.
+    Ok,
+    /// It is not there; only those who want it need it.
+    Absent,
+    /// It is there and does not work.
+    Broken,
+}

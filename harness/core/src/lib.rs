@@ -7,6 +7,7 @@
 
 pub mod check;
 pub mod cli;
+pub mod doctor;
 pub mod host;
 pub mod hub;
 pub mod journal;

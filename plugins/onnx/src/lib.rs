@@ -10,6 +10,7 @@ mod assemble;
 mod batches;
 mod cache;
 mod decoder;
+mod diagnostic;
 mod model;
 mod model_file;
 mod options;
@@ -19,6 +20,7 @@ mod runtime;
 mod shape;
 mod signature;
 
+pub use diagnostic::OnnxDiagnostic;
 pub use model::Onnx;
 pub use options::{GraphOptimization, Options};
 pub use providers::{Device, Devices};
@@ -27,6 +29,7 @@ pub use providers::{Device, Devices};
 pub fn plugin() -> examiner_api::Plugin {
     examiner_api::Plugin::new("onnx", env!("CARGO_PKG_VERSION"))
         .model::<Onnx>("onnx", "A model exported to ONNX, through ONNX Runtime, on the CPU or a GPU.")
+        .diagnostic::<OnnxDiagnostic>("onnx", "Looks for ONNX Runtime and the devices that it can use.")
 }
 
 examiner_api::export_plugin!(plugin);

@@ -157,6 +157,20 @@ pub(crate) fn register(
     Ok((builder, chosen))
 }
 
+/// Tries whether a session can be made for a device.
+///
+/// # Errors
+/// `Unsupported`, with the reason, if it cannot.
+pub(crate) fn usable(device: Device, runtime: &Runtime) -> Result<()> {
+    let Some(provider) = provider(device, None) else { return Ok(()) };
+    let builder = SessionBuilder::new(&runtime.environment)
+        .map_err(|error| crate::runtime::failed("prepare a session", &error))?;
+    match builder.with_execution_providers([provider.error_on_failure()]) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(refused(device, runtime, error.message())),
+    }
+}
+
 /// The provider of a device; the CPU's is always there.
 fn provider(device: Device, memory_limit: Option<usize>) -> Option<ExecutionProviderDispatch> {
     match device {
@@ -179,22 +193,24 @@ fn provider(device: Device, memory_limit: Option<usize>) -> Option<ExecutionProv
     }
 }
 
+/// What installs what a device needs besides ONNX Runtime.
+pub(crate) fn install(device: Device) -> Option<&'static str> {
+    match device {
+        Device::Cpu => None,
+        Device::Cuda(_) => Some("python3 -m pip install onnxruntime-gpu"),
+        Device::TensorRt(_) => Some("python3 -m pip install onnxruntime-gpu tensorrt"),
+    }
+}
+
 fn refused(device: Device, runtime: &Runtime, reason: &str) -> PluginError {
     // What ONNX Runtime says goes on for pages.
     let reason = reason.lines().next().unwrap_or_default();
-    let library = runtime.path.display();
-    PluginError::unsupported(format!("`device: {device}` cannot be used by ONNX Runtime {} (`{library}`): {reason}", runtime.version))
-        .with_help(match device {
-            Device::Cpu => "",
-            Device::Cuda(_) => {
-                "install the GPU build with `python3 -m pip install onnxruntime-gpu`, check the driver with `nvidia-smi`, or \
-                 write `device: cpu` or `fallback: true`"
-            }
-            Device::TensorRt(_) => {
-                "install `onnxruntime-gpu` and TensorRT (`python3 -m pip install onnxruntime-gpu tensorrt`), or write \
-                 `device: cuda`"
-            }
-        })
+    let (version, library) = (&runtime.version, runtime.path.display());
+    PluginError::unsupported(format!("ONNX Runtime {version} (`{library}`) cannot use `device: {device}`: {reason}"))
+        .with_help(format!(
+            "`{}`, and look with `nvidia-smi` whether the driver is there; or write `device: cpu`, or `fallback: true`",
+            install(device).unwrap_or_default()
+        ))
 }
 
 #[cfg(test)]

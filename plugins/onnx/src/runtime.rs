@@ -102,16 +102,6 @@ fn same(a: &Path, b: &Path) -> bool {
     a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
-/// Looks at the library that a model without the option `runtime` would open, without starting it: its path and version.
-///
-/// # Errors
-/// As [`Runtime::open`].
-pub(crate) fn look() -> Result<(PathBuf, String)> {
-    let path = find(None)?;
-    let version = library::version(&path)?;
-    Ok((path, version))
-}
-
 /// An error of ONNX Runtime while doing something.
 pub(crate) fn failed<R>(doing: &str, error: &ort::Error<R>) -> PluginError {
     PluginError::new(ErrorCode::Other, format!("ONNX Runtime failed to {doing}: {}", error.message()))

@@ -100,6 +100,7 @@ impl LoadedPlugin {
             RoleKind::Trainer => OpenRole::Trainer(Box::new(role)),
             RoleKind::Recipe => OpenRole::Recipe(Box::new(role)),
             RoleKind::Exporter => OpenRole::Exporter(Box::new(role)),
+            RoleKind::Diagnostic => OpenRole::Diagnostic(Box::new(role)),
         })
     }
 }

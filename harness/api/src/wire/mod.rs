@@ -61,6 +61,8 @@ pub mod method {
     pub const MAKE: &str = "make";
     /// [`crate::Exporter::export`].
     pub const EXPORT: &str = "export";
+    /// [`crate::Diagnostic::findings`].
+    pub const FINDINGS: &str = "findings";
 }
 
 #[cfg(test)]

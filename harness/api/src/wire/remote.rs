@@ -2,9 +2,10 @@
 
 use super::{RawSink, decode, encode, method};
 use crate::{
-    Answered, Ask, Dataset, DatasetInfo, ExportJob, ExportReport, Exporter, Flow, GenerateRequest, GenerateResult,
-    Model, ModelInfo, PluginError, Question, Recipe, RecipeEvent, RecipeJob, RecipeReport, Response, Result, Sample,
-    ScoreRequest, ScoreResult, Scorer, ScorerInfo, Shot, Sink, TrainEvent, TrainJob, TrainReport, Trainer, Verdict,
+    Answered, Ask, Dataset, DatasetInfo, Diagnostic, ExportJob, ExportReport, Exporter, Finding, Flow, GenerateRequest,
+    GenerateResult, Model, ModelInfo, PluginError, Question, Recipe, RecipeEvent, RecipeJob, RecipeReport, Response,
+    Result, Sample, ScoreRequest, ScoreResult, Scorer, ScorerInfo, Shot, Sink, TrainEvent, TrainJob, TrainReport,
+    Trainer, Verdict,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Mutex;
@@ -112,5 +113,11 @@ impl<C: Call> Recipe for Remote<C> {
 impl<C: Call> Exporter for Remote<C> {
     fn export(&mut self, job: ExportJob) -> Result<ExportReport> {
         self.ask(method::EXPORT, &job)
+    }
+}
+
+impl<C: Call> Diagnostic for Remote<C> {
+    fn findings(&self) -> Result<Vec<Finding>> {
+        self.ask(method::FINDINGS, &())
     }
 }

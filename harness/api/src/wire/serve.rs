@@ -27,6 +27,7 @@ pub fn serve(role: &mut OpenRole, name: &str, payload: &[u8], sink: &RawSink<'_>
         (OpenRole::Trainer(trainer), method::TRAIN) => encode(&trainer.train(decode(payload)?, sink)?),
         (OpenRole::Recipe(recipe), method::MAKE) => encode(&recipe.make(decode(payload)?, sink)?),
         (OpenRole::Exporter(exporter), method::EXPORT) => encode(&exporter.export(decode(payload)?)?),
+        (OpenRole::Diagnostic(diagnostic), method::FINDINGS) => encode(&diagnostic.findings()?),
         _ => Err(PluginError::unsupported(format!("this role has no method `{name}`"))
             .with_help("rebuild the plugin against the program's version of `examiner-api`")),
     }?;

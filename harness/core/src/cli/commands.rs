@@ -2,6 +2,7 @@
 
 use super::{PluginsArguments, ReportArguments, RunArguments, SuiteArguments};
 use super::{results, search};
+use crate::doctor;
 use crate::host::Shared;
 use crate::hub::Hub;
 use crate::loader::{Plugins, SearchPath};
@@ -13,6 +14,7 @@ use crate::run::{self, Job};
 use crate::suite::{self, Loaded, Override};
 use crate::{check as checks, plan as plans};
 use anyhow::{Context, Result, anyhow};
+use examiner_api::FindingState;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -107,6 +109,14 @@ fn schema(plugins: &Plugins, name: &str) -> Result<ExitCode> {
     }
     print(&format!("{}\n", serde_json::to_string_pretty(&schemas)?))?;
     Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn doctor(directories: &[PathBuf]) -> Result<ExitCode> {
+    let plugins = search::plugins(None, directories)?;
+    let findings = doctor::findings(&plugins);
+    print(&format!("examiner {}\n{}", env!("CARGO_PKG_VERSION"), doctor::table(&findings)))?;
+    let broken = findings.iter().any(|finding| finding.state == FindingState::Broken);
+    Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 pub(super) fn report(arguments: &ReportArguments) -> Result<ExitCode> {

@@ -36,6 +36,9 @@ enum Command {
     Plan(RunArguments),
     /// List the plugins, their roles and, with `--schema`, their options.
     Plugins(PluginsArguments),
+    /// Look at what the program and its plugins need of this machine: what is there, what is missing, and the command
+    /// that mends it.
+    Doctor,
     /// Show the results of a run.
     Report(ReportArguments),
     /// Compare the models of a run with one of them, on the same samples: is the difference more than chance?
@@ -135,6 +138,7 @@ pub fn main() -> ExitCode {
         Command::Check(suite) => commands::check(&suite, &directories),
         Command::Plan(run) => commands::plan(run, &directories),
         Command::Plugins(plugins) => commands::plugins(&plugins, &directories),
+        Command::Doctor => commands::doctor(&directories),
         Command::Report(report) => commands::report(&report),
         Command::Compare(compare) => results::compare(compare),
         Command::Plot(plot) => results::plot(&plot),

@@ -1,0 +1,69 @@
+//! What `examiner doctor` hears of ONNX Runtime.
+
+use crate::providers::{Device, install, usable};
+use crate::runtime::{self, Candidate, INSTALL, Runtime, candidates};
+use examiner_api::schemars::{self, JsonSchema};
+use examiner_api::{Diagnostic, ErrorCode, Finding, FindingState, Host, Open, PluginError, Result};
+use serde::Deserialize;
+
+/// Looks for ONNX Runtime and for the devices that it can use.
+pub struct OnnxDiagnostic;
+
+/// A diagnostic has no options.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(crate = "schemars")]
+pub struct NoOptions {}
+
+impl Open for OnnxDiagnostic {
+    type Options = NoOptions;
+
+    fn open(_: NoOptions, _: Host) -> Result<Self> {
+        Ok(OnnxDiagnostic)
+    }
+}
+
+impl Diagnostic for OnnxDiagnostic {
+    fn findings(&self) -> Result<Vec<Finding>> {
+        let runtime = match Runtime::open(None) {
+            Ok(runtime) => runtime,
+            Err(error) => return Ok(vec![unusable(&error)]),
+        };
+        let place = candidates().into_iter().find(|candidate| candidate.path == runtime.path);
+        let place = place.map_or("`ORT_DYLIB_PATH`", |Candidate { place, .. }| place);
+        let mut findings = vec![Finding {
+            subject: SUBJECT.to_owned(),
+            state: FindingState::Ok,
+            detail: format!(
+                "{}, `{}` ({place}; 1.{} or newer is needed)",
+                runtime.version,
+                runtime.path.display(),
+                runtime::API
+            ),
+            fix: None,
+        }];
+        for device in [Device::Cuda(0), Device::TensorRt(0)] {
+            findings.push(match usable(device, &runtime) {
+                Ok(()) => finding(device, FindingState::Ok, "can be used".to_owned(), None),
+                Err(error) => {
+                    finding(device, FindingState::Absent, error.message, install(device).map(ToOwned::to_owned))
+                }
+            });
+        }
+        Ok(findings)
+    }
+}
+
+const SUBJECT: &str = "ONNX Runtime";
+
+fn finding(device: Device, state: FindingState, detail: String, fix: Option<String>) -> Finding {
+    Finding { subject: format!("{SUBJECT}: {device}"), state, detail, fix }
+}
+
+fn unusable(error: &PluginError) -> Finding {
+    let state = match error.code {
+        ErrorCode::NotFound => FindingState::Absent,
+        _ => FindingState::Broken,
+    };
+    Finding { subject: SUBJECT.to_owned(), state, detail: error.message.clone(), fix: Some(INSTALL.to_owned()) }
+}
