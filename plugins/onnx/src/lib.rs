@@ -11,6 +11,7 @@ mod batches;
 mod cache;
 mod decoder;
 mod diagnostic;
+mod export;
 mod model;
 mod model_file;
 mod options;
@@ -21,6 +22,7 @@ mod shape;
 mod signature;
 
 pub use diagnostic::OnnxDiagnostic;
+pub use export::{ExportOptions, ExternalData, Logits, NumberType, OnnxExporter, Operators};
 pub use model::Onnx;
 pub use options::{GraphOptimization, Options};
 pub use providers::{Device, Devices};
@@ -30,6 +32,7 @@ pub fn plugin() -> examiner_api::Plugin {
     examiner_api::Plugin::new("onnx", env!("CARGO_PKG_VERSION"))
         .model::<Onnx>("onnx", "A model exported to ONNX, through ONNX Runtime, on the CPU or a GPU.")
         .diagnostic::<OnnxDiagnostic>("onnx", "Looks for ONNX Runtime and the devices that it can use.")
+        .exporter::<OnnxExporter>("onnx", "Writes a GPT-2 checkpoint as an ONNX model with past keys and values.")
 }
 
 examiner_api::export_plugin!(plugin);
