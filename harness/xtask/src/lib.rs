@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod bench;
+mod bench_onnx;
 mod bench_train;
 mod effect;
 mod onnxruntime;
@@ -47,6 +48,9 @@ enum Command {
     Bench(bench::BenchArguments),
     /// Measure the speed of training, beside PyTorch's where a Python that has it is named.
     BenchTrain(bench_train::BenchTrainArguments),
+    /// Measure scoring and generation through ONNX Runtime and candle, beside Python's onnxruntime on the same file where a
+    /// Python that has it is named.
+    BenchOnnx(bench_onnx::BenchOnnxArguments),
 }
 
 /// The program to work with.
@@ -65,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::SampleData => sample_data().map(|()| true),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments).map(|()| true),
+        Command::BenchOnnx(arguments) => bench_onnx::bench_onnx(&arguments),
         Command::BenchTrain(arguments) => bench_train::bench_train(&arguments).map(|()| true),
     };
     match done {

@@ -34,6 +34,18 @@ pub(crate) fn write_model(directory: &Path, shape: Shape, end: u32) -> Result<()
     write(&directory.join("model.safetensors"), weights(shape)?)
 }
 
+/// Writes a tokenizer of words, one for each token, beside the model: `t1 t17` are the tokens 1 and 17.
+pub(crate) fn write_tokenizer(directory: &Path, shape: Shape) -> Result<()> {
+    let vocabulary: serde_json::Map<String, serde_json::Value> =
+        (0..shape.vocabulary).map(|token| (format!("t{token}"), token.into())).collect();
+    let tokenizer = json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": { "type": "WhitespaceSplit" }, "post_processor": null, "decoder": null,
+        "model": { "type": "WordLevel", "vocab": vocabulary, "unk_token": "t0" }
+    });
+    write(&directory.join("tokenizer.json"), tokenizer.to_string())
+}
+
 /// GPT-2's own start: weights from a normal distribution of deviation 0.02, those that add to the residual stream
 /// divided by the square root of how many there are; biases 0, norms 1.
 fn weights(shape: Shape) -> Result<Vec<u8>> {
