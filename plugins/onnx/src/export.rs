@@ -19,6 +19,7 @@ use examiner_api::{ExportJob, ExportReport, Exporter, Host, Metadata, Open, Plug
 use examiner_lm::checkpoint::{Checkpoint, Gpt2Config};
 use graph::Graph;
 use serde_json::json;
+use std::path::Path;
 use weights::Weights;
 
 /// The version of the standard operators: the first that has GELU in both forms.
@@ -56,6 +57,10 @@ impl Exporter for OnnxExporter {
         let external = self.options.external_data.decide(graph.bytes())?;
 
         let mut directory = Directory::new(&job.out)?;
+        if same_place(&job.from, &job.out) {
+            return Err(PluginError::bad_options(format!("`{}` is the checkpoint itself", job.out.display()))
+                .with_help("export to another directory: the files of both have the same names"));
+        }
         let size = write::write(self.model(&graph), &graph, &weights, external, &mut directory, &self.host)?;
         directory.carry(&checkpoint, self.options.dtype.name())?;
         directory.publish()?;
@@ -88,6 +93,11 @@ impl OnnxExporter {
             metadata_props: vec![entry("model_type", "gpt2"), entry("dtype", self.options.dtype.name())],
         }
     }
+}
+
+/// Whether two paths are of the same directory, however they are written.
+fn same_place(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// The shape of the model, if it is of a family that can be exported.

@@ -93,7 +93,7 @@ pub enum ExternalData {
 
 /// How a suite says it.
 #[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`external_data` must be `auto`, `true` or `false`")]
 #[schemars(crate = "schemars")]
 enum Spelling {
     /// Yes or no.

@@ -10,6 +10,13 @@ pub(super) struct Unbiased {
     bias: Option<String>,
 }
 
+impl Unbiased {
+    /// The value and its bias, if it is still to be added.
+    pub(super) fn parts(self) -> (String, Option<String>) {
+        (self.value, self.bias)
+    }
+}
+
 impl From<String> for Unbiased {
     fn from(value: String) -> Self {
         Unbiased { value, bias: None }
@@ -95,13 +102,6 @@ impl Gpt2<'_> {
                 graph.node("Mul", name, &[&x, &gate], &[])
             }
         }
-    }
-}
-
-impl Unbiased {
-    /// The value and its bias, if it is still to be added.
-    pub(super) fn parts(self) -> (String, Option<String>) {
-        (self.value, self.bias)
     }
 }
 

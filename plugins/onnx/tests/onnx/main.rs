@@ -1,0 +1,13 @@
+//! Tests of the plugin through its public roles, in this order:
+//!
+//! - `tiny`: makes small random checkpoints.
+//! - `exporting`: what an export consists of; `exporting::refused`: what is said of a checkpoint that cannot be exported.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should fail")]
+
+mod exporting;
+mod tiny;
+
+// The messages of the format, to read what was written.
+#[allow(dead_code, reason = "a test reads some of the fields")]
+#[path = "../../src/proto.rs"]
+mod proto;

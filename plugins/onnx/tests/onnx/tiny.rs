@@ -1,0 +1,166 @@
+//! Small random GPT-2 checkpoints.
+
+use half::{bf16, f16};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// What a checkpoint is made of. Change any of it before it is written.
+#[derive(Clone)]
+pub(crate) struct Tiny {
+    pub(crate) config: Value,
+    /// Names without `transformer.`.
+    pub(crate) tensors: BTreeMap<String, Tensor>,
+    pub(crate) prefix: bool,
+    pub(crate) tokenizer: Value,
+}
+
+/// A tensor as it is stored.
+#[derive(Clone)]
+pub(crate) struct Tensor {
+    pub(crate) dtype: Dtype,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Byte-level tokens and `<|endoftext|>`.
+pub(crate) const VOCABULARY: usize = 257;
+
+impl Tensor {
+    /// A tensor of those values, rounded to `dtype`.
+    pub(crate) fn new(dtype: Dtype, shape: &[usize], values: &[f32]) -> Tensor {
+        assert_eq!(values.len(), shape.iter().product::<usize>());
+        let bytes = match dtype {
+            Dtype::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Dtype::F16 => values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect(),
+            Dtype::BF16 => values.iter().flat_map(|value| bf16::from_f32(*value).to_le_bytes()).collect(),
+            Dtype::I64 => values.iter().flat_map(|value| (*value as i64).to_le_bytes()).collect(),
+            other => panic!("no test needs {other:?}"),
+        };
+        Tensor { dtype, shape: shape.to_vec(), bytes }
+    }
+
+    pub(crate) fn zeros(dtype: Dtype, shape: &[usize]) -> Tensor {
+        Tensor::new(dtype, shape, &vec![0.0; shape.iter().product()])
+    }
+
+    /// Its numbers.
+    pub(crate) fn values(&self) -> Vec<f32> {
+        let bytes = &self.bytes;
+        match self.dtype {
+            Dtype::F32 => bytes.as_chunks().0.iter().map(|number| f32::from_le_bytes(*number)).collect(),
+            Dtype::F16 => bytes.as_chunks().0.iter().map(|number| f16::from_le_bytes(*number).to_f32()).collect(),
+            Dtype::BF16 => bytes.as_chunks().0.iter().map(|number| bf16::from_le_bytes(*number).to_f32()).collect(),
+            other => panic!("no test needs {other:?}"),
+        }
+    }
+}
+
+impl Tiny {
+    /// A GPT-2 of random weights. `changes` go into `config.json`.
+    pub(crate) fn new(changes: Value) -> Tiny {
+        let mut config = json!({
+            "model_type": "gpt2", "vocab_size": VOCABULARY, "n_positions": 96, "n_embd": 24, "n_layer": 2, "n_head": 3,
+            "n_inner": null, "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5,
+            "bos_token_id": 256, "eos_token_id": 256
+        });
+        config.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let size = |name: &str| config[name].as_u64().unwrap() as usize;
+        let (width, positions, vocabulary) = (size("n_embd"), size("n_positions"), size("vocab_size"));
+        let inner = config["n_inner"].as_u64().map_or(4 * width, |inner| inner as usize);
+        let mut tensors = BTreeMap::new();
+        let mut add = |name: String, shape: &[usize], mean: f32, spread: f32| {
+            let values = noise(shape.iter().product(), tensors.len() as u64 + 1);
+            let values: Vec<f32> = values.into_iter().map(|value| mean + spread * value).collect();
+            tensors.insert(name, Tensor::new(Dtype::F32, shape, &values));
+        };
+        add("wte.weight".into(), &[vocabulary, width], 0.0, 0.6);
+        add("wpe.weight".into(), &[positions, width], 0.0, 0.3);
+        for layer in 0..size("n_layer") {
+            let products = [
+                ("attn.c_attn", width, 3 * width),
+                ("attn.c_proj", width, width),
+                ("mlp.c_fc", width, inner),
+                ("mlp.c_proj", inner, width),
+            ];
+            for (part, inputs, outputs) in products {
+                add(format!("h.{layer}.{part}.weight"), &[inputs, outputs], 0.0, 0.4);
+                add(format!("h.{layer}.{part}.bias"), &[outputs], 0.0, 0.2);
+            }
+            for part in ["ln_1", "ln_2"] {
+                add(format!("h.{layer}.{part}.weight"), &[width], 1.0, 0.2);
+                add(format!("h.{layer}.{part}.bias"), &[width], 0.0, 0.2);
+            }
+        }
+        add("ln_f.weight".into(), &[width], 1.0, 0.2);
+        add("ln_f.bias".into(), &[width], 0.0, 0.2);
+        if config["tie_word_embeddings"] == json!(false) {
+            add("lm_head.weight".into(), &[vocabulary, width], 0.0, 0.5);
+        }
+        Tiny { config, tensors, prefix: true, tokenizer: tokenizer() }
+    }
+
+    /// The same with weights rounded to another number type.
+    pub(crate) fn rounded(mut self, dtype: Dtype) -> Tiny {
+        let round = |tensor: &mut Tensor| *tensor = Tensor::new(dtype, &tensor.shape, &tensor.values());
+        self.tensors.values_mut().for_each(round);
+        self
+    }
+
+    pub(crate) fn write(&self) -> TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        self.write_to(dir.path());
+        dir
+    }
+
+    /// Writes it to a directory that is there.
+    pub(crate) fn write_to(&self, dir: &Path) {
+        let put = |name: &str, value: &Value| std::fs::write(dir.join(name), value.to_string()).unwrap();
+        put("config.json", &self.config);
+        put("tokenizer.json", &self.tokenizer);
+        let prefix = |name: &str| if self.prefix && name != "lm_head.weight" { "transformer." } else { "" };
+        let views = self.tensors.iter().map(|(name, tensor)| {
+            let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes).unwrap();
+            (format!("{}{name}", prefix(name)), view)
+        });
+        safetensors::serialize_to_file(views, None, &dir.join("model.safetensors")).unwrap();
+    }
+}
+
+/// Numbers in [-1, 1) that look random.
+fn noise(length: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+/// GPT-2's byte-level alphabet without any merges: the token of a byte is the byte, `<|endoftext|>` is 256.
+fn tokenizer() -> Value {
+    let mut spare = 256..;
+    let letter = |byte: u32| match byte {
+        33..=126 | 161..=172 | 174..=255 => char::from_u32(byte),
+        _ => spare.next().and_then(char::from_u32),
+    };
+    let letters: Vec<char> = (0..256).map(letter).map(Option::unwrap).collect();
+    let mut vocabulary: BTreeMap<String, usize> =
+        letters.iter().enumerate().map(|(id, letter)| (letter.to_string(), id)).collect();
+    vocabulary.insert("<|endoftext|>".to_owned(), 256);
+    let byte_level = json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true });
+    json!({
+        "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "post_processor": null,
+        "added_tokens": [{ "id": 256, "content": "<|endoftext|>", "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false, "special": true }],
+        "pre_tokenizer": byte_level, "decoder": byte_level,
+        "model": { "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+            "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
+            "vocab": vocabulary, "merges": [] }
+    })
+}
