@@ -2,9 +2,12 @@
 //!
 //! - `tiny`: makes small random checkpoints.
 //! - `exporting`: what an export consists of; `exporting::refused`: what is said of a checkpoint that cannot be exported.
+//! - `running`: exports through ONNX Runtime, in batches of any shape; `running::graphs`: graphs of other exporters;
+//!   `running::refused`: what is said of models that cannot be run.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should fail")]
 
 mod exporting;
+mod running;
 mod tiny;
 
 // The messages of the format, to read what was written.

@@ -5,7 +5,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// What a checkpoint is made of. Change any of it before it is written.
@@ -163,4 +163,15 @@ fn tokenizer() -> Value {
             "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
             "vocab": vocabulary, "merges": [] }
     })
+}
+
+/// The shared reference data, where it is there.
+pub(crate) fn shared() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let path = std::env::var_os("EXAMINER_SHARED").map_or_else(beside, PathBuf::from);
+    if path.join("models/tiny-gpt2").is_dir() {
+        return Some(path);
+    }
+    eprintln!("skipped: no reference data; set `EXAMINER_SHARED` to its directory");
+    None
 }

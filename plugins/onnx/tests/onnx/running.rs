@@ -1,0 +1,218 @@
+//! Exported models, run by ONNX Runtime.
+
+mod graphs;
+mod refused;
+
+use crate::tiny::Tiny;
+use examiner_api::testing::FakeHost;
+use examiner_api::{
+    ErrorCode, ExportJob, Exporter, Flow, GenerateRequest, Level, Model, Open, Response, Result, Sampling, ScoreRequest,
+};
+use examiner_plugin_onnx::{ExportOptions, Onnx, OnnxExporter, Options};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+use tempfile::TempDir;
+
+/// Exports a checkpoint.
+fn export(from: &Path, options: Value) -> TempDir {
+    let out = tempfile::tempdir().unwrap();
+    let options: ExportOptions = serde_json::from_value(options).unwrap();
+    let mut exporter = OnnxExporter::open(options, FakeHost::new().host()).unwrap();
+    exporter.export(ExportJob { from: from.to_owned(), out: out.path().to_owned() }).unwrap();
+    out
+}
+
+/// A small random GPT-2 in ONNX.
+fn tiny(options: Value) -> TempDir {
+    export(Tiny::new(json!({})).write().path(), options)
+}
+
+/// Opens a model; `options` beside the checkpoint.
+fn open_with(checkpoint: &Path, options: Value, host: &FakeHost) -> Result<Onnx> {
+    let mut all = json!({ "checkpoint": checkpoint, "threads": 1 });
+    all.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+    Onnx::open(serde_json::from_value::<Options>(all).unwrap(), host.host())
+}
+
+fn open(checkpoint: &Path, options: Value) -> Onnx {
+    open_with(checkpoint, options, &FakeHost::new())
+        .unwrap_or_else(|error| panic!("{error}; `cargo xtask test` installs ONNX Runtime"))
+}
+
+fn collect<T: Send>(ask: impl FnOnce(&(dyn Fn(Response<T>) -> Flow + Sync)) -> Result<()>) -> BTreeMap<u64, Result<T>> {
+    let results = Mutex::new(BTreeMap::new());
+    ask(&|response: Response<T>| {
+        let before = results.lock().unwrap().insert(response.id, response.result);
+        assert!(before.is_none(), "one response for each request");
+        Flow::Continue
+    })
+    .unwrap();
+    results.into_inner().unwrap()
+}
+
+/// The log-likelihoods of each pair of context and continuation.
+fn scores(model: &mut Onnx, pairs: &[(String, String)]) -> Vec<f64> {
+    let request = |(id, (context, continuation)): (usize, &(String, String))| ScoreRequest {
+        id: id as u64,
+        context: context.clone(),
+        continuation: continuation.clone(),
+        ..ScoreRequest::default()
+    };
+    let requests = pairs.iter().enumerate().map(request).collect();
+    collect(|sink| model.score(requests, &sink)).into_values().map(|result| result.unwrap().sum).collect()
+}
+
+/// The greedy tokens after each prompt.
+fn answers(model: &mut Onnx, prompts: &[String]) -> Vec<Vec<u32>> {
+    let sampling = Sampling { max_new_tokens: 12, ..Sampling::default() };
+    let request = |(id, prompt): (usize, &String)| GenerateRequest {
+        id: id as u64,
+        prompt: prompt.clone(),
+        sampling: sampling.clone(),
+        ..GenerateRequest::default()
+    };
+    let requests = prompts.iter().enumerate().map(request).collect();
+    collect(|sink| model.generate(requests, &sink)).into_values().map(|result| result.unwrap().tokens).collect()
+}
+
+/// Contexts that share beginnings, with continuations of different lengths.
+fn pairs() -> Vec<(String, String)> {
+    let contexts =
+        ["once there was a", "once there was", "once", "", "quite another beginning of a text, and a longer one"];
+    let continuations = [" cat", " b", " dog that slept"];
+    let pair = |context: &&str, continuation: &&str| ((*context).to_owned(), (*continuation).to_owned());
+    contexts
+        .iter()
+        .flat_map(|context| continuations.iter().map(move |continuation| pair(context, continuation)))
+        .collect()
+}
+
+fn prompts() -> Vec<String> {
+    ["once there was a", "once", "a", "quite another beginning"].map(str::to_owned).to_vec()
+}
+
+/// One request after the other, nothing shared: what every batch must agree with.
+fn one_by_one(checkpoint: &Path) -> (Vec<f64>, Vec<Vec<u32>>) {
+    let mut model = open(checkpoint, json!({ "share_prefixes": false, "max_sequences": 1 }));
+    let scores = pairs().iter().flat_map(|pair| scores(&mut model, std::slice::from_ref(pair))).collect();
+    let answers = prompts().iter().flat_map(|prompt| answers(&mut model, std::slice::from_ref(prompt))).collect();
+    (scores, answers)
+}
+
+fn assert_close(found: &[f64], expected: &[f64], tolerance: f64) {
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() <= tolerance, "{found} is not {expected}");
+    }
+}
+
+#[test]
+fn every_variant_of_an_export_gives_the_same_answers() {
+    let checkpoint = Tiny::new(json!({})).write();
+    let standard = export(checkpoint.path(), json!({}));
+    let (expected, greedy) = one_by_one(standard.path());
+    for (options, tolerance) in [
+        (json!({}), 1e-4),
+        (json!({ "logits": "wanted" }), 1e-4),
+        (json!({ "operators": "fused" }), 1e-4),
+        (json!({ "operators": "fused", "logits": "wanted" }), 1e-4),
+        (json!({ "external_data": true }), 1e-4),
+        (json!({ "dtype": "f16" }), 0.1),
+        (json!({ "dtype": "f16", "operators": "fused", "logits": "wanted" }), 0.1),
+    ] {
+        let exported = export(checkpoint.path(), options.clone());
+        let mut model = open(exported.path(), json!({}));
+        assert_close(&scores(&mut model, &pairs()), &expected, tolerance);
+        if options["dtype"].is_null() {
+            assert_eq!(answers(&mut model, &prompts()), greedy, "{options}");
+        }
+    }
+}
+
+#[test]
+fn the_levels_of_optimization_and_threads_change_nothing_that_counts() {
+    let exported = tiny(json!({}));
+    let (expected, greedy) = one_by_one(exported.path());
+    for level in ["none", "basic", "extended", "all"] {
+        let mut model = open(exported.path(), json!({ "graph_optimization": level, "threads": 2 }));
+        assert_close(&scores(&mut model, &pairs()), &expected, 1e-4);
+        assert_eq!(answers(&mut model, &prompts()), greedy, "{level}");
+    }
+}
+
+#[test]
+fn a_device_that_is_not_there_is_an_error_or_a_warning_and_never_silence() {
+    let exported = tiny(json!({}));
+    let error = open_with(exported.path(), json!({ "device": "cuda:7" }), &FakeHost::new()).err().unwrap();
+    assert_eq!(error.code, ErrorCode::Unsupported);
+    assert!(error.message.contains("cannot use `device: cuda:7`"), "{error}");
+    assert!(error.help.unwrap().contains("python3 -m pip install onnxruntime-gpu"));
+
+    let host = FakeHost::new();
+    let model = open_with(exported.path(), json!({ "device": ["cuda:7", "cpu"], "fallback": true }), &host).unwrap();
+    let info = model.info().unwrap();
+    assert_eq!(info.details["device"], json!("cpu"));
+    assert!(info.details["warnings"][0].as_str().unwrap().starts_with("cuda:7 is passed over"), "{:?}", info.details);
+    assert!(host.messages().iter().any(|(level, message)| *level == Level::Warn && message.contains("cuda:7")));
+}
+
+#[test]
+fn the_fingerprint_is_of_weights_and_tokenizer() {
+    let fingerprint =
+        |tiny: &Tiny| open(export(tiny.write().path(), json!({})).path(), json!({})).info().unwrap().fingerprint;
+    let tiny = Tiny::new(json!({}));
+    assert_eq!(fingerprint(&tiny), fingerprint(&tiny));
+    let mut other = tiny.clone();
+    other.tensors.get_mut("ln_f.bias").unwrap().bytes[0] ^= 1;
+    assert_ne!(fingerprint(&other), fingerprint(&tiny));
+    let external = export(tiny.write().path(), json!({ "external_data": true }));
+    let before = open(external.path(), json!({})).info().unwrap().fingerprint;
+    let data = external.path().join("model.onnx_data");
+    let mut bytes = std::fs::read(&data).unwrap();
+    bytes[0] ^= 1;
+    std::fs::write(&data, bytes).unwrap();
+    assert_ne!(open(external.path(), json!({})).info().unwrap().fingerprint, before, "weights beside the model count");
+}
+
+#[test]
+fn the_rows_of_the_reference_agree() {
+    let Some(shared) = crate::tiny::shared() else { return };
+    let exported = export(&shared.join("models/tiny-gpt2"), json!({}));
+    let rows = std::fs::read_to_string(shared.join("oracle/tiny-gpt2/loglikelihood.jsonl")).unwrap();
+    let rows: Vec<Value> = rows.lines().take(40).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
+    let pairs: Vec<_> = rows.iter().map(|row| (text(row, "context"), text(row, "continuation"))).collect();
+    let expected: Vec<f64> = rows.iter().map(|row| row["loglikelihood"].as_f64().unwrap()).collect();
+    for checkpoint in [exported.path(), &shared.join("models/tiny-gpt2-optimum")] {
+        assert_close(&scores(&mut open(checkpoint, json!({})), &pairs), &expected, 1e-3);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever stands in a batch, and however it is cut, scores stay within a stated tolerance and greedy answers the same.
+    #[test]
+    fn batches_of_any_shape_agree_with_one_request_at_a_time(
+        tokens in 1_usize..80, sequences in 1_usize..9, cache in 96_usize..400, share: bool, wanted: bool, picks in
+        prop::collection::vec(0_usize..15, 1..24),
+    ) {
+        static EXPECTED: std::sync::OnceLock<(TempDir, TempDir, Vec<f64>, Vec<Vec<u32>>)> = std::sync::OnceLock::new();
+        let (all, some, expected, greedy) = EXPECTED.get_or_init(|| {
+            let all = tiny(json!({}));
+            let (scores, answers) = one_by_one(all.path());
+            (all, tiny(json!({ "logits": "wanted" })), scores, answers)
+        });
+        let limits = json!({
+            "max_batch_tokens": tokens, "max_sequences": sequences, "max_cache_tokens": cache, "share_prefixes": share
+        });
+        let mut model = open(if wanted { some.path() } else { all.path() }, limits);
+        let asked: Vec<_> = picks.iter().map(|&pick| pairs()[pick].clone()).collect();
+        let should: Vec<f64> = picks.iter().map(|&pick| expected[pick]).collect();
+        assert_close(&scores(&mut model, &asked), &should, 1e-4);
+        prop_assert_eq!(&answers(&mut model, &prompts()), greedy);
+    }
+}
