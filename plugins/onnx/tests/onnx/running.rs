@@ -12,7 +12,7 @@ use examiner_plugin_onnx::{ExportOptions, Onnx, OnnxExporter, Options};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use tempfile::TempDir;
 
@@ -32,9 +32,16 @@ fn tiny(options: Value) -> TempDir {
 
 /// Opens a model; `options` beside the checkpoint.
 fn open_with(checkpoint: &Path, options: Value, host: &FakeHost) -> Result<Onnx> {
-    let mut all = json!({ "checkpoint": checkpoint, "threads": 1 });
+    let mut all = json!({ "checkpoint": checkpoint, "threads": 1, "runtime": runtime() });
     all.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
     Onnx::open(serde_json::from_value::<Options>(all).unwrap(), host.host())
+}
+
+/// The library that `cargo xtask test` put beside the program; none to have it found.
+fn runtime() -> Option<PathBuf> {
+    let release = std::env::current_exe().unwrap().parent()?.parent()?.to_owned();
+    let mut files = std::fs::read_dir(&release).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    files.any(|name| name.starts_with("libonnxruntime.so")).then_some(release)
 }
 
 fn open(checkpoint: &Path, options: Value) -> Onnx {

@@ -36,14 +36,14 @@ fn numbers(name: &str, dims: Vec<i64>, values: Vec<i64>) -> TensorProto {
 /// A graph that counts positions by itself, from the length of the past.
 fn count_positions(graph: &mut GraphProto) {
     graph.input.retain(|input| input.name != "position_ids");
-    graph.initializer.push(numbers("one", vec![], vec![1]));
+    graph.initializer.push(numbers("count/one", vec![], vec![1]));
     let nodes = [
         node("Shape", &["input_ids"], "ids_shape"),
         node("Shape", &["attention_mask"], "mask_shape"),
-        node("Gather", &["ids_shape", "one"], "new"),
-        node("Gather", &["mask_shape", "one"], "all"),
+        node("Gather", &["ids_shape", "count/one"], "new"),
+        node("Gather", &["mask_shape", "count/one"], "all"),
         node("Sub", &["all", "new"], "past"),
-        node("Range", &["past", "all", "one"], "places"),
+        node("Range", &["past", "all", "count/one"], "places"),
         node("Expand", &["places", "ids_shape"], "position_ids"),
     ];
     graph.node.splice(0..0, nodes);
@@ -57,7 +57,7 @@ fn branch(graph: &GraphProto, prefix: &str, past: bool) -> GraphProto {
         let pasts = graph.input.iter().filter(|input| input.name.starts_with("past_key_values"));
         branch.node.extend(pasts.map(|input| {
             made.insert(input.name.clone());
-            node("Slice", &[&input.name, "zero", "zero", "two"], &format!("{prefix}/{}", input.name))
+            node("Slice", &[&input.name, "merge/zero", "merge/zero", "merge/two"], &format!("{prefix}/{}", input.name))
         }));
     }
     let own = |name: &mut String| {
@@ -85,8 +85,8 @@ fn merge(graph: &mut GraphProto) {
         vec![with("then_branch", branch(graph, "then", true)), with("else_branch", branch(graph, "else", false))];
     let output = graph.output.iter().map(|output| output.name.clone()).collect();
     graph.node = vec![NodeProto { output, attribute, ..node("If", &["use_cache_branch"], "merged") }];
-    graph.initializer.push(numbers("zero", vec![1], vec![0]));
-    graph.initializer.push(numbers("two", vec![1], vec![2]));
+    graph.initializer.push(numbers("merge/zero", vec![1], vec![0]));
+    graph.initializer.push(numbers("merge/two", vec![1], vec![2]));
     let tensor_type = TensorTypeProto { elem_type: data_type::BOOL, shape: None };
     let r#type = Some(TypeProto { tensor_type: Some(tensor_type) });
     graph.input.push(ValueInfoProto { name: "use_cache_branch".to_owned(), r#type });
