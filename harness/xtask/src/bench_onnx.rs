@@ -1,9 +1,9 @@
 //! `cargo xtask bench-onnx`: tokens a second of a GPT-2 through ONNX Runtime and through candle, beside Python's
-//! onnxruntime on the same file, in turns.
+//! onnxruntime on the same file or transformers on the same weights, in turns.
 
 use crate::program::{self, Results};
 use crate::random_gpt2::{self, Shape};
-use crate::{ProgramArguments, onnxruntime, process};
+use crate::{DeviceArguments, ProgramArguments, onnxruntime, process};
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueHint;
 use serde_json::{Value, json};
@@ -12,9 +12,12 @@ use std::process::{Command, Stdio};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct BenchOnnxArguments {
-    /// A Python that has `onnxruntime`, to compare with.
+    /// A Python to compare with, which has `onnxruntime`, or `torch` and `transformers`.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     python: Option<PathBuf>,
+    /// What to compare with. If not given: `onnxruntime` on the CPU, `transformers` on a GPU.
+    #[arg(long)]
+    peer: Option<Peer>,
     /// A small model instead of the one of 124 million parameters: seconds instead of minutes.
     #[arg(long)]
     quick: bool,
@@ -22,7 +25,31 @@ pub(crate) struct BenchOnnxArguments {
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     #[command(flatten)]
+    device: DeviceArguments,
+    #[command(flatten)]
     program: ProgramArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Peer {
+    Onnxruntime,
+    Transformers,
+}
+
+impl Peer {
+    fn name(self) -> &'static str {
+        match self {
+            Peer::Onnxruntime => "Python's onnxruntime",
+            Peer::Transformers => "transformers",
+        }
+    }
+
+    fn script(self) -> &'static str {
+        match self {
+            Peer::Onnxruntime => include_str!("bench_onnx.py"),
+            Peer::Transformers => include_str!("bench_transformers.py"),
+        }
+    }
 }
 
 /// GPT-2 as it was published in its smallest size.
@@ -49,7 +76,6 @@ struct Measured {
     sum: f64,
 }
 
-const SCRIPT: &str = include_str!("bench_onnx.py");
 /// Most relative difference of the sum of all log-likelihoods.
 const TOLERANCE: f64 = 1e-5;
 
@@ -72,13 +98,17 @@ pub(crate) fn bench_onnx(arguments: &BenchOnnxArguments) -> Result<bool> {
             "export": { "standard": export("standard", "all"), "fused": export("fused", "wanted") },
         }),
     )?;
+    let device = &arguments.device;
+    let model = |plugin: &str, checkpoint: PathBuf| json!({ "plugin": plugin, "device": device.device, "checkpoint": checkpoint });
     let models = [
-        ("candle", json!({ "plugin": "candle", "device": "cpu", "checkpoint": directory.path().join("start") })),
-        ("onnx", json!({ "plugin": "onnx", "checkpoint": exported.path("export/standard") })),
-        ("onnx, fused", json!({ "plugin": "onnx", "checkpoint": exported.path("export/fused") })),
+        ("candle", model("candle", directory.path().join("start"))),
+        ("onnx", model("onnx", exported.path("export/standard"))),
+        ("onnx, fused", model("onnx", exported.path("export/fused"))),
     ];
+    let peer = arguments.peer.unwrap_or(if device.is_cpu() { Peer::Onnxruntime } else { Peer::Transformers });
     println!(
-        "{name}, f32, CPU: {} documents of {} tokens, the last {} scored; {} answers of {} tokens after {}",
+        "{name}, f32, {}: {} documents of {} tokens, the last {} scored; {} answers of {} tokens after {}",
+        device.device,
         work.documents.len(),
         work.documents[0].len(),
         work.scored,
@@ -95,21 +125,33 @@ pub(crate) fn bench_onnx(arguments: &BenchOnnxArguments) -> Result<bool> {
         for (side, model) in &models {
             add(
                 side,
-                work.examiner(&program, directory.path(), model, &format!("{}-{round}", side.replace([' ', ','], "")))?,
+                work.examiner(
+                    &program,
+                    device,
+                    directory.path(),
+                    model,
+                    &format!("{}-{round}", side.replace([' ', ','], "")),
+                )?,
             );
         }
         if let Some(python) = &arguments.python {
-            add(PEER, work.python(python, directory.path(), &exported.path("export/standard/model.onnx"))?);
+            let (model, third) = match peer {
+                Peer::Onnxruntime => (exported.path("export/standard/model.onnx"), threads().to_string()),
+                Peer::Transformers => (directory.path().join("start"), device.device.clone()),
+            };
+            add(peer.name(), work.python(python, peer, directory.path(), &model, &third)?);
         }
     }
-    print_table(&measured)
+    print_table(&measured, peer)
 }
 
-const PEER: &str = "Python's onnxruntime";
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
 
-fn print_table(measured: &[(&str, Vec<Measured>)]) -> Result<bool> {
+fn print_table(measured: &[(&str, Vec<Measured>)], compared: Peer) -> Result<bool> {
     let of = |values: &[Measured], pick: fn(&Measured) -> f64| median(values.iter().map(pick).collect());
-    let peer = measured.iter().find(|(side, _)| *side == PEER);
+    let peer = measured.iter().find(|(side, _)| *side == compared.name());
     let sum = peer.or(measured.first()).and_then(|(_, values)| values.first()).map_or(f64::NAN, |value| value.sum);
     println!(
         "{:<22} {:>16} {:>7} {:>16} {:>7}  {:>14}",
@@ -135,7 +177,7 @@ fn print_table(measured: &[(&str, Vec<Measured>)]) -> Result<bool> {
         );
     }
     if peer.is_none() {
-        println!("{PEER}: not measured; name a Python that has `onnxruntime` by `--python`");
+        println!("{}: not measured; name a Python that has it by `--python`", compared.name());
     }
     Ok(agree)
 }
@@ -175,7 +217,14 @@ impl Work {
     }
 
     /// The work by the program; its speed is what `summary.csv` says of model and harness together.
-    fn examiner(&self, program: &Path, directory: &Path, model: &Value, name: &str) -> Result<Measured> {
+    fn examiner(
+        &self,
+        program: &Path,
+        device: &DeviceArguments,
+        directory: &Path,
+        model: &Value,
+        name: &str,
+    ) -> Result<Measured> {
         let scorer = json!({ "name": "perplexity-choice", "normalize": "sum" });
         let scoring = |limit: usize| {
             json!({
@@ -190,6 +239,7 @@ impl Work {
             directory,
             &json!({
                 "name": name,
+                "plugins": device.plugins(),
                 "models": { "gpt2": model },
                 "datasets": {
                     // The first dataset pays for opening the model.
@@ -216,10 +266,9 @@ impl Work {
         })
     }
 
-    fn python(&self, python: &Path, directory: &Path, model: &Path) -> Result<Measured> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    fn python(&self, python: &Path, peer: Peer, directory: &Path, model: &Path, third: &str) -> Result<Measured> {
         let mut command = Command::new(python);
-        command.args(["-c", SCRIPT]).arg(model).arg(directory.join("work.json")).arg(threads.to_string());
+        command.args(["-c", peer.script()]).arg(model).arg(directory.join("work.json")).arg(third);
         let output = command.stderr(Stdio::inherit()).output();
         let output = output.with_context(|| format!("cannot start `{}`", python.display()))?;
         ensure!(output.status.success(), "`{}` ended with {}", python.display(), output.status);

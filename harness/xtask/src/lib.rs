@@ -61,6 +61,31 @@ struct ProgramArguments {
     program: Option<PathBuf>,
 }
 
+/// Where models run that are compared or measured.
+#[derive(Debug, Clone, clap::Args)]
+struct DeviceArguments {
+    /// The `device` of models that can run on several.
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// A build of the plugin `candle` for that device.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    candle: Option<PathBuf>,
+}
+
+impl DeviceArguments {
+    fn is_cpu(&self) -> bool {
+        self.device == "cpu"
+    }
+
+    /// The section `plugins` of a suite.
+    fn plugins(&self) -> serde_json::Value {
+        match &self.candle {
+            Some(path) => serde_json::json!({ "candle": { "path": path } }),
+            None => serde_json::json!({}),
+        }
+    }
+}
+
 /// Runs the chore that the arguments of the process name.
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {

@@ -17,7 +17,7 @@ mod teacher;
 mod train;
 mod transformers;
 
-use crate::{ProgramArguments, onnxruntime, program};
+use crate::{DeviceArguments, ProgramArguments, onnxruntime, program};
 use anyhow::{Context, Result, ensure};
 use clap::ValueHint;
 use serde_json::{Value, json};
@@ -35,6 +35,11 @@ pub(crate) struct VerifyArguments {
     /// Keep suites and results in this directory, to look at rows that differ.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     keep: Option<PathBuf>,
+    /// A Python with `onnx`, `onnxruntime`, `torch` and `transformers`, to check exported graphs with.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    python: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArguments,
     #[command(flatten)]
     program: ProgramArguments,
 }
@@ -45,6 +50,8 @@ struct Bench {
     /// Where suites and results go.
     work: PathBuf,
     shared: PathBuf,
+    device: DeviceArguments,
+    python: Option<PathBuf>,
 }
 
 type Group = fn(&Bench) -> Result<Vec<Comparison>>;
@@ -78,7 +85,8 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
         }
         None => temporary.path().to_owned(),
     };
-    let bench = Bench { program: program::find(&arguments.program)?, work, shared };
+    let (device, python) = (arguments.device.clone(), arguments.python.clone());
+    let bench = Bench { program: program::find(&arguments.program)?, work, shared, device, python };
     let wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| name.contains(only));
     let groups: Vec<_> = GROUPS.into_iter().filter(|(name, _)| wanted(name)).collect();
     ensure!(!groups.is_empty(), "no group fits `--only {}`", arguments.only.join(" --only "));
@@ -114,6 +122,11 @@ impl Bench {
     /// The tiny GPT-2 that all recorded numbers are of, on the CPU.
     fn tiny_gpt2(&self) -> Value {
         json!({ "plugin": "candle", "checkpoint": self.shared("models/tiny-gpt2"), "device": "cpu" })
+    }
+
+    /// Most difference of a log-likelihood, in nats: a GPU sums in another order, and more coarsely.
+    fn tolerance(&self) -> f64 {
+        if self.device.is_cpu() { 1e-3 } else { 1e-2 }
     }
 }
 

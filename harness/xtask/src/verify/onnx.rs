@@ -1,32 +1,67 @@
-//! The tiny GPT-2 in ONNX, exported by the program and by Hugging Face's Optimum, against the same recorded rows.
+//! The tiny GPT-2 in ONNX, exported by the program and by Hugging Face's Optimum, against the same recorded rows; and, where
+//! a Python can look at them, every variant of an export by `onnx.checker` and against transformers.
 
 use super::tally::Comparison;
 use super::{Bench, transformers};
-use anyhow::Result;
+use crate::program;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::Command;
+
+const SCRIPT: &str = include_str!("onnx_check.py");
 
 pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
-    let model = |checkpoint: Value, more: Value| {
-        let mut model = json!({ "plugin": "onnx", "checkpoint": checkpoint });
-        model.as_object_mut().into_iter().for_each(|model| model.extend(more.as_object().cloned().unwrap_or_default()));
-        json!({ "tiny": model })
+    // A small batch, so that many calls of the graph meet and part.
+    let model = |checkpoint: Value| {
+        json!({ "tiny": {
+            "plugin": "onnx", "checkpoint": checkpoint, "device": bench.device.device, "max_batch_tokens": 300
+        } })
     };
     let optimum = json!(bench.shared("models/tiny-gpt2-optimum"));
-    let mut lines = transformers::agreement(bench, "onnx, Optimum", &json!({ "models": model(optimum, json!({})) }))?;
-    for (title, options) in
-        [("onnx", json!({})), ("onnx, fused, wanted", json!({ "operators": "fused", "logits": "wanted" }))]
-    {
-        let mut export = json!({ "exporter": "onnx", "from": bench.shared("models/tiny-gpt2") });
-        export
-            .as_object_mut()
-            .into_iter()
-            .for_each(|export| export.extend(options.as_object().cloned().unwrap_or_default()));
+    let mut lines = transformers::agreement(bench, "onnx, Optimum", &json!({ "models": model(optimum) }))?;
+    for (title, operators, logits) in [("onnx", "standard", "all"), ("onnx, fused", "fused", "wanted")] {
         let stages = json!({
-            "export": { "tiny": export },
-            // A small batch, so that many calls of the graph meet and part.
-            "models": model(json!("${export.tiny}"), json!({ "max_batch_tokens": 300 }))
+            "export": { "tiny": export(bench, operators, logits, "f32") },
+            "models": model(json!("${export.tiny}"))
         });
         lines.extend(transformers::agreement(bench, title, &stages)?);
     }
+    if let Some(python) = &bench.python {
+        lines.push(checked(bench, python)?);
+    }
     Ok(lines)
+}
+
+fn export(bench: &Bench, operators: &str, logits: &str, dtype: &str) -> Value {
+    json!({
+        "exporter": "onnx", "from": bench.shared("models/tiny-gpt2"), "operators": operators, "logits": logits, "dtype": dtype
+    })
+}
+
+/// Every variant of an export, each a row.
+fn checked(bench: &Bench, python: &PathBuf) -> Result<Comparison> {
+    let mut exports = serde_json::Map::new();
+    for operators in ["standard", "fused"] {
+        for logits in ["all", "wanted"] {
+            for dtype in ["f32", "f16"] {
+                exports.insert(format!("{operators}-{logits}-{dtype}"), export(bench, operators, logits, dtype));
+            }
+        }
+    }
+    let names: Vec<String> = exports.keys().cloned().collect();
+    let results =
+        program::examine(&bench.program, &bench.work, &json!({ "name": "onnx-variants", "export": exports }))?;
+    let mut comparison = Comparison::new("onnx: checker and transformers, by variant");
+    for name in names {
+        let mut command = Command::new(python);
+        command.args(["-c", SCRIPT]).arg(bench.shared("models/tiny-gpt2"));
+        let output = command.arg(results.path("export").join(&name)).output();
+        let output = output.with_context(|| format!("cannot start `{}`", python.display()))?;
+        if !output.status.success() {
+            eprintln!("{name}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        }
+        comparison.row(output.status.success());
+    }
+    Ok(comparison)
 }

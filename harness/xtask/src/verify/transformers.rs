@@ -31,7 +31,9 @@ struct Greedy {
 const TIE: f64 = 1e-3;
 
 pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
-    agreement(bench, "transformers", &json!({ "models": { "tiny": bench.tiny_gpt2() } }))
+    let mut model = bench.tiny_gpt2();
+    model["device"] = json!(bench.device.device);
+    agreement(bench, "transformers", &json!({ "models": { "tiny": model } }))
 }
 
 /// How a model called `tiny` agrees with the rows recorded of the tiny GPT-2. `stages` are the parts of a suite that make
@@ -51,6 +53,7 @@ pub(super) fn agreement(bench: &Bench, title: &str, stages: &Value) -> Result<Ve
     let choice = |normalize: &str| json!({ "name": "perplexity-choice", "normalize": normalize });
     let mut suite = json!({
         "name": title.replace([' ', ','], "-"),
+        "plugins": bench.device.plugins(),
         "datasets": {
             "continuation": {
                 "plugin": "table", "path": scored_path, "prompt": "{{ context }}", "delimiter": "",
@@ -73,19 +76,24 @@ pub(super) fn agreement(bench: &Bench, title: &str, stages: &Value) -> Result<Ve
     }
     let results = bench.examine(&suite)?;
 
+    let tolerance = bench.tolerance();
     let mut tokens = Comparison::new(format!("{title}: continuation tokens"));
-    let mut sums = Comparison::new(format!("{title}: log-likelihood (1e-3)"));
+    let mut sums = Comparison::new(format!("{title}: log-likelihood ({tolerance:e})"));
     let mut is_greedy = Comparison::new(format!("{title}: is_greedy"));
     for (ours, theirs) in pairs(&results.samples("tiny", "continuation")?, &scored)? {
         let ours = ours.score()?;
         tokens.row(ours.tokens == theirs.continuation_ids);
-        sums.numbers(&[ours.sum], &[theirs.loglikelihood], 1e-3);
+        sums.numbers(&[ours.sum], &[theirs.loglikelihood], tolerance);
         is_greedy.row(ours.is_greedy == theirs.is_greedy);
     }
-    let mut means = Comparison::new(format!("{title}: mean of whole sequence (1e-4)"));
+    let mut means = Comparison::new(format!("{title}: mean of whole sequence ({:e})", tolerance / 10.0));
     for (ours, theirs) in pairs(&results.samples("tiny", "whole")?, &scored)? {
         let ours = ours.score()?;
-        means.numbers(&[-ours.sum / f64::from(ours.scored_tokens)], &[theirs.mean_nll_whole_sequence], 1e-4);
+        means.numbers(
+            &[-ours.sum / f64::from(ours.scored_tokens)],
+            &[theirs.mean_nll_whole_sequence],
+            tolerance / 10.0,
+        );
     }
     let mut answers = Comparison::new(format!("{title}: greedy tokens, ties left out"));
     for (ours, theirs) in pairs(&results.samples("tiny", "greedy")?, &greedy)? {
