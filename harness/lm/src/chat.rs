@@ -69,7 +69,8 @@ impl Chat {
         }
         let example = if system.is_some() { tried? } else { plain };
         let mut hasher = blake3::Hasher::new();
-        let choices = json!([RULES, source.text, source.tokens, system, options.shots_as_turns, options.date()?]);
+        let choices =
+            json!([RULES, source.text, source.tokens, system, options.shots_as_turns, options.date()?.to_string()]);
         hasher.update(choices.to_string().as_bytes());
         let fingerprint = hasher.finalize().to_hex().to_string();
         let shots_as_turns = options.shots_as_turns;

@@ -46,10 +46,9 @@ fn escaped(text: &str) -> String {
     for character in text.chars() {
         match character.is_ascii() {
             true => escaped.push(character),
-            false => character
-                .encode_utf16(&mut [0; 2])
-                .iter()
-                .for_each(|unit| escaped.push_str(&format!("\\u{unit:04x}"))),
+            false => {
+                character.encode_utf16(&mut [0; 2]).iter().for_each(|unit| escaped.push_str(&format!("\\u{unit:04x}")))
+            }
         }
     }
     escaped

@@ -7,6 +7,7 @@ use super::python::{tojson, without_generation_tags};
 use examiner_api::{Metadata, PluginError, Turn};
 use jiff::civil::Date;
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Value};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
@@ -98,7 +99,7 @@ impl ChatTemplate {
         environment.add_function("raise_exception", raise_exception);
         environment.add_function("strftime_now", move |format: &str| strftime(date, format));
         environment.add_template_owned(NAME, without_generation_tags(source)).map_err(malformed)?;
-        let tokens = tokens.iter().map(|(name, token)| (name.clone(), Value::from_serialize(token))).collect();
+        let tokens = tokens.iter().map(|(name, token)| (name.clone(), Value::from(Serde(token)))).collect();
         Ok(ChatTemplate { environment, tokens, origin: origin.to_owned() })
     }
 
@@ -109,14 +110,14 @@ impl ChatTemplate {
     pub fn render(&self, turns: &[Turn]) -> Result<String, ChatError> {
         let none = || Value::from(());
         let fields = [
-            ("messages", Value::from_serialize(turns)),
+            ("messages", Value::from(Serde(turns))),
             ("add_generation_prompt", Value::from(true)),
             // What transformers always passes.
             ("tools", none()),
             ("documents", none()),
         ];
         let tokens = self.tokens.iter().map(|(name, token)| (name.as_str(), token.clone()));
-        let context: Value = tokens.chain(fields).collect();
+        let context = Value::from_pairs(tokens.chain(fields));
         let template = self.environment.get_template(NAME).map_err(|error| self.failed(&error))?;
         template.render(context).map_err(|error| self.failed(&error))
     }
