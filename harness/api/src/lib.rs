@@ -23,6 +23,7 @@ pub mod rows;
 mod sample;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod turn;
 pub mod wire;
 
 pub use error::{ErrorCode, PluginError};
@@ -38,6 +39,7 @@ pub use roles::{
     TrainReport, Trainer, TrainingRow,
 };
 pub use sample::{Aggregation, Answer, Answered, Ask, Gold, MetricInfo, Outcome, Question, Sample, Shot, Verdict};
+pub use turn::{Speaker, Turn};
 
 // A plugin needs these to derive its options, and should not have to pick the versions itself.
 pub use {schemars, serde, serde_json};

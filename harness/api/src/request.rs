@@ -1,7 +1,7 @@
 //! What a model is asked and what it answers. These types are the wire form: the same bytes cross the plugin boundary,
 //! a call from one plugin to another, and the pipe to a worker process.
 
-use crate::PluginError;
+use crate::{PluginError, Turn};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -47,6 +47,10 @@ pub struct ScoreRequest {
     pub sample: SampleRef,
     /// What stands before the continuation. Its trailing white space is scored with the continuation.
     pub context: String,
+    /// The context as a conversation, for a model that [reads turns](crate::ModelInfo::reads_turns); empty where it is one
+    /// turn of the user.
+    #[serde(default, skip_serializing_if = "crate::turn::none")]
+    pub turns: Arc<Vec<Turn>>,
     /// What is scored.
     pub continuation: String,
     /// Which tokens are scored.
@@ -122,6 +126,10 @@ pub struct GenerateRequest {
     pub sample: SampleRef,
     /// What the answer goes on from.
     pub prompt: String,
+    /// The prompt as a conversation, for a model that [reads turns](crate::ModelInfo::reads_turns); empty where it is one
+    /// turn of the user.
+    #[serde(default, skip_serializing_if = "crate::turn::none")]
+    pub turns: Arc<Vec<Turn>>,
     /// How to choose tokens.
     #[serde(default)]
     pub sampling: Sampling,

@@ -80,6 +80,8 @@ pub struct ModelInfo {
     pub can_score: bool,
     /// Whether [`Model::generate`] works.
     pub can_generate: bool,
+    /// Whether it makes use of a request's turns; they are left out of requests to any other model.
+    pub reads_turns: bool,
     /// Longest sequence, in tokens.
     pub context_length: Option<u32>,
     /// Number of tokens in the vocabulary.

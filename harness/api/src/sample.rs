@@ -1,6 +1,6 @@
 //! What a dataset gives and what a scorer makes of it.
 
-use crate::{GenerateResult, Metadata, PluginError, Sampling, ScoreResult, Span};
+use crate::{GenerateResult, Metadata, PluginError, Sampling, ScoreResult, Span, Turn};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -75,6 +75,10 @@ pub struct Question {
     pub sample: Sample,
     /// Preamble, few-shot examples and the sample's prompt, joined.
     pub context: String,
+    /// The context as a conversation, for a model that [reads turns](crate::ModelInfo::reads_turns); empty where it is one
+    /// turn of the user, the sample's prompt.
+    #[serde(default, skip_serializing_if = "crate::turn::none")]
+    pub turns: Arc<Vec<Turn>>,
     /// How answers are generated.
     pub sampling: Sampling,
 }
@@ -87,6 +91,10 @@ pub enum Ask {
     Score {
         /// What stands before the continuation.
         context: String,
+        /// The context as a conversation, for a model that [reads turns](crate::ModelInfo::reads_turns); empty where it is one
+        /// turn of the user.
+        #[serde(default, skip_serializing_if = "crate::turn::none")]
+        turns: Arc<Vec<Turn>>,
         /// What is scored.
         continuation: String,
         /// Which tokens are scored.
@@ -96,6 +104,10 @@ pub enum Ask {
     Generate {
         /// What the answer goes on from.
         prompt: String,
+        /// The prompt as a conversation, for a model that [reads turns](crate::ModelInfo::reads_turns); empty where it is one
+        /// turn of the user.
+        #[serde(default, skip_serializing_if = "crate::turn::none")]
+        turns: Arc<Vec<Turn>>,
         /// How to choose tokens.
         sampling: Sampling,
     },

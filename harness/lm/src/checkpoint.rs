@@ -55,6 +55,11 @@ impl Checkpoint {
         &self.source
     }
 
+    /// The program behind the plugin.
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
     /// A further file of the checkpoint.
     ///
     /// # Errors

@@ -23,6 +23,7 @@
 
 mod answer;
 mod caches;
+pub mod chat;
 pub mod checkpoint;
 mod decoder;
 mod generator;

@@ -1,16 +1,18 @@
 //! A decoder and its tokenizer as a model.
 
 use crate::answer::Answer;
+use crate::chat::Chat;
 use crate::prefix_tree::Sharing;
 use crate::scheduler::Limits;
 use crate::split::check_vocabulary;
-use crate::{Decoder, Split, SplitError, Tokenizer, generator, scorer, split};
+use crate::{Decoder, Split, Tokenizer, generator, scorer, split};
 use examiner_api::{
     Flow, GenerateRequest, GenerateResult, Model, ModelInfo, PluginError, Response, Result, ScoreRequest, ScoreResult,
     Sink,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// How a local model spends time and memory. None of it changes a result.
 ///
@@ -47,6 +49,7 @@ pub struct LocalModel<D> {
     tokenizer: Tokenizer,
     options: LocalOptions,
     info: ModelInfo,
+    chat: Option<Chat>,
 }
 
 impl<D: Decoder> LocalModel<D> {
@@ -61,7 +64,26 @@ impl<D: Decoder> LocalModel<D> {
                 return Err(PluginError::bad_options(format!("expected `{name}` to be at least 1, found `0`")));
             }
         }
-        Ok(LocalModel { decoder, tokenizer, options, info })
+        Ok(LocalModel { decoder, tokenizer, options, info, chat: None })
+    }
+
+    /// Speaks to the model like this from now on: see [`crate::checkpoint::Checkpoint::chat`]. Answers then end with the
+    /// tokenizer's `eos_token` too, which is where a turn ends. The model's description says whether there is a template.
+    #[must_use]
+    pub fn with_chat(mut self, chat: Option<Chat>) -> Self {
+        match &chat {
+            Some(chat) => {
+                chat.describe(&mut self.info);
+                if let Some(token) = chat.eos_token() {
+                    self.tokenizer.also_ends_with(token);
+                }
+            }
+            None => {
+                self.info.details.insert("chat".to_owned(), false.into());
+            }
+        }
+        self.chat = chat;
+        self
     }
 
     /// The decoder.
@@ -100,11 +122,15 @@ impl<D: Decoder> Model for LocalModel<D> {
 
     fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
         let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
-        let tokenizer = &self.tokenizer;
-        let splits: Vec<Result<Split, SplitError>> = requests
+        let (tokenizer, chat) = (&self.tokenizer, &self.chat);
+        let splits: Vec<Result<Split>> = requests
             .par_iter()
             .map(|request| {
-                let split = split(request, tokenizer, context_length)?;
+                let request = match chat {
+                    Some(chat) => Cow::Owned(chat.scoring(request)?),
+                    None => Cow::Borrowed(request),
+                };
+                let split = split(&request, tokenizer, context_length)?;
                 check_vocabulary(&split.tokens, vocabulary)?;
                 Ok(split)
             })
@@ -114,7 +140,7 @@ impl<D: Decoder> Model for LocalModel<D> {
             match split {
                 Ok(split) => scored.push((request.id, split)),
                 Err(error) => {
-                    if sink.send(Response::err(request.id, error.into())) == Flow::Stop {
+                    if sink.send(Response::err(request.id, error)) == Flow::Stop {
                         return Ok(());
                     }
                 }
@@ -133,10 +159,16 @@ impl<D: Decoder> Model for LocalModel<D> {
 
     fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
         let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
-        let tokenizer = &self.tokenizer;
+        let (tokenizer, chat) = (&self.tokenizer, &self.chat);
         let prompts: Vec<_> = requests
             .into_par_iter()
-            .map(|request| Answer::new(request, tokenizer, context_length, vocabulary))
+            .map(|request| {
+                let request = match chat {
+                    Some(chat) => chat.generation(request)?,
+                    None => request,
+                };
+                Answer::new(request, tokenizer, context_length, vocabulary)
+            })
             .collect();
         let mut answers = Vec::with_capacity(prompts.len());
         for prompt in prompts {

@@ -71,6 +71,13 @@ impl Tokenizer {
         &self.eos
     }
 
+    /// Takes a special token for one more that ends an answer; what is none ends nothing.
+    pub(crate) fn also_ends_with(&mut self, text: &str) {
+        if let Some(token) = self.special_token(text).filter(|token| !self.eos.contains(token)) {
+            self.eos.push(token);
+        }
+    }
+
     /// What stands for an empty context: the beginning-of-text token, or where a model has none (Qwen, say) the first
     /// end-of-text token, as in lm-evaluation-harness.
     pub fn beginning(&self) -> Option<u32> {

@@ -82,8 +82,10 @@ where
         context_length: u32::try_from(decoder.context_length()).ok(),
         vocabulary: u32::try_from(decoder.vocabulary()).ok(),
         details,
+        ..ModelInfo::default()
     };
-    Ok(Box::new(LocalModel::new(decoder, checkpoint.tokenizer, options.limits(), info)?))
+    let chat = checkpoint.chat(&options.conversation())?;
+    Ok(Box::new(LocalModel::new(decoder, checkpoint.tokenizer, options.limits(), info)?.with_chat(chat)))
 }
 
 impl Model for Candle {

@@ -3,11 +3,12 @@
 use crate::device::NumberType;
 use examiner_api::schemars::{self, JsonSchema};
 use examiner_lm::LocalOptions;
+use examiner_lm::chat::{ChatOptions, ChatUse};
 use serde::Deserialize;
 
 /// A local language model on candle.
 ///
-/// The limits are those of [`LocalOptions`], written out because unknown keys could not be refused otherwise.
+/// The limits are those of [`LocalOptions`] and conversations those of [`ChatOptions`], written out because unknown keys could not be refused otherwise.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(crate = "schemars")]
@@ -37,6 +38,19 @@ pub struct Options {
     /// Whether what several sequences begin with is computed once.
     #[serde(default = "share_prefixes")]
     pub share_prefixes: bool,
+    /// Whether prompts go through the checkpoint's chat template: `auto` (if it has one), `true` (it must have one) or
+    /// `false` (as they are).
+    #[serde(default)]
+    pub chat: ChatUse,
+    /// What the system says first in every conversation.
+    #[serde(default)]
+    pub system: Option<String>,
+    /// Whether few-shot examples are turns of the conversation; otherwise they stand, with the question, in one.
+    #[serde(default = "shots_as_turns")]
+    pub shots_as_turns: bool,
+    /// The date that a template gets when it asks for today's, as `2026-01-31`; always 26 July 2024 if not given.
+    #[serde(default)]
+    pub chat_date: Option<String>,
 }
 
 impl Options {
@@ -46,6 +60,15 @@ impl Options {
             max_sequences: self.max_sequences,
             max_cache_tokens: self.max_cache_tokens,
             share_prefixes: self.share_prefixes,
+        }
+    }
+
+    pub(crate) fn conversation(&self) -> ChatOptions {
+        ChatOptions {
+            chat: self.chat,
+            system: self.system.clone(),
+            shots_as_turns: self.shots_as_turns,
+            chat_date: self.chat_date.clone(),
         }
     }
 }
@@ -66,6 +89,10 @@ fn share_prefixes() -> bool {
     LocalOptions::default().share_prefixes
 }
 
+fn shots_as_turns() -> bool {
+    ChatOptions::default().shots_as_turns
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,7 +101,7 @@ mod tests {
     #[test]
     fn only_the_checkpoint_is_needed_and_unknown_keys_are_refused() {
         let options: Options = serde_json::from_value(json!({ "checkpoint": "gpt2" })).unwrap();
-        assert_eq!(options.limits(), LocalOptions::default());
+        assert_eq!((options.limits(), options.conversation()), (LocalOptions::default(), ChatOptions::default()));
         assert_eq!((options.device.as_str(), options.dtype), ("auto", NumberType::F32));
         let wrong = serde_json::from_value::<Options>(json!({ "checkpoint": "gpt2", "dtpye": "f16" })).unwrap_err();
         assert!(wrong.to_string().contains("dtpye"), "{wrong}");

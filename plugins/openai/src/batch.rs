@@ -6,6 +6,7 @@ use examiner_api::rows::digest;
 use examiner_api::{GenerateRequest, PluginError, SampleRef};
 use serde_json::json;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What is asked in one request, and who waits for the answers.
 #[derive(Debug)]
@@ -78,10 +79,12 @@ impl Job {
 pub(crate) fn generations(requests: impl IntoIterator<Item = (usize, GenerateRequest)>, options: &Options) -> Vec<Job> {
     let mut jobs: Vec<Job> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
-    for (place, GenerateRequest { sample, prompt, sampling, .. }) in requests {
+    for (place, GenerateRequest { sample, prompt, turns, sampling, .. }) in requests {
         let slot = Slot { place, repeat: sample.repeat };
         let shared = sampling.temperature == 0.0;
-        let key = digest([&*sample.dataset, &*sample.id, &*prompt, &*json!(sampling).to_string()]);
+        let turns = if options.reads_turns() { turns } else { Arc::default() };
+        let (form, chosen) = (json!(turns).to_string(), json!(sampling).to_string());
+        let key = digest([&*sample.dataset, &*sample.id, &*prompt, &*form, &*chosen]);
         if (shared || options.n == Repeats::Auto)
             && let Some(job) = known.get(&key).and_then(|job| jobs.get_mut(*job))
         {
@@ -90,7 +93,7 @@ pub(crate) fn generations(requests: impl IntoIterator<Item = (usize, GenerateReq
         }
         known.insert(key, jobs.len());
         let seed = (!shared && options.seed).then_some(sampling.seed);
-        let work = Work::Generate(Generation { prompt, sampling });
+        let work = Work::Generate(Generation { prompt, turns, sampling });
         jobs.push(Job { work, slots: vec![slot], shared, seed, sample, past: Past::default() });
     }
     for job in &mut jobs {
@@ -108,7 +111,16 @@ mod tests {
         let request = |(place, (id, repeat)): (usize, (&str, u32))| {
             let sample = SampleRef { id: id.into(), repeat, ..SampleRef::default() };
             let sampling = Sampling { temperature, ..Sampling::default() };
-            (place, GenerateRequest { id: place as u64, sample, prompt: "p".into(), sampling })
+            (
+                place,
+                GenerateRequest {
+                    id: place as u64,
+                    sample,
+                    prompt: "p".into(),
+                    sampling,
+                    ..GenerateRequest::default()
+                },
+            )
         };
         let options = json!({ "model": "m", "base_url": "http://localhost", "n": n });
         let requests = [("a", 1), ("a", 0), ("b", 0), ("a", 2)].into_iter().enumerate().map(request);

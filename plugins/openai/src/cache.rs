@@ -16,24 +16,30 @@ pub(crate) struct Cache {
     directory: PathBuf,
     /// Everything about the model that could change an answer.
     fingerprint: String,
+    /// Whether a request's turns are what is sent, rather than its prompt.
+    turns: bool,
 }
 
 impl Cache {
-    pub(crate) fn open(directory: &str, fingerprint: &str) -> Result<Self> {
+    pub(crate) fn open(directory: &str, fingerprint: &str, turns: bool) -> Result<Self> {
         let directory = PathBuf::from(directory);
         std::fs::create_dir_all(&directory)
             .map_err(|error| PluginError::io("make the cache's directory", &directory, &error))?;
-        Ok(Cache { directory, fingerprint: fingerprint.to_owned() })
+        Ok(Cache { directory, fingerprint: fingerprint.to_owned(), turns })
     }
 
     /// The name of a generated answer. Drawn ones belong to their sample and repeat.
     pub(crate) fn generation(&self, request: &GenerateRequest) -> String {
-        let GenerateRequest { sample, prompt, sampling, .. } = request;
+        let GenerateRequest { sample, prompt, turns, sampling, .. } = request;
         let draw = match sampling.temperature > 0.0 {
             true => format!("{} {}", sample.repeat, sample.id),
             false => String::new(),
         };
-        digest([&self.fingerprint, "generate", prompt, &json!(sampling).to_string(), &draw])
+        let sampling = json!(sampling).to_string();
+        match self.turns && !turns.is_empty() {
+            true => digest([&self.fingerprint, "generate turns", &json!(turns).to_string(), &sampling, &draw]),
+            false => digest([&self.fingerprint, "generate", prompt, &sampling, &draw]),
+        }
     }
 
     /// The name of a log-likelihood.
@@ -81,11 +87,11 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use examiner_api::{GenerateResult, SampleRef, Sampling};
+    use examiner_api::{GenerateResult, SampleRef, Sampling, Turn};
 
     fn cache() -> (tempfile::TempDir, Cache) {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(folder.path().to_str().unwrap(), "model").unwrap();
+        let cache = Cache::open(folder.path().to_str().unwrap(), "model", true).unwrap();
         (folder, cache)
     }
 
@@ -118,12 +124,22 @@ mod tests {
         let name = |prompt: &str, temperature: f32, id: &str, repeat: u32| {
             let sample = SampleRef { id: id.into(), repeat, ..SampleRef::default() };
             let sampling = Sampling { temperature, ..Sampling::default() };
-            cache.generation(&GenerateRequest { id: 0, sample, prompt: prompt.into(), sampling })
+            cache.generation(&GenerateRequest { sample, prompt: prompt.into(), sampling, ..GenerateRequest::default() })
         };
         assert_eq!(name("p", 0.0, "a", 0), name("p", 0.0, "b", 1), "at temperature 0 an answer is the prompt's");
         assert_ne!(name("p", 0.5, "a", 0), name("p", 0.5, "a", 1));
         assert_ne!(name("p", 0.5, "a", 0), name("p", 0.5, "b", 0));
         assert_ne!(name("p", 0.0, "a", 0), name("q", 0.0, "a", 0));
         assert_ne!(name("p", 0.5, "a", 0), name("p", 0.6, "a", 0));
+        let turns = |texts: &[&str]| {
+            let turns = std::sync::Arc::new(texts.iter().map(|text| Turn::user(*text)).collect());
+            GenerateRequest { prompt: "p".into(), turns, ..GenerateRequest::default() }
+        };
+        let alone = cache.generation(&turns(&[]));
+        assert_eq!(alone, name("p", 0.0, "a", 0));
+        assert_ne!(alone, cache.generation(&turns(&["p"])));
+        assert_ne!(cache.generation(&turns(&["a", "b"])), cache.generation(&turns(&["ab"])));
+        let flat = Cache { turns: false, ..cache };
+        assert_eq!(flat.generation(&turns(&["a"])), alone, "what is not sent decides nothing");
     }
 }

@@ -49,7 +49,8 @@ impl Open for OpenAi {
         let log = Mutex::new(Log::open(&options.request_log)?);
         let worker = Worker::start(Dispatcher::new(options.clone(), http.clone()))?;
         let fingerprint = fingerprint(&options, &http);
-        let cache = options.cache.as_deref().map(|directory| Cache::open(directory, &fingerprint)).transpose()?;
+        let open = |directory| Cache::open(directory, &fingerprint, options.reads_turns());
+        let cache = options.cache.as_deref().map(open).transpose()?;
         Ok(OpenAi { options, http, host, worker, log, found: Mutex::new(None), cache })
     }
 }
@@ -74,12 +75,16 @@ impl Model for OpenAi {
             ("model", json!(self.options.model)),
             ("score", json!(way)),
         ];
+        if self.options.api == Api::Chat {
+            details.push(("shots_as_turns", json!(self.options.shots_as_turns)));
+        }
         details.extend(found.why_not.as_ref().map(|why| ("score_off_because", json!(why))));
         Ok(ModelInfo {
             name: format!("{} at {}", self.options.model, self.http.base()),
             fingerprint: digest([fingerprint(&self.options, &self.http), way.to_owned()]),
             can_score: found.way.is_some(),
             can_generate: true,
+            reads_turns: self.options.reads_turns(),
             details: details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             ..ModelInfo::default()
         })

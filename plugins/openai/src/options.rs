@@ -25,6 +25,10 @@ pub struct Options {
     /// What stands before the prompt as the system's message (`api: chat` alone).
     #[serde(default)]
     pub system: Option<String>,
+    /// Whether few-shot examples are messages of user and assistant (`api: chat` alone); otherwise they stand, with the
+    /// question, in one message of the user.
+    #[serde(default = "yes")]
+    pub shots_as_turns: bool,
     /// How log-likelihoods are obtained (`api: completions` alone).
     #[serde(default)]
     pub score: ScoreMode,
@@ -203,6 +207,11 @@ fn max_retry_after_s() -> f64 {
 const RESERVED: [&str; 8] = ["model", "messages", "prompt", "n", "stream", "echo", "prompt_logprobs", "logprobs"];
 
 impl Options {
+    /// Whether a request's turns become messages.
+    pub(crate) fn reads_turns(&self) -> bool {
+        self.api == Api::Chat && self.shots_as_turns
+    }
+
     /// Judges what types alone do not.
     pub(crate) fn check(&self) -> Result<()> {
         let bad = |message: String, help: &str| Err(PluginError::bad_options(message).with_help(help));

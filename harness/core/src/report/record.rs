@@ -20,7 +20,8 @@ pub struct Record {
     /// Samples of one cluster are not independent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
-    /// What the model saw: preamble, few-shot examples and prompt.
+    /// What the model saw: preamble, few-shot examples and prompt, joined. A model with a chat template gets the same as
+    /// turns of a conversation.
     pub context: String,
     /// The choices, without the delimiter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

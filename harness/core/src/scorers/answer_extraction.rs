@@ -179,7 +179,11 @@ impl Scorer for AnswerExtraction {
 
     fn requests(&self, questions: &[Question]) -> Result<Vec<Vec<Ask>>> {
         let ask = |question: &Question| {
-            vec![Ask::Generate { prompt: question.context.clone(), sampling: question.sampling.clone() }]
+            vec![Ask::Generate {
+                prompt: question.context.clone(),
+                turns: question.turns.clone(),
+                sampling: question.sampling.clone(),
+            }]
         };
         Ok(questions.iter().map(ask).collect())
     }

@@ -22,7 +22,7 @@ fn asks_for_one_answer() {
     let mut question = item("", Gold::None, &[]).question;
     question.sampling.max_new_tokens = 7;
     let asks = open::<AnswerExtraction>(json!({})).unwrap().requests(&[question.clone()]).unwrap();
-    assert_eq!(asks, [[Ask::Generate { prompt: "Q".to_owned(), sampling: question.sampling }]]);
+    assert_eq!(asks, [[Ask::Generate { prompt: "Q".to_owned(), turns: question.turns, sampling: question.sampling }]]);
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use examiner_api::{
     Aggregation, Answer, Answered, Ask, ErrorCode, Gold, Host, MetricInfo, Open, Outcome, PluginError, Question,
-    Result, Sample, ScoreResult, Scorer, ScorerInfo, Span, Verdict, schemars,
+    Result, Sample, ScoreResult, Scorer, ScorerInfo, Span, Turn, Verdict, schemars,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Changes whenever these rules could judge the same likelihoods otherwise.
 const RULES: u32 = 1;
@@ -206,15 +207,18 @@ impl Scorer for PerplexityChoice {
     fn requests(&self, questions: &[Question]) -> Result<Vec<Vec<Ask>>> {
         let [given, whole, alone] = self.asks();
         let of = |question: &Question| {
-            let ask = |context: &str, choice: &String, span| Ask::Score {
+            let nothing = Arc::default();
+            let ask = |(context, turns): (&str, &Arc<Vec<Turn>>), choice: &String, span| Ask::Score {
                 context: context.to_owned(),
+                turns: turns.clone(),
                 continuation: format!("{}{choice}", question.sample.delimiter),
                 span,
             };
             let kinds = [
-                (given, question.context.as_str(), Span::Continuation),
-                (whole, question.context.as_str(), Span::All),
-                (alone, self.unconditional_context.as_str(), Span::Continuation),
+                (given, (question.context.as_str(), &question.turns), Span::Continuation),
+                // A whole text is no conversation.
+                (whole, (question.context.as_str(), &nothing), Span::All),
+                (alone, (self.unconditional_context.as_str(), &nothing), Span::Continuation),
             ];
             let asked = kinds.into_iter().filter(|(asked, ..)| *asked);
             asked

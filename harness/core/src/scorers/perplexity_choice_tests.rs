@@ -40,6 +40,7 @@ fn asks_what_each_normalization_needs() {
     let question = item(&["a", "bb"], Gold::Choice(0), Vec::new()).question;
     let asks = |options| scorer(options).requests(std::slice::from_ref(&question)).unwrap().remove(0);
     let of = |context: &str, continuation: &str, span| Ask::Score {
+        turns: Default::default(),
         context: context.to_owned(),
         continuation: continuation.to_owned(),
         span,
@@ -52,6 +53,19 @@ fn asks_what_each_normalization_needs() {
     assert_eq!(asks(json!({"normalize": ["sum", "chars", "bytes"]})), given);
     let all = json!({"normalize": ["context", "mutual-information"], "unconditional_context": "Answer:"});
     assert_eq!(asks(all), [given, whole, alone].concat());
+}
+
+#[test]
+fn turns_go_with_the_question_alone() {
+    let mut question = item(&["a", "bb"], Gold::Choice(0), Vec::new()).question;
+    question.turns = std::sync::Arc::new(vec![Turn::system("S"), Turn::user("Q")]);
+    let options = json!({"normalize": ["context", "mutual-information"], "unconditional_context": "Answer:"});
+    let asks = scorer(options).requests(std::slice::from_ref(&question)).unwrap().remove(0);
+    let turns = asks.iter().map(|ask| match ask {
+        Ask::Score { turns, .. } => turns.len(),
+        Ask::Generate { .. } => unreachable!(),
+    });
+    assert_eq!(turns.collect::<Vec<_>>(), [2, 2, 0, 0, 0, 0], "not with whole texts, nor without the question");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use examiner_api::{FinishReason, GenerateRequest, GenerateResult, SampleRef, Sam
 
 fn request(id: usize, prompt: &str, sampling: Sampling) -> GenerateRequest {
     let sample = SampleRef { id: format!("sample-{}", id / 2), repeat: id as u32 % 2, ..SampleRef::default() };
-    GenerateRequest { id: id as u64, sample, prompt: prompt.to_owned(), sampling }
+    GenerateRequest { id: id as u64, sample, prompt: prompt.to_owned(), sampling, ..GenerateRequest::default() }
 }
 
 /// One answer, token by token, from the toy's own formula.

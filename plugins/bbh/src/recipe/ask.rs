@@ -79,6 +79,7 @@ pub(super) fn ask(
         sample: ask.sample.clone(),
         prompt: ask.prompt.clone(),
         sampling: sampling.clone(),
+        ..GenerateRequest::default()
     });
     let batch = Mutex::new(Batch { answers, failures, seen: vec![false; asks.len()], ended: None });
     let sink = |response: Response<GenerateResult>| {

@@ -56,6 +56,6 @@ pub(super) fn judge(scorer: &dyn Scorer, items: &[Item<'_>], sampling: &Sampling
 
 fn answered(item: &Item<'_>, sampling: &Sampling) -> Option<Answered> {
     let sample = item.task.sample(item.question, Form::Cot, 0)?;
-    let question = Asked { sample, context: item.prompt.to_owned(), sampling: sampling.clone() };
+    let question = Asked { sample, context: item.prompt.to_owned(), sampling: sampling.clone(), ..Asked::default() };
     Some(Answered { question, answers: vec![Answer::Generate(item.answer.clone())] })
 }

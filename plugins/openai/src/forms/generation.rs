@@ -3,13 +3,16 @@
 use crate::errors::Failure;
 use crate::ledger::Tokens;
 use crate::options::{Api, Options};
-use examiner_api::{Answer, ErrorCode, FinishReason, GenerateResult, PluginError, Result, Sampling};
+use examiner_api::{Answer, ErrorCode, FinishReason, GenerateResult, PluginError, Result, Sampling, Speaker, Turn};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 /// A prompt, and how answers to it are chosen.
 #[derive(Debug, Clone)]
 pub(crate) struct Generation {
     pub(crate) prompt: String,
+    /// The prompt as a conversation; empty where it is one message.
+    pub(crate) turns: Arc<Vec<Turn>>,
     pub(crate) sampling: Sampling,
 }
 
@@ -23,11 +26,7 @@ impl Generation {
         let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
         match options.api {
             Api::Completions => put("prompt", json!(self.prompt)),
-            Api::Chat => {
-                let system = options.system.iter().map(|text| json!({ "role": "system", "content": text }));
-                let user = json!({ "role": "user", "content": self.prompt });
-                put("messages", system.chain([user]).collect())
-            }
+            Api::Chat => put("messages", json!(self.messages(options))),
         };
         put(options.max_tokens_field.name(), json!(max_new_tokens));
         put("temperature", json!(shortest(*temperature)));
@@ -52,6 +51,23 @@ impl Generation {
             put("n", json!(wants));
         }
         body
+    }
+
+    /// What a chat is sent. The suite's system prompt and the dataset's preamble are one message.
+    pub(super) fn messages(&self, options: &Options) -> Vec<Turn> {
+        let mut messages = match self.turns.is_empty() || !options.reads_turns() {
+            true => vec![Turn::user(&self.prompt)],
+            false => self.turns.to_vec(),
+        };
+        if let Some(system) = &options.system {
+            match messages.first_mut() {
+                Some(first) if first.speaker == Speaker::System => {
+                    first.content = format!("{system}\n\n{}", first.content)
+                }
+                _ => messages.insert(0, Turn::system(system)),
+            }
+        }
+        messages
     }
 
     pub(super) fn read(
@@ -135,6 +151,7 @@ mod tests {
         let stop = stop.iter().map(|stop| (*stop).to_owned()).collect();
         Generation {
             prompt: "Q".into(),
+            turns: Arc::default(),
             sampling: Sampling { stop, max_new_tokens: 9, temperature: 0.7, ..Sampling::default() },
         }
     }
@@ -155,6 +172,22 @@ mod tests {
             body(json!({ "api": "completions", "max_tokens_field": "max_completion_tokens" }), 1, None),
             json!({ "model": "m", "prompt": "Q", "max_completion_tokens": 9, "temperature": 0.7, "stop": ["a", "b", "c", "d"] })
         );
+    }
+
+    #[test]
+    fn examples_are_messages() {
+        let turns = [Turn::system("P"), Turn::user("1?"), Turn::assistant("1"), Turn::user("Q?")];
+        let generation = Generation { turns: Arc::new(turns.to_vec()), ..generation(&[]) };
+        let messages = |more: Value| json!(generation.body(&options(more), 1, None))["messages"].clone();
+        let (user, assistant) =
+            (json!({ "role": "user", "content": "1?" }), json!({ "role": "assistant", "content": "1" }));
+        let last = json!({ "role": "user", "content": "Q?" });
+        let system = |content: &str| json!({ "role": "system", "content": content });
+        assert_eq!(messages(json!({})), json!([system("P"), user, assistant, last]));
+        assert_eq!(messages(json!({ "system": "S" })), json!([system("S\n\nP"), user, assistant, last]));
+        let flat = json!([{ "role": "user", "content": "Q" }]);
+        assert_eq!(messages(json!({ "shots_as_turns": false })), flat);
+        assert_eq!(messages(json!({ "api": "completions" })), Value::Null);
     }
 
     fn read(api: &str, stop: &[&str], choice: Value) -> Result<GenerateResult> {

@@ -58,12 +58,17 @@ impl Work {
         const AROUND: u64 = 64;
         let (read, generated) = match self {
             Work::Generate(generation) => {
-                let system = options.system.as_ref().map_or(0, String::len);
-                (generation.prompt.len() + system, u64::from(generation.sampling.max_new_tokens))
+                let read = match options.api {
+                    Api::Completions => generation.prompt.len() as u64 + AROUND,
+                    Api::Chat => {
+                        generation.messages(options).iter().map(|turn| turn.content.len() as u64 + AROUND).sum()
+                    }
+                };
+                (read, u64::from(generation.sampling.max_new_tokens))
             }
-            Work::Score(scoring) => (scoring.text(options).len(), 1),
+            Work::Score(scoring) => (scoring.text(options).len() as u64 + AROUND, 1),
         };
-        Tokens { read: read as u64 + AROUND, generated: generated * wants as u64 }
+        Tokens { read, generated: generated * wants as u64 }
     }
 
     /// About how many tokens it will be.

@@ -43,7 +43,7 @@ fn open(server: &Server, more: Value) -> OpenAi {
 /// A request with its prompt as the sample's id.
 fn request(id: u64, prompt: &str, sampling: &Sampling) -> GenerateRequest {
     let sample = SampleRef { dataset: "d".into(), id: prompt.to_owned(), ..SampleRef::default() };
-    GenerateRequest { id, sample, prompt: prompt.to_owned(), sampling: sampling.clone() }
+    GenerateRequest { id, sample, prompt: prompt.to_owned(), sampling: sampling.clone(), ..GenerateRequest::default() }
 }
 
 fn requests(count: u64) -> Vec<GenerateRequest> {

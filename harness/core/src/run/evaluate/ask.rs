@@ -28,13 +28,13 @@ pub(super) fn ask(model: &mut dyn Model, questions: Vec<Asked>, on_answer: &OnAn
         for (place, ask) in asks.into_iter().enumerate() {
             let sample = sample.clone();
             match ask {
-                Ask::Score { context, continuation, span } => {
+                Ask::Score { context, turns, continuation, span } => {
                     let id = score.ticket(question, place);
-                    score_requests.push(ScoreRequest { id, sample, context, continuation, span });
+                    score_requests.push(ScoreRequest { id, sample, context, turns, continuation, span });
                 }
-                Ask::Generate { prompt, sampling } => {
+                Ask::Generate { prompt, turns, sampling } => {
                     let id = generate.ticket(question, place);
-                    generate_requests.push(GenerateRequest { id, sample, prompt, sampling });
+                    generate_requests.push(GenerateRequest { id, sample, prompt, turns, sampling });
                 }
             }
         }
@@ -196,7 +196,7 @@ mod tests {
     fn answers(model: &mut Scripted) -> (Result<Flow>, Vec<String>) {
         let one = || Asked {
             sample: SampleRef::default(),
-            asks: vec![Ask::Generate { prompt: "p".into(), sampling: Default::default() }],
+            asks: vec![Ask::Generate { prompt: "p".into(), turns: Default::default(), sampling: Default::default() }],
         };
         let seen = Mutex::new(Vec::new());
         let flow = ask(model, vec![one(), one()], &|question, _, answer| {

@@ -38,7 +38,7 @@ pub fn prepare(shared: &Arc<Shared>, pair: &Pair, model: &ModelInfo, limit: Opti
     let info = dataset.info()?;
     let pool = if spec.shots.unwrap_or(0) > 0 { dataset.few_shot_pool()? } else { Vec::new() };
     let seed = roles.suite.seed;
-    let prompter = Prompter::new(&spec, &info, pool, seed)?;
+    let prompter = Prompter::new(&spec, &info, pool, seed, model.reads_turns)?;
 
     let specs = match (pair.scorers.is_empty(), spec.scorers.is_empty(), &info.scorer) {
         (false, _, _) => pair.scorers.clone(),

@@ -1,0 +1,162 @@
+//! Conversations: a request becomes turns, and turns become the text that a chat model was taught with.
+//!
+//! The template is the checkpoint's, in the language of Jinja2; `references.py` beside the tests renders the same ones with
+//! transformers. What a request turns into follows lm-evaluation-harness under `--apply_chat_template
+//! --fewshot_as_multiturn`, so that numbers can be compared:
+//!
+//! - The prompt is the user's last turn; few-shot examples are turns of user and assistant before it.
+//! - The suite's system prompt and the dataset's preamble are what the system says. Some templates know no system: there
+//!   the preamble begins the user's first turn, and a system prompt is an error.
+//! - Where a continuation is scored, it stands where the assistant's turn begins, and the white space before it, which
+//!   separates it from the question in a plain text, is left out.
+//! - A whole text ([`Span::All`]) is no conversation, nor is a continuation of nothing: no template is applied.
+//!
+//! The text is all that there is: no beginning-of-text token is put before it, because a template writes its own.
+
+mod options;
+mod python;
+mod source;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use options::{Auto, ChatOptions, ChatUse};
+pub use template::{ChatError, ChatTemplate};
+
+use examiner_api::{
+    GenerateRequest, Metadata, ModelInfo, PluginError, Result, ScoreRequest, Span, Speaker, Turn, serde_json::json,
+};
+use source::Source;
+use std::sync::Arc;
+
+/// Changes whenever these rules could make another text of the same request.
+const RULES: u32 = 1;
+
+/// How a model is spoken to.
+pub struct Chat {
+    template: ChatTemplate,
+    source: Source,
+    system: Option<String>,
+    shots_as_turns: bool,
+    /// Whether what the system says comes out of the template.
+    knows_system: bool,
+    /// A question to which the fingerprint adds nothing: what it looks like, for people.
+    example: String,
+    fingerprint: String,
+}
+
+impl Chat {
+    /// Compiles the template and tries it.
+    ///
+    /// # Errors
+    /// `BadInput` if the template does not bear the shortest conversation, `BadOptions` if it knows no system and the suite
+    /// has a system prompt.
+    fn new(source: Source, options: &ChatOptions) -> Result<Self> {
+        let template = ChatTemplate::of(&source, options)?;
+        let system = options.system.clone().filter(|text| !text.trim().is_empty());
+        let said = system.as_deref().unwrap_or("Answer the question.");
+        let question = || Turn::user("What is 2 + 2?");
+        let plain = template.render(&[question()])?;
+        let tried = template.render(&[Turn::system(said), question()]);
+        let knows_system = tried.as_ref().is_ok_and(|text| dense(text).contains(&dense(said)));
+        if system.is_some() && !knows_system {
+            let why = match &tried {
+                Err(error) => error.to_string(),
+                Ok(_) => format!("the chat template {} leaves it out", source.origin),
+            };
+            return Err(PluginError::bad_options(format!("a `system` prompt is not possible: {why}"))
+                .with_help("leave out `system` and put the text into the dataset's `preamble`, which then begins the user's first turn"));
+        }
+        let example = if system.is_some() { tried? } else { plain };
+        let mut hasher = blake3::Hasher::new();
+        let choices =
+            json!([RULES, source.text, source.tokens, system, options.shots_as_turns, options.date()?.to_string()]);
+        hasher.update(choices.to_string().as_bytes());
+        let fingerprint = hasher.finalize().to_hex().to_string();
+        let shots_as_turns = options.shots_as_turns;
+        Ok(Chat { template, source, system, shots_as_turns, knows_system, example, fingerprint })
+    }
+
+    /// Where the template stands, for messages.
+    pub fn origin(&self) -> &str {
+        &self.source.origin
+    }
+
+    /// The token that ends a turn, where the tokenizer's configuration names one.
+    pub(crate) fn eos_token(&self) -> Option<&str> {
+        self.source.tokens.get("eos_token").and_then(|token| token.as_str())
+    }
+
+    /// Says in a model's description that it is spoken to like this; its answers depend on it.
+    pub(crate) fn describe(&self, info: &mut ModelInfo) {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(info.fingerprint.as_bytes());
+        hasher.update(self.fingerprint.as_bytes());
+        info.fingerprint = hasher.finalize().to_hex().to_string();
+        info.reads_turns = self.shots_as_turns;
+        let mut details = Metadata::new();
+        details.insert("template".to_owned(), json!(self.source.origin));
+        details.insert("fingerprint".to_owned(), json!(self.fingerprint));
+        details.insert("system".to_owned(), json!(self.system));
+        details.insert("knows_system".to_owned(), json!(self.knows_system));
+        details.insert("shots_as_turns".to_owned(), json!(self.shots_as_turns));
+        details.insert("example".to_owned(), json!(self.example));
+        info.details.insert("chat".to_owned(), details.into());
+    }
+
+    /// The text of a prompt, or of its turns if it has any.
+    ///
+    /// # Errors
+    /// What the template says against it.
+    pub fn text(&self, prompt: &str, turns: &[Turn]) -> Result<String, ChatError> {
+        let mut turns = match turns {
+            [_, ..] if self.shots_as_turns => turns.to_vec(),
+            _ => vec![Turn::user(prompt)],
+        };
+        let preamble = match turns.first() {
+            Some(first) if first.speaker == Speaker::System => Some(turns.remove(0).content),
+            _ => None,
+        };
+        let said: Vec<&str> = self.system.iter().chain(&preamble).map(String::as_str).collect();
+        if !said.is_empty() {
+            let said = said.join("\n\n");
+            match turns.first_mut() {
+                Some(first) if !self.knows_system && first.speaker == Speaker::User => {
+                    first.content = format!("{said}\n\n{}", first.content);
+                }
+                _ => turns.insert(0, Turn::system(said)),
+            }
+        }
+        self.template.render(&turns)
+    }
+
+    /// The request with its text for a prompt.
+    pub(crate) fn generation(&self, mut request: GenerateRequest) -> Result<GenerateRequest, (u64, PluginError)> {
+        let text = self.text(&request.prompt, &request.turns);
+        request.prompt = text.map_err(|error| (request.id, error.into()))?;
+        request.turns = Arc::default();
+        Ok(request)
+    }
+
+    /// The request with its text for a context.
+    pub(crate) fn scoring(&self, request: &ScoreRequest) -> Result<ScoreRequest, ChatError> {
+        let mut request = request.clone();
+        if request.span == Span::All {
+            return Ok(request);
+        }
+        let continuation = request.continuation.trim_start();
+        if !continuation.is_empty() {
+            request.continuation = continuation.to_owned();
+        }
+        if !request.turns.is_empty() || !request.context.trim().is_empty() {
+            request.context = self.text(&request.context, &request.turns)?;
+            request.turns = Arc::default();
+        }
+        Ok(request)
+    }
+}
+
+/// A template may trim what it is given, or break its lines.
+fn dense(text: &str) -> String {
+    text.chars().filter(|character| !character.is_whitespace()).collect()
+}

@@ -1,0 +1,153 @@
+//! One template, compiled.
+//!
+//! Templates are written for Jinja2 in Python, in the environment that transformers sets up. This is the same environment
+//! on minijinja: nothing can be loaded or included, values are texts, numbers, lists and maps, and fuel bounds the work.
+
+use super::python::{tojson, without_generation_tags};
+use examiner_api::{Metadata, PluginError, Turn};
+use jiff::civil::Date;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Value};
+use minijinja_contrib::pycompat::unknown_method_callback;
+
+/// Instructions that one conversation may take. A turn takes some hundred.
+const FUEL: u64 = 10_000_000;
+
+/// The name within the environment.
+const NAME: &str = "chat_template";
+
+/// Why there is no text for a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChatError {
+    /// It is no template.
+    #[error("the chat template {origin} is malformed in its line {line}: {reason}")]
+    Malformed {
+        /// Where it stands.
+        origin: String,
+        /// From 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The template raised an exception: it was not made for such a conversation.
+    #[error("the chat template {origin} refuses the conversation: {message}")]
+    Refused {
+        /// Where it stands.
+        origin: String,
+        /// What it says.
+        message: String,
+    },
+    /// The template does what cannot be done.
+    #[error("the chat template {origin} fails in its line {line}: {reason}")]
+    Failed {
+        /// Where it stands.
+        origin: String,
+        /// From 1.
+        line: usize,
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl From<ChatError> for PluginError {
+    fn from(error: ChatError) -> Self {
+        let help = match error {
+            ChatError::Malformed { .. } => "mend the file, or set `chat: false` to do without it",
+            ChatError::Refused { .. } => {
+                "set `shots_as_turns: false` to give the model one turn of the user, or `chat: false`"
+            }
+            ChatError::Failed { .. } => {
+                "it may use what Python has and this program has not: mend it, or set `chat: false`"
+            }
+        };
+        PluginError::bad_input(error.to_string()).with_help(help)
+    }
+}
+
+/// What `raise_exception` was called with.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Raised(String);
+
+/// A compiled template with the special tokens that it may write.
+pub struct ChatTemplate {
+    environment: Environment<'static>,
+    tokens: Vec<(String, Value)>,
+    origin: String,
+}
+
+impl ChatTemplate {
+    /// Compiles a template. `origin` says where it stands, for messages; `tokens` are the special tokens by the names that
+    /// templates know them by (`bos_token`); `date` is the day of `strftime_now`.
+    ///
+    /// # Errors
+    /// [`ChatError::Malformed`] with the line.
+    pub fn compile(origin: &str, source: &str, tokens: &Metadata, date: Date) -> Result<Self, ChatError> {
+        let malformed = |error: Error| ChatError::Malformed {
+            origin: origin.to_owned(),
+            line: error.line().unwrap_or(1),
+            reason: reason(&error),
+        };
+        let mut environment = Environment::new();
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.map_err(malformed)?);
+        environment.set_auto_escape_callback(|_| AutoEscape::None);
+        environment.set_unknown_method_callback(unknown_method_callback);
+        environment.set_fuel(Some(FUEL));
+        environment.add_filter("tojson", tojson);
+        environment.add_function("raise_exception", raise_exception);
+        environment.add_function("strftime_now", move |format: &str| strftime(date, format));
+        environment.add_template_owned(NAME, without_generation_tags(source)).map_err(malformed)?;
+        let tokens = tokens.iter().map(|(name, token)| (name.clone(), Value::from(Serde(token)))).collect();
+        Ok(ChatTemplate { environment, tokens, origin: origin.to_owned() })
+    }
+
+    /// The text of a conversation, up to where the assistant's next turn begins.
+    ///
+    /// # Errors
+    /// [`ChatError::Refused`] with the template's own words, or [`ChatError::Failed`].
+    pub fn render(&self, turns: &[Turn]) -> Result<String, ChatError> {
+        let none = || Value::from(());
+        let fields = [
+            ("messages", Value::from(Serde(turns))),
+            ("add_generation_prompt", Value::from(true)),
+            // What transformers always passes.
+            ("tools", none()),
+            ("documents", none()),
+        ];
+        let tokens = self.tokens.iter().map(|(name, token)| (name.as_str(), token.clone()));
+        let context = Value::from_pairs(tokens.chain(fields));
+        let template = self.environment.get_template(NAME).map_err(|error| self.failed(&error))?;
+        template.render(context).map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &Error) -> ChatError {
+        let origin = self.origin.clone();
+        let mut cause = std::error::Error::source(error);
+        while let Some(this) = cause {
+            if let Some(Raised(message)) = this.downcast_ref() {
+                return ChatError::Refused { origin, message: message.clone() };
+            }
+            cause = this.source();
+        }
+        ChatError::Failed { origin, line: error.line().unwrap_or(1), reason: reason(error) }
+    }
+}
+
+/// The error without the place, which is said already.
+fn reason(error: &Error) -> String {
+    match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    }
+}
+
+fn raise_exception(message: String) -> Result<Value, Error> {
+    Err(Error::new(ErrorKind::InvalidOperation, "the template raised an exception").with_source(Raised(message)))
+}
+
+fn strftime(date: Date, format: &str) -> Result<String, Error> {
+    jiff::fmt::strtime::format(format, date.to_datetime(jiff::civil::Time::midnight()))
+        .map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("`strftime_now`: {error}")))
+}

@@ -1,0 +1,30 @@
+//! A checkpoint with a chat template is spoken to through it.
+
+use crate::tiny::{Tiny, ask, generate, open, prompt, score};
+use examiner_api::{Model, Turn};
+use serde_json::json;
+use std::sync::Arc;
+
+const TEMPLATE: &str = "<|endoftext|>{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}<assistant>";
+
+#[test]
+fn requests_go_through_the_template_of_the_checkpoint() {
+    let dir = Tiny::new(json!({ "n_positions": 256 })).write();
+    let plain = || open(dir.path(), json!({ "chat": false })).unwrap();
+    let without = plain().info().unwrap();
+    assert_eq!(without.fingerprint, open(dir.path(), json!({})).unwrap().info().unwrap().fingerprint);
+    std::fs::write(dir.path().join("chat_template.jinja"), TEMPLATE).unwrap();
+    let mut chat = open(dir.path(), json!({ "chat": "auto", "system": "S" })).unwrap();
+    let info = chat.info().unwrap();
+    assert_ne!(info.fingerprint, without.fingerprint);
+    assert!(info.reads_turns && info.details["chat"]["system"] == "S", "{info:?}");
+
+    let text = "<|endoftext|><system>S\n<user>1?\n<assistant>1\n<user>2?\n<assistant>";
+    let turns = Arc::new(vec![Turn::user("1?"), Turn::assistant("1"), Turn::user("2?")]);
+    let mut asked = prompt(0, "1? 1 2?", 5);
+    asked.turns = turns.clone();
+    assert_eq!(generate(&mut chat, vec![asked]), generate(&mut plain(), vec![prompt(0, text, 5)]));
+    let mut asked = ask(0, "1? 1 2?", " 2");
+    asked.turns = turns;
+    assert_eq!(score(&mut chat, vec![asked]), score(&mut plain(), vec![ask(0, text, "2")]));
+}
