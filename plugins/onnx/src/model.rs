@@ -50,7 +50,7 @@ impl Open for Onnx {
             runtime.version,
             runtime.path.display()
         ));
-        let limits = options.limits();
+        let (limits, chat) = (options.limits(), checkpoint.chat(&options.conversation())?);
         // Copying takes one thread of the CPU, and none of it for rows that lie on a GPU.
         let options = Options { device: Devices(chosen.devices.clone()), fallback: false, ..options };
         let make = move || Ok(builder(&runtime, &options, 1, &host)?.0);
@@ -65,7 +65,7 @@ impl Open for Onnx {
         };
         let mut info = info;
         info.details.insert("cache_bytes_per_token".to_owned(), decoder.cache_bytes_per_token().into());
-        Ok(Onnx { model: LocalModel::new(decoder, checkpoint.tokenizer, limits, info)? })
+        Ok(Onnx { model: LocalModel::new(decoder, checkpoint.tokenizer, limits, info)?.with_chat(chat) })
     }
 }
 
@@ -132,6 +132,7 @@ fn info(
         context_length: u32::try_from(signature.shape.context_length).ok(),
         vocabulary: u32::try_from(signature.shape.vocabulary).ok(),
         details,
+        ..ModelInfo::default()
     })
 }
 

@@ -3,12 +3,14 @@
 use crate::providers::Devices;
 use examiner_api::schemars::{self, JsonSchema};
 use examiner_lm::LocalOptions;
+use examiner_lm::chat::{ChatOptions, ChatUse};
 use serde::Deserialize;
 use std::path::PathBuf;
 
 /// A model exported to ONNX, run through ONNX Runtime.
 ///
-/// The limits are those of [`LocalOptions`], written out because unknown keys could not be refused otherwise.
+/// The limits are those of [`LocalOptions`] and conversations those of [`ChatOptions`], written out because unknown keys
+/// could not be refused otherwise.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(crate = "schemars")]
@@ -58,6 +60,19 @@ pub struct Options {
     /// Whether what several sequences begin with is computed once.
     #[serde(default = "share_prefixes")]
     pub share_prefixes: bool,
+    /// Whether prompts go through the checkpoint's chat template: `auto` (if it has one), `true` (it must have one) or
+    /// `false` (as they are).
+    #[serde(default)]
+    pub chat: ChatUse,
+    /// What the system says first in every conversation.
+    #[serde(default)]
+    pub system: Option<String>,
+    /// Whether few-shot examples are turns of the conversation; otherwise they stand, with the question, in one.
+    #[serde(default = "shots_as_turns")]
+    pub shots_as_turns: bool,
+    /// The date that a template gets when it asks for today's, as `2026-01-31`; always 26 July 2024 if not given.
+    #[serde(default)]
+    pub chat_date: Option<String>,
 }
 
 /// Levels of ONNX Runtime's graph optimization.
@@ -85,6 +100,19 @@ impl Options {
             share_prefixes: self.share_prefixes,
         }
     }
+
+    pub(crate) fn conversation(&self) -> ChatOptions {
+        ChatOptions {
+            chat: self.chat,
+            system: self.system.clone(),
+            shots_as_turns: self.shots_as_turns,
+            chat_date: self.chat_date.clone(),
+        }
+    }
+}
+
+fn shots_as_turns() -> bool {
+    ChatOptions::default().shots_as_turns
 }
 
 fn max_batch_tokens() -> usize {
