@@ -8,7 +8,7 @@
 mod backend;
 mod cache;
 mod device;
-mod gpt2;
+mod families;
 pub mod kernels;
 mod model;
 mod options;

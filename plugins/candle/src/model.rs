@@ -2,14 +2,14 @@
 
 use crate::backend::{Backend, Cpu, Ops};
 use crate::device::Place;
-use crate::gpt2::Gpt2;
+use crate::families::{self, Config, Transformer};
 use crate::options::Options;
 use crate::tensors::Tensors;
 use examiner_api::{
-    GenerateRequest, GenerateResult, Host, Metadata, Model, ModelInfo, Open, PluginError, Response, Result,
-    ScoreRequest, ScoreResult, Sink,
+    GenerateRequest, GenerateResult, Host, Metadata, Model, ModelInfo, Open, Response, Result, ScoreRequest,
+    ScoreResult, Sink,
 };
-use examiner_lm::checkpoint::{Checkpoint, Gpt2Config};
+use examiner_lm::checkpoint::Checkpoint;
 use examiner_lm::{Decoder, LocalModel};
 use std::path::Path;
 
@@ -40,20 +40,12 @@ fn open_on<B>(backend: B, kind: &str, checkpoint: Checkpoint, options: &Options)
 where
     B: Backend + 'static,
 {
-    match checkpoint.model_type() {
-        "gpt2" => {
-            let weights = checkpoint.fetch("model.safetensors")?;
-            let tensors = Tensors::open(&weights, options.dtype.dtype())?;
-            let config = Gpt2Config::read(&checkpoint.config, &checkpoint.config_path)?;
-            checkpoint.check_vocabulary(config.vocab_size)?;
-            finish(Gpt2::load(backend, config, tensors)?, kind, checkpoint, &weights, options)
-        }
-        other => Err(PluginError::unsupported(format!(
-            "`{}` has `model_type: {other}`; the plugin `candle` supports `gpt2`",
-            checkpoint.config_path.display()
-        ))
-        .with_help("use a checkpoint of a supported family, or export the model to ONNX and use the plugin `onnx`")),
-    }
+    let dtype = options.dtype.dtype();
+    let plan = families::plan(&Config::new(&checkpoint.config, &checkpoint.config_path, dtype))?;
+    checkpoint.check_vocabulary(plan.vocabulary)?;
+    let weights = checkpoint.fetch("model.safetensors")?;
+    let tensors = Tensors::open(&weights, dtype)?;
+    finish(Transformer::load(backend, plan, tensors)?, kind, checkpoint, &weights, options)
 }
 
 fn finish<D>(

@@ -8,12 +8,14 @@
 //! - `training`: the trainer learns, goes on where it was as if it had not been interrupted, and says what is wrong.
 //! - `oracle_train`: losses, gradient norms and weights of the trainer are those of PyTorch's run, where that data is there.
 //! - `oracle`: agrees with Hugging Face's transformers on the shared tiny GPT-2, where that data is there.
+//! - `oracle_families`: the same for small random models of every other family.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should fail")]
 
 mod checkpoints;
 mod exactness;
 mod numbers;
 mod oracle;
+mod oracle_families;
 mod oracle_train;
 mod reference;
 mod tiny;
