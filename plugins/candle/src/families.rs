@@ -11,6 +11,7 @@
 mod config;
 mod decoder;
 mod gemma;
+pub(crate) mod gguf;
 mod gpt2;
 mod gpt_neox;
 mod granite;

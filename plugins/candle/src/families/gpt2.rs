@@ -45,6 +45,7 @@ const NAMES: Names = Names {
     norm: "ln_f",
     head: "lm_head",
     qkv: Qkv::Joined("attn.c_attn"),
+    head_norms: ["", ""],
     output: "attn.c_proj",
     norms: Norms { before_attention: Some("ln_1"), after_attention: None, before_mlp: Some("ln_2"), after_mlp: None },
     mlp_in: MlpIn::Plain("mlp.c_fc"),

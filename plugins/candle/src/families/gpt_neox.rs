@@ -56,6 +56,7 @@ const NAMES: Names = Names {
     norm: "final_layer_norm",
     head: "embed_out",
     qkv: Qkv::HeadByHead("attention.query_key_value"),
+    head_norms: ["", ""],
     output: "attention.dense",
     norms: Norms {
         before_attention: Some("input_layernorm"),

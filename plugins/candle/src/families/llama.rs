@@ -76,6 +76,7 @@ const NAMES: Names = Names {
     norm: "norm",
     head: "lm_head",
     qkv: Qkv::Apart(["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]),
+    head_norms: ["self_attn.q_norm", "self_attn.k_norm"],
     output: "self_attn.o_proj",
     norms: Norms {
         before_attention: Some("input_layernorm"),

@@ -109,6 +109,8 @@ pub(crate) struct Names {
     pub(crate) norm: &'static str,
     pub(crate) head: &'static str,
     pub(crate) qkv: Qkv,
+    /// The norms of queries and of keys, where a plan has them.
+    pub(crate) head_norms: [&'static str; 2],
     pub(crate) output: &'static str,
     pub(crate) norms: Norms,
     pub(crate) mlp_in: MlpIn,
@@ -120,6 +122,8 @@ pub(crate) struct Names {
 pub(crate) enum Qkv {
     /// Three matrices.
     Apart([&'static str; 3]),
+    /// Three matrices; the two values of a pair that is rotated stand side by side, not half a head apart.
+    Interleaved([&'static str; 3]),
     /// One matrix: all queries, all keys, all values.
     Joined(&'static str),
     /// One matrix: query, key and value of the first head, of the second, and so on.

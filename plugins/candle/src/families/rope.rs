@@ -113,6 +113,11 @@ impl Rope {
         })
     }
 
+    /// Divides the frequencies, each by its own factor.
+    pub(crate) fn divide(&mut self, factors: &[f32]) {
+        self.frequencies.iter_mut().zip(factors).for_each(|(frequency, factor)| *frequency /= factor);
+    }
+
     /// How many values of a head are rotated.
     pub(crate) fn rotated(&self) -> usize {
         2 * self.frequencies.len()

@@ -90,6 +90,7 @@ impl<B: Backend> Loader<'_, B> {
         let all = [queries, keys, keys];
         let qkv = match plan.names.qkv {
             Qkv::Apart(names) => self.joined(&names.map(named), plan.width, &all, plan.biases.qkv)?,
+            Qkv::Interleaved(names) => self.interleaved(&names.map(named), all)?,
             Qkv::Joined(part) => self.joined(&[named(part)], plan.width, &[all.iter().sum()], plan.biases.qkv)?,
             Qkv::HeadByHead(part) => self.head_by_head(&named(part))?,
         };
@@ -98,8 +99,9 @@ impl<B: Backend> Loader<'_, B> {
             HeadNorms::Each => (Some(plan.head_width), Some(plan.head_width)),
             HeadNorms::All => (Some(queries), Some(keys)),
         };
-        let query_norm = query_norm.map(|width| self.norm(&named("self_attn.q_norm"), width)).transpose()?;
-        let key_norm = key_norm.map(|width| self.norm(&named("self_attn.k_norm"), width)).transpose()?;
+        let names = plan.names.head_norms;
+        let query_norm = query_norm.map(|width| self.norm(&named(names[0]), width)).transpose()?;
+        let key_norm = key_norm.map(|width| self.norm(&named(names[1]), width)).transpose()?;
         let output = self.joined(&[named(plan.names.output)], queries, &[plan.width], plan.biases.output)?;
         let (inner, bias) = (plan.inner, plan.biases.mlp);
         let mlp_in = match plan.names.mlp_in {
@@ -141,7 +143,8 @@ impl<B: Backend> Loader<'_, B> {
         }
         let along = usize::from(order == Order::InputsFirst);
         let weight = Tensor::cat(&weights, along).map_err(candle_error("join matrices"))?;
-        let bias = if biased { Some(Tensor::cat(&biases, 0).map_err(candle_error("join biases"))?) } else { None };
+        let joined = biased.then(|| Tensor::cat(&biases, 0)).transpose();
+        let bias = joined.map_err(candle_error("join biases"))?;
         self.backend.load_linear(&weight, order, bias.as_ref())
     }
 
@@ -150,19 +153,37 @@ impl<B: Backend> Loader<'_, B> {
         let Plan { heads, head_width, width, .. } = *self.plan;
         let outputs = 3 * heads * head_width;
         let weight = self.tensors.take(&format!("{name}.weight"), &[outputs, width])?;
-        let weight = || {
-            let heads = weight.reshape((heads, 3, head_width, width))?;
-            heads.transpose(0, 1)?.contiguous()?.reshape((outputs, width))
-        };
-        let weight = weight().map_err(candle_error("sort heads"))?;
+        let weight = swapped(&weight, heads, 3, head_width)?;
         let bias = match self.plan.biases.qkv {
-            true => {
-                let bias = self.tensors.take(&format!("{name}.bias"), &[outputs])?;
-                let sort = || bias.reshape((heads, 3, head_width))?.transpose(0, 1)?.contiguous()?.flatten_all();
-                Some(sort().map_err(candle_error("sort heads"))?)
-            }
+            true => Some(swapped(&self.tensors.take(&format!("{name}.bias"), &[outputs])?, heads, 3, head_width)?),
             false => None,
         };
+        self.backend.load_linear(&weight, Order::OutputsFirst, bias.as_ref())
+    }
+
+    /// Queries, keys and values, the pairs of the first two put half a head apart.
+    fn interleaved(&mut self, names: &[String; 3], outputs: [usize; 3]) -> Result<B::Linear> {
+        let Plan { head_width, width, .. } = *self.plan;
+        let pairs_apart = |tensor: Tensor, index: usize| {
+            let apart = || {
+                let heads = tensor.reshape((outputs[index] / head_width, head_width / 2, 2, ()))?;
+                heads.transpose(1, 2)?.contiguous()?.reshape(tensor.dims())
+            };
+            // Values are not rotated.
+            if index == 2 { Ok(tensor.clone()) } else { apart().map_err(candle_error("put pairs apart")) }
+        };
+        let (mut weights, mut biases) = (Vec::new(), Vec::new());
+        for (index, name) in names.iter().enumerate() {
+            let weight = self.tensors.take(&format!("{name}.weight"), &[outputs[index], width])?;
+            weights.push(pairs_apart(weight, index)?);
+            if self.plan.biases.qkv {
+                let bias = self.tensors.take(&format!("{name}.bias"), &[outputs[index]])?;
+                biases.push(pairs_apart(bias, index)?);
+            }
+        }
+        let weight = Tensor::cat(&weights, 0).map_err(candle_error("join matrices"))?;
+        let joined = (!biases.is_empty()).then(|| Tensor::cat(&biases, 0)).transpose();
+        let bias = joined.map_err(candle_error("join biases"))?;
         self.backend.load_linear(&weight, Order::OutputsFirst, bias.as_ref())
     }
 
@@ -182,4 +203,11 @@ impl<B: Backend> Loader<'_, B> {
             }
         }
     }
+}
+
+/// `[a, b, c]` as `[b, a, c]` in the first dimension, which has `a · b · c` entries.
+fn swapped(tensor: &Tensor, a: usize, b: usize, c: usize) -> Result<Tensor> {
+    let shape = tensor.dims();
+    let swap = || tensor.reshape((a, b, c, ()))?.transpose(0, 1)?.contiguous()?.reshape(shape);
+    swap().map_err(candle_error("sort heads"))
 }
