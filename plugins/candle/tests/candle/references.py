@@ -34,7 +34,7 @@ def weights(name, shape):
     return torch.from_numpy(noise.reshape(shape))
 
 
-def sizes(layers=2, heads=4, kv_heads=2, width=32, inner=48):
+def sizes(layers=2, heads=4, kv_heads=2, width=32, inner=64):
     return {
         "vocab_size": 257, "hidden_size": width, "intermediate_size": inner, "num_hidden_layers": layers,
         "num_attention_heads": heads, "num_key_value_heads": kv_heads, "max_position_embeddings": 128,
@@ -111,9 +111,13 @@ def reference(config):
     kwargs = json.loads(json.dumps(config))
     made = AutoConfig.for_model(kwargs.pop("model_type"), **kwargs)
     model = AutoModelForCausalLM.from_config(made, attn_implementation="eager").eval().float()
-    state = {name: weights(name, tuple(tensor.shape)) for name, tensor in model.state_dict().items()}
+    # Files of this family call the head otherwise than the code does.
+    head = "embed_out.weight" if config["model_type"] == "gpt_neox" else "lm_head.weight"
+    names = {name: head if name == "lm_head.weight" else name for name in model.state_dict()}
     if made.tie_word_embeddings:
-        state.pop("lm_head.weight", None)
+        del names["lm_head.weight"]
+    shapes = {saved: list(model.state_dict()[name].shape) for name, saved in names.items()}
+    state = {name: weights(saved, shapes[saved]) for name, saved in names.items()}
     missing, unexpected = model.load_state_dict(state, strict=False)
     assert not unexpected and all(name == "lm_head.weight" for name in missing), (missing, unexpected)
     model.tie_weights()
@@ -121,7 +125,6 @@ def reference(config):
     with torch.no_grad():
         logits = model(input_ids=ids).logits[0].double()
     logprobs = torch.log_softmax(logits, -1)[:-1].gather(1, ids[0, 1:, None])[:, 0]
-    shapes = {name: list(tensor.shape) for name, tensor in state.items()}
     return {"config": config, "tensors": shapes, "logprobs": [round(x, 6) for x in logprobs.tolist()]}
 
 
