@@ -6,12 +6,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod bench;
+mod bench_families;
 mod bench_train;
 mod effect;
 mod process;
 mod program;
 mod quickstart;
 mod random_gpt2;
+mod random_llama;
 pub mod sample;
 mod test;
 mod verify;
@@ -46,6 +48,8 @@ enum Command {
     Bench(bench::BenchArguments),
     /// Measure the speed of training, beside PyTorch's where a Python that has it is named.
     BenchTrain(bench_train::BenchTrainArguments),
+    /// Measure scoring and generating with a Llama, beside transformers' where a Python that has it is named.
+    BenchFamilies(bench_families::BenchFamiliesArguments),
 }
 
 /// The program to work with.
@@ -65,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments).map(|()| true),
         Command::BenchTrain(arguments) => bench_train::bench_train(&arguments).map(|()| true),
+        Command::BenchFamilies(arguments) => bench_families::bench_families(&arguments).map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

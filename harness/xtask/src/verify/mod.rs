@@ -5,6 +5,7 @@
 
 mod distill;
 mod endpoint;
+mod families;
 mod lm_eval_choice;
 mod lm_eval_gsm8k;
 mod opencompass_bbh;
@@ -49,8 +50,9 @@ struct Bench {
 type Group = fn(&Bench) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 11] = [
+const GROUPS: [(&str, Group); 12] = [
     ("transformers", transformers::compare),
+    ("families", families::compare),
     ("lm-eval-choice", lm_eval_choice::compare),
     ("lm-eval-gsm8k", lm_eval_gsm8k::compare),
     ("recorded-solutions", recorded_solutions::compare),
