@@ -5,9 +5,11 @@
 
 mod activation;
 mod gpt2;
+mod weights;
 
 pub use activation::Activation;
 pub use gpt2::Gpt2Config;
+pub use weights::{Shard, WeightFiles};
 
 use crate::Tokenizer;
 use examiner_api::{ErrorCode, Host, PluginError, Result};
@@ -37,8 +39,17 @@ impl Checkpoint {
     pub fn open(source: &str, host: &Host) -> Result<Self> {
         let source = source.trim_end_matches('/');
         let config_path = fetch(host, source, "config.json")?;
-        let tokenizer_path = fetch(host, source, "tokenizer.json")?;
         let config = read_json(&config_path)?;
+        Self::with_config(source, host, config, config_path)
+    }
+
+    /// The same with a configuration that stands elsewhere: in the file of the weights, say. `config_path` is that file.
+    ///
+    /// # Errors
+    /// As for [`Checkpoint::open`].
+    pub fn with_config(source: &str, host: &Host, config: Value, config_path: PathBuf) -> Result<Self> {
+        let source = source.trim_end_matches('/');
+        let tokenizer_path = fetch(host, source, "tokenizer.json")?;
         let generation = match fetch(host, source, "generation_config.json").and_then(|path| read_json(&path)) {
             Ok(generation) => generation,
             Err(error) if error.code == ErrorCode::NotFound => Value::Null,

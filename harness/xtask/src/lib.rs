@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod bench;
+mod bench_families;
 mod bench_onnx;
 mod bench_train;
 mod effect;
@@ -14,6 +15,7 @@ mod process;
 mod program;
 mod quickstart;
 mod random_gpt2;
+mod random_llama;
 pub mod sample;
 mod test;
 mod verify;
@@ -51,6 +53,8 @@ enum Command {
     /// Measure scoring and generation through ONNX Runtime and candle, beside Python's onnxruntime on the same file where a
     /// Python that has it is named.
     BenchOnnx(bench_onnx::BenchOnnxArguments),
+    /// Measure scoring and generating with a Llama, beside transformers' where a Python that has it is named.
+    BenchFamilies(bench_families::BenchFamiliesArguments),
 }
 
 /// The program to work with.
@@ -96,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Bench(arguments) => bench::bench(&arguments).map(|()| true),
         Command::BenchOnnx(arguments) => bench_onnx::bench_onnx(&arguments),
         Command::BenchTrain(arguments) => bench_train::bench_train(&arguments).map(|()| true),
+        Command::BenchFamilies(arguments) => bench_families::bench_families(&arguments).map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -26,9 +26,22 @@ pub(crate) struct Span {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attention {
     pub(crate) layer: usize,
+    /// Heads of queries: a multiple of the heads of keys and values.
+    pub(crate) heads: usize,
     pub(crate) shape: CacheShape,
     /// Scores are multiplied by it before the softmax.
     pub(crate) scale: f32,
+    /// A row sees so many positions at most, its own included.
+    pub(crate) window: Option<usize>,
+    /// Scores `s`, once scaled, become `cap · tanh(s / cap)`.
+    pub(crate) softcap: Option<f32>,
+}
+
+impl Attention {
+    /// Width of a row of `[queries, keys, values]`.
+    pub(crate) fn row(&self) -> usize {
+        (self.heads + 2 * self.shape.heads) * self.shape.width
+    }
 }
 
 /// Arithmetic on packed rows: the tokens of all sequences of a pass, one after the other, nothing padded.
@@ -37,7 +50,7 @@ pub(crate) trait Backend: Send {
     type Array;
     /// The weights of a linear layer.
     type Linear: Send;
-    /// The weights of a layer norm.
+    /// The weights of a norm.
     type Norm: Send;
     /// An embedding.
     type Table: Send;
@@ -48,6 +61,8 @@ pub(crate) trait Backend: Send {
     fn load_linear(&self, weight: &Tensor, order: Order, bias: Option<&Tensor>) -> Result<Self::Linear>;
     /// Makes a layer norm.
     fn load_norm(&self, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Self::Norm>;
+    /// Makes a norm by the root of the mean square.
+    fn load_rms_norm(&self, weight: &Tensor, epsilon: f64) -> Result<Self::Norm>;
     /// Makes an embedding of `[entries, width]`.
     fn load_table(&self, weight: &Tensor) -> Result<Self::Table>;
     /// The embedding that shares its weights with an output head.
@@ -61,12 +76,26 @@ pub(crate) trait Backend: Send {
     fn look_up(&self, table: &Self::Table, ids: &[u32]) -> Result<Self::Array>;
     /// `a + b`.
     fn add(&self, a: Self::Array, b: Self::Array) -> Result<Self::Array>;
-    /// Layer norm of each row.
+    /// `x · factor`.
+    fn scale(&self, x: Self::Array, factor: f32) -> Result<Self::Array>;
+    /// The norm of each row.
     fn norm(&self, norm: &Self::Norm, x: &Self::Array) -> Result<Self::Array>;
+    /// The norm of each stretch of the given columns that is as wide as the norm. The other columns stay. For a norm by
+    /// the root of the mean square.
+    fn norm_columns(&self, norm: &Self::Norm, x: Self::Array, columns: Range<usize>) -> Result<Self::Array>;
     /// A linear layer.
     fn linear(&self, layer: &Self::Linear, x: &Self::Array) -> Result<Self::Array>;
     /// An activation function.
     fn activate(&self, activation: Activation, x: Self::Array) -> Result<Self::Array>;
+    /// The activation of the first half of each row times its second half.
+    fn gate(&self, activation: Activation, x: Self::Array) -> Result<Self::Array>;
+    /// `cap · tanh(x / cap)`.
+    fn softcap(&self, x: Self::Array, cap: f32) -> Result<Self::Array>;
+    /// Rows of numbers in main memory, `[rows, width]`.
+    fn write(&self, values: Vec<f32>, width: usize) -> Result<Self::Array>;
+    /// Rotates the first `heads` heads of each row by its `angles`, `[rows, 2 · pairs]`: cosines, then sines. The value
+    /// `i` of a head and the one `pairs` further on are a point that is turned by the `i`-th angle.
+    fn rotate(&self, x: Self::Array, heads: usize, width: usize, angles: &Self::Array) -> Result<Self::Array>;
     /// Adds the keys and values in `qkv`, rows of `[queries, keys, values]`, to the caches, where there is room for
     /// them already, and attends to each row's own sequence up to its own position.
     fn attend(

@@ -12,14 +12,16 @@ mod lanes;
 mod linear;
 mod math;
 mod norm;
+mod rotary;
 mod tile;
 
 pub use activation::activate;
 pub use lanes::Isa;
 pub use linear::{Linear, Order};
 
-pub(crate) use activation::activate_here;
+pub(crate) use activation::{activate_here, gate, softcap};
 pub(crate) use attention::{AttentionShape, PADDING, Past, attend};
 pub(crate) use lanes::for_each_isa;
 pub(crate) use math::{exp, highest_of, sum_of};
-pub(crate) use norm::layer_norm;
+pub(crate) use norm::{layer_norm, rms_norm};
+pub(crate) use rotary::rotate;

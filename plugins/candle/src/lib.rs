@@ -1,14 +1,19 @@
-//! GPT-2 on candle: a local language model and its trainer for Examiner.
+//! Decoders on candle: local language models, and a trainer of GPT-2, for Examiner.
 //!
 //! The key decision is who computes. On a GPU candle's tensor operations do; on the CPU kernels of this crate do, because a
 //! score must not depend on what else stands in the batch, not even in its last bit, and no common matrix library
-//! promises that (see [`kernels`]). A model family (`gpt2`) is written once, over the small `backend` trait.
+//! promises that (see [`kernels`]).
+//!
+//! A model family is a description (see the module `families`), and one machine runs all descriptions over the small
+//! `backend` trait. `candle-transformers` has the same models, but each of them owns its cache, as one tensor of one length
+//! for each layer: it can neither be forked where two prompts part ways nor hold sequences of different lengths. Shared
+//! prefixes and continuous batches need blocks that sequences share, so these are ours.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod backend;
 mod cache;
 mod device;
-mod gpt2;
+mod families;
 pub mod kernels;
 mod model;
 mod options;
@@ -23,7 +28,10 @@ pub use train::{CandleTrainer, Keep, LossOn, Order, Schedule, Scratch, Tokenizer
 /// The roles of this library.
 pub fn plugin() -> examiner_api::Plugin {
     examiner_api::Plugin::new("candle", env!("CARGO_PKG_VERSION"))
-        .model::<Candle>("candle", "GPT-2 on candle, from a Hugging Face checkpoint; exact on the CPU, fast on CUDA.")
+        .model::<Candle>(
+            "candle",
+            "Decoders on candle, from Hugging Face checkpoints or GGUF files; exact on the CPU, fast on CUDA.",
+        )
         .trainer::<CandleTrainer>("candle", "Trains GPT-2 on rows, from a checkpoint or from scratch; resumes exactly.")
 }
 

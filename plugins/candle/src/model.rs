@@ -2,16 +2,17 @@
 
 use crate::backend::{Backend, Cpu, Ops};
 use crate::device::Place;
-use crate::gpt2::Gpt2;
+use crate::families::{self, Config, Plan, Transformer};
 use crate::options::Options;
-use crate::tensors::Tensors;
+use crate::tensors::{Gguf, Tensors};
+use candle_core::DType;
 use examiner_api::{
-    GenerateRequest, GenerateResult, Host, Metadata, Model, ModelInfo, Open, PluginError, Response, Result,
-    ScoreRequest, ScoreResult, Sink,
+    GenerateRequest, GenerateResult, Host, Metadata, Model, ModelInfo, Open, Response, Result, ScoreRequest,
+    ScoreResult, Sink,
 };
-use examiner_lm::checkpoint::{Checkpoint, Gpt2Config};
+use examiner_lm::checkpoint::Checkpoint;
 use examiner_lm::{Decoder, LocalModel};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A language model on candle.
 pub struct Candle {
@@ -23,11 +24,12 @@ impl Open for Candle {
 
     fn open(options: Options, host: Host) -> Result<Self> {
         let place = Place::find(&options.device)?;
-        let checkpoint = Checkpoint::open(&options.checkpoint, &host)?;
         let kind = place.kind();
+        let dtype = options.dtype.dtype();
+        let source = Source::open(&options.checkpoint, &host, dtype)?;
         let model = match place {
-            Place::Cpu => open_on(Cpu::new(), kind, checkpoint, &options)?,
-            Place::Ops(device) => open_on(Ops::new(device, options.dtype.dtype()), kind, checkpoint, &options)?,
+            Place::Cpu => source.model(Cpu::new(), kind, &options)?,
+            Place::Ops(device) => source.model(Ops::new(device, dtype), kind, &options)?,
         };
         let info = model.info()?;
         host.info(format!("`{}` with fingerprint {} on {kind}", options.checkpoint, info.fingerprint));
@@ -35,24 +37,41 @@ impl Open for Candle {
     }
 }
 
-/// Opens a checkpoint of any family on a backend.
-fn open_on<B>(backend: B, kind: &str, checkpoint: Checkpoint, options: &Options) -> Result<Box<dyn Model>>
-where
-    B: Backend + 'static,
-{
-    match checkpoint.model_type() {
-        "gpt2" => {
-            let weights = checkpoint.fetch("model.safetensors")?;
-            let tensors = Tensors::open(&weights, options.dtype.dtype())?;
-            let config = Gpt2Config::read(&checkpoint.config, &checkpoint.config_path)?;
-            checkpoint.check_vocabulary(config.vocab_size)?;
-            finish(Gpt2::load(backend, config, tensors)?, kind, checkpoint, &weights, options)
+/// A checkpoint with its plan and its weights, which are not read yet.
+struct Source {
+    checkpoint: Checkpoint,
+    plan: Plan,
+    tensors: Tensors,
+    /// The files that the weights are in.
+    files: Vec<PathBuf>,
+}
+
+impl Source {
+    /// Finds out what a checkpoint is: a GGUF file, or a directory in Hugging Face's layout.
+    fn open(source: &str, host: &Host, dtype: DType) -> Result<Self> {
+        if source.ends_with(".gguf") {
+            let path = host.fetch(source)?;
+            let mut gguf = Gguf::open(&path)?;
+            let beside = source.rsplit_once('/').map_or(".", |(directory, _)| directory);
+            let checkpoint = Checkpoint::with_config(beside, host, gguf.config()?, path)?;
+            let config = Config::new(&checkpoint.config, &checkpoint.config_path, dtype);
+            let plan = families::gguf::plan(&config, gguf.rope_factors()?)?;
+            checkpoint.check_vocabulary(plan.vocabulary)?;
+            return Ok(Source { plan, checkpoint, tensors: Tensors::quantized(gguf, dtype), files: Vec::new() });
         }
-        other => Err(PluginError::unsupported(format!(
-            "`{}` has `model_type: {other}`; the plugin `candle` supports `gpt2`",
-            checkpoint.config_path.display()
-        ))
-        .with_help("use a checkpoint of a supported family, or export the model to ONNX and use the plugin `onnx`")),
+        let checkpoint = Checkpoint::open(source, host)?;
+        let plan = families::plan(&Config::new(&checkpoint.config, &checkpoint.config_path, dtype))?;
+        checkpoint.check_vocabulary(plan.vocabulary)?;
+        let weights = checkpoint.weights()?;
+        let tensors = Tensors::open_files(&weights, dtype)?;
+        let files = weights.paths().into_iter().map(PathBuf::from).collect();
+        Ok(Source { checkpoint, plan, tensors, files })
+    }
+
+    /// Loads the weights for a backend.
+    fn model<B: Backend + 'static>(self, backend: B, kind: &str, options: &Options) -> Result<Box<dyn Model>> {
+        let transformer = Transformer::load(backend, self.plan, self.tensors)?;
+        finish(transformer, kind, self.checkpoint, &self.files, options)
     }
 }
 
@@ -60,7 +79,7 @@ fn finish<D>(
     decoder: D,
     kind: &str,
     checkpoint: Checkpoint,
-    weights: &Path,
+    weights: &[PathBuf],
     options: &Options,
 ) -> Result<Box<dyn Model>>
 where
@@ -68,7 +87,8 @@ where
 {
     let dtype = format!("{:?}", options.dtype).to_lowercase();
     let mut hasher = blake3::Hasher::new();
-    hasher.update(format!("{} {dtype} {kind}", checkpoint.fingerprint(&[weights])?).as_bytes());
+    let weights: Vec<&Path> = weights.iter().map(PathBuf::as_path).collect();
+    hasher.update(format!("{} {dtype} {kind}", checkpoint.fingerprint(&weights)?).as_bytes());
     let mut details = Metadata::new();
     details.insert("family".to_owned(), checkpoint.model_type().into());
     details.insert("device".to_owned(), kind.into());

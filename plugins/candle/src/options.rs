@@ -13,7 +13,8 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 #[schemars(crate = "schemars")]
 pub struct Options {
-    /// A directory with `config.json`, `model.safetensors` and `tokenizer.json`, or `hf://org/name`.
+    /// A directory with `config.json`, `tokenizer.json` and `model.safetensors` (or shards and their index), or
+    /// `hf://org/name`; or a `.gguf` file with `tokenizer.json` beside it.
     pub checkpoint: String,
     /// `auto` (a GPU if this build can use one and there is one, else the CPU), `cpu`, `cuda`, `cuda:N` with the number
     /// of a GPU, or `cpu-candle` (candle's own operations on the CPU: slower, and results depend on the batch in their

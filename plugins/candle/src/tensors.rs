@@ -1,35 +1,66 @@
-//! The tensors of a safetensors file, checked one by one against what a model expects.
+//! The tensors of a checkpoint's files, checked one by one against what a model expects.
 
-use candle_core::safetensors::{Load, MmapedSafetensors};
-use candle_core::{DType, Device, Tensor};
+mod gguf;
+mod safetensors;
+
+pub(crate) use gguf::Gguf;
+
+use self::safetensors::Safetensors;
+use candle_core::{DType, Tensor};
 use examiner_api::{PluginError, Result};
-use safetensors::Dtype;
+use examiner_lm::checkpoint::WeightFiles;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// A memory-mapped safetensors file of which every tensor must be asked for.
+/// Files that hold tensors.
+trait Source {
+    /// The names of all tensors.
+    fn names(&self) -> BTreeSet<String>;
+    /// The file in which a tensor lies.
+    fn file(&self, name: &str) -> &Path;
+    /// The shape of a tensor, and its number type if that is none that weights may have.
+    fn look(&self, name: &str) -> candle_core::Result<(Vec<usize>, Option<String>)>;
+    /// Reads a tensor into main memory.
+    fn load(&mut self, name: &str, dtype: DType) -> candle_core::Result<Tensor>;
+    /// Whether two tensors hold the same bytes.
+    fn same(&self, a: &str, b: &str) -> bool;
+}
+
+/// Files of weights of which every tensor must be asked for.
 pub(crate) struct Tensors {
+    /// The file that says which tensors there are.
     path: PathBuf,
-    file: MmapedSafetensors,
+    source: Box<dyn Source>,
     left: BTreeSet<String>,
     dtype: DType,
 }
 
 impl Tensors {
-    /// Maps a file. Its tensors will be rounded to `dtype`.
+    /// Maps a safetensors file. Its tensors will be rounded to `dtype`.
     ///
     /// # Errors
     /// `BadInput` for a file that is cut off or no safetensors file at all.
     pub(crate) fn open(path: &Path, dtype: DType) -> Result<Self> {
-        // SAFETY: like every program that maps its weights, we rely on nobody changing the file while it is read. All
-        // of it is copied before `open` of the model returns.
-        let file = unsafe { MmapedSafetensors::new(path) }.map_err(|error| {
-            PluginError::bad_input(format!("`{}` is not a complete safetensors file", path.display()))
-                .with_cause(&error)
-                .with_help("it may have been cut off while it was downloaded or copied: fetch it again")
-        })?;
-        let left = file.tensors().into_iter().map(|(name, _)| name).collect();
-        Ok(Tensors { path: path.to_owned(), file, left, dtype })
+        Self::open_files(&WeightFiles::whole(path.to_owned()), dtype)
+    }
+
+    /// Maps safetensors files.
+    ///
+    /// # Errors
+    /// `BadInput` if one of them is cut off or no safetensors file at all, or holds other tensors than the index says.
+    pub(crate) fn open_files(files: &WeightFiles, dtype: DType) -> Result<Self> {
+        Ok(Self::of(Box::new(Safetensors::open(files)?), files.path.clone(), dtype))
+    }
+
+    /// The tensors of a GGUF file, which will be dequantized.
+    pub(crate) fn quantized(gguf: Gguf, dtype: DType) -> Self {
+        let path = gguf.path().to_owned();
+        Self::of(Box::new(gguf), path, dtype)
+    }
+
+    fn of(source: Box<dyn Source>, path: PathBuf, dtype: DType) -> Self {
+        let left = source.names();
+        Tensors { path, source, left, dtype }
     }
 
     /// Whether any tensor's name begins so.
@@ -44,10 +75,7 @@ impl Tensors {
 
     /// Whether two tensors hold the same bytes.
     pub(crate) fn same(&self, a: &str, b: &str) -> bool {
-        match (self.file.get(a), self.file.get(b)) {
-            (Ok(a), Ok(b)) => a.dtype() == b.dtype() && a.shape() == b.shape() && a.data() == b.data(),
-            _ => false,
-        }
+        self.source.same(a, b)
     }
 
     /// Reads a tensor.
@@ -57,28 +85,24 @@ impl Tensors {
     pub(crate) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
         if !self.left.remove(name) {
             return Err(PluginError::bad_input(format!("`{}` has no tensor `{name}` {shape:?}", self.path.display()))
-                .with_help("`config.json` and `model.safetensors` must come from the same model"));
+                .with_help("configuration and weights must come from the same model"));
         }
-        let view = self.file.get(name).map_err(|error| self.damaged(name, &error))?;
-        if view.shape() != shape {
+        let (found, odd) = self.source.look(name).map_err(|error| self.damaged(name, &error))?;
+        let file = self.source.file(name).display();
+        if found != shape {
             return Err(PluginError::bad_input(format!(
-                "tensor `{name}` of `{}` has the shape {:?}; `config.json` asks for {shape:?}",
-                self.path.display(),
-                view.shape()
+                "tensor `{name}` of `{file}` has the shape {found:?}; `config.json` asks for {shape:?}"
             )));
         }
-        if !matches!(view.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16) {
+        if let Some(odd) = odd {
             return Err(PluginError::bad_input(format!(
-                "tensor `{name}` of `{}` has the number type {:?}; expected F32, F16 or BF16",
-                self.path.display(),
-                view.dtype()
+                "tensor `{name}` of `{file}` has the number type {odd}; expected F32, F16 or BF16"
             )));
         }
-        let load = || view.load(&Device::Cpu)?.to_dtype(self.dtype);
-        load().map_err(|error| self.damaged(name, &error))
+        self.source.load(name, self.dtype).map_err(|error| self.damaged(name, &error))
     }
 
-    /// Refuses a file with tensors that were not asked for, other than those that `known` passes.
+    /// Refuses files with tensors that were not asked for, other than those that `known` passes.
     pub(crate) fn finish(self, known: impl Fn(&str) -> bool) -> Result<()> {
         let extra: Vec<&str> = self.left.iter().map(String::as_str).filter(|name| !known(name)).collect();
         let Some(first) = extra.first() else { return Ok(()) };
@@ -92,6 +116,7 @@ impl Tensors {
     }
 
     fn damaged(&self, name: &str, error: &candle_core::Error) -> PluginError {
-        PluginError::bad_input(format!("cannot read tensor `{name}` of `{}`", self.path.display())).with_cause(error)
+        let file = self.source.file(name).display();
+        PluginError::bad_input(format!("cannot read tensor `{name}` of `{file}`")).with_cause(error)
     }
 }

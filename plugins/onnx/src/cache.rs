@@ -196,6 +196,11 @@ impl<T> Caches<T> {
     }
 }
 
+/// All of so many positions.
+pub(crate) fn whole(length: usize) -> Positions {
+    std::iter::once(0..length).filter(|all| !all.is_empty()).collect()
+}
+
 /// How many positions there are.
 pub(crate) fn count(positions: &[Range<usize>]) -> usize {
     positions.iter().map(ExactSizeIterator::len).sum()

@@ -7,7 +7,7 @@
 
 use crate::assemble::Assembler;
 use crate::batches::calls;
-use crate::cache::{Caches, Group, Positions, Source, count, moved, push};
+use crate::cache::{Caches, Group, Positions, Source, count, moved, push, whole};
 use crate::runtime::failed;
 use crate::signature::{BRANCH, INPUT_IDS, LOGITS, MASK, POSITIONS, ROWS, Signature};
 use examiner_api::{ErrorCode, PluginError, Result};
@@ -107,7 +107,7 @@ impl OnnxDecoder {
         for source in sources.iter_mut() {
             let length = self.caches.group(source.group)?.length;
             if 4 * count(&source.columns) >= 3 * length && length < self.signature.shape.context_length {
-                source.columns = vec![0..length];
+                source.columns = whole(length);
             }
         }
         Ok(sources.iter().map(|source| count(&source.columns)).max().unwrap_or_default())
@@ -127,7 +127,7 @@ impl OnnxDecoder {
             }
         }
         let zeros;
-        let padding = Source { group: 0, rows: (0..empty).collect(), columns: vec![0..past] };
+        let padding = Source { group: 0, rows: (0..empty).collect(), columns: whole(past) };
         let mut parts = Vec::with_capacity(sources.len() + 1);
         if empty > 0 {
             zeros = Group::of(self.zeros(empty, past)?, empty, past);
@@ -151,7 +151,8 @@ impl OnnxDecoder {
             })
         };
         let zeros = zeros().map_err(|error| failed("make an empty past", &error))?;
-        Ok(vec![Arc::new(zeros); self.signature.pasts.len()])
+        let zeros = Arc::new(zeros);
+        Ok(self.signature.pasts.iter().map(|_| zeros.clone()).collect())
     }
 
     /// Runs the graph and hands over logits. Gives the keys and values that it leaves.

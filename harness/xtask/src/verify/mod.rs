@@ -5,6 +5,7 @@
 
 mod distill;
 mod endpoint;
+mod families;
 mod lm_eval_choice;
 mod lm_eval_gsm8k;
 mod onnx;
@@ -57,9 +58,10 @@ struct Bench {
 type Group = fn(&Bench) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 12] = [
+const GROUPS: [(&str, Group); 13] = [
     ("transformers", transformers::compare),
     ("onnx", onnx::compare),
+    ("families", families::compare),
     ("lm-eval-choice", lm_eval_choice::compare),
     ("lm-eval-gsm8k", lm_eval_gsm8k::compare),
     ("recorded-solutions", recorded_solutions::compare),

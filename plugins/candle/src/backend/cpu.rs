@@ -2,11 +2,14 @@
 
 use super::{Attention, Backend, Span, candle_error};
 use crate::cache::{CacheShape, Chain};
-use crate::kernels::{AttentionShape, Isa, Linear, Order, PADDING, Past, activate, attend, layer_norm};
+use crate::kernels::{
+    AttentionShape, Isa, Linear, Order, PADDING, Past, activate, attend, gate, layer_norm, rms_norm, rotate, softcap,
+};
 use candle_core::{DType, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Rows of one task of attention.
@@ -31,7 +34,8 @@ pub(crate) struct Rows {
 
 pub(crate) struct Norm {
     weight: Vec<f32>,
-    bias: Vec<f32>,
+    /// Of a layer norm. Without it, the norm is one by the root of the mean square.
+    bias: Option<Vec<f32>>,
     epsilon: f32,
 }
 
@@ -71,7 +75,11 @@ impl Backend for Cpu {
     }
 
     fn load_norm(&self, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Norm> {
-        Ok(Norm { weight: values_of(weight)?, bias: values_of(bias)?, epsilon: epsilon as f32 })
+        Ok(Norm { weight: values_of(weight)?, bias: Some(values_of(bias)?), epsilon: epsilon as f32 })
+    }
+
+    fn load_rms_norm(&self, weight: &Tensor, epsilon: f64) -> Result<Norm> {
+        Ok(Norm { weight: values_of(weight)?, bias: None, epsilon: epsilon as f32 })
     }
 
     fn load_table(&self, weight: &Tensor) -> Result<Table> {
@@ -114,10 +122,24 @@ impl Backend for Cpu {
         Ok(a)
     }
 
+    fn scale(&self, mut x: Rows, factor: f32) -> Result<Rows> {
+        x.values.par_chunks_mut(1 << 14).for_each(|chunk| chunk.iter_mut().for_each(|x| *x *= factor));
+        Ok(x)
+    }
+
     fn norm(&self, norm: &Norm, x: &Rows) -> Result<Rows> {
+        let Some(bias) = &norm.bias else {
+            let copy = Rows { width: x.width, values: x.values.clone() };
+            return self.norm_columns(norm, copy, 0..x.width);
+        };
         let mut values = vec![0.0; x.values.len()];
-        layer_norm(self.isa, &x.values, &norm.weight, &norm.bias, norm.epsilon, &mut values);
+        layer_norm(self.isa, &x.values, &norm.weight, bias, norm.epsilon, &mut values);
         Ok(Rows { width: x.width, values })
+    }
+
+    fn norm_columns(&self, norm: &Norm, mut x: Rows, columns: Range<usize>) -> Result<Rows> {
+        rms_norm(self.isa, &mut x.values, x.width, columns, &norm.weight, norm.epsilon);
+        Ok(x)
     }
 
     fn linear(&self, layer: &Arc<Linear>, x: &Rows) -> Result<Rows> {
@@ -135,32 +157,60 @@ impl Backend for Cpu {
         Ok(x)
     }
 
+    fn gate(&self, activation: Activation, x: Rows) -> Result<Rows> {
+        let width = x.width / 2;
+        let mut values = vec![0.0; x.values.len() / 2];
+        gate(activation, self.isa, &x.values, width, &mut values);
+        Ok(Rows { width, values })
+    }
+
+    fn softcap(&self, mut x: Rows, cap: f32) -> Result<Rows> {
+        softcap(self.isa, cap, &mut x.values);
+        Ok(x)
+    }
+
+    fn write(&self, values: Vec<f32>, width: usize) -> Result<Rows> {
+        Ok(Rows { width, values })
+    }
+
+    fn rotate(&self, mut x: Rows, heads: usize, width: usize, angles: &Rows) -> Result<Rows> {
+        rotate(&mut x.values, x.width, heads, width, &angles.values);
+        Ok(x)
+    }
+
     fn attend(&self, attention: Attention, qkv: Rows, spans: &[Span], caches: &mut [Chain<Block>]) -> Result<Rows> {
-        let Attention { layer, shape, scale } = attention;
-        let width = shape.heads * shape.width;
-        let rows_of = |span: &Span| &qkv.values[span.rows.start * 3 * width..span.rows.end * 3 * width];
+        let row = attention.row();
+        let rows_of = |span: &Span| &qkv.values[span.rows.start * row..span.rows.end * row];
         caches.par_iter_mut().zip(spans).try_for_each(|(cache, span)| {
             let rows = rows_of(span);
             cache.write(span.past, |block, at, new| {
-                remember(block, layer, shape, at, &rows[new.start * 3 * width..new.end * 3 * width]);
+                remember(block, attention, at, &rows[new.start * row..new.end * row]);
                 Ok(())
             })
         })?;
 
         let pasts: Vec<Vec<Past<'_>>> = caches
             .iter()
-            .map(|cache| cache.blocks().map(|(block, used)| past_of(block, layer, width, used)).collect())
+            .map(|cache| cache.blocks().map(|(block, used)| past_of(block, attention, used)).collect())
             .collect();
-        let mut values = vec![0.0; qkv.values.len() / 3];
+        let width = attention.heads * attention.shape.width;
+        let mut values = vec![0.0; qkv.values.len() / row * width];
         let mut tasks = Vec::new();
         let mut rest = values.as_mut_slice();
         for (span, past) in spans.iter().zip(&pasts) {
             let (own, others) = rest.split_at_mut(span.rows.len() * width);
             rest = others;
-            let tiles = own.chunks_mut(TASK * width).zip(rows_of(span).chunks(TASK * 3 * width)).enumerate();
+            let tiles = own.chunks_mut(TASK * width).zip(rows_of(span).chunks(TASK * row)).enumerate();
             tasks.extend(tiles.map(|(tile, (output, rows))| (past, span.past + tile * TASK, rows, output)));
         }
-        let shape = AttentionShape { heads: shape.heads, width: shape.width, scale };
+        let shape = AttentionShape {
+            heads: attention.heads,
+            kv_heads: attention.shape.heads,
+            width: attention.shape.width,
+            scale: attention.scale,
+            window: attention.window.unwrap_or(usize::MAX),
+            softcap: attention.softcap,
+        };
         tasks.into_par_iter().for_each(|(past, first, rows, output)| {
             attend(self.isa, shape, past, first, rows, output);
         });
@@ -179,28 +229,29 @@ impl Backend for Cpu {
 }
 
 /// Puts the keys and values of rows of `[queries, keys, values]` into a block, from the position `at` on.
-fn remember(block: &mut Block, layer: usize, shape: CacheShape, at: usize, rows: &[f32]) {
-    let (capacity, width) = (block.capacity, shape.heads * shape.width);
-    let start = layer * (width * capacity + PADDING);
+fn remember(block: &mut Block, attention: Attention, at: usize, rows: &[f32]) {
+    let (row, shape) = (attention.row(), attention.shape);
+    let (capacity, width, queries) = (block.capacity, shape.heads * shape.width, attention.heads * shape.width);
+    let start = attention.layer * (width * capacity + PADDING);
     // Sixteen rows at a time, so that each line of the cache is read once.
-    for (group, rows) in rows.chunks(16 * 3 * width).enumerate() {
+    for (group, rows) in rows.chunks(16 * row).enumerate() {
         for channel in 0..width {
             let keys = &mut block.keys[start + channel * capacity + at + 16 * group..];
-            for (key, row) in keys.iter_mut().zip(rows.chunks_exact(3 * width)) {
-                *key = row[width + channel];
+            for (key, row) in keys.iter_mut().zip(rows.chunks_exact(row)) {
+                *key = row[queries + channel];
             }
         }
     }
-    for (position, row) in rows.chunks_exact(3 * width).enumerate() {
-        for (head, values) in row[2 * width..].chunks_exact(shape.width).enumerate() {
+    for (position, row) in rows.chunks_exact(row).enumerate() {
+        for (head, values) in row[queries + width..].chunks_exact(shape.width).enumerate() {
             let place = start + (head * capacity + at + position) * shape.width;
             block.values[place..place + shape.width].copy_from_slice(values);
         }
     }
 }
 
-fn past_of(block: &Block, layer: usize, width: usize, used: usize) -> Past<'_> {
-    let size = width * block.capacity + PADDING;
-    let layer = layer * size..(layer + 1) * size;
+fn past_of(block: &Block, attention: Attention, used: usize) -> Past<'_> {
+    let size = attention.shape.heads * attention.shape.width * block.capacity + PADDING;
+    let layer = attention.layer * size..(attention.layer + 1) * size;
     Past { keys: &block.keys[layer.clone()], values: &block.values[layer], capacity: block.capacity, used }
 }

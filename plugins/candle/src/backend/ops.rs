@@ -10,13 +10,14 @@ use examiner_api::Result;
 use examiner_lm::checkpoint::Activation;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// A device of candle's, and the number type of weights and caches there.
 pub(crate) struct Ops {
     device: Device,
     dtype: DType,
-    /// The masks of a pass, by tokens and past: all its layers use the same.
-    masks: RefCell<HashMap<(usize, usize), Tensor>>,
+    /// The masks of a pass, by tokens, past and window: its layers share them.
+    masks: RefCell<HashMap<(usize, usize, usize), Tensor>>,
 }
 
 impl Ops {
@@ -37,8 +38,23 @@ pub(crate) struct Linear {
 
 pub(crate) struct Norm {
     weight: Tensor,
-    bias: Tensor,
+    /// Of a layer norm. Without it, the norm is one by the root of the mean square.
+    bias: Option<Tensor>,
     epsilon: f64,
+}
+
+impl Norm {
+    /// The norm of what stands in the last dimension.
+    fn apply(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let Some(bias) = &self.bias else {
+            let mean = x.sqr()?.mean_keepdim(D::Minus1)?;
+            return x.broadcast_div(&(mean + self.epsilon)?.sqrt()?)?.broadcast_mul(&self.weight);
+        };
+        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+        let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
+        let scaled = centred.broadcast_div(&(variance + self.epsilon)?.sqrt()?)?;
+        scaled.broadcast_mul(&self.weight)?.broadcast_add(bias)
+    }
 }
 
 /// For each layer, `[heads, capacity, width]`.
@@ -64,8 +80,16 @@ impl Backend for Ops {
     }
 
     fn load_norm(&self, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Norm> {
-        let load = || Ok(Norm { weight: self.put(weight, DType::F32)?, bias: self.put(bias, DType::F32)?, epsilon });
+        let load = || {
+            let bias = Some(self.put(bias, DType::F32)?);
+            Ok(Norm { weight: self.put(weight, DType::F32)?, bias, epsilon })
+        };
         load().map_err(candle_error("load a layer norm"))
+    }
+
+    fn load_rms_norm(&self, weight: &Tensor, epsilon: f64) -> Result<Norm> {
+        let load = || Ok(Norm { weight: self.put(weight, DType::F32)?, bias: None, epsilon });
+        load().map_err(candle_error("load a norm"))
     }
 
     fn load_table(&self, weight: &Tensor) -> Result<Tensor> {
@@ -98,12 +122,20 @@ impl Backend for Ops {
         (a + b).map_err(candle_error("add"))
     }
 
+    fn scale(&self, x: Tensor, factor: f32) -> Result<Tensor> {
+        (x * f64::from(factor)).map_err(candle_error("scale"))
+    }
+
     fn norm(&self, norm: &Norm, x: &Tensor) -> Result<Tensor> {
+        norm.apply(x).map_err(candle_error("normalize"))
+    }
+
+    fn norm_columns(&self, norm: &Norm, x: Tensor, columns: Range<usize>) -> Result<Tensor> {
         let compute = || {
-            let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-            let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
-            let scaled = centred.broadcast_div(&(variance + norm.epsilon)?.sqrt()?)?;
-            scaled.broadcast_mul(&norm.weight)?.broadcast_add(&norm.bias)
+            let (rows, width) = (x.dim(0)?, norm.weight.dim(0)?);
+            let stretches = x.narrow(1, columns.start, columns.len())?;
+            let stretches = norm.apply(&stretches.reshape((rows, columns.len() / width, width))?)?;
+            replaced(&x, columns.clone(), &stretches.reshape((rows, columns.len()))?)
         };
         compute().map_err(candle_error("normalize"))
     }
@@ -127,6 +159,45 @@ impl Backend for Ops {
             Activation::Silu => x.silu(),
         }
         .map_err(candle_error("apply an activation function"))
+    }
+
+    fn gate(&self, activation: Activation, x: Tensor) -> Result<Tensor> {
+        let halves = || {
+            let width = x.dim(1)? / 2;
+            Ok((x.narrow(1, 0, width)?.contiguous()?, x.narrow(1, width, width)?))
+        };
+        let (gate, up) = halves().map_err(candle_error("split a gate"))?;
+        (self.activate(activation, gate)? * up).map_err(candle_error("apply a gate"))
+    }
+
+    fn softcap(&self, x: Tensor, cap: f32) -> Result<Tensor> {
+        capped(&x, cap).map_err(candle_error("cap"))
+    }
+
+    fn write(&self, values: Vec<f32>, width: usize) -> Result<Tensor> {
+        let rows = values.len() / width.max(1);
+        Tensor::from_vec(values, (rows, width), &self.device).map_err(candle_error("copy rows to the device"))
+    }
+
+    fn rotate(&self, x: Tensor, heads: usize, width: usize, angles: &Tensor) -> Result<Tensor> {
+        let compute = || {
+            let (rows, rotated) = angles.dims2()?;
+            if rotated == 0 {
+                return Ok(x.clone());
+            }
+            let pairs = rotated / 2;
+            let all = x.narrow(1, 0, heads * width)?.reshape((rows, heads, width))?;
+            let (a, b) = (all.narrow(2, 0, pairs)?, all.narrow(2, pairs, pairs)?);
+            let cos = angles.narrow(1, 0, pairs)?.unsqueeze(1)?;
+            let sin = angles.narrow(1, pairs, pairs)?.unsqueeze(1)?;
+            let first = (a.broadcast_mul(&cos)? - b.broadcast_mul(&sin)?)?;
+            let second = (b.broadcast_mul(&cos)? + a.broadcast_mul(&sin)?)?;
+            let rest = all.narrow(2, rotated, width - rotated)?;
+            let parts = if rotated < width { vec![first, second, rest] } else { vec![first, second] };
+            let turned = Tensor::cat(&parts, 2)?.reshape((rows, heads * width))?;
+            replaced(&x, 0..heads * width, &turned)
+        };
+        compute().map_err(candle_error("rotate"))
     }
 
     fn attend(&self, attention: Attention, qkv: Tensor, spans: &[Span], caches: &mut [Chain<Block>]) -> Result<Tensor> {
@@ -154,16 +225,35 @@ impl Backend for Ops {
     }
 }
 
+/// `x` with other values in some columns.
+fn replaced(x: &Tensor, columns: Range<usize>, by: &Tensor) -> candle_core::Result<Tensor> {
+    let width = x.dim(1)?;
+    let mut parts = Vec::with_capacity(3);
+    if columns.start > 0 {
+        parts.push(x.narrow(1, 0, columns.start)?);
+    }
+    parts.push(by.clone());
+    if columns.end < width {
+        parts.push(x.narrow(1, columns.end, width - columns.end)?);
+    }
+    Tensor::cat(&parts, 1)
+}
+
+fn capped(x: &Tensor, cap: f32) -> candle_core::Result<Tensor> {
+    let cap = f64::from(cap);
+    (x / cap)?.tanh()? * cap
+}
+
 impl Ops {
-    /// Attention of one sequence: `rows` are `[tokens, 3 · heads · width]`.
+    /// Attention of one sequence: `rows` are `[tokens, (heads + 2 · kv_heads) · width]`.
     fn attend_one(&self, attention: Attention, rows: &Tensor, span: &Span, cache: &mut Chain<Block>) -> Result<Tensor> {
-        let Attention { layer, shape, scale } = attention;
+        let Attention { layer, heads, shape, scale, window, softcap } = attention;
         let tokens = span.rows.len();
-        let part = |index: usize| -> candle_core::Result<Tensor> {
-            let part = rows.narrow(1, index * shape.heads * shape.width, shape.heads * shape.width)?;
-            part.reshape((tokens, shape.heads, shape.width))?.transpose(0, 1)?.to_dtype(self.dtype)?.contiguous()
+        let part = |first: usize, heads: usize| -> candle_core::Result<Tensor> {
+            let part = rows.narrow(1, first * shape.width, heads * shape.width)?;
+            part.reshape((tokens, heads, shape.width))?.transpose(0, 1)?.to_dtype(self.dtype)?.contiguous()
         };
-        let parts = || Ok((part(0)?, part(1)?, part(2)?));
+        let parts = || Ok((part(0, heads)?, part(heads, shape.heads)?, part(heads + shape.heads, shape.heads)?));
         let (queries, keys, values) = parts().map_err(candle_error("split queries, keys and values"))?;
         cache.write(span.past, |block, at, new| {
             let write = || {
@@ -179,27 +269,37 @@ impl Ops {
             };
             let keys = joined(|block| &block.keys)?;
             let values = joined(|block| &block.values)?;
-            let scores = queries.matmul(&keys.t()?)?.to_dtype(DType::F32)?;
-            let mut scores = (scores * f64::from(scale))?;
-            if tokens > 1 {
-                scores = scores.broadcast_add(&self.mask(tokens, span.past)?)?;
+            let seen = span.past + tokens;
+            // The heads of a group one below the other, as rows of the matrix that meets their common keys.
+            let grouped = (shape.heads, heads / shape.heads * tokens, shape.width);
+            let scores = queries.reshape(grouped)?.matmul(&keys.t()?)?.to_dtype(DType::F32)?;
+            let mut scores = (scores.reshape((heads, tokens, seen))? * f64::from(scale))?;
+            if let Some(cap) = softcap {
+                scores = capped(&scores, cap)?;
+            }
+            let window = window.unwrap_or(usize::MAX);
+            if tokens > 1 || seen > window {
+                scores = scores.broadcast_add(&self.mask(tokens, span.past, window)?)?;
             }
             let weights = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?)?.exp()?;
             let weights = weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?.to_dtype(self.dtype)?;
-            let output = weights.matmul(&values)?.to_dtype(DType::F32)?;
-            output.transpose(0, 1)?.reshape((tokens, shape.heads * shape.width))
+            let weights = weights.reshape((shape.heads, heads / shape.heads * tokens, seen))?;
+            let output = weights.matmul(&values)?.to_dtype(DType::F32)?.reshape((heads, tokens, shape.width))?;
+            output.transpose(0, 1)?.reshape((tokens, heads * shape.width))
         };
         compute().map_err(candle_error("attend"))
     }
+
     /// `[tokens, past + tokens]`: 0 where a token sees a position, minus infinity where it does not.
-    fn mask(&self, tokens: usize, past: usize) -> candle_core::Result<Tensor> {
-        if let Some(mask) = self.masks.borrow().get(&(tokens, past)) {
+    fn mask(&self, tokens: usize, past: usize, window: usize) -> candle_core::Result<Tensor> {
+        if let Some(mask) = self.masks.borrow().get(&(tokens, past, window)) {
             return Ok(mask.clone());
         }
-        let seen = |token: usize, at: usize| if at > past + token { f32::NEG_INFINITY } else { 0.0 };
-        let values = (0..tokens).flat_map(|token| (0..past + tokens).map(move |at| seen(token, at)));
+        let sees = |token: usize, at: usize| at <= past + token && past + token - at < window;
+        let value = |token: usize, at: usize| if sees(token, at) { 0.0 } else { f32::NEG_INFINITY };
+        let values = (0..tokens).flat_map(|token| (0..past + tokens).map(move |at| value(token, at)));
         let mask = Tensor::from_vec(values.collect::<Vec<f32>>(), (tokens, past + tokens), &self.device)?;
-        self.masks.borrow_mut().insert((tokens, past), mask.clone());
+        self.masks.borrow_mut().insert((tokens, past, window), mask.clone());
         Ok(mask)
     }
 }

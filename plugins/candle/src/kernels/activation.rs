@@ -1,7 +1,7 @@
 //! Activation functions, element by element.
 
 use super::lanes::{Isa, for_each_isa};
-use super::math::exp;
+use super::math::{exp, tanh};
 use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
 
@@ -14,6 +14,36 @@ pub fn activate(activation: Activation, isa: Isa, values: &mut [f32]) {
 pub(crate) fn activate_here(activation: Activation, isa: Isa, values: &mut [f32]) {
     // SAFETY: the body is safe code.
     unsafe { on_lanes(isa, activation, values) }
+}
+
+/// For rows of `[gate, up]`, the activation of `gate` times `up`: rows of half the width.
+pub(crate) fn gate(activation: Activation, isa: Isa, rows: &[f32], width: usize, output: &mut [f32]) {
+    const ROWS: usize = 8;
+    assert_eq!(rows.len(), 2 * output.len(), "rows of {width} and {width}");
+    output.par_chunks_mut(ROWS * width).zip(rows.par_chunks(2 * ROWS * width)).for_each(|(output, rows)| {
+        for (output, row) in output.chunks_exact_mut(width).zip(rows.chunks_exact(2 * width)) {
+            let (gate, up) = row.split_at(width);
+            output.copy_from_slice(gate);
+            activate_here(activation, isa, output);
+            output.iter_mut().zip(up).for_each(|(value, up)| *value *= up);
+        }
+    });
+}
+
+/// `cap · tanh(x / cap)` in place of every value.
+pub(crate) fn softcap(isa: Isa, cap: f32, values: &mut [f32]) {
+    // SAFETY: the body is safe code.
+    values.par_chunks_mut(1 << 14).for_each(|chunk| unsafe { cap_lanes(isa, cap, chunk) });
+}
+
+for_each_isa! {
+    fn cap_lanes(cap: f32, values: &mut [f32]) = cap_body
+}
+
+#[inline(always)]
+#[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
+unsafe fn cap_body<V>(cap: f32, values: &mut [f32]) {
+    values.iter_mut().for_each(|x| *x = cap * tanh(*x / cap));
 }
 
 for_each_isa! {
@@ -83,6 +113,31 @@ mod tests {
                 activate(activation, isa, &mut found);
                 assert!(found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{activation:?} {isa:?}");
             }
+        }
+    }
+
+    #[test]
+    fn gates_and_caps_are_what_they_say() {
+        let rows: Vec<f32> = (0..2 * 2 * 19).map(|i| (i * 37 % 101) as f32 / 25.0 - 2.0).collect();
+        let mut found = vec![0.0; 2 * 19];
+        gate(Activation::Silu, Isa::best(), &rows, 19, &mut found);
+        for (place, value) in found.iter().enumerate() {
+            let (row, column) = (place / 19, place % 19);
+            let (gate, up) = (f64::from(rows[row * 38 + column]), f64::from(rows[row * 38 + 19 + column]));
+            let expected = gate / (1.0 + (-gate).exp()) * up;
+            assert!((f64::from(*value) - expected).abs() < 1e-6, "{value}, expected {expected}");
+        }
+        let capped = |isa| {
+            let mut values = rows.clone();
+            softcap(isa, 1.5, &mut values);
+            values
+        };
+        let found = capped(Isa::best());
+        for (x, y) in rows.iter().zip(&found) {
+            assert!((f64::from(*y) - 1.5 * (f64::from(*x) / 1.5).tanh()).abs() < 1e-6, "cap of {x} is {y}");
+        }
+        for isa in Isa::available() {
+            assert!(capped(isa).iter().zip(&found).all(|(a, b)| a.to_bits() == b.to_bits()), "{isa:?}");
         }
     }
 }

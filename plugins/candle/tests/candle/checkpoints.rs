@@ -57,8 +57,8 @@ fn an_output_head_that_should_be_tied_and_is_not() {
 #[test]
 fn configurations() {
     let config = "config.json";
-    let family = Tiny { config: json!({ "model_type": "llama" }), ..Tiny::new(json!({})) };
-    check(&family, ErrorCode::Unsupported, config, &["`model_type: llama`", "supports `gpt2`"]);
+    let family = Tiny { config: json!({ "model_type": "mamba" }), ..Tiny::new(json!({})) };
+    check(&family, ErrorCode::Unsupported, config, &["`model_type: mamba`", "supports `gpt2`, `llama`"]);
     let activation = Tiny::new(json!({ "activation_function": "mish" }));
     check(&activation, ErrorCode::Unsupported, config, &["mish", "gelu_new"]);
     let small = Tiny::new(json!({ "vocab_size": 200 }));

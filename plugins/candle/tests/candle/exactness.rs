@@ -18,7 +18,7 @@ fn texts() -> impl Strategy<Value = Vec<(String, String)>> {
     prop::collection::vec((context, "[a-d ]{0,6}[a-d]"), 1..12)
 }
 
-fn options() -> Vec<Value> {
+pub(crate) fn options() -> Vec<Value> {
     let limits = [(1, 64), (7, 3), (1_000_000, 64)];
     let sharing = [true, false];
     let both = limits.iter().flat_map(|limits| sharing.map(|share| (limits, share)));
@@ -28,7 +28,10 @@ fn options() -> Vec<Value> {
     .collect()
 }
 
-fn score_bits(checkpoint: &Path, options: &Value, requests: Vec<ScoreRequest>) -> Vec<(u64, u64, bool, Vec<u32>)> {
+/// What a request was answered, bit by bit: its id, the sum, whether it is greedy, and each token's logprob.
+pub(crate) type Bits = (u64, u64, bool, Vec<u32>);
+
+pub(crate) fn score_bits(checkpoint: &Path, options: &Value, requests: Vec<ScoreRequest>) -> Vec<Bits> {
     let results = score(&mut open(checkpoint, options.clone()).unwrap(), requests);
     let bits = |(id, result): (u64, examiner_api::ScoreResult)| {
         let logprobs = result.token_logprobs.iter().map(|value| value.to_bits()).collect();

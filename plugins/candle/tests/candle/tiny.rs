@@ -106,7 +106,7 @@ fn noise(length: usize, seed: u64) -> Vec<f32> {
 }
 
 /// GPT-2's byte-level alphabet without any merges: the token of a byte is the byte, `<|endoftext|>` is 256.
-fn tokenizer() -> Value {
+pub(crate) fn tokenizer() -> Value {
     let mut spare = 256..;
     let letter = |byte: u32| match byte {
         33..=126 | 161..=172 | 174..=255 => char::from_u32(byte),

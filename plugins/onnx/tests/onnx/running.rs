@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use tempfile::TempDir;
 
 /// Exports a checkpoint.
@@ -198,6 +198,9 @@ fn the_rows_of_the_reference_agree() {
     }
 }
 
+/// Two exports of one model, its scores and its greedy answers.
+type Expected = (TempDir, TempDir, Vec<f64>, Vec<Vec<u32>>);
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -207,7 +210,7 @@ proptest! {
         tokens in 1_usize..80, sequences in 1_usize..9, cache in 96_usize..400, share: bool, wanted: bool, picks in
         prop::collection::vec(0_usize..15, 1..24),
     ) {
-        static EXPECTED: std::sync::OnceLock<(TempDir, TempDir, Vec<f64>, Vec<Vec<u32>>)> = std::sync::OnceLock::new();
+        static EXPECTED: OnceLock<Expected> = OnceLock::new();
         let (all, some, expected, greedy) = EXPECTED.get_or_init(|| {
             let all = tiny(json!({}));
             let (scores, answers) = one_by_one(all.path());

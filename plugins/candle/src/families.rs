@@ -1,0 +1,68 @@
+//! The families of models: what `model_type` in `config.json` may say, and what of each family differs from the others.
+//!
+//! A family is a description, no code of its own: its file turns `config.json` into a [`Plan`], and one machine (see
+//! [`decoder`]) loads and runs every plan. To add a family, write its file and name it in [`FAMILIES`].
+//!
+//! `candle-transformers` has all of these models, and they are not used: each of them owns its cache, one tensor for each
+//! layer and model, which can neither be forked where two prompts part ways nor hold sequences of different lengths.
+//! A few-shot preamble would be computed anew for each question, and an answer that ends would keep its place in the batch
+//! until the last one has ended. Neither are their results the same in every bit whatever stands beside a row.
+
+mod config;
+mod decoder;
+mod gemma;
+pub(crate) mod gguf;
+mod gpt2;
+mod gpt_neox;
+mod granite;
+mod llama;
+mod olmo2;
+mod phi3;
+mod plan;
+mod qwen;
+mod rope;
+mod weights;
+
+pub(crate) use config::Config;
+pub(crate) use decoder::Transformer;
+pub(crate) use plan::Plan;
+
+use examiner_api::{PluginError, Result};
+
+type Read = fn(&Config<'_>) -> Result<Plan>;
+
+/// All families, by `model_type`.
+const FAMILIES: [(&str, Read); 11] = [
+    ("gpt2", gpt2::plan),
+    ("llama", llama::plan),
+    ("mistral", llama::mistral),
+    ("qwen2", qwen::qwen2),
+    ("qwen3", qwen::qwen3),
+    ("gemma2", gemma::gemma2),
+    ("gemma3_text", gemma::gemma3),
+    ("phi3", phi3::plan),
+    ("olmo2", olmo2::plan),
+    ("granite", granite::plan),
+    ("gpt_neox", gpt_neox::plan),
+];
+
+/// What the family that `config.json` names makes of it.
+///
+/// # Errors
+/// `Unsupported` for another family, or for something within a family that is not there yet; `BadInput` for a
+/// configuration that makes no sense.
+pub(crate) fn plan(config: &Config<'_>) -> Result<Plan> {
+    let family = config.model_type();
+    let Some((_, read)) = FAMILIES.iter().find(|(name, _)| *name == family) else {
+        let names: Vec<String> = FAMILIES.iter().map(|(name, _)| format!("`{name}`")).collect();
+        return Err(PluginError::unsupported(format!(
+            "`{}` has `model_type: {family}`; the plugin `candle` supports {}",
+            config.path().display(),
+            names.join(", ")
+        ))
+        .with_help("use a checkpoint of a supported family, or export the model to ONNX and use the plugin `onnx`"));
+    };
+    let plan = read(config)?;
+    plan.check(config)?;
+    Ok(plan)
+}

@@ -1,0 +1,250 @@
+//! The machine that runs every plan: a pass over tokens of many sequences.
+//!
+//! All tokens of a pass lie one after the other in one array, each with its own position. Keys are rotated before they
+//! are cached, so that a cached position is done with. Logits are computed for the wanted rows alone, a few at a time, and
+//! in the last layer nothing but attention is computed for the others.
+
+use super::plan::Plan;
+use super::weights::{Layer, Weights};
+use crate::backend::{Attention, Backend, Span};
+use crate::cache::{CacheShape, Caches, Chain};
+use crate::tensors::Tensors;
+use examiner_api::{PluginError, Result};
+use examiner_lm::{CacheId, CacheLayout, Decoder, OnLogits, Row, Segment};
+
+/// Rows of logits that exist at the same time.
+const HEAD_ROWS: usize = 64;
+
+/// A model of some family on some backend.
+pub(crate) struct Transformer<B: Backend> {
+    backend: B,
+    plan: Plan,
+    weights: Weights<B>,
+    caches: Caches<B::Block>,
+}
+
+impl<B: Backend> Transformer<B> {
+    /// Loads the weights.
+    ///
+    /// # Errors
+    /// `BadInput` if a tensor is missing, of another shape, or too many.
+    pub(crate) fn load(backend: B, plan: Plan, tensors: Tensors) -> Result<Self> {
+        let weights = Weights::load(&backend, &plan, tensors)?;
+        Ok(Transformer { backend, plan, weights, caches: Caches::new() })
+    }
+
+    fn cache_shape(&self) -> CacheShape {
+        CacheShape { layers: self.plan.layers.len(), heads: self.plan.kv_heads, width: self.plan.head_width }
+    }
+
+    /// Checks the segments and adds room for their tokens to their caches.
+    fn prepare(&self, segments: &[Segment<'_>], chains: &mut [Chain<B::Block>]) -> Result<Vec<Span>> {
+        let mut spans = Vec::with_capacity(segments.len());
+        let mut row = 0;
+        for (segment, chain) in segments.iter().zip(chains) {
+            let (past, tokens) = (chain.length(), segment.tokens.len());
+            let positions = self.plan.context;
+            if tokens == 0 || past + tokens > positions {
+                return Err(PluginError::bad_input(format!(
+                    "{tokens} tokens after {past} do not fit a model of {positions} positions"
+                )));
+            }
+            if let Some(token) = segment.tokens.iter().find(|&&token| token as usize >= self.plan.vocabulary) {
+                let vocabulary = self.plan.vocabulary;
+                return Err(PluginError::bad_input(format!("token {token} of a vocabulary of {vocabulary}")));
+            }
+            if let Some(place) = segment.wanted.iter().find(|&&place| place >= tokens) {
+                return Err(PluginError::bad_input(format!("logits wanted after token {place} of {tokens}")));
+            }
+            chain.grow(tokens, |capacity| self.backend.new_block(self.cache_shape(), capacity))?;
+            spans.push(Span { rows: row..row + tokens, past });
+            row += tokens;
+        }
+        Ok(spans)
+    }
+
+    fn pass(
+        &self,
+        segments: &[Segment<'_>],
+        chains: &mut [Chain<B::Block>],
+        on_logits: &mut OnLogits<'_>,
+    ) -> Result<()> {
+        let spans = self.prepare(segments, chains)?;
+        let tokens: Vec<u32> = segments.iter().flat_map(|segment| segment.tokens).copied().collect();
+        let positions: Vec<u32> = spans
+            .iter()
+            .flat_map(|span| span.past..span.past + span.rows.len())
+            .map(|position| position as u32)
+            .collect();
+        let mut rows = Vec::new();
+        let mut wanted = Vec::new();
+        for (index, (segment, span)) in segments.iter().zip(&spans).enumerate() {
+            rows.extend(segment.wanted.iter().map(|&place| Row { segment: index, place }));
+            wanted.extend(segment.wanted.iter().map(|&place| (span.rows.start + place) as u32));
+        }
+
+        let b = &self.backend;
+        let plan = &self.plan;
+        let mut x = b.look_up(&self.weights.tokens, &tokens)?;
+        if plan.embedding_scale != 1.0 {
+            x = b.scale(x, plan.embedding_scale)?;
+        }
+        if let Some(table) = &self.weights.positions {
+            x = b.add(x, b.look_up(table, &positions)?)?;
+        }
+        let angles = plan.ropes.iter().map(|rope| b.write(rope.angles(&positions), rope.rotated()));
+        let angles: Vec<B::Array> = angles.collect::<Result<_>>()?;
+        for (index, layer) in self.weights.layers.iter().enumerate() {
+            let mut attended = self.attend(index, &x, &angles, &spans, chains)?;
+            if index + 1 == self.weights.layers.len() {
+                if wanted.is_empty() {
+                    return Ok(());
+                }
+                (x, attended) = (b.select(&x, &wanted)?, b.select(&attended, &wanted)?);
+            }
+            let attended = self.finished(b.linear(&layer.output, &attended)?, layer.after_attention.as_ref())?;
+            x = if plan.parallel {
+                let fed = self.feed(layer, &x)?;
+                b.add(x, b.add(attended, fed)?)?
+            } else {
+                let x = b.add(x, attended)?;
+                let fed = self.feed(layer, &x)?;
+                b.add(x, fed)?
+            };
+        }
+        for (index, rows) in rows.chunks(HEAD_ROWS).enumerate() {
+            let first = (index * HEAD_ROWS) as u32;
+            let chunk = b.select(&x, &(first..first + rows.len() as u32).collect::<Vec<_>>())?;
+            let mut logits = b.linear(&self.weights.head, &b.norm(&self.weights.norm, &chunk)?)?;
+            if plan.logits_scale != 1.0 {
+                logits = b.scale(logits, plan.logits_scale)?;
+            }
+            if let Some(cap) = plan.logits_softcap {
+                logits = b.softcap(logits, cap)?;
+            }
+            on_logits(rows, &b.read(logits)?)?;
+        }
+        Ok(())
+    }
+
+    /// A layer's attention, up to what the heads give.
+    fn attend(
+        &self,
+        index: usize,
+        x: &B::Array,
+        angles: &[B::Array],
+        spans: &[Span],
+        chains: &mut [Chain<B::Block>],
+    ) -> Result<B::Array> {
+        let Plan { heads, kv_heads, head_width, softcap, .. } = self.plan;
+        let (b, layer, plan) = (&self.backend, &self.weights.layers[index], self.plan.layers[index]);
+        let mut qkv = self.read_by(&layer.qkv, layer.before_attention.as_ref(), x)?;
+        let (queries, keys) = (heads * head_width, kv_heads * head_width);
+        if let Some(norm) = &layer.query_norm {
+            qkv = b.norm_columns(norm, qkv, 0..queries)?;
+        }
+        if let Some(norm) = &layer.key_norm {
+            qkv = b.norm_columns(norm, qkv, queries..queries + keys)?;
+        }
+        if let Some(rope) = plan.rope {
+            qkv = b.rotate(qkv, heads + kv_heads, head_width, &angles[rope])?;
+        }
+        let attention = Attention {
+            layer: index,
+            heads,
+            shape: self.cache_shape(),
+            scale: plan.scale,
+            window: plan.window,
+            softcap,
+        };
+        b.attend(attention, qkv, spans, chains)
+    }
+
+    /// A layer's feed-forward block, up to what is added to the residual stream.
+    fn feed(&self, layer: &Layer<B>, x: &B::Array) -> Result<B::Array> {
+        let (b, activation) = (&self.backend, self.plan.activation);
+        let hidden = self.read_by(&layer.mlp_in, layer.before_mlp.as_ref(), x)?;
+        let hidden =
+            if self.plan.names.mlp_in.is_gated() { b.gate(activation, hidden) } else { b.activate(activation, hidden) };
+        self.finished(b.linear(&layer.mlp_out, &hidden?)?, layer.after_mlp.as_ref())
+    }
+
+    /// What a linear layer makes of the residual stream, normalized or as it is.
+    fn read_by(&self, linear: &B::Linear, norm: Option<&B::Norm>, x: &B::Array) -> Result<B::Array> {
+        match norm {
+            Some(norm) => self.backend.linear(linear, &self.backend.norm(norm, x)?),
+            None => self.backend.linear(linear, x),
+        }
+    }
+
+    /// What a block gives, as it is added to the residual stream.
+    fn finished(&self, mut x: B::Array, norm: Option<&B::Norm>) -> Result<B::Array> {
+        if let Some(norm) = norm {
+            x = self.backend.norm(norm, &x)?;
+        }
+        if self.plan.residual_scale != 1.0 {
+            x = self.backend.scale(x, self.plan.residual_scale)?;
+        }
+        Ok(x)
+    }
+}
+
+impl<B: Backend> Decoder for Transformer<B> {
+    fn context_length(&self) -> usize {
+        self.plan.context
+    }
+
+    fn vocabulary(&self) -> usize {
+        self.plan.vocabulary
+    }
+
+    fn cache_layout(&self) -> CacheLayout {
+        CacheLayout::Ragged
+    }
+
+    fn can_fork(&self) -> bool {
+        true
+    }
+
+    fn new_cache(&mut self) -> Result<CacheId> {
+        Ok(self.caches.create())
+    }
+
+    fn fork(&mut self, from: CacheId, length: usize) -> Result<CacheId> {
+        self.caches.fork(from, length)
+    }
+
+    fn free(&mut self, cache: CacheId) {
+        self.caches.free(cache);
+    }
+
+    fn cache_bytes_per_token(&self) -> usize {
+        self.cache_shape().values_per_token() * self.backend.cache_value_bytes()
+    }
+
+    /// After an error, the caches are as they were before.
+    fn forward(&mut self, segments: &[Segment<'_>], on_logits: &mut OnLogits<'_>) -> Result<()> {
+        let mut chains = Vec::with_capacity(segments.len());
+        let mut outcome = Ok(());
+        for segment in segments {
+            match self.caches.take(segment.cache) {
+                Ok(chain) => chains.push(chain),
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
+        }
+        let lengths: Vec<usize> = chains.iter().map(Chain::length).collect();
+        if outcome.is_ok() {
+            outcome = self.pass(segments, &mut chains, on_logits);
+        }
+        for ((segment, mut chain), length) in segments.iter().zip(chains).zip(lengths) {
+            if outcome.is_err() {
+                chain.truncate(length);
+            }
+            self.caches.put(segment.cache, chain);
+        }
+        outcome
+    }
+}

@@ -1,0 +1,213 @@
+//! The tensors of a plan, put together as one pass wants them: one matrix for queries, keys and values, one for the two
+//! inputs of a gate.
+
+use super::plan::{HeadNorms, MlpIn, NormKind, Plan, Qkv};
+use crate::backend::{Backend, candle_error};
+use crate::kernels::Order;
+use crate::tensors::Tensors;
+use candle_core::Tensor;
+use examiner_api::{PluginError, Result};
+
+pub(crate) struct Weights<B: Backend> {
+    pub(crate) tokens: B::Table,
+    /// Learned positions.
+    pub(crate) positions: Option<B::Table>,
+    pub(crate) layers: Vec<Layer<B>>,
+    pub(crate) norm: B::Norm,
+    pub(crate) head: B::Linear,
+}
+
+pub(crate) struct Layer<B: Backend> {
+    pub(crate) before_attention: Option<B::Norm>,
+    /// To rows of `[queries, keys, values]`.
+    pub(crate) qkv: B::Linear,
+    pub(crate) query_norm: Option<B::Norm>,
+    pub(crate) key_norm: Option<B::Norm>,
+    pub(crate) output: B::Linear,
+    pub(crate) after_attention: Option<B::Norm>,
+    pub(crate) before_mlp: Option<B::Norm>,
+    /// To rows of `[gate, input]`, or of the input alone.
+    pub(crate) mlp_in: B::Linear,
+    pub(crate) mlp_out: B::Linear,
+    pub(crate) after_mlp: Option<B::Norm>,
+}
+
+/// What files may hold beside the weights: masks and frequencies that follow from the configuration.
+const CONSTANTS: [&str; 5] =
+    [".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq"];
+
+impl<B: Backend> Weights<B> {
+    /// # Errors
+    /// `BadInput` if a tensor is missing, of another shape, or too many.
+    pub(crate) fn load(backend: &B, plan: &Plan, tensors: Tensors) -> Result<Self> {
+        let prefix = if tensors.has_prefix(plan.names.prefix) { plan.names.prefix } else { "" };
+        let mut loader = Loader { backend, plan, tensors };
+        let embedding = format!("{prefix}{}.weight", plan.names.tokens);
+        let head_name = format!("{}.weight", plan.names.head);
+        if plan.tied && loader.tensors.has(&head_name) && !loader.tensors.same(&head_name, &embedding) {
+            return Err(PluginError::bad_input(format!(
+                "`config.json` says `tie_word_embeddings`, but `{head_name}` differs from `{embedding}`"
+            ))
+            .with_help("write `\"tie_word_embeddings\": false` if the output head has weights of its own"));
+        }
+        let tokens = loader.tensors.take(&embedding, &[plan.vocabulary, plan.width])?;
+        let (tokens, head) = if plan.tied {
+            let head = backend.load_linear(&tokens, Order::OutputsFirst, None)?;
+            (backend.tied_table(&head)?, head)
+        } else {
+            let head = loader.tensors.take(&head_name, &[plan.vocabulary, plan.width])?;
+            (backend.load_table(&tokens)?, backend.load_linear(&head, Order::OutputsFirst, None)?)
+        };
+        let positions = match plan.names.positions {
+            Some(name) => {
+                let positions = loader.tensors.take(&format!("{prefix}{name}.weight"), &[plan.context, plan.width])?;
+                Some(backend.load_table(&positions)?)
+            }
+            None => None,
+        };
+        let layers = (0..plan.layers.len())
+            .map(|index| loader.layer(&format!("{prefix}{}.{index}", plan.names.layers)))
+            .collect::<Result<_>>()?;
+        let norm = loader.norm(&format!("{prefix}{}", plan.names.norm), plan.width)?;
+        loader.tensors.finish(|name| {
+            CONSTANTS.iter().any(|constant| name.ends_with(constant)) || (plan.tied && name == head_name)
+        })?;
+        Ok(Weights { tokens, positions, layers, norm, head })
+    }
+}
+
+struct Loader<'a, B> {
+    backend: &'a B,
+    plan: &'a Plan,
+    tensors: Tensors,
+}
+
+impl<B: Backend> Loader<'_, B> {
+    fn layer(&mut self, name: &str) -> Result<Layer<B>> {
+        let plan = self.plan;
+        let named = |part: &str| format!("{name}.{part}");
+        let (queries, keys) = (plan.heads * plan.head_width, plan.kv_heads * plan.head_width);
+        let all = [queries, keys, keys];
+        let qkv = match plan.names.qkv {
+            Qkv::Apart(names) => self.joined(&names.map(named), plan.width, &all, plan.biases.qkv)?,
+            Qkv::Interleaved(names) => self.interleaved(&names.map(named), all)?,
+            Qkv::Joined(part) => self.joined(&[named(part)], plan.width, &[all.iter().sum()], plan.biases.qkv)?,
+            Qkv::HeadByHead(part) => self.head_by_head(&named(part))?,
+        };
+        let (query_norm, key_norm) = match plan.head_norms {
+            HeadNorms::None => (None, None),
+            HeadNorms::Each => (Some(plan.head_width), Some(plan.head_width)),
+            HeadNorms::All => (Some(queries), Some(keys)),
+        };
+        let names = plan.names.head_norms;
+        let query_norm = query_norm.map(|width| self.norm(&named(names[0]), width)).transpose()?;
+        let key_norm = key_norm.map(|width| self.norm(&named(names[1]), width)).transpose()?;
+        let output = self.joined(&[named(plan.names.output)], queries, &[plan.width], plan.biases.output)?;
+        let (inner, bias) = (plan.inner, plan.biases.mlp);
+        let mlp_in = match plan.names.mlp_in {
+            MlpIn::Plain(part) => self.joined(&[named(part)], plan.width, &[inner], bias)?,
+            MlpIn::Gated(names) => self.joined(&names.map(named), plan.width, &[inner, inner], bias)?,
+            MlpIn::GatedJoined(part) => self.joined(&[named(part)], plan.width, &[2 * inner], bias)?,
+        };
+        let mlp_out = self.joined(&[named(plan.names.mlp_out)], inner, &[plan.width], bias)?;
+        let norms = plan.names.norms;
+        let mut norm = |part: Option<&str>| part.map(|part| self.norm(&named(part), plan.width)).transpose();
+        Ok(Layer {
+            before_attention: norm(norms.before_attention)?,
+            qkv,
+            query_norm,
+            key_norm,
+            output,
+            after_attention: norm(norms.after_attention)?,
+            before_mlp: norm(norms.before_mlp)?,
+            mlp_in,
+            mlp_out,
+            after_mlp: norm(norms.after_mlp)?,
+        })
+    }
+
+    /// One linear layer of several of the file, whose outputs stand side by side.
+    fn joined(&mut self, names: &[String], inputs: usize, outputs: &[usize], biased: bool) -> Result<B::Linear> {
+        let order = self.plan.order;
+        let mut weights = Vec::with_capacity(names.len());
+        let mut biases = Vec::with_capacity(names.len());
+        for (name, &outputs) in names.iter().zip(outputs) {
+            let shape = match order {
+                Order::InputsFirst => [inputs, outputs],
+                Order::OutputsFirst => [outputs, inputs],
+            };
+            weights.push(self.tensors.take(&format!("{name}.weight"), &shape)?);
+            if biased {
+                biases.push(self.tensors.take(&format!("{name}.bias"), &[outputs])?);
+            }
+        }
+        let along = usize::from(order == Order::InputsFirst);
+        let weight = Tensor::cat(&weights, along).map_err(candle_error("join matrices"))?;
+        let joined = biased.then(|| Tensor::cat(&biases, 0)).transpose();
+        let bias = joined.map_err(candle_error("join biases"))?;
+        self.backend.load_linear(&weight, order, bias.as_ref())
+    }
+
+    /// Query, key and value of each head, put in the order of all queries, all keys, all values.
+    fn head_by_head(&mut self, name: &str) -> Result<B::Linear> {
+        let Plan { heads, head_width, width, .. } = *self.plan;
+        let outputs = 3 * heads * head_width;
+        let weight = self.tensors.take(&format!("{name}.weight"), &[outputs, width])?;
+        let weight = swapped(&weight, heads, 3, head_width)?;
+        let bias = match self.plan.biases.qkv {
+            true => Some(swapped(&self.tensors.take(&format!("{name}.bias"), &[outputs])?, heads, 3, head_width)?),
+            false => None,
+        };
+        self.backend.load_linear(&weight, Order::OutputsFirst, bias.as_ref())
+    }
+
+    /// Queries, keys and values, the pairs of the first two put half a head apart.
+    fn interleaved(&mut self, names: &[String; 3], outputs: [usize; 3]) -> Result<B::Linear> {
+        let Plan { head_width, width, .. } = *self.plan;
+        let pairs_apart = |tensor: Tensor, index: usize| {
+            let apart = || {
+                let heads = tensor.reshape((outputs[index] / head_width, head_width / 2, 2, ()))?;
+                heads.transpose(1, 2)?.contiguous()?.reshape(tensor.dims())
+            };
+            // Values are not rotated.
+            if index == 2 { Ok(tensor.clone()) } else { apart().map_err(candle_error("put pairs apart")) }
+        };
+        let (mut weights, mut biases) = (Vec::new(), Vec::new());
+        for (index, name) in names.iter().enumerate() {
+            let weight = self.tensors.take(&format!("{name}.weight"), &[outputs[index], width])?;
+            weights.push(pairs_apart(weight, index)?);
+            if self.plan.biases.qkv {
+                let bias = self.tensors.take(&format!("{name}.bias"), &[outputs[index]])?;
+                biases.push(pairs_apart(bias, index)?);
+            }
+        }
+        let weight = Tensor::cat(&weights, 0).map_err(candle_error("join matrices"))?;
+        let joined = (!biases.is_empty()).then(|| Tensor::cat(&biases, 0)).transpose();
+        let bias = joined.map_err(candle_error("join biases"))?;
+        self.backend.load_linear(&weight, Order::OutputsFirst, bias.as_ref())
+    }
+
+    fn norm(&mut self, name: &str, width: usize) -> Result<B::Norm> {
+        let weight = self.tensors.take(&format!("{name}.weight"), &[width])?;
+        let epsilon = self.plan.epsilon;
+        match self.plan.norm {
+            NormKind::Layer => {
+                let bias = self.tensors.take(&format!("{name}.bias"), &[width])?;
+                self.backend.load_norm(&weight, &bias, epsilon)
+            }
+            NormKind::Rms => self.backend.load_rms_norm(&weight, epsilon),
+            NormKind::RmsPlusOne => {
+                // In 32 bits: half the digits of a small weight would be lost in another type.
+                let plus_one = || weight.to_dtype(candle_core::DType::F32)? + 1.0;
+                self.backend.load_rms_norm(&plus_one().map_err(candle_error("add one to a norm"))?, epsilon)
+            }
+        }
+    }
+}
+
+/// `[a, b, c]` as `[b, a, c]` in the first dimension, which has `a · b · c` entries.
+fn swapped(tensor: &Tensor, a: usize, b: usize, c: usize) -> Result<Tensor> {
+    let shape = tensor.dims();
+    let swap = || tensor.reshape((a, b, c, ()))?.transpose(0, 1)?.contiguous()?.reshape(shape);
+    swap().map_err(candle_error("sort heads"))
+}

@@ -1,0 +1,92 @@
+//! Safetensors files: one, or shards of which each holds what the index says and nothing else.
+
+use super::Source;
+use candle_core::safetensors::{Load, MmapedSafetensors};
+use candle_core::{DType, Device, Tensor};
+use examiner_api::{PluginError, Result};
+use examiner_lm::checkpoint::{Shard, WeightFiles};
+use safetensors::Dtype;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+pub(super) struct Safetensors {
+    files: Vec<(PathBuf, MmapedSafetensors)>,
+    /// The file of each tensor.
+    places: BTreeMap<String, usize>,
+}
+
+impl Safetensors {
+    pub(super) fn open(files: &WeightFiles) -> Result<Self> {
+        let mut opened = Vec::with_capacity(files.shards.len());
+        let mut places = BTreeMap::new();
+        for (index, shard) in files.shards.iter().enumerate() {
+            let file = map(&shard.path)?;
+            let names: BTreeSet<String> = file.tensors().into_iter().map(|(name, _)| name).collect();
+            check_shard(shard, &names, &files.path)?;
+            places.extend(names.into_iter().map(|name| (name, index)));
+            opened.push((shard.path.clone(), file));
+        }
+        Ok(Safetensors { files: opened, places })
+    }
+
+    fn at(&self, name: &str) -> Option<&(PathBuf, MmapedSafetensors)> {
+        self.places.get(name).and_then(|place| self.files.get(*place))
+    }
+
+    fn view(&self, name: &str) -> candle_core::Result<safetensors::tensor::TensorView<'_>> {
+        match self.at(name) {
+            Some((_, file)) => file.get(name),
+            None => Err(candle_core::Error::CannotFindTensor { path: name.to_owned() }),
+        }
+    }
+}
+
+fn map(path: &Path) -> Result<MmapedSafetensors> {
+    // SAFETY: like every program that maps its weights, we rely on nobody changing the file while it is read. All of it
+    // is copied before `open` of the model returns.
+    unsafe { MmapedSafetensors::new(path) }.map_err(|error| {
+        PluginError::bad_input(format!("`{}` is not a complete safetensors file", path.display()))
+            .with_cause(&error)
+            .with_help("it may have been cut off while it was downloaded or copied: fetch it again")
+    })
+}
+
+fn check_shard(shard: &Shard, found: &BTreeSet<String>, index: &Path) -> Result<()> {
+    let Some(expected) = &shard.tensors else { return Ok(()) };
+    let (path, index) = (shard.path.display(), index.display());
+    let what = if let Some(name) = expected.difference(found).next() {
+        format!("`{path}` has no tensor `{name}`, which `{index}` finds in it")
+    } else if let Some(name) = found.difference(expected).next() {
+        format!("`{path}` has a tensor `{name}`, which `{index}` does not find in it")
+    } else {
+        return Ok(());
+    };
+    Err(PluginError::bad_input(what).with_help("all shards and their index must come from the same checkpoint"))
+}
+
+impl Source for Safetensors {
+    fn names(&self) -> BTreeSet<String> {
+        self.places.keys().cloned().collect()
+    }
+
+    fn file(&self, name: &str) -> &Path {
+        self.at(name).map_or(Path::new(""), |(path, _)| path)
+    }
+
+    fn look(&self, name: &str) -> candle_core::Result<(Vec<usize>, Option<String>)> {
+        let view = self.view(name)?;
+        let fits = matches!(view.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16);
+        Ok((view.shape().to_vec(), (!fits).then(|| format!("{:?}", view.dtype()))))
+    }
+
+    fn load(&mut self, name: &str, dtype: DType) -> candle_core::Result<Tensor> {
+        self.view(name)?.load(&Device::Cpu)?.to_dtype(dtype)
+    }
+
+    fn same(&self, a: &str, b: &str) -> bool {
+        match (self.view(a), self.view(b)) {
+            (Ok(a), Ok(b)) => a.dtype() == b.dtype() && a.shape() == b.shape() && a.data() == b.data(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What Hugging Face's transformers computed for small random models of every family, row by row.
+
+use crate::tiny::{ask, generate, open, prompt, score, shared};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// All families but GPT-2, which has an oracle of its own.
+const FAMILIES: [&str; 10] =
+    ["llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3", "olmo2", "granite", "gpt_neox"];
+
+fn rows(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn text<'a>(row: &'a Value, name: &str) -> &'a str {
+    row[name].as_str().unwrap()
+}
+
+fn checkpoints() -> Vec<(&'static str, PathBuf)> {
+    let Some(shared) = shared() else { return Vec::new() };
+    FAMILIES.iter().map(|family| (*family, shared.join("models/families").join(family))).collect()
+}
+
+#[test]
+fn loglikelihoods_of_every_family() {
+    for (family, checkpoint) in checkpoints() {
+        let rows = rows(&checkpoint.join("loglikelihood.jsonl"));
+        for device in ["cpu", "cpu-candle"] {
+            let requests = rows.iter().enumerate();
+            let requests = requests.map(|(id, row)| ask(id as u64, text(row, "context"), text(row, "continuation")));
+            let mut model = open(&checkpoint, json!({ "device": device })).unwrap();
+            let found = score(&mut model, requests.collect());
+            for (id, row) in rows.iter().enumerate() {
+                let found = &found[&(id as u64)];
+                let expected = row["loglikelihood"].as_f64().unwrap();
+                assert_eq!(json!(found.tokens), row["continuation_ids"], "{family}, row {id}");
+                let difference = (found.sum - expected).abs();
+                assert!(difference < 2e-3, "{family} on {device}, row {id}: {} instead of {expected}", found.sum);
+            }
+        }
+    }
+}
+
+#[test]
+fn greedy_answers_of_every_family() {
+    for (family, checkpoint) in checkpoints() {
+        let rows = rows(&checkpoint.join("greedy.jsonl"));
+        let length = |row: &Value| row["new_ids"].as_array().unwrap().len() as u32;
+        let requests = rows.iter().enumerate().map(|(id, row)| prompt(id as u64, text(row, "prompt"), length(row)));
+        let found = generate(&mut open(&checkpoint, json!({})).unwrap(), requests.collect());
+        let clear = |row: &Value| row["smallest_top2_gap"].as_f64().unwrap() > 1e-3;
+        assert!(rows.iter().any(clear), "{family}");
+        for (id, row) in rows.iter().enumerate().filter(|(_, row)| clear(row)) {
+            assert_eq!(json!(found[&(id as u64)].tokens), row["new_ids"], "{family}, row {id}");
+        }
+    }
+}
