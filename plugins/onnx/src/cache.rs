@@ -253,6 +253,7 @@ pub(crate) fn moved(positions: &[Range<usize>], columns: &[Range<usize>], pad: u
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "one stretch of positions, not a list of them")]
 mod tests {
     use super::*;
 

@@ -107,7 +107,7 @@ mod tests {
             std::fs::write(capi.join(name), "").unwrap();
         }
         let newest = capi.join("libonnxruntime.so.1.32.0");
-        assert_eq!(in_python(directory.path()), [newest.clone()]);
+        assert_eq!(in_python(directory.path()), std::slice::from_ref(&newest));
         assert_eq!(in_place(&newest), Some(newest));
         assert_eq!(in_place(&directory.path().join("nowhere")), None);
         assert!(is_library("onnxruntime.dll") && is_library("libonnxruntime.1.32.0.dylib"));
