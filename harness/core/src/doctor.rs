@@ -149,7 +149,7 @@ mod tests {
     fn plugins_are_asked_and_the_table_names_the_fix() {
         let plugin = Plugin::new("gpu", "1.0.0").diagnostic::<Missing>("gpu", "Looks for one.");
         let found = findings(&Plugins::built_in(vec![crate::scorers::plugin(), plugin]));
-        assert_eq!(found[0].detail, "2 in use: gpu, scorers");
+        assert_eq!(found[0].detail, "2 in use: core, gpu");
         let table = table(&found[3..]);
         assert_eq!(table, "absent  GPU  there is none\n             fix: buy one\n");
     }

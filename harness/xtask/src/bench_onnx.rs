@@ -1,14 +1,14 @@
 //! `cargo xtask bench-onnx`: tokens a second of a GPT-2 through ONNX Runtime and through candle, beside Python's
 //! onnxruntime on the same file or transformers on the same weights, in turns.
 
-use crate::program::{self, Results};
+use crate::bench_work::{Measured, Peer, Work, median, threads};
+use crate::program;
 use crate::random_gpt2::{self, Shape};
-use crate::{DeviceArguments, ProgramArguments, onnxruntime, process};
-use anyhow::{Context, Result, anyhow, ensure};
+use crate::{DeviceArguments, ProgramArguments, onnxruntime};
+use anyhow::Result;
 use clap::ValueHint;
-use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use serde_json::json;
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct BenchOnnxArguments {
@@ -30,51 +30,9 @@ pub(crate) struct BenchOnnxArguments {
     program: ProgramArguments,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Peer {
-    Onnxruntime,
-    Transformers,
-}
-
-impl Peer {
-    fn name(self) -> &'static str {
-        match self {
-            Peer::Onnxruntime => "Python's onnxruntime",
-            Peer::Transformers => "transformers",
-        }
-    }
-
-    fn script(self) -> &'static str {
-        match self {
-            Peer::Onnxruntime => include_str!("bench_onnx.py"),
-            Peer::Transformers => include_str!("bench_transformers.py"),
-        }
-    }
-}
-
 /// GPT-2 as it was published in its smallest size.
 const GPT2: Shape = Shape { vocabulary: 50257, context: 1024, width: 768, layers: 12, heads: 12 };
 const QUICK: Shape = Shape { vocabulary: 1024, context: 512, width: 128, layers: 4, heads: 4 };
-
-/// What is computed. Documents and prompts have nothing in common, and all have one length: no side gains by prefixes or
-/// loses by padding.
-struct Work {
-    documents: Vec<Vec<u32>>,
-    /// The last tokens of a document, of which the log-likelihood is wanted.
-    scored: usize,
-    prompts: Vec<Vec<u32>>,
-    new: usize,
-    /// Documents of a batch.
-    rows: usize,
-}
-
-/// What one side did: tokens a second, and the sum of all log-likelihoods.
-#[derive(Debug, Clone, Copy)]
-struct Measured {
-    scoring: f64,
-    generation: f64,
-    sum: f64,
-}
 
 /// Most relative difference of the sum of all log-likelihoods.
 const TOLERANCE: f64 = 1e-5;
@@ -86,8 +44,8 @@ pub(crate) fn bench_onnx(arguments: &BenchOnnxArguments) -> Result<bool> {
     let directory = tempfile::tempdir()?;
     let (shape, name) = if arguments.quick { (QUICK, "a small GPT-2") } else { (GPT2, "GPT-2, 124M") };
     random_gpt2::write_model(&directory.path().join("start"), shape, 0)?;
-    random_gpt2::write_tokenizer(&directory.path().join("start"), shape)?;
-    let work = Work::new(shape);
+    random_gpt2::write_tokenizer(&directory.path().join("start"), shape.vocabulary)?;
+    let work = Work::new(shape.vocabulary);
     work.write(directory.path())?;
     let export = |operators: &str, logits: &str| json!({ "exporter": "onnx", "from": directory.path().join("start"), "operators": operators, "logits": logits });
     let exported = program::examine(
@@ -145,10 +103,6 @@ pub(crate) fn bench_onnx(arguments: &BenchOnnxArguments) -> Result<bool> {
     print_table(&measured, peer)
 }
 
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 fn print_table(measured: &[(&str, Vec<Measured>)], compared: Peer) -> Result<bool> {
     let of = |values: &[Measured], pick: fn(&Measured) -> f64| median(values.iter().map(pick).collect());
     let peer = measured.iter().find(|(side, _)| *side == compared.name());
@@ -180,118 +134,4 @@ fn print_table(measured: &[(&str, Vec<Measured>)], compared: Peer) -> Result<boo
         println!("{}: not measured; name a Python that has it by `--python`", compared.name());
     }
     Ok(agree)
-}
-
-impl Work {
-    fn new(shape: Shape) -> Work {
-        // Token 0 ends a text; it stands nowhere.
-        let text = |number: usize, tokens: usize| -> Vec<u32> {
-            let token = |at: usize| 1 + (number * 104_729 + at * 7919 + at * at * 31) % (shape.vocabulary - 1);
-            (0..tokens).map(|at| token(at) as u32).collect()
-        };
-        Work {
-            documents: (0..16).map(|number| text(number, 257)).collect(),
-            scored: 20,
-            prompts: (0..16).map(|number| text(100 + number, 64)).collect(),
-            new: 32,
-            rows: 8,
-        }
-    }
-
-    /// The files that both sides read.
-    fn write(&self, directory: &Path) -> Result<()> {
-        let words = |tokens: &[u32]| tokens.iter().map(|token| format!("t{token}")).collect::<Vec<_>>().join(" ");
-        let lines = |rows: &mut dyn Iterator<Item = Value>| rows.map(|row| format!("{row}\n")).collect::<String>();
-        let document = |tokens: &Vec<u32>| {
-            let (context, scored) = tokens.split_at(tokens.len() - self.scored);
-            json!({ "context": words(context), "continuation": format!(" {}", words(scored)) })
-        };
-        let scoring = lines(&mut self.documents.iter().map(document));
-        process::write(&directory.join("score.jsonl"), scoring)?;
-        let generation = lines(&mut self.prompts.iter().map(|prompt| json!({ "prompt": words(prompt) })));
-        process::write(&directory.join("generate.jsonl"), generation)?;
-        let ids = json!({
-            "documents": self.documents, "scored": self.scored, "prompts": self.prompts, "new": self.new, "rows": self.rows
-        });
-        process::write(&directory.join("work.json"), ids.to_string())
-    }
-
-    /// The work by the program; its speed is what `summary.csv` says of model and harness together.
-    fn examiner(
-        &self,
-        program: &Path,
-        device: &DeviceArguments,
-        directory: &Path,
-        model: &Value,
-        name: &str,
-    ) -> Result<Measured> {
-        let scorer = json!({ "name": "perplexity-choice", "normalize": "sum" });
-        let scoring = |limit: usize| {
-            json!({
-                "plugin": "table", "path": directory.join("score.jsonl"), "prompt": "{{ context }}", "delimiter": "",
-                "choices": ["{{ continuation }}"], "gold": 0, "metadata": [], "scorer": scorer, "limit": limit
-            })
-        };
-        let mut model = model.clone();
-        model["max_batch_tokens"] = (self.rows * 256).into();
-        let results = program::examine(
-            program,
-            directory,
-            &json!({
-                "name": name,
-                "plugins": device.plugins(),
-                "models": { "gpt2": model },
-                "datasets": {
-                    // The first dataset pays for opening the model.
-                    "first": scoring(1),
-                    "score": scoring(self.documents.len()),
-                    "generate": {
-                        "plugin": "table", "path": directory.join("generate.jsonl"), "prompt": "{{ prompt }}", "gold": ["x"],
-                        "stop": [], "max_new_tokens": self.new, "metadata": [],
-                        "scorer": { "name": "answer-extraction", "extract": "trim", "compare": "string" }
-                    }
-                },
-                "evaluate": [{ "models": "all", "datasets": ["first", "score", "generate"] }]
-            }),
-        )?;
-        let sums: Result<Vec<f64>> =
-            results.samples("gpt2", "score")?.iter().map(|line| Ok(line.score()?.sum)).collect();
-        let generated = results.samples("gpt2", "generate")?;
-        let new: Result<Vec<usize>> = generated.iter().map(|line| Ok(line.generated()?.tokens.len())).collect();
-        let read: usize = self.documents.iter().map(Vec::len).sum();
-        Ok(Measured {
-            scoring: read as f64 / seconds(&results, "score")?,
-            generation: new?.iter().sum::<usize>() as f64 / seconds(&results, "generate")?,
-            sum: sums?.iter().sum(),
-        })
-    }
-
-    fn python(&self, python: &Path, peer: Peer, directory: &Path, model: &Path, third: &str) -> Result<Measured> {
-        let mut command = Command::new(python);
-        command.args(["-c", peer.script()]).arg(model).arg(directory.join("work.json")).arg(third);
-        let output = command.stderr(Stdio::inherit()).output();
-        let output = output.with_context(|| format!("cannot start `{}`", python.display()))?;
-        ensure!(output.status.success(), "`{}` ended with {}", python.display(), output.status);
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let numbers: Vec<f64> = text.lines().filter_map(|line| line.parse().ok()).collect();
-        match numbers[..] {
-            [scoring, generation, sum] => Ok(Measured { scoring, generation, sum }),
-            _ => Err(anyhow!("expected three numbers of the script, found `{}`", text.trim_end())),
-        }
-    }
-}
-
-/// Seconds that a dataset took, by `summary.csv`.
-fn seconds(results: &Results, dataset: &str) -> Result<f64> {
-    let text = results.summary_text()?;
-    let row = text.lines().find(|line| line.split(',').nth(3) == Some(dataset));
-    let seconds = row.and_then(|row| row.rsplit(',').next()?.parse().ok());
-    seconds.ok_or_else(|| anyhow!("`summary.csv` has no seconds of `{dataset}`"))
-}
-
-fn median(mut values: Vec<f64>) -> Result<f64> {
-    ensure!(!values.is_empty(), "nothing was measured");
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    Ok(if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 })
 }

@@ -7,8 +7,10 @@
 
 mod bench;
 mod bench_families;
+mod bench_models;
 mod bench_onnx;
 mod bench_train;
+mod bench_work;
 mod effect;
 mod onnxruntime;
 mod process;
@@ -53,6 +55,8 @@ enum Command {
     /// Measure scoring and generation through ONNX Runtime and candle, beside Python's onnxruntime on the same file where a
     /// Python that has it is named.
     BenchOnnx(bench_onnx::BenchOnnxArguments),
+    /// Measure every family of models with random weights, beside transformers.
+    BenchModels(bench_models::BenchModelsArguments),
     /// Measure scoring and generating with a Llama, beside transformers' where a Python that has it is named.
     BenchFamilies(bench_families::BenchFamiliesArguments),
 }
@@ -98,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::SampleData => sample_data().map(|()| true),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments).map(|()| true),
+        Command::BenchModels(arguments) => bench_models::bench_models(&arguments),
         Command::BenchOnnx(arguments) => bench_onnx::bench_onnx(&arguments),
         Command::BenchTrain(arguments) => bench_train::bench_train(&arguments).map(|()| true),
         Command::BenchFamilies(arguments) => bench_families::bench_families(&arguments).map(|()| true),

@@ -35,9 +35,9 @@ pub(crate) fn write_model(directory: &Path, shape: Shape, end: u32) -> Result<()
 }
 
 /// Writes a tokenizer of words, one for each token, beside the model: `t1 t17` are the tokens 1 and 17.
-pub(crate) fn write_tokenizer(directory: &Path, shape: Shape) -> Result<()> {
+pub(crate) fn write_tokenizer(directory: &Path, tokens: usize) -> Result<()> {
     let vocabulary: serde_json::Map<String, serde_json::Value> =
-        (0..shape.vocabulary).map(|token| (format!("t{token}"), token.into())).collect();
+        (0..tokens).map(|token| (format!("t{token}"), token.into())).collect();
     let tokenizer = json!({
         "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
         "pre_tokenizer": { "type": "WhitespaceSplit" }, "post_processor": null, "decoder": null,
