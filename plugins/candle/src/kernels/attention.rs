@@ -227,10 +227,17 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: 
     for stretch in past {
         let values = stretch.values[tile.head * shape.width * stretch.capacity..].as_ptr();
         let clip = |from: usize, to: usize| (from.max(before), to.min(before + stretch.used));
-        // SAFETY: positions lie within the stretch and within what the rows see.
-        unsafe {
-            let part = |row: usize, rows: usize, (from, to): (usize, usize)| {
-                if from < to {
+        let alone = |row: usize, (from, to): (usize, usize)| (row, 1, from, to);
+        let (from, to) = clip(shared.start, shared.end);
+        let earlier =
+            (0..tile.height).map(|row| alone(row, clip(shape.start(tile.end(row)), shared.start.min(tile.end(row)))));
+        let later = (0..tile.height).map(|row| alone(row, clip(shared.end, tile.end(row))));
+        let together = std::iter::once((0, tile.height, from, to));
+        // One place multiplies, and it stands in no closure: a closure is compiled without the registers of `V`.
+        for (row, rows, from, to) in earlier.chain(together).chain(later) {
+            if from < to {
+                // SAFETY: positions lie within the stretch and within what the rows see.
+                unsafe {
                     let m = Operands {
                         x: m.x.add(row * m.x_stride + from - begin),
                         w: values.add((from - before) * shape.width),
@@ -239,14 +246,6 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: 
                     };
                     multiply::<V>(m, rows, to - from, shape.width);
                 }
-            };
-            for row in 0..tile.height {
-                let end = tile.end(row);
-                part(row, 1, clip(shape.start(end), shared.start.min(end)));
-            }
-            part(0, tile.height, clip(shared.start, shared.end));
-            for row in 0..tile.height {
-                part(row, 1, clip(shared.end, tile.end(row)));
             }
         }
         before += stretch.used;
