@@ -72,7 +72,7 @@ impl Shared {
             RoleKind::Dataset => OpenRole::Dataset(self.roles.dataset(name, host)?),
             RoleKind::Scorer => OpenRole::Scorer(self.roles.open_scorer(name, options, host)?),
             _ => {
-                return Err(PluginError::unsupported(format!("a {kind} cannot be asked for by another role"))
+                return Err(PluginError::unsupported(format!("no {kind} can be asked for by another role"))
                     .with_help("models, datasets and scorers can"));
             }
         };

@@ -3,28 +3,19 @@
 //! The key decision is what stays where. ONNX Runtime is a library of its own, opened when a suite asks for it, so that one
 //! plugin serves every release of it and every provider that it has. Keys and values stay on the device: a pass leaves
 //! them in the tensors that the next one takes, and where sequences part or meet, small graphs of ONNX's own operators move
-//! the rows ([`assemble`]).
+//! the rows (`model/assemble.rs`).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-mod assemble;
-mod batches;
-mod cache;
-mod decoder;
 mod diagnostic;
 mod export;
 mod model;
-mod model_file;
-mod options;
 mod proto;
 mod providers;
 mod runtime;
-mod shape;
-mod signature;
 
 pub use diagnostic::OnnxDiagnostic;
 pub use export::{ExportOptions, ExternalData, Logits, NumberType, OnnxExporter, Operators};
-pub use model::Onnx;
-pub use options::{GraphOptimization, Options};
+pub use model::{GraphOptimization, Onnx, Options};
 pub use providers::{Device, Devices};
 
 /// The roles of this library.

@@ -1,22 +1,32 @@
 //! The role `onnx`: finds the model's files and the runtime, and puts decoder, tokenizer and limits together.
 
-use crate::assemble::Assembler;
-use crate::cache::Caches;
-use crate::decoder::OnnxDecoder;
-use crate::model_file::ModelFile;
-use crate::options::{GraphOptimization, Options};
+mod assemble;
+mod batches;
+mod cache;
+mod decoder;
+mod file;
+mod options;
+mod shape;
+mod signature;
+
+pub use options::{GraphOptimization, Options};
+
 use crate::providers::{self, Chosen, Device, Devices};
 use crate::runtime::{Runtime, failed};
-use crate::shape::Shape;
-use crate::signature::Signature;
+use assemble::Assembler;
+use cache::Caches;
+use decoder::OnnxDecoder;
 use examiner_api::{
     GenerateRequest, GenerateResult, Host, Metadata, Model, ModelInfo, Open, PluginError, Response, Result,
     ScoreRequest, ScoreResult, Sink,
 };
 use examiner_lm::checkpoint::Checkpoint;
 use examiner_lm::{Decoder, LocalModel};
+use file::ModelFile;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use shape::Shape;
+use signature::Signature;
 
 /// A language model in ONNX.
 pub struct Onnx {

@@ -137,10 +137,10 @@ pub(super) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was made on the way, as a table of its own beneath another.
+/// What was made on the way, and what models warn of, beneath the results.
 fn made_below(provenance: &Provenance) -> String {
-    let made = made::render(provenance);
-    if made.is_empty() { made } else { format!("\n{made}") }
+    let parts = [made::render(provenance), made::warnings(provenance)];
+    parts.iter().filter(|part| !part.is_empty()).map(|part| format!("\n{part}")).collect()
 }
 
 fn job(arguments: RunArguments, directories: &[PathBuf]) -> Result<Job> {

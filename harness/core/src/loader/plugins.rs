@@ -138,7 +138,7 @@ impl Plugins {
             None => String::new(),
         };
         help.push_str(&match names.is_empty() {
-            true => format!("no plugin with a {kind} was found; `examiner plugins` shows where they are looked for"),
+            true => format!("no {kind} was found in any plugin; `examiner plugins` shows where they are looked for"),
             false => format!("the {kind}s at hand are `{}`", names.join("`, `")),
         });
         // A file that is named for the role is the likely culprit; the others are no news.
@@ -150,7 +150,7 @@ impl Plugins {
         if !others.is_empty() {
             help.push_str(&format!("; other files not used: {}, `examiner plugins` says why", others.len()));
         }
-        PluginError::not_found(format!("no plugin has a {kind} named `{name}`")).with_help(help)
+        PluginError::not_found(format!("there is no {kind} named `{name}` in any plugin")).with_help(help)
     }
 
     /// Opens a role with its options.

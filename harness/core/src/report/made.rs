@@ -1,4 +1,4 @@
-//! What the stages before the examination made: how many rows a recipe kept, how many a training learned from.
+//! What stands beneath the results: what the stages before the examination made, and what models warn of.
 
 use super::markdown::layout;
 use crate::run::provenance::{Provenance, Status};
@@ -16,6 +16,16 @@ pub fn render(run: &Provenance) -> String {
     if table.len() == 1 { String::new() } else { layout(&table, 2) }
 }
 
+/// A line for each thing that a model warns of (`warnings` among its details): another device than the one asked for, say.
+pub fn warnings(run: &Provenance) -> String {
+    let of = |(model, info): (&String, &examiner_api::ModelInfo)| -> Vec<String> {
+        let warnings = info.details.get("warnings").and_then(Value::as_array);
+        let texts = warnings.into_iter().flatten().filter_map(Value::as_str);
+        texts.map(|text| format!("warning: `{model}`: {text}\n")).collect()
+    };
+    run.models.iter().flat_map(of).collect()
+}
+
 /// `rows 2400`; nothing for what is no number: paths stand in `run.json`.
 fn said(name: &str, value: &Value) -> Option<String> {
     let name = name.replace('_', " ");
@@ -31,6 +41,16 @@ fn said(name: &str, value: &Value) -> Option<String> {
 mod tests {
     use super::*;
     use crate::run::provenance::StageRecord;
+
+    #[test]
+    fn warnings_stand_with_their_model() {
+        let mut run = Provenance::default();
+        assert_eq!(warnings(&run), "");
+        let mut info = examiner_api::ModelInfo::default();
+        info.details.insert("warnings".to_owned(), serde_json::json!(["on the CPU"]));
+        run.models.insert("student".to_owned(), info);
+        assert_eq!(warnings(&run), "warning: `student`: on the CPU\n");
+    }
 
     #[test]
     fn numbers_stand_beside_the_stage_that_made_them() {

@@ -4,7 +4,7 @@
 //! it has operators, on every device: small graphs pick rows (`Gather`), pick positions (`Gather`), pad on the left
 //! (`Pad`) and join (`Concat`). They are made when they are first needed.
 
-use crate::cache::{Group, Positions, Source, count};
+use super::cache::{Group, Positions, Source, count};
 use crate::proto::{
     AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, Size, TensorProto,
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type, data_type,

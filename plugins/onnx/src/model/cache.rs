@@ -3,9 +3,9 @@
 //! A call of the graph leaves the keys and values of all its rows in one tensor for each layer: a group. A sequence's cache
 //! is a row of a group and the positions there that are its own; others are padding, or were cut off when it was forked.
 //! So a fork copies nothing, and rows that go on together go on in place. What lies where is kept here; the tensors
-//! themselves are moved by [`crate::assemble`].
+//! themselves are moved by [`super::assemble`].
 
-use crate::batches::Extent;
+use super::batches::Extent;
 use examiner_api::{PluginError, Result};
 use examiner_lm::CacheId;
 use std::collections::{BTreeMap, HashMap};

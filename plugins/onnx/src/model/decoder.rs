@@ -5,11 +5,11 @@
 //! masked. Padding changes sums in their last digits, as it does in every batch of ONNX Runtime; a score holds to the
 //! tolerance that the README states, not to the bit.
 
-use crate::assemble::Assembler;
-use crate::batches::calls;
-use crate::cache::{Caches, Group, Positions, Source, count, moved, push, whole};
+use super::assemble::Assembler;
+use super::batches::calls;
+use super::cache::{Caches, Group, Positions, Source, count, moved, push, whole};
+use super::signature::{BRANCH, INPUT_IDS, LOGITS, MASK, POSITIONS, ROWS, Signature};
 use crate::runtime::failed;
-use crate::signature::{BRANCH, INPUT_IDS, LOGITS, MASK, POSITIONS, ROWS, Signature};
 use examiner_api::{ErrorCode, PluginError, Result};
 use examiner_lm::{CacheId, CacheLayout, Decoder, OnLogits, Row, Segment};
 use half::f16;

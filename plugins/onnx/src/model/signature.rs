@@ -1,6 +1,6 @@
 //! What a graph takes and gives: the names and types that Hugging Face's Optimum writes, and the exporter of this plugin.
 
-use crate::shape::Shape;
+use super::shape::Shape;
 use examiner_api::{PluginError, Result};
 use ort::value::{Outlet, TensorElementType, ValueType};
 use std::path::Path;
