@@ -30,6 +30,10 @@ pub(crate) fn provide() -> Result<PathBuf> {
     Ok(library)
 }
 
+/// Whatever Python runs it, and into a directory of its own.
+const INSTALL: &str =
+    "-m pip install --quiet --root-user-action=ignore --no-deps --only-binary=:all: --upgrade --target";
+
 fn install(packages: &Path) -> Result<()> {
     let mut pip = Command::new("python3");
     let works = pip.args(["-m", "pip", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -39,6 +43,6 @@ fn install(packages: &Path) -> Result<()> {
     }
     let package = format!("onnxruntime=={VERSION}");
     let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--upgrade", "--target"]);
+    pip.args(INSTALL.split(' '));
     run(pip.arg(packages).arg(package))
 }
