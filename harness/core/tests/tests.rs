@@ -5,6 +5,7 @@
 //! - `run`: suites from YAML to CSV, through the program
 //! - `report`: what is made of a run: comparisons and pictures
 //! - `failures`: what a faulty role does to a run, and what it does not
+//! - `workers`: models that end, leave or lock up the process they run in
 //! - `resume`: a killed run goes on, and its results are those of an undisturbed one
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -15,3 +16,4 @@ mod out_of_tree;
 mod report;
 mod resume;
 mod run;
+mod workers;

@@ -45,6 +45,9 @@ enum Command {
     Compare(CompareArguments),
     /// Draw a run: results with their intervals, training curves, what the teacher yielded.
     Plot(PlotArguments),
+    /// Serve one role on stdin and stdout. Not for people: the program starts its workers with it.
+    #[command(hide = true)]
+    Worker,
 }
 
 #[derive(Debug, clap::Args)]
@@ -142,6 +145,7 @@ pub fn main() -> ExitCode {
         Command::Report(report) => commands::report(&report),
         Command::Compare(compare) => results::compare(compare),
         Command::Plot(plot) => results::plot(&plot),
+        Command::Worker => Ok(crate::worker::main()),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
