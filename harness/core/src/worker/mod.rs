@@ -18,6 +18,7 @@ mod model;
 mod process;
 mod serve;
 mod talk;
+mod trace;
 
 pub use isolated::Job;
 pub use serve::main;

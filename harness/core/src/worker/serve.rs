@@ -3,6 +3,7 @@
 use super::connection::{Connection, Incoming, lost};
 use super::frame::Kind;
 use super::isolated::Job;
+use super::trace::Trace;
 use crate::loader;
 use examiner_api::wire::{self, Call, RawSink, RemoteHost};
 use examiner_api::{Host, HostApi, Level, OpenRole, PluginError, Progress, Result, RoleAddress};
@@ -76,7 +77,9 @@ fn listen(connection: &Arc<Connection>, cancelled: &AtomicBool, input: File, to_
 
 fn answer_all(connection: &Arc<Connection>, cancelled: &Arc<AtomicBool>, calls: &Receiver<Waiting>) {
     let mut open: Option<OpenRole> = None;
+    let mut trace = Trace::from_env();
     for (id, name, payload) in calls {
+        trace.note(&name, &payload);
         connection.answer(id, |sink| match (&mut open, name.as_str()) {
             (_, OPEN) => {
                 let host = Host::new(WorkerHost::new(connection, cancelled));
