@@ -86,7 +86,7 @@ fn a_leak_costs_one_sample() {
 
 #[test]
 fn a_hang_costs_one_sample() {
-    insta::assert_snapshot!(costs_one_sample("sleep", "{ deadline_s: 1.5 }"), @"failed: evaluate/bad/sums: 1 of 10 samples are errors, the first: sample `3`: the process of model `adder` gave no answer for [N] seconds; its last line: `question 3 is at hand`");
+    insta::assert_snapshot!(costs_one_sample("sleep", "{ deadline_s: 4 }"), @"failed: evaluate/bad/sums: 1 of 10 samples are errors, the first: sample `3`: the process of model `adder` gave no answer for [N] seconds; its last line: `question 3 is at hand`");
 }
 
 #[test]
@@ -217,6 +217,19 @@ fn no_worker_outlives_a_program_that_was_killed() {
     let mut program = hanging(directory.path());
     let workers = children(program.id());
     assert_eq!(workers.len(), 1);
+    program.kill().unwrap();
+    program.wait().unwrap();
+    wait_until("the worker ends", || !runs(workers[0]));
+}
+
+/// One that is stopped hears nothing; the kernel ends it.
+#[cfg(target_os = "linux")]
+#[test]
+fn not_even_a_stopped_worker_outlives_the_program() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut program = hanging(directory.path());
+    let workers = children(program.id());
+    assert!(Command::new("kill").args(["-STOP", &workers[0].to_string()]).status().unwrap().success());
     program.kill().unwrap();
     program.wait().unwrap();
     wait_until("the worker ends", || !runs(workers[0]));

@@ -47,7 +47,10 @@ enum Command {
     Plot(PlotArguments),
     /// Serve one role on stdin and stdout. Not for people: the program starts its workers with it.
     #[command(hide = true)]
-    Worker,
+    Worker {
+        /// The program's process id.
+        program: u32,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -145,7 +148,7 @@ pub fn main() -> ExitCode {
         Command::Report(report) => commands::report(&report),
         Command::Compare(compare) => results::compare(compare),
         Command::Plot(plot) => results::plot(&plot),
-        Command::Worker => Ok(crate::worker::main()),
+        Command::Worker { program } => Ok(crate::worker::main(program)),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

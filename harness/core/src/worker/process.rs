@@ -9,7 +9,8 @@ use examiner_api::{ErrorCode, Host, PluginError, Result};
 use std::io;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -61,11 +62,12 @@ impl Worker {
     pub(super) fn start(workers: &Workers, name: &str, host: &Host) -> Result<Self> {
         let failed = |error: &io::Error| PluginError::io("start a worker with the program", &workers.program, error);
         let mut command = Command::new(&workers.program);
-        command.arg("worker").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.arg("worker").arg(std::process::id().to_string());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Not in the terminal's group: Ctrl-C is the program's to hear. And what it starts can be killed with it.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command.spawn().map_err(|error| failed(&error))?;
+        let mut child = spawn(command).map_err(|error| failed(&error))?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(input), Some(output), Some(said)) = pipes else {
             return Err(failed(&io::Error::other("it has no pipes")));
@@ -246,6 +248,25 @@ impl Watched {
             work();
         }
     }
+}
+
+/// Starts a process in a thread that lasts as long as the program: Linux ends a worker with the thread that has started it,
+/// even one that is stopped.
+fn spawn(command: Command) -> io::Result<Child> {
+    type Order = (Command, Sender<io::Result<Child>>);
+    static STARTER: LazyLock<Mutex<Sender<Order>>> = LazyLock::new(|| {
+        let (orders, to_start) = channel::<Order>();
+        std::thread::spawn(move || {
+            for (mut command, started) in to_start {
+                let _ = started.send(command.spawn());
+            }
+        });
+        Mutex::new(orders)
+    });
+    let (started, child) = channel();
+    let ended = |_| io::Error::other("the thread that starts workers has ended");
+    lock(&STARTER).send((command, started)).map_err(|_| ended(()))?;
+    child.recv().map_err(|_| ended(()))?
 }
 
 /// How a process ended, in words.

@@ -23,8 +23,9 @@ const BEAT: Duration = Duration::from_millis(200);
 /// A call that waits for the role.
 type Waiting = (u64, String, Vec<u8>);
 
-/// Serves one role, until the program has no more calls. The hidden command `worker`.
-pub fn main() -> ExitCode {
+/// Serves one role, until the program, which is the process `program`, has no more calls. The hidden command `worker`.
+pub fn main(program: u32) -> ExitCode {
+    end_with(program);
     match take_pipes() {
         Ok((input, output)) => serve(input, output),
         Err(error) => {
@@ -167,6 +168,24 @@ fn take_pipes() -> std::io::Result<(File, File)> {
 fn take_pipes() -> std::io::Result<(File, File)> {
     Err(std::io::Error::new(std::io::ErrorKind::Unsupported, "workers need a Unix system"))
 }
+
+/// Lets the kernel kill this process when the program ends, whatever this process is doing then: the end of the pipe is heard
+/// only by one that runs.
+#[cfg(target_os = "linux")]
+fn end_with(program: u32) {
+    // SAFETY: both calls take and give numbers.
+    let parent = unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        libc::getppid()
+    };
+    // It may have ended before it was asked for the signal.
+    if u32::try_from(parent) != Ok(program) {
+        end_now();
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn end_with(_: u32) {}
 
 /// Lets the kernel, out of memory, choose this process before the program: a run goes on without a worker.
 fn be_the_first_to_go() {

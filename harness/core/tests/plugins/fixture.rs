@@ -143,7 +143,7 @@ fn misbehave(fault: Fault) {
         Fault::Leak => loop {
             let block = vec![1_u8; 8 << 20];
             std::hint::black_box(block.leak());
-            std::thread::sleep(std::time::Duration::from_millis(1));
+            std::thread::sleep(std::time::Duration::from_millis(10));
         },
         Fault::Sleep => loop {
             std::thread::sleep(std::time::Duration::from_secs(3600));

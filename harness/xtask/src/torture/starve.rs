@@ -24,7 +24,7 @@ pub(super) fn file_size(ground: &mut Ground<'_>, subject: &Subject) -> Result<Fo
                     "with files of {blocks} blocks at most, the program ended with {status}: {}",
                     said.trim_end()
                 ));
-                break;
+                return Ok(found);
             }
         }
         blocks += blocks / 3 + 1;

@@ -97,7 +97,7 @@ impl Subject {
             let mut row = |n: u64| json!({ "id": n.to_string(), "prompt": words(&mut random, 12), "completion": format!(" {}", words(&mut random, 12)) });
             write(&work.join("rows.jsonl"), lines((0..400).map(&mut row)))
         };
-        subject.products = &["train/one/checkpoint/model.safetensors"];
+        subject.products = &["train/one/checkpoints/step-000060/model.safetensors"];
         subject
     }
 
