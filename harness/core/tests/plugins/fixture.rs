@@ -104,6 +104,8 @@ enum Fault {
     Wrong,
     Silent,
     Error,
+    /// As `error`, at every question from `at` on.
+    Errors,
     Panic,
     PanicAtOpen,
     Missing,
@@ -173,7 +175,8 @@ impl Model for Adder {
             }
             self.note(&request.sample.id)?;
             let n = Self::number(&request.sample);
-            let fault = if n == self.0.at { self.0.fault } else { Fault::None };
+            let from = self.0.fault == Fault::Errors && n >= self.0.at;
+            let fault = if n == self.0.at || from { self.0.fault } else { Fault::None };
             let text = match fault {
                 Fault::Wrong => (2 * n + 1).to_string(),
                 Fault::Silent => "I would rather not say".into(),
@@ -184,7 +187,9 @@ impl Model for Adder {
                 GenerateResult { text, tokens_in: 3, tokens_out: 1, ..GenerateResult::default() },
             );
             match fault {
-                Fault::Error => response.result = Err(PluginError::bad_input("this question is too hard")),
+                Fault::Error | Fault::Errors => {
+                    response.result = Err(PluginError::bad_input("this question is too hard"))
+                }
                 Fault::Panic => panic!("question {n} is too hard"),
                 Fault::Missing => continue,
                 Fault::Twice => drop(sink.send(response.clone())),
