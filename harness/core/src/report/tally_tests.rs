@@ -26,6 +26,7 @@ fn record(index: u64, subset: &str, outcome: Outcome, value: f64) -> Record {
         choices: Vec::new(),
         gold: Gold::None,
         answers: Vec::new(),
+        failed: Default::default(),
         verdicts: vec![ScorerVerdict { scorer: "judge".to_owned(), verdict }],
         tokens_in: 10,
         tokens_out: 1,

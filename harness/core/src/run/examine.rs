@@ -75,7 +75,8 @@ impl Run {
         record.identity = identity(&prepared.inputs);
         record.inputs = prepared.inputs.clone();
         record.version = prepared.version.clone();
-        self.provenance.stages.insert(pair.stage(), record.clone());
+        // Written before anything is asked: should this try be killed, its answers can still be told apart.
+        self.note(pair.stage(), record.clone());
         let publish_error = Mutex::new(None);
         let publish = |rows| {
             if let Err(error) = self.report.publish(place, rows) {

@@ -5,13 +5,17 @@
 //! and neither templates nor JSON are in the model's way.
 
 mod ask;
+mod judge;
 mod prepare;
 mod questions;
 mod reader;
+mod recover;
+mod rejudge;
 mod reuse;
 mod writer;
 
 pub use prepare::{Prepared, prepare};
+pub use rejudge::{Counts, Earlier, Rejudged, rejudge};
 pub use reuse::{Survey, survey};
 
 use super::directory::RunDirectory;
@@ -21,7 +25,7 @@ use crate::report::summary::SummaryRow;
 use crate::report::tally::Tally;
 use crate::suite::{FailOnError, ScorerSpec};
 use ask::Asked;
-use examiner_api::{Answer, ErrorCode, Flow, Model, Outcome, PluginError, Result, SampleRef};
+use examiner_api::{Answer, ErrorCode, Flow, Model, PluginError, Result, SampleRef};
 use prepare::{OpenScorer, Scorers};
 use reader::{Item, Read};
 use reuse::{Known, base_key, note_known};
@@ -139,7 +143,8 @@ pub fn examine(
     }
     let base = base_key(&inputs);
     let task = shared.progress.task(&pair.stage(), questions, "samples");
-    let tally = new_tally(pair, directory, &scorers, seed, version).with_macro_average(macro_average);
+    let run = (directory.suite.as_str(), directory.name());
+    let tally = new_tally(pair, (run.0, &run.1), &scorers, seed, version).with_macro_average(macro_average);
     let last_publish = Mutex::new(Instant::now());
     let seconds = || began.elapsed().as_secs_f64();
     let fail_on_error = shared.roles.suite.fail_on_error;
@@ -158,23 +163,17 @@ pub fn examine(
         }
     };
     let writer = Writer { journal, scorers: &scorers, tally, offsets: Vec::new(), on_batch: &on_batch, errors: 0 };
-    let plan = reader::Plan {
-        prompter: &prompter,
-        scorers: &scorers,
-        known: &known,
-        base: &base,
-        repeats: spec.repeats.max(1),
-        limit,
-    };
+    let plan =
+        reader::Plan { prompter: &prompter, scorers: &scorers, base: &base, repeats: spec.repeats.max(1), limit };
     let stopped = || shared.is_cancelled() || given_up.load(Ordering::SeqCst);
     let reused = Mutex::new(0);
     let (read, asked, writer) = std::thread::scope(|scope| {
         let (to_model, windows) = sync_channel(1);
         let (to_writer, inbox) = sync_channel(256);
         let to_writer_too = to_writer.clone();
-        let (plan, reused, stopped) = (&plan, &reused, &stopped);
+        let (plan, known, reused, stopped) = (&plan, &known, &reused, &stopped);
         let reading = scope.spawn(move || {
-            reader::read(&mut *dataset, plan, &|read| {
+            reader::read(&mut *dataset, plan, known, &|read| {
                 let sent = match read {
                     Read::Window(items) => to_model.send(items).is_ok(),
                     Read::Reused { index, offset } => {
@@ -280,9 +279,10 @@ fn joined<T>(result: std::thread::Result<T>, doing: &str) -> Result<T> {
     result.map_err(|payload| PluginError::from_panic(doing, &*payload))
 }
 
-fn new_tally(pair: &Pair, directory: &RunDirectory, scorers: &Scorers, seed: u64, version: String) -> Tally {
+/// `run` is the names of suite and run.
+fn new_tally(pair: &Pair, run: (&str, &str), scorers: &Scorers, seed: u64, version: String) -> Tally {
     let infos = scorers.list.iter().map(|scorer| (scorer.label.clone(), scorer.info.clone())).collect();
-    Tally::new(&directory.suite, &directory.name(), &pair.model, &pair.dataset, infos, seed, version)
+    Tally::new(run.0, run.1, &pair.model, &pair.dataset, infos, seed, version)
 }
 
 fn rows(tally: &Tally, scorers: &Scorers, seconds: f64) -> Vec<SummaryRow> {
@@ -322,8 +322,5 @@ fn write_samples(
 
 fn error_in(line: &str) -> Option<String> {
     let record: crate::report::record::Record = serde_json::from_str(line).ok()?;
-    record.verdicts.iter().find_map(|verdict| match &verdict.verdict.outcome {
-        Outcome::Error(error) => Some(format!("sample `{}`: {error}", record.id)),
-        _ => None,
-    })
+    record.error().map(|error| format!("sample `{}`: {error}", record.id))
 }
