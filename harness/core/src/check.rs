@@ -12,10 +12,7 @@ pub fn check(loaded: &Loaded, plugins: &Plugins) -> Result<(), Problems> {
     for (name, spec) in &suite.models {
         check.role(&["models", name], "plugin", RoleKind::Model, &spec.plugin, &spec.options);
     }
-    for (name, spec) in &suite.datasets {
-        check.role(&["datasets", name], "plugin", RoleKind::Dataset, &spec.plugin, &spec.options);
-        check.scorers(&FieldPath::of(&["datasets", name, "scorer"]), &spec.scorers);
-    }
+    check.datasets();
     for (name, spec) in &suite.teach {
         check.role(&["teach", name], "recipe", RoleKind::Recipe, &spec.recipe, &spec.options);
     }
@@ -25,11 +22,16 @@ pub fn check(loaded: &Loaded, plugins: &Plugins) -> Result<(), Problems> {
     for (name, spec) in &suite.export {
         check.role(&["export", name], "exporter", RoleKind::Exporter, &spec.exporter, &spec.options);
     }
-    for (place, evaluation) in suite.evaluate.iter().enumerate() {
-        check.scorers(&FieldPath::of(&["evaluate"]).index(place).key("scorer"), &evaluation.scorers);
-        check.twice(place);
-    }
-    if check.problems.is_empty() { Ok(()) } else { Err(Problems(check.problems)) }
+    check.evaluations();
+    check.end()
+}
+
+/// As [`check`], of what it takes to judge answers that are there: datasets and scorers. Models may be gone.
+pub fn check_judging(loaded: &Loaded, plugins: &Plugins) -> Result<(), Problems> {
+    let mut check = Check { loaded, plugins, problems: Vec::new() };
+    check.datasets();
+    check.evaluations();
+    check.end()
 }
 
 struct Check<'a> {
@@ -39,6 +41,24 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
+    fn end(self) -> Result<(), Problems> {
+        if self.problems.is_empty() { Ok(()) } else { Err(Problems(self.problems)) }
+    }
+
+    fn datasets(&mut self) {
+        for (name, spec) in &self.loaded.suite.datasets {
+            self.role(&["datasets", name], "plugin", RoleKind::Dataset, &spec.plugin, &spec.options);
+            self.scorers(&FieldPath::of(&["datasets", name, "scorer"]), &spec.scorers);
+        }
+    }
+
+    fn evaluations(&mut self) {
+        for (place, evaluation) in self.loaded.suite.evaluate.iter().enumerate() {
+            self.scorers(&FieldPath::of(&["evaluate"]).index(place).key("scorer"), &evaluation.scorers);
+            self.twice(place);
+        }
+    }
+
     fn role(&mut self, entry: &[&str], key: &str, kind: RoleKind, name: &str, options: &Options) {
         let entry = FieldPath::of(entry);
         self.options(&entry, &entry.key(key), kind, name, options);

@@ -6,6 +6,7 @@
 //! - `report`: what is made of a run: comparisons and pictures
 //! - `failures`: what a faulty role does to a run, and what it does not
 //! - `workers`: models that end, leave or lock up the process they run in
+//! - `rescore`: what a run's models answered, judged once more
 //! - `resume`: a killed run goes on, and its results are those of an undisturbed one
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -14,6 +15,7 @@ mod failures;
 mod loader;
 mod out_of_tree;
 mod report;
+mod rescore;
 mod resume;
 mod run;
 mod workers;

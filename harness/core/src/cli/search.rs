@@ -28,12 +28,23 @@ pub(super) fn places(suite: Option<&Suite>, directories: &[PathBuf]) -> Vec<Sear
 
 /// The built-in roles and every plugin that is found.
 pub(super) fn plugins(suite: Option<&Suite>, directories: &[PathBuf]) -> Result<Plugins> {
+    found(suite, places(suite, directories))
+}
+
+/// As [`plugins`], but a file that the suite names may be gone: it may have held a model that is not needed.
+pub(super) fn plugins_left(suite: &Suite, directories: &[PathBuf]) -> Result<Plugins> {
+    let mut places = places(Some(suite), directories);
+    places.retain(|place| !matches!(place, SearchPath::File(path) if !path.exists()));
+    found(Some(suite), places)
+}
+
+fn found(suite: Option<&Suite>, places: Vec<SearchPath>) -> Result<Plugins> {
     let pins: BTreeMap<String, String> = suite
         .into_iter()
         .flat_map(|suite| &suite.plugins)
         .filter_map(|(name, pin)| Some((name.clone(), pin.sha256.clone()?)))
         .collect();
     let mut plugins = Plugins::built_in(vec![crate::scorers::plugin()]);
-    plugins.search(&places(suite, directories), &pins)?;
+    plugins.search(&places, &pins)?;
     Ok(plugins)
 }

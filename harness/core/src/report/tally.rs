@@ -290,7 +290,7 @@ impl Tally {
         let counted: Vec<u32> = group
             .iter()
             .copied()
-            .filter(|sample| !matches!(self.fate(*sample, column.scorer), Fate::Error(_)) && !of(*sample).is_empty())
+            .filter(|sample| !matches!(self.fate(*sample, column.scorer), Fate::Error(_)))
             .collect();
         if counted.is_empty() {
             return;
@@ -340,8 +340,13 @@ fn judged(verdict: Option<&ScorerVerdict>, info: &ScorerInfo, values: &mut Vec<f
     // What is not answered is wrong: 0, unless the scorer says otherwise.
     let missing = if fate == Fate::Unanswered { 0.0 } else { f64::NAN };
     let value = |metric: &MetricInfo| verdict.metrics.get(&metric.name).copied().unwrap_or(missing);
-    for metric in info.metrics.iter().filter(|metric| metric.aggregation == Aggregation::Mean) {
-        if !value(metric).is_finite() {
+    for metric in &info.metrics {
+        let there = match metric.aggregation {
+            Aggregation::Mean => value(metric).is_finite(),
+            // Without them the sample would be left out in silence.
+            Aggregation::Corpus => verdict.statistics.get(&metric.name).is_some_and(|of| !of.is_empty()),
+        };
+        if !there {
             return Err(format!("the verdict has no number for the metric `{}`", metric.name));
         }
     }
