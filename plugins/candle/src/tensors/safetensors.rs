@@ -64,6 +64,25 @@ fn check_shard(shard: &Shard, found: &BTreeSet<String>, index: &Path) -> Result<
     Err(PluginError::bad_input(what).with_help("all shards and their index must come from the same checkpoint"))
 }
 
+/// Lets the system have back the memory in which a part of a mapped file lies, now that the part has been copied: weights then
+/// stand in memory once while they are read. Whoever looks again reads the file again.
+#[cfg(unix)]
+fn let_go(mapped: &[u8]) {
+    // SAFETY: asks for a number.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+    let begin = mapped.as_ptr().addr().next_multiple_of(page);
+    let end = mapped.as_ptr_range().end.addr() / page * page;
+    if begin < end {
+        let skipped = begin - mapped.as_ptr().addr();
+        // SAFETY: whole pages within the mapping. They are of a file and never written to, so that what is dropped can be
+        // read again.
+        unsafe { libc::madvise(mapped[skipped..].as_ptr().cast_mut().cast(), end - begin, libc::MADV_DONTNEED) };
+    }
+}
+
+#[cfg(not(unix))]
+fn let_go(_: &[u8]) {}
+
 impl Source for Safetensors {
     fn names(&self) -> BTreeSet<String> {
         self.places.keys().cloned().collect()
@@ -80,7 +99,10 @@ impl Source for Safetensors {
     }
 
     fn load(&mut self, name: &str, dtype: DType) -> candle_core::Result<Tensor> {
-        self.view(name)?.load(&Device::Cpu)?.to_dtype(dtype)
+        let view = self.view(name)?;
+        let tensor = view.load(&Device::Cpu)?.to_dtype(dtype)?;
+        let_go(view.data());
+        Ok(tensor)
     }
 
     fn same(&self, a: &str, b: &str) -> bool {
