@@ -38,6 +38,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use writer::{Done, Writer};
 
+/// For so many questions, at most, room is made before they are read.
+const ROOM: u64 = 100_000_000;
 /// How often the report is written anew while results arrive.
 const PUBLISH_EVERY: Duration = Duration::from_secs(5);
 
@@ -149,7 +151,9 @@ pub fn examine(
     let base = base_key(&inputs);
     let task = shared.progress.task(&pair.stage(), questions, "samples");
     let run = (directory.suite.as_str(), directory.name());
-    let tally = new_tally(pair, (run.0, &run.1), &scorers, seed, version).with_macro_average(macro_average);
+    let mut tally = new_tally(pair, (run.0, &run.1), &scorers, seed, version).with_macro_average(macro_average);
+    let expected = questions.map_or(0, |questions| questions.min(ROOM) as usize);
+    tally.reserve(expected);
     let last_publish = Mutex::new(Instant::now());
     let seconds = || began.elapsed().as_secs_f64();
     let fail_on_error = shared.roles.suite.fail_on_error;
@@ -167,7 +171,7 @@ pub fn examine(
             publish(rows);
         }
     };
-    let writer = Writer { journal, scorers: &scorers, tally, offsets: Vec::new(), on_batch: &on_batch, errors: 0 };
+    let writer = Writer { journal, scorers: &scorers, tally, offsets: Vec::with_capacity(expected), on_batch: &on_batch, errors: 0 };
     let plan =
         reader::Plan { prompter: &prompter, scorers: &scorers, base: &base, repeats: spec.repeats.max(1), limit };
     let stopped = || shared.is_cancelled() || given_up.load(Ordering::SeqCst);
