@@ -6,12 +6,18 @@
 //! - `report`: what is made of a run: comparisons and pictures
 //! - `failures`: what a faulty role does to a run, and what it does not
 //! - `resume`: a killed run goes on, and its results are those of an undisturbed one
+//! - `torn`: the same for a journal that ends at any byte
+//! - `identity`: what has changed is done again, and nothing else
+//! - `storage`: a run whose files could not be written goes on, too
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod build;
 mod failures;
+mod identity;
 mod loader;
 mod out_of_tree;
 mod report;
 mod resume;
 mod run;
+mod storage;
+mod torn;

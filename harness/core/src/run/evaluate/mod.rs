@@ -15,6 +15,7 @@ pub use prepare::{Prepared, prepare};
 pub use reuse::{Survey, survey};
 
 use super::directory::RunDirectory;
+use super::storage;
 use crate::host::Shared;
 use crate::journal::{Journal, JournalError};
 use crate::report::summary::SummaryRow;
@@ -28,6 +29,7 @@ use reuse::{Known, base_key, note_known};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -48,14 +50,34 @@ pub enum EvaluateError {
     /// A record cannot be written or read.
     #[error("a record of the journal is not what this version writes: {0}")]
     Record(#[from] serde_json::Error),
+    /// The directory of the pair's files cannot be made.
+    #[error(transparent)]
+    Storage(PluginError),
     /// A result file cannot be written.
-    #[error("cannot write `{path}`: {source}")]
+    #[error("cannot write `{}`: {source}", path.display())]
     Write {
         /// The file.
-        path: String,
+        path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl EvaluateError {
+    /// What it says of the run's own files, if they are what failed.
+    pub fn storage(&self) -> Option<PluginError> {
+        match self {
+            EvaluateError::Storage(error) => Some(error.clone()),
+            EvaluateError::Journal(JournalError::Io { doing, path, source }) => {
+                Some(storage::failure(&format!("{doing} the journal"), path, source))
+            }
+            // Any other kind is a record that could not be read.
+            EvaluateError::Write { path, source } if source.kind() != std::io::ErrorKind::Other => {
+                Some(storage::failure("write", path, source))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A model x dataset of the suite.
@@ -109,18 +131,13 @@ pub fn examine(
     let Prepared { mut dataset, scorers, prompter, spec, limit, seed, inputs, questions, version, macro_average } =
         prepared;
     let began = Instant::now();
-    let path = directory.journal(&pair.model, &pair.dataset)?;
+    let path = directory.journal(&pair.model, &pair.dataset).map_err(EvaluateError::Storage)?;
+    let samples_path = directory.samples(&pair.model, &pair.dataset).map_err(EvaluateError::Storage)?;
     let header = json!({ "format": 1, "model": pair.model, "dataset": pair.dataset });
     let mut known = HashMap::new();
     let (journal, damage) = Journal::open(&path, &header, |offset, line| note_known(&mut known, offset, line))?;
     for damage in damage {
-        shared.progress.say(&format!(
-            "{}: line {} of `{}` is damaged ({}); its sample is done again",
-            pair.stage(),
-            damage.line,
-            path.display(),
-            damage.reason
-        ));
+        shared.progress.say(&format!("{}: {}", pair.stage(), damage.told(&path)));
     }
     let base = base_key(&inputs);
     let task = shared.progress.task(&pair.stage(), questions, "samples");
@@ -184,7 +201,7 @@ pub fn examine(
         (_, Err(error)) if error.code == ErrorCode::Cancelled => None,
         (_, Err(error)) | (Ok(Err(error)), _) | (Err(error), _) => Some(EvaluateError::Role(error)),
     };
-    let samples = write_samples(&path, &directory.samples(&pair.model, &pair.dataset)?, &mut writer)?;
+    let samples = write_samples(&path, &samples_path, &mut writer)?;
     Ok(Examined {
         rows: rows(&writer.tally, &scorers, seconds()),
         questions: writer.offsets.len() as u64,
@@ -272,7 +289,7 @@ fn write_samples(
     writer.offsets.sort_unstable();
     let mut reader = crate::journal::Reader::open(journal)?;
     let mut examples = Vec::new();
-    let failed = |source| EvaluateError::Write { path: path.display().to_string(), source };
+    let failed = |source| EvaluateError::Write { path: path.to_owned(), source };
     crate::report::atomic::write(path, |file| {
         let mut file = std::io::BufWriter::new(file);
         for (_, offset) in &writer.offsets {
