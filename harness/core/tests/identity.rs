@@ -106,7 +106,7 @@ fn what_has_changed_is_named_by_the_plan_and_done_again() {
         ("PROMPT", "Now: ", "changed: dataset"),
         ("SHOTS", "1", "changed: prompting"),
         ("TOKENS", "9", "changed: dataset"),
-        ("SCORER", "{ name: answer-extraction, lowercase: true }", "changed: scorer answer-extraction"),
+        ("SCORER", "{ name: answer-extraction, tolerance: 0.5 }", "changed: scorer answer-extraction"),
     ] {
         world.set(name, value);
         let plan = world.plan();
@@ -115,6 +115,35 @@ fn what_has_changed_is_named_by_the_plan_and_done_again() {
         assert!(world.plan().contains("nothing it depends on has changed"), "{name}: {}", world.plan());
         assert_eq!(world.run(), [""; 0], "{name}");
     }
+}
+
+/// What a training depends on is told by name as well.
+#[test]
+fn a_training_whose_rows_have_changed_is_done_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let suite = format!(
+        "name: t\nseed: 7\n{}models: {{ a: {{ plugin: adder, checkpoint: '${{train.s}}' }} }}\ntrain: {{ s: {{ trainer: learner, \
+         data: rows.jsonl }} }}\ndatasets: {{ sums: {{ plugin: numbers, rows: 2 }} }}\nevaluate: [{{ models: all, datasets: \
+         all }}]\n",
+        build::fixture_pin()
+    );
+    std::fs::write(path.join("rows.jsonl"), "{\"prompt\": \"a\", \"completion\": \"b\"}\n").unwrap();
+    let run = || {
+        let output = crate::run::run(path, &suite, &["--out", "run"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        std::fs::metadata(path.join("run/train/s/checkpoint")).unwrap().modified().unwrap()
+    };
+    let plan = || {
+        let output = build::examiner(path).args(["plan", "suite.yaml", "--out", "run"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = run();
+    assert!(plan().contains("nothing it depends on has changed"), "{}", plan());
+    assert_eq!(run(), first);
+    std::fs::write(path.join("rows.jsonl"), "{\"prompt\": \"a\", \"completion\": \"c\"}\n").unwrap();
+    assert!(plan().contains("changed: data"), "{}", plan());
+    assert_ne!(run(), first);
 }
 
 /// Bytes behind the end of a library change nothing but its hash, which is what another build is known by.

@@ -133,7 +133,7 @@ fn samples_and_the_summary_can_be_written_later() {
     };
     let before = (results(&run), std::fs::read(&samples).unwrap());
     let asked = lines(&directory.path().join("asked"));
-    let mut holds = |named: &str, output: &Output| {
+    let holds = |named: &str, output: &Output| {
         assert_eq!(stopped_cleanly(directory.path(), output), named);
         assert_eq!(lines(&directory.path().join("asked")), asked, "nothing is asked again");
         unfinish();

@@ -69,6 +69,7 @@ impl RunDirectory {
         }
         lock.set_len(0).and_then(|()| lock.rewind()).map_err(|error| failed(&error))?;
         writeln!(lock, "{}", std::process::id()).map_err(|error| failed(&error))?;
+        crate::report::atomic::remove_leftovers(path);
         Ok(RunDirectory { path: path.to_owned(), suite: suite.to_owned(), _lock: lock })
     }
 
