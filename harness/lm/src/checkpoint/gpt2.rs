@@ -154,7 +154,7 @@ mod tests {
         assert!(message(json!({ "n_head": 7 })).contains("`n_embd` (768) a multiple of `n_head` (7)"));
         assert!(message(json!({ "n_layer": 0 })).contains("sizes must be positive"));
         assert!(message(json!({ "n_layer": 1_000_000_000 })).contains("`n_layer` below 65536"));
-        assert!(message(json!({ "n_embd": 3 << 60, "n_inner": null })).contains("sizes must be below"));
+        assert!(message(json!({ "n_embd": 3_u64 << 60, "n_inner": null })).contains("sizes must be below"));
         assert!(message(json!({ "activation_function": "mish" })).contains("`activation_function: mish`"));
         assert!(message(json!({ "n_embd": "wide" })).contains("not a GPT-2 configuration"));
         assert!(message(json!({ "add_cross_attention": true })).contains("add_cross_attention"));
