@@ -33,6 +33,8 @@ pub enum ErrorCode {
     Cancelled,
     /// The plugin panicked; its state is not to be trusted.
     Panic,
+    /// The process that the role ran in died.
+    Crashed,
     /// The other side of the boundary broke the protocol.
     Protocol,
     /// Anything else, and any code that a newer version added.
@@ -40,7 +42,22 @@ pub enum ErrorCode {
     Other,
 }
 
-/// An error as it crosses the plugin boundary, and later the pipe to a worker process.
+impl ErrorCode {
+    /// Whether every later request would meet the same failure, so that asking more makes no sense.
+    pub fn ends_stage(self) -> bool {
+        matches!(
+            self,
+            ErrorCode::Unsupported
+                | ErrorCode::BadOptions
+                | ErrorCode::Authentication
+                | ErrorCode::Quota
+                | ErrorCode::Cancelled
+                | ErrorCode::Crashed
+        )
+    }
+}
+
+/// An error as it crosses the plugin boundary, and the pipe to a worker process.
 ///
 /// `message` says what was expected, what was found and where; `help` says what to try next; `causes` are the errors
 /// beneath it, outermost first.

@@ -1,5 +1,6 @@
 //! What a plugin library holds: its name, and the roles it can play.
 
+use crate::wire::{Call, Remote};
 use crate::{Dataset, Diagnostic, Exporter, Host, Metadata, Model, Open, PluginError, Recipe, Result, Scorer, Trainer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -79,6 +80,22 @@ pub enum OpenRole {
     Exporter(Box<dyn Exporter>),
     /// A [`Diagnostic`].
     Diagnostic(Box<dyn Diagnostic>),
+}
+
+impl OpenRole {
+    /// A role that is somewhere else, reached by `call`.
+    pub fn remote(kind: RoleKind, call: impl Call + 'static) -> Self {
+        let role = Box::new(Remote::new(call));
+        match kind {
+            RoleKind::Model => OpenRole::Model(role),
+            RoleKind::Dataset => OpenRole::Dataset(role),
+            RoleKind::Scorer => OpenRole::Scorer(role),
+            RoleKind::Trainer => OpenRole::Trainer(role),
+            RoleKind::Recipe => OpenRole::Recipe(role),
+            RoleKind::Exporter => OpenRole::Exporter(role),
+            RoleKind::Diagnostic => OpenRole::Diagnostic(role),
+        }
+    }
 }
 
 type OpenFn = Box<dyn Fn(Metadata, Host) -> Result<OpenRole> + Send + Sync>;

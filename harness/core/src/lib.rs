@@ -20,3 +20,4 @@ pub mod run;
 pub mod scorers;
 pub mod statistics;
 pub mod suite;
+pub mod worker;

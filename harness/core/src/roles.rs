@@ -1,13 +1,15 @@
 //! Opens the roles that a suite names: which plugin plays what, with options in which references are filled in.
 
-use crate::loader::Plugins;
+use crate::loader::{LoadedFile, Plugins};
 use crate::suite::{Options, Reference, ScorerSpec, StageKind, Suite, substitute};
+use crate::worker::{Job, Workers};
 use examiner_api::{
     Dataset, Exporter, Host, Metadata, Model, ModelInfo, OpenRole, PluginError, Recipe, Result, RoleKind, Scorer,
     Trainer,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// The roles of a suite.
@@ -17,13 +19,20 @@ pub struct Roles {
     /// Where roles come from.
     pub plugins: Plugins,
     products: Mutex<BTreeMap<(StageKind, String), String>>,
+    workers: Option<Workers>,
 }
 
 macro_rules! open {
-    ($(#[$doc:meta])* $method:ident, $kind:ident) => {
+    ($(#[$doc:meta])* $method:ident, $kind:ident $(, in a worker: $isolated:ident)?) => {
         $(#[$doc])*
         pub fn $method(&self, plugin: &str, options: &Options, host: Host) -> Result<Box<dyn $kind>> {
-            match self.plugins.open(RoleKind::$kind, plugin, self.filled(options)?, host)? {
+            let options = self.filled(options)?;
+            $(if let Some((workers, file)) = self.isolated(RoleKind::$kind, plugin)? {
+                let (library, sha256) = (file.path.clone(), file.sha256.clone());
+                let job = Job { library, sha256, kind: RoleKind::$kind, name: plugin.to_owned(), options };
+                return workers.$isolated(job, host);
+            })?
+            match self.plugins.open(RoleKind::$kind, plugin, options, host)? {
                 OpenRole::$kind(role) => Ok(role),
                 _ => Err(PluginError::new(
                     examiner_api::ErrorCode::Protocol,
@@ -37,7 +46,21 @@ macro_rules! open {
 impl Roles {
     /// The roles of `suite`, played by `plugins`.
     pub fn new(suite: Suite, plugins: Plugins) -> Self {
-        Roles { suite, plugins, products: Mutex::default() }
+        Roles { suite, plugins, products: Mutex::default(), workers: None }
+    }
+
+    /// The same, with models, trainers and exporters in workers, which are `program`, if the suite wants it.
+    #[must_use]
+    pub fn in_workers(mut self, program: Option<PathBuf>) -> Self {
+        let isolation = self.suite.isolate.clone().filter(|_| cfg!(unix));
+        self.workers = program.zip(isolation).map(|(program, isolation)| Workers { program, isolation });
+        self
+    }
+
+    /// The workers and the plugin's file, if the role is to run in one.
+    fn isolated(&self, kind: RoleKind, plugin: &str) -> Result<Option<(&Workers, &LoadedFile)>> {
+        let (file, _) = self.plugins.find(kind, plugin)?;
+        Ok(self.workers.as_ref().filter(|_| file.is_library()).map(|workers| (workers, file)))
     }
 
     /// From now on, `${stage.name}` means `product`.
@@ -101,17 +124,17 @@ impl Roles {
     }
 
     open!(/// A model by its plugin.
-        open_model, Model);
+        open_model, Model, in a worker: model);
     open!(/// A dataset by its plugin.
         open_dataset, Dataset);
     open!(/// A scorer by its name.
         open_scorer, Scorer);
     open!(/// A trainer by its name.
-        open_trainer, Trainer);
+        open_trainer, Trainer, in a worker: trainer);
     open!(/// A recipe by its name.
         open_recipe, Recipe);
     open!(/// An exporter by its name.
-        open_exporter, Exporter);
+        open_exporter, Exporter, in a worker: exporter);
 
     /// The identity of the build that plays a role.
     pub fn build(&self, kind: RoleKind, name: &str) -> Result<String> {

@@ -31,16 +31,6 @@ fn one_sample_in_error_is_never_counted_as_wrong() {
 }
 
 #[test]
-fn a_panic_costs_the_samples_in_flight_and_is_told_with_its_place() {
-    let directory = tempfile::tempdir().unwrap();
-    let (code, stderr) = faulty(directory.path(), "panic");
-    assert_eq!(code, Some(1));
-    assert!(stderr.contains("question 3 is too hard") && stderr.contains("fixture.rs:"), "{stderr}");
-    let row = whole(&directory.path().join("run"), "bad", "sums", "accuracy");
-    assert_eq!((&*row["n_scored"], &*row["status"]), ("3", "partial"), "{row:?}");
-}
-
-#[test]
 fn an_answer_that_says_nothing_counts_as_wrong_and_is_counted() {
     let directory = tempfile::tempdir().unwrap();
     let (code, _) = faulty(directory.path(), "silent");

@@ -5,6 +5,7 @@
 //! - `run`: suites from YAML to CSV, through the program
 //! - `report`: what is made of a run: comparisons and pictures
 //! - `failures`: what a faulty role does to a run, and what it does not
+//! - `workers`: models that end, leave or lock up the process they run in
 //! - `resume`: a killed run goes on, and its results are those of an undisturbed one
 //! - `torn`: the same for a journal that ends at any byte
 //! - `identity`: what has changed is done again, and nothing else
@@ -21,3 +22,4 @@ mod resume;
 mod run;
 mod storage;
 mod torn;
+mod workers;

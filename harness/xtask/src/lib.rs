@@ -20,6 +20,7 @@ mod random_gpt2;
 mod random_llama;
 pub mod sample;
 mod test;
+mod torture;
 mod verify;
 
 use anyhow::Result;
@@ -48,6 +49,8 @@ enum Command {
     SampleData,
     /// Hold the program's numbers against those that other programs computed for the same input.
     Verify(verify::VerifyArguments),
+    /// Kill runs, damage and starve them, go on with them, and hold them against undisturbed ones.
+    Torture(torture::TortureArguments),
     /// Measure start-up time, and time and memory per sample of the harness itself.
     Bench(bench::BenchArguments),
     /// Measure the speed of training, beside PyTorch's where a Python that has it is named.
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Test => test::test(),
         Command::SampleData => sample_data().map(|()| true),
         Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Torture(arguments) => torture::torture(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments).map(|()| true),
         Command::BenchModels(arguments) => bench_models::bench_models(&arguments),
         Command::BenchOnnx(arguments) => bench_onnx::bench_onnx(&arguments),

@@ -8,13 +8,12 @@
 
 use super::catch;
 use crate::wire::{self, Call};
-use crate::{Flow, HostApi, Level, OpenRole, PluginError, Progress, Result, RoleAddress};
+use crate::{Flow, OpenRole, PluginError, Result};
 use abi_stable::{
     RRef, sabi_trait,
     std_types::{RArc, RBox, RErr, ROk, RResult, RSlice, RStr, RVec},
     type_level::downcasting::TD_Opaque,
 };
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// Bytes of an answer, or of a [`PluginError`], in wire form.
@@ -127,16 +126,6 @@ fn flow(go_on: bool) -> Flow {
     if go_on { Flow::Continue } else { Flow::Stop }
 }
 
-/// Names of the calls on a [`RawHost`].
-mod host_method {
-    pub(super) const LOG: &str = "log";
-    pub(super) const PROGRESS: &str = "progress";
-    pub(super) const CANCELLED: &str = "cancelled";
-    pub(super) const SCRATCH_DIR: &str = "scratch-dir";
-    pub(super) const FETCH: &str = "fetch";
-    pub(super) const ROLE: &str = "role";
-}
-
 /// Serves the program to a plugin.
 pub(super) fn shared_host(host: crate::Host) -> SharedHost {
     RawHost_TO::from_ptr(RArc::new(HostServer(host)), TD_Opaque)
@@ -146,66 +135,17 @@ struct HostServer(crate::Host);
 
 impl RawHost for HostServer {
     fn call(&self, name: RStr<'_>, payload: RSlice<'_, u8>, sink: RawSink_TO<'_, RRef<'_, ()>>) -> RawResult {
-        let api = self.0.api();
-        into_raw(catch(&format!("answering `{name}` of the host"), || match name.as_str() {
-            host_method::LOG => {
-                let (level, message): (Level, String) = wire::decode(&payload)?;
-                api.log(level, &message);
-                wire::encode(&())
-            }
-            host_method::PROGRESS => {
-                api.progress(wire::decode::<Progress>(&payload)?);
-                wire::encode(&())
-            }
-            host_method::CANCELLED => wire::encode(&api.is_cancelled()),
-            host_method::SCRATCH_DIR => wire::encode(&api.scratch_dir()?),
-            host_method::FETCH => wire::encode(&api.fetch(&wire::decode::<String>(&payload)?)?),
-            host_method::ROLE => {
-                let (role, method, payload): (RoleAddress, String, Vec<u8>) = wire::decode(&payload)?;
-                api.call_role(&role, &method, &payload, &|frame| flow(sink.send(frame.into())))
-            }
-            other => Err(PluginError::unsupported(format!("this program's host has no method `{other}`"))
-                .with_help("use the version of the program that the plugin was built for")),
+        into_raw(catch(&format!("answering `{name}` of the host"), || {
+            wire::serve_host(&self.0, name.as_str(), payload.as_slice(), &|frame| flow(sink.send(frame.into())))
         }))
     }
 }
 
-/// The program, reached from inside a plugin.
-pub(super) struct HostClient(pub(super) SharedHost);
+/// Calls the program, on the plugin's side.
+pub(super) struct HostCall(pub(super) SharedHost);
 
-impl HostClient {
-    fn ask(&self, name: &str, payload: &[u8], sink: &wire::RawSink<'_>) -> Result<Vec<u8>> {
+impl Call for HostCall {
+    fn call(&self, name: &str, payload: &[u8], sink: &wire::RawSink<'_>) -> Result<Vec<u8>> {
         with_sink(sink, |raw| self.0.call(name.into(), payload.into(), raw))
-    }
-
-    fn get<T: serde::de::DeserializeOwned>(&self, name: &str, payload: &impl serde::Serialize) -> Result<T> {
-        wire::decode(&self.ask(name, &wire::encode(payload)?, &|_| Flow::Stop)?)
-    }
-}
-
-impl HostApi for HostClient {
-    // A message that cannot be delivered has nowhere to be complained about.
-    fn log(&self, level: Level, message: &str) {
-        let _ = self.get::<()>(host_method::LOG, &(level, message));
-    }
-
-    fn progress(&self, progress: Progress) {
-        let _ = self.get::<()>(host_method::PROGRESS, &progress);
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.get(host_method::CANCELLED, &()).unwrap_or(false)
-    }
-
-    fn scratch_dir(&self) -> Result<PathBuf> {
-        self.get(host_method::SCRATCH_DIR, &())
-    }
-
-    fn fetch(&self, uri: &str) -> Result<PathBuf> {
-        self.get(host_method::FETCH, &uri)
-    }
-
-    fn call_role(&self, role: &RoleAddress, method: &str, payload: &[u8], sink: &wire::RawSink<'_>) -> Result<Vec<u8>> {
-        self.ask(host_method::ROLE, &wire::encode(&(role, method, payload))?, sink)
     }
 }

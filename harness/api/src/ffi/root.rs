@@ -6,9 +6,9 @@
     reason = "`StableAbi` expands to items and unsafe code that cannot be annotated from here"
 )]
 
-use super::object::{self, BoxedRole, HostClient, RawResult, SharedHost};
+use super::object::{self, BoxedRole, HostCall, RawResult, SharedHost};
 use super::{catch, guard};
-use crate::wire::{Remote, decode, encode};
+use crate::wire::{RemoteHost, decode, encode};
 use crate::{Host, Metadata, OpenRole, Plugin, PluginInfo, Result, RoleKind};
 use abi_stable::{
     StableAbi,
@@ -68,7 +68,7 @@ extern "C" fn open<P: MakePlugin>(request: RSlice<'_, u8>, host: SharedHost) -> 
     guard::remember_places();
     let role = catch("opening a role", || {
         let (kind, name, options): (RoleKind, String, Metadata) = decode(&request)?;
-        P::make().open(kind, &name, options, Host::new(HostClient(host)))
+        P::make().open(kind, &name, options, Host::new(RemoteHost::new(HostCall(host))))
     });
     match role {
         Ok(role) => ROk(object::boxed_role(role)),
@@ -89,18 +89,9 @@ impl LoadedPlugin {
     /// Opens one of its roles.
     pub fn open(&self, kind: RoleKind, name: &str, options: Metadata, host: Host) -> Result<OpenRole> {
         let request = encode(&(kind, name, options))?;
-        let role = match self.0.open()(request.as_slice().into(), object::shared_host(host)) {
-            ROk(role) => Remote::new(object::RoleCall(Mutex::new(role))),
-            RErr(error) => return Err(decode(&error).unwrap_or_else(|error| error)),
-        };
-        Ok(match kind {
-            RoleKind::Model => OpenRole::Model(Box::new(role)),
-            RoleKind::Dataset => OpenRole::Dataset(Box::new(role)),
-            RoleKind::Scorer => OpenRole::Scorer(Box::new(role)),
-            RoleKind::Trainer => OpenRole::Trainer(Box::new(role)),
-            RoleKind::Recipe => OpenRole::Recipe(Box::new(role)),
-            RoleKind::Exporter => OpenRole::Exporter(Box::new(role)),
-            RoleKind::Diagnostic => OpenRole::Diagnostic(Box::new(role)),
-        })
+        match self.0.open()(request.as_slice().into(), object::shared_host(host)) {
+            ROk(role) => Ok(OpenRole::remote(kind, object::RoleCall(Mutex::new(role)))),
+            RErr(error) => Err(decode(&error).unwrap_or_else(|error| error)),
+        }
     }
 }

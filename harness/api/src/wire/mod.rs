@@ -2,12 +2,14 @@
 //!
 //! It is self-describing (an unknown field is passed over, a missing one takes its default, so both sides can grow), it
 //! keeps every float as it is, NaN included, and it is compact enough to cost a microsecond a request. [`serve`]
-//! answers calls on a role; [`Remote`] makes such calls look like the role. What carries the bytes between them, the
+//! answers calls on a role; [`Remote`] makes such calls look like the role; [`serve_host`] and [`RemoteHost`] do the same for the program. What carries the bytes between them, the
 //! library boundary or a pipe, does not matter to either.
 
+mod host;
 mod remote;
 mod serve;
 
+pub use host::{RemoteHost, host_method, serve_host};
 pub use remote::{Call, Remote};
 pub use serve::serve;
 

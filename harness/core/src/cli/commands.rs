@@ -12,6 +12,7 @@ use crate::roles::Roles;
 use crate::run::provenance::Provenance;
 use crate::run::{self, Job};
 use crate::suite::{self, Loaded, Override};
+use crate::worker;
 use crate::{check as checks, plan as plans};
 use anyhow::{Context, Result, anyhow};
 use examiner_api::{ErrorCode, FindingState};
@@ -65,8 +66,8 @@ pub(super) fn plan(arguments: RunArguments, directories: &[PathBuf]) -> Result<E
         let last = run::newest_run(&job.outputs, &job.loaded.suite.name);
         last.filter(|_| job.out.is_none() && !job.fresh)
     });
-    let shared =
-        Shared::new(Roles::new(job.loaded.suite, job.plugins), job.progress, job.cancelled, Hub::from_env()?, None);
+    let roles = Roles::new(job.loaded.suite, job.plugins).in_workers(job.program);
+    let shared = Shared::new(roles, job.progress, job.cancelled, Hub::from_env()?, None);
     match &directory {
         Some(path) if goes_on.is_some() => print(&format!("goes on in `{}`\n", path.display()))?,
         // A finished run is never written to unasked: what holds of it is used only where it is named.
@@ -163,6 +164,7 @@ fn job(arguments: RunArguments, directories: &[PathBuf]) -> Result<Job> {
         fresh: arguments.fresh,
         cancelled: Arc::default(),
         progress: Progress::on_stderr(),
+        program: worker::program(),
     })
 }
 

@@ -46,6 +46,12 @@ enum Command {
     Compare(CompareArguments),
     /// Draw a run: results with their intervals, training curves, what the teacher yielded.
     Plot(PlotArguments),
+    /// Serve one role on stdin and stdout. Not for people: the program starts its workers with it.
+    #[command(hide = true)]
+    Worker {
+        /// The program's process id.
+        program: u32,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -143,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Report(report) => commands::report(&report),
         Command::Compare(compare) => results::compare(compare),
         Command::Plot(plot) => results::plot(&plot),
+        Command::Worker { program } => Ok(crate::worker::main(program)),
     };
     result.unwrap_or_else(|error| {
         crate::progress::tell(&format!("error: {error:#}"));

@@ -7,7 +7,7 @@ mod image;
 mod library;
 mod plugins;
 
-pub use plugins::{LoadedFile, Plugins, SearchPath};
+pub use plugins::{LoadedFile, Plugins, SearchPath, open_file};
 
 use std::path::PathBuf;
 

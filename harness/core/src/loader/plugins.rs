@@ -32,6 +32,13 @@ pub struct LoadedFile {
     source: Source,
 }
 
+impl LoadedFile {
+    /// Whether it is a library of its own, and not the program itself.
+    pub fn is_library(&self) -> bool {
+        matches!(self.source, Source::Library(_))
+    }
+}
+
 enum Source {
     BuiltIn(Plugin),
     Library(LoadedPlugin),
@@ -163,10 +170,23 @@ impl Plugins {
     }
 }
 
+/// Opens a plugin file that has been seen before, if it is still the same.
+pub fn open_file(path: &Path, sha256: &str) -> Result<LoadedPlugin, LoadError> {
+    let opened = std::fs::read(path).map_err(|error| Problem::Unreadable(error.to_string())).and_then(|bytes| {
+        check_pin(sha256, &hash(&bytes))?;
+        library::open(path)
+    });
+    opened.map_err(|problem| LoadError { path: path.to_owned(), problem })
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn load(path: &Path, pins: &BTreeMap<String, String>) -> Result<LoadedFile, Problem> {
     let bytes = std::fs::read(path).map_err(|error| Problem::Unreadable(error.to_string()))?;
     image::check(&bytes)?;
-    let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hash(&bytes);
     if let Some((_, expected)) = pins.iter().find(|(name, _)| names_plugin(path, name)) {
         check_pin(expected, &sha256)?;
     }

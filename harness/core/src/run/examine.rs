@@ -46,8 +46,8 @@ impl Run {
     }
 
     fn examine_model(&mut self, name: &str, places: std::ops::Range<usize>) {
-        let stage = format!("models/{name}");
-        let opened = self.shared.roles.model_with_info(name, self.shared.host(&stage));
+        let host = self.shared.host(&self.pairs[places.start].model_stage());
+        let opened = self.shared.roles.model_with_info(name, host);
         match opened {
             Ok((mut model, info)) => {
                 self.provenance.models.insert(name.to_owned(), info.clone());
@@ -60,6 +60,9 @@ impl Run {
             }
             Err(error) => {
                 for place in places {
+                    if self.storage.is_some() {
+                        return;
+                    }
                     self.fail(place, StageRecord::default(), &error);
                 }
             }
@@ -101,7 +104,7 @@ impl Run {
         let mut rows = examined.rows;
         let too_many = too_many_errors(&self.shared.roles.suite, examined.errors, examined.questions);
         record.status = if let Some(failure) = &examined.failure {
-            let message = self.with_log(&stage, &failure.to_string());
+            let message = self.with_log(&[&stage, &self.pairs[place].model_stage()], &failure.to_string());
             self.failures.push(format!("{stage}: {message}"));
             if rows.is_empty() {
                 rows.push(self.failed_row(place, &message));
@@ -116,7 +119,7 @@ impl Run {
         } else if examined.errors > 0 {
             let first = examined.error_examples.first().cloned().unwrap_or_default();
             let what = format!("{} of {} samples are errors, the first: {first}", examined.errors, examined.questions);
-            let message = self.with_log(&stage, &what);
+            let message = self.with_log(&[&stage, &self.pairs[place].model_stage()], &what);
             self.failures.push(format!("{stage}: {message}"));
             if too_many {
                 rows.iter_mut().for_each(|row| row.fail(&message));
@@ -150,7 +153,7 @@ impl Run {
             record.status = Status::Interrupted;
             return self.note(stage, record);
         }
-        let message = self.with_log(&stage, &error.to_string());
+        let message = self.with_log(&[&stage, &self.pairs[place].model_stage()], &error.to_string());
         self.failures.push(format!("{stage}: {message}"));
         let row = self.failed_row(place, &message);
         if let Err(error) = self.report.publish(place, vec![row]) {

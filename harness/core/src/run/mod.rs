@@ -54,6 +54,8 @@ pub struct Job {
     pub cancelled: Arc<AtomicBool>,
     /// Where progress is shown.
     pub progress: Progress,
+    /// This program, to start workers with; none to run everything in this process.
+    pub program: Option<PathBuf>,
 }
 
 /// How a run ended.
@@ -148,7 +150,7 @@ impl Run {
         // Beside the runs, so that one TensorBoard shows all of them; a run elsewhere keeps everything to itself.
         let events = job.out.as_ref().unwrap_or(&job.outputs).join("runs").join(directory.name());
         let logs = Some(directory.path.join("logs"));
-        let roles = Roles::new(job.loaded.suite, job.plugins);
+        let roles = Roles::new(job.loaded.suite, job.plugins).in_workers(job.program);
         let run = Run {
             shared: Shared::new(roles, job.progress, job.cancelled, hub, logs),
             limit: job.limit,
@@ -172,9 +174,10 @@ impl Run {
         Ok(run)
     }
 
-    /// A message with the place of the stage's log, if it left one.
-    fn with_log(&self, stage: &str, message: &str) -> String {
-        match self.shared.log_path(stage).filter(|path| path.exists()) {
+    /// A message with the place of the log of the stage or of its model, if there is one.
+    fn with_log(&self, stages: &[&str], message: &str) -> String {
+        let mut logs = stages.iter().filter_map(|stage| self.shared.log_path(stage));
+        match logs.find(|path| path.exists()) {
             Some(path) => format!("{message} (log: `{}`)", path.display()),
             None => message.to_owned(),
         }

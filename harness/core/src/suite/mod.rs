@@ -9,6 +9,7 @@ mod datasets;
 mod fields;
 mod links;
 mod overrides;
+mod policy;
 mod problem;
 mod reading;
 mod references;

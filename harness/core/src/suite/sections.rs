@@ -3,19 +3,21 @@
 use super::datasets::{dataset, scorers};
 use super::fields::{Field, Section, check_name};
 use super::links::Thing;
+use super::policy::{fail_on_error, isolate};
 use super::problem::{FieldPath, Problem};
 use super::reading::{Reading, options};
 use super::stages::{export, teach, train};
-use super::tree::{Kind, Node};
+use super::tree::Node;
 use super::types::*;
 use serde_json::Value;
 
 /// The keys of a suite.
-pub(super) const TOP_LEVEL: [&str; 13] = [
+pub(super) const TOP_LEVEL: [&str; 14] = [
     "name",
     "seed",
     "parallel",
     "fail_on_error",
+    "isolate",
     "vars",
     "plugins",
     "models",
@@ -50,12 +52,14 @@ pub(super) fn read(root: &Node, vars: Named<Value>, reading: &mut Reading) -> Su
     let seed = top.take("seed").and_then(|seed| seed.whole(0, u64::MAX, problems));
     let parallel = top.take("parallel").and_then(|field| field.whole(1, 1024, problems));
     let fail_on_error = top.take("fail_on_error").and_then(|field| fail_on_error(&field, problems));
+    let isolate = top.take("isolate").map(|field| isolate(&field, problems));
     top.take("vars");
     let suite = Suite {
         name: name.unwrap_or_default(),
         seed: seed.unwrap_or(0),
         parallel: parallel.map_or(1, |parallel| parallel as usize),
         fail_on_error: fail_on_error.unwrap_or_default(),
+        isolate: isolate.unwrap_or_else(|| Some(Isolation::default())),
         vars,
         plugins: named(&mut top, "plugins", reading, plugin),
         models: named(&mut top, "models", reading, model),
@@ -76,6 +80,7 @@ fn empty() -> Suite {
         seed: 0,
         parallel: 1,
         fail_on_error: FailOnError::Never,
+        isolate: None,
         vars: Named::new(),
         plugins: Named::new(),
         models: Named::new(),
@@ -85,21 +90,6 @@ fn empty() -> Suite {
         export: Named::new(),
         evaluate: Vec::new(),
         report: ReportSpec::default(),
-    }
-}
-
-fn fail_on_error(field: &Field<'_>, problems: &mut Vec<Problem>) -> Option<FailOnError> {
-    match &field.node.kind {
-        Kind::Bool(true) => Some(FailOnError::First),
-        Kind::Bool(false) => Some(FailOnError::Never),
-        Kind::Number(number) if number.is_u64() => number.as_u64().map(FailOnError::Count),
-        _ => field
-            .number(
-                "`true`, `false`, a share between 0 and 1, or a number of samples",
-                |x| x > 0.0 && x < 1.0,
-                problems,
-            )
-            .map(FailOnError::Share),
     }
 }
 

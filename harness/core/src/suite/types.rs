@@ -24,6 +24,8 @@ pub struct Suite {
     pub parallel: usize,
     /// When to give up a model x dataset because of samples without an answer.
     pub fail_on_error: FailOnError,
+    /// How models, trainers and exporters run in processes of their own; none to run them in the program itself.
+    pub isolate: Option<Isolation>,
     /// Values for `${vars.NAME}`, already put in everywhere.
     #[serde(serialize_with = "in_order")]
     pub vars: Named<Value>,
@@ -64,6 +66,23 @@ pub enum FailOnError {
     Share(f64),
     /// When there are more errors than this (a whole number).
     Count(u64),
+}
+
+/// How roles run in processes of their own.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Isolation {
+    /// A process that gives neither an answer nor a sign of work for so long hangs, and is ended.
+    pub deadline_s: f64,
+    /// A process that holds more memory is ended; none to leave that to the system.
+    pub memory_mib: Option<u64>,
+    /// When so many samples in a row have ended the process, each alone, the model x dataset is given up.
+    pub deaths: u32,
+}
+
+impl Default for Isolation {
+    fn default() -> Self {
+        Isolation { deadline_s: 600.0, memory_mib: None, deaths: 3 }
+    }
 }
 
 /// Where a plugin comes from.

@@ -87,6 +87,8 @@ struct AdderOptions {
     fault_file: Option<std::path::PathBuf>,
     /// The question at which it goes wrong.
     at: u64,
+    /// The question up to which, from `at`, it goes wrong; `at` alone without it.
+    upto: Option<u64>,
     /// Appends a line to this file for every request.
     count: Option<std::path::PathBuf>,
     /// Sleeps so long for every request.
@@ -113,6 +115,54 @@ enum Fault {
     Stranger,
     Nan,
     Refused,
+    /// Ends the process, in every way there is.
+    Abort,
+    Segfault,
+    Exit,
+    Killed,
+    ExitAtOpen,
+    /// Takes memory until it is ended.
+    Leak,
+    /// Never comes back.
+    Sleep,
+    /// Writes to every file that the process has open.
+    Garbage,
+    /// Prints, which harms nothing.
+    Print,
+}
+
+/// Does what no model should.
+fn misbehave(fault: Fault) {
+    match fault {
+        Fault::Abort => std::process::abort(),
+        // SAFETY: none; that is the point.
+        Fault::Segfault => unsafe { std::ptr::null_mut::<u8>().write_volatile(1) },
+        Fault::Exit => std::process::exit(7),
+        // SAFETY: a signal to the process itself.
+        Fault::Killed => unsafe {
+            libc::raise(libc::SIGKILL);
+        },
+        Fault::Leak => loop {
+            let block = vec![1_u8; 8 << 20];
+            std::hint::black_box(block.leak());
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        },
+        Fault::Sleep => loop {
+            std::thread::sleep(std::time::Duration::from_secs(3600));
+        },
+        Fault::Garbage => {
+            for file in 3..16 {
+                // SAFETY: the bytes are there; what the file is does not matter.
+                unsafe { libc::write(file, b"to be or not to be, that is the question".as_ptr().cast(), 40) };
+            }
+            std::thread::sleep(std::time::Duration::from_secs(5));
+        }
+        Fault::Print => {
+            println!("printed");
+            eprintln!("complained");
+        }
+        _ => {}
+    }
 }
 
 impl Open for Adder {
@@ -124,6 +174,10 @@ impl Open for Adder {
                 .map_err(|error| PluginError::bad_options("fault").with_cause(&error))?;
         }
         assert!(options.fault != Fault::PanicAtOpen, "not today");
+        if options.fault == Fault::ExitAtOpen {
+            eprintln!("no model today");
+            std::process::exit(9);
+        }
         host.info("an adder opens");
         Ok(Adder(options, host))
     }
@@ -180,7 +234,12 @@ impl Model for Adder {
             }
             self.note(&request.sample.id)?;
             let n = Self::number(&request.sample);
-            let fault = if n == self.0.at { self.0.fault } else { Fault::None };
+            let fault =
+                if (self.0.at..=self.0.upto.unwrap_or(self.0.at)).contains(&n) { self.0.fault } else { Fault::None };
+            if fault != Fault::None {
+                eprintln!("question {n} is at hand");
+            }
+            misbehave(fault);
             let text = match fault {
                 Fault::Wrong => (2 * n + 1).to_string(),
                 Fault::Silent => "I would rather not say".into(),
@@ -257,12 +316,42 @@ impl Recipe for Sums {
 }
 
 /// Writes down how many rows it learned from.
-struct Learner;
+struct Learner(LearnerOptions);
+
+#[derive(Deserialize, schemars::JsonSchema, Default)]
+#[serde(crate = "serde", deny_unknown_fields, default)]
+#[schemars(crate = "schemars")]
+struct LearnerOptions {
+    /// Steps; each is a line in the file `steps` of its directory, from which it goes on.
+    steps: u64,
+    /// Ends its process at this step, so many times.
+    abort_at: Option<u64>,
+    times: u64,
+}
 
 impl Open for Learner {
-    type Options = NoOptions;
-    fn open(_: NoOptions, _: Host) -> Result<Self> {
-        Ok(Learner)
+    type Options = LearnerOptions;
+    fn open(options: LearnerOptions, _: Host) -> Result<Self> {
+        Ok(Learner(options))
+    }
+}
+
+impl Learner {
+    /// Steps from where an earlier process left off.
+    fn step(&self, out: &std::path::Path, sink: &dyn Sink<TrainEvent>) -> Result<()> {
+        let lines = |name: &str| std::fs::read_to_string(out.join(name)).unwrap_or_default().lines().count() as u64;
+        let append = |name: &str| -> Result<()> {
+            Ok(writeln!(std::fs::File::options().create(true).append(true).open(out.join(name))?, "x")?)
+        };
+        for step in lines("steps")..self.0.steps {
+            if self.0.abort_at == Some(step) && lines("aborts") < self.0.times {
+                append("aborts")?;
+                std::process::abort();
+            }
+            append("steps")?;
+            let _ = sink.send(TrainEvent { step: step + 1, steps: self.0.steps, ..TrainEvent::default() });
+        }
+        Ok(())
     }
 }
 
@@ -270,6 +359,7 @@ impl Trainer for Learner {
     fn train(&mut self, job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport> {
         let rows = std::fs::read_to_string(&job.rows)?;
         let count = rows.lines().count();
+        self.step(&job.out, sink)?;
         let _ = sink.send(TrainEvent { step: 1, steps: 1, loss: Some(0.5), ..TrainEvent::default() });
         let checkpoint = job.out.join("checkpoint");
         std::fs::write(&checkpoint, format!("from {:?}, {count} rows, seed {}", job.from, job.seed))?;

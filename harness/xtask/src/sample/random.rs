@@ -19,21 +19,26 @@ impl Random {
         bits ^ (bits >> 31)
     }
 
+    /// A whole number below another.
+    pub(crate) fn below(&mut self, count: u64) -> u64 {
+        self.next() % count
+    }
+
     /// A whole number between two, both included.
     pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
         let count = high.abs_diff(low) + 1;
-        low + (self.next() % count) as i64
+        low + self.below(count) as i64
     }
 
     /// One of several.
     pub(crate) fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
-        from[(self.next() % from.len() as u64) as usize]
+        from[self.below(from.len() as u64) as usize]
     }
 
     /// In random order (Fisher and Yates).
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for place in (1..items.len()).rev() {
-            let other = (self.next() % (place as u64 + 1)) as usize;
+            let other = self.below(place as u64 + 1) as usize;
             items.swap(place, other);
         }
     }

@@ -99,9 +99,10 @@ impl Batch {
         let lock = || progress.lock().unwrap_or_else(PoisonError::into_inner);
         let sink = |response: Response<T>| {
             let mut progress = lock();
-            if progress.stopped {
+            if progress.breach.is_some() {
                 return Flow::Stop;
             }
+            // What was computed before the model heard that it is to stop is taken all the same.
             let flow = match progress.claim(response.id) {
                 Err(breach) => {
                     progress.breach = Some(breach);
@@ -112,7 +113,7 @@ impl Batch {
                     on_answer(question, ask, response.result.and_then(&wrap))
                 }
             };
-            progress.stopped = flow == Flow::Stop;
+            progress.stopped |= flow == Flow::Stop;
             flow
         };
         let returned = call(&sink);
@@ -124,7 +125,7 @@ impl Batch {
             return Ok(Flow::Stop);
         }
         let error = match returned {
-            Err(error) if ends_the_stage(error.code) => return Err(error),
+            Err(error) if error.code.ends_stage() => return Err(error),
             Err(error) => error,
             Ok(()) => PluginError::new(
                 ErrorCode::Protocol,
@@ -156,18 +157,6 @@ impl Progress {
         Err(PluginError::new(ErrorCode::Protocol, breach)
             .with_help("its answers cannot be told apart; this is an error in the plugin, tell its author"))
     }
-}
-
-/// Failures that every later request would meet too.
-fn ends_the_stage(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::Unsupported
-            | ErrorCode::BadOptions
-            | ErrorCode::Authentication
-            | ErrorCode::Quota
-            | ErrorCode::Cancelled
-    )
 }
 
 #[cfg(test)]

@@ -96,6 +96,11 @@ impl Pair {
     pub fn stage(&self) -> String {
         format!("evaluate/{}/{}", self.model, self.dataset)
     }
+
+    /// The name under which the model speaks, whatever it is examined on.
+    pub fn model_stage(&self) -> String {
+        format!("models/{}", self.model)
+    }
 }
 
 /// What decides the outcome of a pair: everything that its identity hangs on, by name.

@@ -7,7 +7,7 @@ fn an_unknown_top_level_key() {
 modles: {}
 "#;
     assert_snapshot!(problems(text), @r#"
-    s.yaml:2:1: modles: unknown key, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`
+    s.yaml:2:1: modles: unknown key, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `isolate`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`
       help: did you mean `models`?
     "#);
 }
@@ -58,6 +58,17 @@ models:
     s.yaml:4:3: models.all: the name `all` stands for every one of them in `evaluate`
       help: choose another name
     "#);
+}
+
+#[test]
+fn an_isolation_that_is_none() {
+    assert_snapshot!(problems("name: n\nisolate: { deadline: 3, deadline_s: 0, deaths: none }"), @"
+    s.yaml:2:12: isolate.deadline: unknown key, expected one of `deadline_s`, `memory_mib`, `deaths`
+      help: did you mean `deadline_s`?
+    s.yaml:2:37: isolate.deadline_s: expected a number of seconds above 0, found the number `0`
+    s.yaml:2:48: isolate.deaths: expected a whole number from 1 to 1000000, found the text `none`
+    ");
+    assert_snapshot!(problems("name: n\nisolate: maybe"), @"s.yaml:2:10: isolate: expected `true`, `false`, or a section with `deadline_s`, `memory_mib` and `deaths`, found the text `maybe`");
 }
 
 #[test]
@@ -464,10 +475,10 @@ models:
 fn setting_what_is_not_there() {
     let text = "name: n\nseed: 1\nvars: { date: 1 }\nmodels: { m: { plugin: p } }\ndatasets: { d: { plugin: p } }\nevaluate: [{ models: m, datasets: d }]\n";
     assert_snapshot!(problems_with(text, &["modls.m.x=1", "models.n.x=1", "data=x", "seed.x=1", "evaluate.1=x", "models.m.plugin.x=1"]), @r#"
-    --set modls.m.x: modls: the suite has no such key or variable, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `date`
+    --set modls.m.x: modls: the suite has no such key or variable, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `isolate`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `date`
       help: did you mean `models`?
     --set models.n.x: models.n: no such name in `models`, expected one of `m`
-    --set data: data: the suite has no such key or variable, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `date`
+    --set data: data: the suite has no such key or variable, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `isolate`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `date`
       help: did you mean `date`?
     --set seed.x: seed: expected a mapping or a list to set `x` in, found the number `1`
       help: set `seed` as a whole

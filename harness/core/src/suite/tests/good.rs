@@ -1,5 +1,5 @@
 use super::*;
-use crate::suite::{FailOnError, FieldPath, ShotsFrom, Start, TrainData};
+use crate::suite::{FailOnError, FieldPath, Isolation, ShotsFrom, Start, TrainData};
 use examiner_api::Sampling;
 use serde_json::json;
 
@@ -90,6 +90,16 @@ fn fail_on_error_has_four_forms() {
     assert_eq!(form("false"), FailOnError::Never);
     assert_eq!(form("3"), FailOnError::Count(3));
     assert_eq!(form("0.25"), FailOnError::Share(0.25));
+}
+
+#[test]
+fn isolate_is_yes_no_or_a_section() {
+    let isolate = |rest: &str| read(&format!("name: n\n{rest}")).suite.isolate;
+    assert_eq!(isolate(""), Some(Isolation::default()));
+    assert_eq!(isolate("isolate: true"), Some(Isolation::default()));
+    assert_eq!(isolate("isolate: false"), None);
+    let section = Isolation { deadline_s: 2.5, memory_mib: Some(4096), deaths: 3 };
+    assert_eq!(isolate("isolate: { deadline_s: 2.5, memory_mib: 4096 }"), Some(section));
 }
 
 #[test]
