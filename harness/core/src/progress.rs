@@ -1,9 +1,9 @@
 //! Shows how far the work is: bars on a terminal, a plain line now and then elsewhere. Everything goes to stderr;
 //! stdout is for data.
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,11 @@ impl Progress {
     pub fn on_stderr() -> Self {
         let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
         Progress { bars, tasks: Arc::default() }
+    }
+
+    /// Nowhere.
+    pub fn hidden() -> Self {
+        Progress { bars: Some(MultiProgress::with_draw_target(ProgressDrawTarget::hidden())), tasks: Arc::default() }
     }
 
     /// Writes a line above the bars.
@@ -158,11 +163,17 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// Writes a line to stderr. Where stderr is a file on a full disk the line is lost, which must not end the work as
+/// `eprintln!` would.
+pub fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 fn say(bars: Option<&MultiProgress>, line: &str) {
     match bars {
         // A terminal that cannot be written to any more takes the message with it.
         Some(bars) => drop(bars.println(line)),
-        None => eprintln!("{line}"),
+        None => tell(line),
     }
 }
 

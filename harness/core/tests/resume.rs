@@ -38,6 +38,20 @@ pub(crate) fn results(run: &Path) -> Vec<Vec<(String, String)>> {
     rows.map(|row| row.into_iter().filter(|(name, _)| name != "run" && name != "seconds").collect()).collect()
 }
 
+/// Two runs of one suite have the same results, and the same samples byte for byte.
+pub(crate) fn same_results(one: &Path, other: &Path) {
+    assert_eq!(results(one), results(other));
+    let mut seen = 0;
+    for model in std::fs::read_dir(one.join("samples")).unwrap().flatten() {
+        for file in std::fs::read_dir(model.path()).unwrap().flatten() {
+            let name = Path::new("samples").join(model.file_name()).join(file.file_name());
+            assert_eq!(std::fs::read(one.join(&name)).unwrap(), std::fs::read(other.join(&name)).unwrap(), "{name:?}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 0, "there are samples to compare");
+}
+
 #[test]
 fn kill_9_at_any_moment_loses_nothing_and_repeats_nothing() {
     let directory = tempfile::tempdir().unwrap();
@@ -62,11 +76,7 @@ fn kill_9_at_any_moment_loses_nothing_and_repeats_nothing() {
     let output = run(&disturbed, &suite, &["--out", "run"]);
     assert!(output.status.success(), "{}", stderr(&output));
 
-    let (one, other) = (undisturbed.join("run"), disturbed.join("run"));
-    assert_eq!(results(&one), results(&other));
-    for samples in ["samples/a/sums.jsonl", "samples/a/more.jsonl"] {
-        assert_eq!(std::fs::read(one.join(samples)).unwrap(), std::fs::read(other.join(samples)).unwrap(), "{samples}");
-    }
+    same_results(&undisturbed.join("run"), &disturbed.join("run"));
     // A sample is finished when its record is in the journal. What a kill can cost is what was between model and
     // journal at that moment, and there is not much room there.
     let asked = std::fs::read_to_string(disturbed.join("asked")).unwrap().lines().count();
@@ -138,4 +148,113 @@ fn a_second_run_in_the_same_directory_is_refused_with_the_firsts_number() {
     first.wait().unwrap();
     assert_eq!(second.status.code(), Some(2));
     assert!(stderr(&second).contains(&format!("in use by process {}", first.id())), "{}", stderr(&second));
+}
+
+/// Without `--out`, too: the same command would go on in the directory of the first.
+#[test]
+fn the_same_command_twice_at_once_is_refused_the_second_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = slow_suite("asked");
+    let mut first = started(directory.path(), &suite, &[]);
+    let second = run(directory.path(), &suite, &[]);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert_eq!(second.status.code(), Some(2));
+    assert!(stderr(&second).contains(&format!("in use by process {}", first.id())), "{}", stderr(&second));
+    // A process that is gone holds nothing.
+    assert!(run(directory.path(), &suite, &[]).status.success());
+}
+
+#[test]
+fn a_run_that_failed_goes_on_too_and_only_what_failed_is_tried_again() {
+    let directory = tempfile::tempdir().unwrap();
+    // Which fault there is, is no word of the suite: the same command must be what goes on.
+    let suite = suite(
+        "  good: { plugin: adder, count: asked }\n  bad: { plugin: adder, count: asked, fault_file: fault, at: 3 }\n",
+        "  sums: { plugin: numbers, rows: 10 }\n",
+    );
+    std::fs::write(directory.path().join("fault"), "error").unwrap();
+    let output = run(directory.path(), &suite, &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    std::fs::remove_file(directory.path().join("fault")).unwrap();
+    std::fs::remove_file(directory.path().join("asked")).unwrap();
+    let output = run(directory.path(), &suite, &[]);
+    assert!(output.status.success() && stderr(&output).contains("going on in"), "{}", stderr(&output));
+    assert_eq!(std::fs::read_to_string(directory.path().join("asked")).unwrap(), "3\n");
+    let whole = crate::run::whole(&directory.path().join("outputs/latest"), "bad", "sums", "accuracy");
+    assert_eq!((&*whole["value"], &*whole["status"]), ("1.0", "ok"));
+    // Complete is complete.
+    let output = run(directory.path(), &suite, &[]);
+    assert!(output.status.success() && stderr(&output).contains("running in"), "{}", stderr(&output));
+}
+
+/// What a run makes of a journal that something else than an interruption has happened to.
+#[test]
+fn a_journal_that_was_damaged_removed_or_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = suite("  a: { plugin: adder, count: asked }\n", "  sums: { plugin: numbers, rows: 6 }\n");
+    let asked = || {
+        let path = directory.path().join("asked");
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let _ = std::fs::remove_file(path);
+        text.lines().count()
+    };
+    assert!(run(directory.path(), &suite, &["--out", "run"]).status.success());
+    let run_path = directory.path().join("run");
+    let before = (results(&run_path), std::fs::read(run_path.join("samples/a/sums.jsonl")).unwrap());
+    let journal = run_path.join("journal/a/sums.jsonl");
+    let bytes = std::fs::read(&journal).unwrap();
+    assert_eq!(asked(), 6);
+    let again = || {
+        let output = run(directory.path(), &suite, &["--out", "run"]);
+        let said = stderr(&output);
+        (output.status.code(), said, asked())
+    };
+    let unchanged = || {
+        assert_eq!((results(&run_path), std::fs::read(run_path.join("samples/a/sums.jsonl")).unwrap()), before);
+    };
+
+    // The header: it is written anew, and the records still hold.
+    let mut damaged = bytes.clone();
+    damaged[20] ^= 1;
+    std::fs::write(&journal, &damaged).unwrap();
+    let (code, said, asked) = again();
+    assert_eq!((code, asked), (Some(0), 0), "{said}");
+    assert!(said.contains("line 1 of") && said.contains("it is written anew"), "{said}");
+    assert_eq!(std::fs::read(run_path.join("journal/a/sums.jsonl.damaged")).unwrap(), damaged);
+    assert_eq!(std::fs::read(&journal).unwrap(), bytes);
+    unchanged();
+
+    // Gone.
+    std::fs::remove_file(&journal).unwrap();
+    let (code, said, asked) = again();
+    assert_eq!((code, asked), (Some(0), 6), "{said}");
+    unchanged();
+
+    // A directory.
+    std::fs::remove_file(&journal).unwrap();
+    std::fs::create_dir(&journal).unwrap();
+    let (code, said, asked) = again();
+    assert_eq!((code, asked), (Some(1), 0), "{said}");
+    assert!(said.contains("is a directory, not a file; move it away"), "{said}");
+    std::fs::remove_dir(&journal).unwrap();
+
+    // Another pair's, or a later version's.
+    for (from, to, expected) in [
+        ("\"dataset\":\"sums\"", "\"dataset\":\"more\"", "does not belong to this run"),
+        ("\"format\":1", "\"format\":2", "has the format 2, this version of the program knows 1"),
+    ] {
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        let (header, records) = text.split_once('\n').unwrap();
+        let header = header.split_once(' ').unwrap().1.replace(from, to);
+        std::fs::write(&journal, format!("{:08x} {header}\n{records}", crc32fast::hash(header.as_bytes()))).unwrap();
+        let other = std::fs::read(&journal).unwrap();
+        let (code, said, asked) = again();
+        assert_eq!((code, asked), (Some(1), 0), "{said}");
+        assert!(said.contains(expected), "{said}");
+        assert_eq!(std::fs::read(&journal).unwrap(), other, "what is not ours is left as it is");
+    }
+    std::fs::remove_file(&journal).unwrap();
+    assert_eq!(again().0, Some(0));
+    unchanged();
 }

@@ -8,14 +8,20 @@
 //! - `workers`: models that end, leave or lock up the process they run in
 //! - `rescore`: what a run's models answered, judged once more
 //! - `resume`: a killed run goes on, and its results are those of an undisturbed one
+//! - `torn`: the same for a journal that ends at any byte
+//! - `identity`: what has changed is done again, and nothing else
+//! - `storage`: a run whose files could not be written goes on, too
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod build;
 mod failures;
+mod identity;
 mod loader;
 mod out_of_tree;
 mod report;
 mod rescore;
 mod resume;
 mod run;
+mod storage;
+mod torn;
 mod workers;

@@ -1,6 +1,7 @@
 //! Text to tokens and back, as the checkpoint's `tokenizer.json` says.
 
 use examiner_api::{PluginError, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// A checkpoint's tokenizer.
@@ -35,8 +36,7 @@ impl Tokenizer {
     /// # Errors
     /// `BadInput` if the bytes are not a tokenizer.
     pub fn from_bytes(bytes: Vec<u8>, bos: Option<u32>, eos: Vec<u32>) -> Result<Self> {
-        let mut inner =
-            tokenizers::Tokenizer::from_bytes(&bytes).map_err(|error| PluginError::bad_input(error.to_string()))?;
+        let mut inner = guarded("reading it", || tokenizers::Tokenizer::from_bytes(&bytes))?;
         inner.with_truncation(None).map_err(|error| PluginError::bad_input(error.to_string()))?;
         inner.with_padding(None);
         Ok(Tokenizer { inner, bytes, bos, eos })
@@ -47,9 +47,8 @@ impl Tokenizer {
     /// # Errors
     /// `BadInput` if the tokenizer has no token for something in the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = self.inner.encode_fast(text, false);
-        let encoding = encoding.map_err(|error| PluginError::bad_input(format!("cannot tokenize a text: {error}")))?;
-        Ok(encoding.get_ids().to_vec())
+        let encoding = guarded("tokenizing a text", || self.inner.encode_fast(text, false));
+        Ok(encoding.map_err(|error| told("cannot tokenize a text", error))?.get_ids().to_vec())
     }
 
     /// The text of tokens, special tokens left out. Bytes that are not UTF-8 become U+FFFD.
@@ -57,8 +56,8 @@ impl Tokenizer {
     /// # Errors
     /// `BadInput` if the tokenizer's own decoder fails.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
-        let text = self.inner.decode(tokens, true);
-        text.map_err(|error| PluginError::bad_input(format!("cannot turn tokens into text: {error}")))
+        let text = guarded("turning tokens into text", || self.inner.decode(tokens, true));
+        text.map_err(|error| told("cannot turn tokens into text", error))
     }
 
     /// The beginning-of-text token that the configuration names.
@@ -99,6 +98,23 @@ impl Tokenizer {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+/// The `tokenizers` library panics over some files that no tokenizer was ever saved in; to whoever has such a file that is
+/// an error like any other.
+fn guarded<T>(doing: &str, call: impl FnOnce() -> tokenizers::Result<T>) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(|error| PluginError::bad_input(error.to_string())),
+        Err(payload) => {
+            let panic = PluginError::from_panic(doing, &*payload);
+            Err(PluginError::bad_input(format!("the `tokenizers` library {}", panic.message)))
+        }
+    }
+}
+
+fn told(what: &str, mut error: PluginError) -> PluginError {
+    error.message = format!("{what}: {}", error.message);
+    error
 }
 
 #[cfg(test)]

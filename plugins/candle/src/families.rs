@@ -23,7 +23,7 @@ mod qwen;
 mod rope;
 mod weights;
 
-pub(crate) use config::Config;
+pub(crate) use config::{Config, SIZE_LIMIT};
 pub(crate) use decoder::Transformer;
 pub(crate) use plan::Plan;
 

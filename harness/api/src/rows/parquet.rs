@@ -10,16 +10,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The rows of a file, with their places in it, from 1.
 pub(super) fn rows(file: File, origin: Origin) -> Result<impl Iterator<Item = Result<Numbered>> + Send> {
-    let reader = SerializedFileReader::new(file).map_err(|error| {
+    let not_whole = || {
         PluginError::bad_input(format!("`{}` is not a whole Parquet file", origin.path.display()))
-            .with_cause(&error)
             .with_help("if it was downloaded, remove it and download it again")
-    })?;
-    let mut rows = RowIter::from_file_into(Box::new(reader));
+    };
+    // The `parquet` crate panics over some damage instead of telling it, here and where rows are read.
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        SerializedFileReader::new(file).map(|reader| RowIter::from_file_into(Box::new(reader)))
+    }));
+    let mut rows = match opened {
+        Ok(rows) => rows.map_err(|error| not_whole().with_cause(&error))?,
+        Err(payload) => return Err(not_whole().with_cause(&PluginError::from_panic("reading its end", &*payload))),
+    };
     let mut number = 0;
     Ok(std::iter::from_fn(move || {
         number += 1;
-        // The reader of the `parquet` crate panics where a row group is damaged; no later row is asked of it then.
+        // No later row is asked for after a panic.
         let row = match catch_unwind(AssertUnwindSafe(|| rows.next())) {
             Ok(row) => row?,
             Err(payload) => {

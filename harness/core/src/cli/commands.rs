@@ -6,7 +6,7 @@ use crate::doctor;
 use crate::host::Shared;
 use crate::hub::Hub;
 use crate::loader::{Plugins, SearchPath};
-use crate::progress::Progress;
+use crate::progress::{Progress, tell};
 use crate::report::{made, markdown, wide};
 use crate::roles::Roles;
 use crate::run::provenance::Provenance;
@@ -15,7 +15,7 @@ use crate::suite::{self, Loaded, Override};
 use crate::worker;
 use crate::{check as checks, plan as plans};
 use anyhow::{Context, Result, anyhow};
-use examiner_api::FindingState;
+use examiner_api::{ErrorCode, FindingState};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -28,7 +28,14 @@ pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<Ex
     let cancelled = Arc::default();
     on_interrupt(&cancelled)?;
     let job = Job { cancelled, ..job(arguments, directories)? };
-    let outcome = run::run(job)?;
+    let outcome = match run::run(job) {
+        // The run's directory cannot be written: nothing is wrong with the suite.
+        Err(error) if error.code == ErrorCode::Io => {
+            tell(&format!("failed: {error}"));
+            return Ok(ExitCode::FAILURE);
+        }
+        other => other?,
+    };
     let provenance = Provenance::read(&outcome.directory).unwrap_or_default();
     print(&format!("{}{}", markdown::render(&outcome.rows), made_below(&provenance)))?;
     if let Some(comparison) = &outcome.comparison {
@@ -40,9 +47,9 @@ pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<Ex
 /// Says what failed and where the results are; the exit status says the same in short.
 pub(super) fn ended(directory: &Path, failures: &[String], interrupted: bool) -> ExitCode {
     for failure in failures {
-        eprintln!("failed: {failure}");
+        tell(&format!("failed: {failure}"));
     }
-    eprintln!("results: `{}`", directory.join("summary.csv").display());
+    tell(&format!("results: `{}`", directory.join("summary.csv").display()));
     match (interrupted, failures.is_empty()) {
         (true, _) => ExitCode::from(INTERRUPTED),
         (false, true) => ExitCode::SUCCESS,
@@ -186,7 +193,7 @@ pub(super) fn on_interrupt(cancelled: &Arc<AtomicBool>) -> Result<()> {
         if cancelled.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(INTERRUPTED));
         }
-        eprintln!("stopping after what is in hand; again to stop at once");
+        tell("stopping after what is in hand; again to stop at once");
     })
     .context("cannot listen for Ctrl-C")
 }

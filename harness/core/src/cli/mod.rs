@@ -29,7 +29,8 @@ pub struct Arguments {
 enum Command {
     /// Run a suite: teach, train, export, examine, report.
     ///
-    /// An interrupted run of the same suite goes on where it was; nothing finished is done again.
+    /// A run of the same suite that is not complete goes on where it was: nothing finished is done again, and what failed
+    /// is tried again.
     Run(RunArguments),
     /// Check a suite without running it: every mistake at once, with its line.
     Check(SuiteArguments),
@@ -83,7 +84,7 @@ struct RunArguments {
     /// Use this directory for the run, and whatever of an earlier run in it still holds.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     out: Option<PathBuf>,
-    /// Begin anew, even if an interrupted run of this suite could go on.
+    /// Begin anew, even if an unfinished run of this suite could go on.
     #[arg(long)]
     fresh: bool,
 }
@@ -182,7 +183,7 @@ pub fn main() -> ExitCode {
         Command::Worker { program } => Ok(crate::worker::main(program)),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        crate::progress::tell(&format!("error: {error:#}"));
         ExitCode::from(2)
     })
 }

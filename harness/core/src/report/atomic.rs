@@ -25,6 +25,26 @@ pub fn write(path: &Path, content: impl FnOnce(&mut File) -> io::Result<()>) -> 
     renamed
 }
 
+/// Removes what processes that were killed have left of their attempts, in `directory` and beneath it. Only for a
+/// directory in which nobody else writes.
+pub fn remove_leftovers(directory: &Path) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => remove_leftovers(&entry.path()),
+            Ok(kind) if kind.is_file() && is_temporary(&entry.file_name().to_string_lossy()) => {
+                let _ = std::fs::remove_file(entry.path());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `summary.csv.4711.tmp`
+fn is_temporary(name: &str) -> bool {
+    let process = name.strip_suffix(".tmp").and_then(|name| name.rsplit_once('.'));
+    process.is_some_and(|(_, process)| !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +62,20 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let inside = directory.path().join("samples/a");
+        std::fs::create_dir_all(&inside).unwrap();
+        for name in ["d.jsonl", "d.jsonl.4711.tmp", "notes.tmp", "4711"] {
+            std::fs::write(inside.join(name), "").unwrap();
+        }
+        remove_leftovers(directory.path());
+        let left = std::fs::read_dir(&inside).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut left: Vec<String> = left.collect();
+        left.sort();
+        assert_eq!(left, ["4711", "d.jsonl", "notes.tmp"]);
     }
 }

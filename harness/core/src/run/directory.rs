@@ -1,5 +1,6 @@
 //! The directory of a run: `outputs/<suite>-<timestamp>/`, and what lies where in it.
 
+use super::storage::failure;
 use examiner_api::{PluginError, Result};
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -24,9 +25,14 @@ impl RunDirectory {
             let suffix = if attempt == 1 { String::new() } else { format!("-{attempt}") };
             let path = outputs.join(format!("{suite}-{timestamp}{suffix}"));
             match std::fs::create_dir(&path) {
-                Ok(()) => return Self::open(&path, suite),
+                Ok(()) => {
+                    return Self::open(&path, suite).inspect_err(|_| {
+                        // Nothing is in it yet.
+                        let _ = std::fs::remove_dir_all(&path);
+                    });
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(PluginError::io("make the directory", &path, &error)),
+                Err(error) => return Err(failure("make the directory", &path, &error)),
             }
         }
         Err(PluginError::bad_input(format!("`{}` holds a thousand runs of this second", outputs.display())))
@@ -38,7 +44,7 @@ impl RunDirectory {
             make(&path.join(part))?;
         }
         let lock_path = path.join("run.lock");
-        let failed = |error: &std::io::Error| PluginError::io("lock", &lock_path, error);
+        let failed = |error: &std::io::Error| failure("lock", &lock_path, error);
         let mut lock = File::options()
             .create(true)
             .truncate(false)
@@ -63,6 +69,7 @@ impl RunDirectory {
         }
         lock.set_len(0).and_then(|()| lock.rewind()).map_err(|error| failed(&error))?;
         writeln!(lock, "{}", std::process::id()).map_err(|error| failed(&error))?;
+        crate::report::atomic::remove_leftovers(path);
         Ok(RunDirectory { path: path.to_owned(), suite: suite.to_owned(), _lock: lock })
     }
 
@@ -93,7 +100,7 @@ impl RunDirectory {
         let link = outputs.join("latest");
         let temporary = outputs.join(format!("latest.{}.tmp", std::process::id()));
         let linked = symlink(Path::new(&self.name()), &temporary).and_then(|()| std::fs::rename(&temporary, &link));
-        linked.map_err(|error| PluginError::io("make the link", &link, &error))
+        linked.map_err(|error| failure("make the link", &link, &error))
     }
 }
 
@@ -108,7 +115,7 @@ fn symlink(target: &Path, link: &Path) -> std::io::Result<()> {
 }
 
 fn make(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path).map_err(|error| PluginError::io("make the directory", path, &error))
+    std::fs::create_dir_all(path).map_err(|error| failure("make the directory", path, &error))
 }
 
 #[cfg(test)]

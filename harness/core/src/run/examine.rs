@@ -3,6 +3,7 @@
 use super::Run;
 use super::evaluate::{self, EvaluateError, Examined};
 use super::provenance::{StageRecord, Status, identity};
+use super::storage;
 use crate::report::summary::{self, SummaryRow};
 use examiner_api::{ErrorCode, Model, ModelInfo, PluginError, Result};
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ impl Report {
 
     /// Writes `summary.csv`, as a whole or not at all.
     pub(super) fn write(&self) -> Result<()> {
-        summary::write(&self.path, &self.rows()).map_err(|error| PluginError::io("write", &self.path, &error))
+        summary::write(&self.path, &self.rows()).map_err(|error| storage::failure("write", &self.path, &error))
     }
 
     pub(super) fn rows(&self) -> Vec<SummaryRow> {
@@ -34,7 +35,7 @@ impl Report {
 impl Run {
     pub(super) fn examine(&mut self) {
         let mut next = 0;
-        while next < self.pairs.len() && !self.shared.is_cancelled() {
+        while next < self.pairs.len() && !self.is_over() {
             // One model is resident at a time: all of its datasets in a row.
             let name = self.pairs[next].model.clone();
             let count = self.pairs[next..].iter().take_while(|pair| pair.model == name).count();
@@ -50,7 +51,7 @@ impl Run {
             Ok((mut model, info)) => {
                 self.provenance.models.insert(name.to_owned(), info.clone());
                 for place in places {
-                    if self.shared.is_cancelled() {
+                    if self.is_over() {
                         return;
                     }
                     self.examine_pair(place, &mut *model, &info);
@@ -58,6 +59,9 @@ impl Run {
             }
             Err(error) => {
                 for place in places {
+                    if self.storage.is_some() {
+                        return;
+                    }
                     self.fail(place, StageRecord::default(), &error);
                 }
             }
@@ -77,25 +81,18 @@ impl Run {
         record.version = prepared.version.clone();
         // Written before anything is asked: should this try be killed, its answers can still be told apart.
         self.note(pair.stage(), record.clone());
-        let publish_error = Mutex::new(None);
-        let publish = |rows| {
-            if let Err(error) = self.report.publish(place, rows) {
-                *publish_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            }
-        };
+        // On the way it is a convenience, which is tried again; at the end it counts.
+        let publish = |rows| drop(self.report.publish(place, rows));
         let examined = evaluate::examine(&self.shared, &pair, model, prepared, &self.directory, &publish);
         record.seconds = began.elapsed().as_secs_f64();
-        let publish_error = publish_error.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let examined = match (examined, publish_error) {
-            (Ok(examined), None) => examined,
-            (_, Some(error)) => return self.fail(place, record, &error),
-            (Err(EvaluateError::Role(error)), _) => return self.fail(place, record, &error),
-            (Err(error), _) => {
-                let error = PluginError::new(ErrorCode::Io, error.to_string());
-                return self.fail(place, record, &error);
-            }
-        };
-        self.conclude(place, record, examined);
+        match examined {
+            Ok(examined) => self.conclude(place, record, examined),
+            Err(EvaluateError::Role(error)) => self.fail(place, record, &error),
+            Err(error) => match error.storage() {
+                Some(storage) => self.break_off(place, record, storage),
+                None => self.fail(place, record, &PluginError::new(ErrorCode::Io, error.to_string())),
+            },
+        }
     }
 
     /// Takes note of how a pair ended.
@@ -133,9 +130,21 @@ impl Run {
             Status::Complete
         };
         if let Err(error) = self.report.publish(place, rows) {
-            self.failures.push(format!("{stage}: {error}"));
+            self.stop(error);
         }
         self.note(stage, record);
+    }
+
+    /// Ends the run in the midst of a pair, because its files cannot be written.
+    fn break_off(&mut self, place: usize, mut record: StageRecord, storage: PluginError) {
+        let message = storage.to_string();
+        self.stop(storage);
+        let row = self.failed_row(place, &message);
+        // As long as this fails too, the file says what it said before.
+        let _ = self.report.publish(place, vec![row]);
+        record.status = Status::Failed;
+        record.message = Some(message);
+        self.note(self.pairs[place].stage(), record);
     }
 
     fn fail(&mut self, place: usize, mut record: StageRecord, error: &PluginError) {
@@ -148,7 +157,7 @@ impl Run {
         self.failures.push(format!("{stage}: {message}"));
         let row = self.failed_row(place, &message);
         if let Err(error) = self.report.publish(place, vec![row]) {
-            self.failures.push(format!("{stage}: {error}"));
+            self.stop(error);
         }
         record.status = Status::Failed;
         record.message = Some(message);

@@ -60,7 +60,7 @@ impl Run {
             }
             return;
         }
-        if self.shared.is_cancelled() {
+        if self.is_over() {
             return;
         }
         let began = Instant::now();

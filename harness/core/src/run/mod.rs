@@ -10,6 +10,7 @@ mod publish;
 pub mod rescore;
 mod selection;
 mod stages;
+pub mod storage;
 
 use crate::host::{Shared, cancelled};
 use crate::hub::Hub;
@@ -48,7 +49,7 @@ pub struct Job {
     pub out: Option<PathBuf>,
     /// Where runs lie.
     pub outputs: PathBuf,
-    /// Begin anew even if an interrupted run could go on.
+    /// Begin anew even if an unfinished run could go on.
     pub fresh: bool,
     /// Set when the user wants to stop.
     pub cancelled: Arc<AtomicBool>,
@@ -93,17 +94,30 @@ struct Run {
     pairs: Vec<Pair>,
     report: Report,
     failures: Vec<String>,
+    /// Why the run's own files cannot be written, which ends it.
+    storage: Option<PluginError>,
 }
 
 impl Run {
     fn begin(job: Job) -> Result<Self> {
-        let request = request(&job);
         let resumed = resumable(&job);
-        let suite_name = job.loaded.suite.name.clone();
+        let suite_name = &job.loaded.suite.name;
         let directory = match (&resumed, &job.out) {
-            (Some(path), _) | (None, Some(path)) => RunDirectory::open(path, &suite_name)?,
-            (None, None) => RunDirectory::create(&job.outputs, &suite_name)?,
+            (Some(path), _) | (None, Some(path)) => RunDirectory::open(path, suite_name)?,
+            (None, None) => RunDirectory::create(&job.outputs, suite_name)?,
         };
+        let made = (resumed.is_none() && job.out.is_none()).then(|| directory.path.clone());
+        let begun = Self::begin_in(directory, job, resumed);
+        if let (Err(_), Some(path)) = (&begun, made) {
+            // Nothing was asked yet, so that there is nothing in it to go on from.
+            let _ = std::fs::remove_dir_all(path);
+        }
+        begun
+    }
+
+    fn begin_in(directory: RunDirectory, job: Job, resumed: Option<PathBuf>) -> Result<Self> {
+        let request = request(&job);
+        let suite_name = job.loaded.suite.name.clone();
         let earlier = Provenance::read(&directory.path).unwrap_or_default();
         match &resumed {
             Some(path) => job.progress.say(&format!("going on in `{}` (`--fresh` begins anew)", path.display())),
@@ -111,10 +125,7 @@ impl Run {
         }
         let suite_path = directory.path.join("suite.yaml");
         crate::report::atomic::write(&suite_path, |file| file.write_all(job.loaded.text.as_bytes()))
-            .map_err(|error| PluginError::io("write", &suite_path, &error))?;
-        if job.out.is_none() {
-            directory.mark_latest()?;
-        }
+            .map_err(|error| storage::failure("write", &suite_path, &error))?;
         let mut provenance = Provenance {
             suite: suite_name,
             run: directory.name(),
@@ -153,10 +164,14 @@ impl Run {
             pairs,
             report,
             failures: Vec::new(),
+            storage: None,
             directory,
         };
         run.provenance.write(&run.directory.path)?;
         run.report.write()?;
+        if job.out.is_none() {
+            run.directory.mark_latest()?;
+        }
         Ok(run)
     }
 
@@ -173,16 +188,31 @@ impl Run {
         self.provenance.stages.insert(stage.clone(), record);
         self.provenance.seconds = self.seconds_before + self.began.elapsed().as_secs_f64();
         if let Err(error) = self.provenance.write(&self.directory.path) {
-            self.failures.push(format!("{stage}: {error}"));
+            self.stop(error);
         }
+    }
+
+    /// Ends the run, because its own files cannot be written. What follows from that is not told again.
+    fn stop(&mut self, error: PluginError) {
+        if self.storage.is_none() {
+            self.failures.push(error.to_string());
+            self.storage = Some(error);
+        }
+    }
+
+    /// Whether no further stage is begun.
+    fn is_over(&self) -> bool {
+        self.shared.is_cancelled() || self.storage.is_some()
     }
 
     fn end(mut self) -> Result<Outcome> {
         let interrupted = self.shared.is_cancelled();
         let rows = self.report.rows();
-        self.report.write()?;
+        if let Err(error) = self.report.write() {
+            self.stop(error);
+        }
         // What was interrupted is compared and drawn when it is done.
-        let comparison = if interrupted { None } else { self.publish(&rows) };
+        let comparison = if self.is_over() { None } else { self.publish(&rows) };
         self.provenance.status = match (interrupted, self.failures.is_empty()) {
             (true, _) => Status::Interrupted,
             (false, true) => Status::Complete,
@@ -190,12 +220,15 @@ impl Run {
         };
         self.provenance.finished = Some(jiff::Timestamp::now().to_string());
         self.provenance.seconds = self.seconds_before + self.began.elapsed().as_secs_f64();
-        self.provenance.write(&self.directory.path)?;
-        self.shared.progress.say(&format!(
-            "{} in {}",
-            if interrupted { cancelled().message } else { "done".to_owned() },
-            duration(self.began.elapsed().as_secs_f64())
-        ));
+        if let Err(error) = self.provenance.write(&self.directory.path) {
+            self.stop(error);
+        }
+        let ended = match (interrupted, &self.storage) {
+            (true, _) => cancelled().message,
+            (false, Some(_)) => "stopped".to_owned(),
+            (false, None) => "done".to_owned(),
+        };
+        self.shared.progress.say(&format!("{ended} in {}", duration(self.began.elapsed().as_secs_f64())));
         Ok(Outcome { directory: self.directory.path, rows, comparison, failures: self.failures, interrupted })
     }
 }

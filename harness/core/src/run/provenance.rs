@@ -126,7 +126,7 @@ impl Provenance {
         let text = serde_json::to_string_pretty(self)
             .map_err(|error| PluginError::bad_input("cannot write `run.json`").with_cause(&error))?;
         crate::report::atomic::write(&path, |file| file.write_all(text.as_bytes()))
-            .map_err(|error| PluginError::io("write", &path, &error))
+            .map_err(|error| super::storage::failure("write", &path, &error))
     }
 
     /// Notes the plugins at hand.

@@ -28,7 +28,7 @@ pub fn selected(only: &[String], stage: &str) -> bool {
     only.is_empty() || only.iter().any(fits)
 }
 
-/// The identity of what was asked for, by which an interrupted run is recognised.
+/// The identity of what was asked for, by which an unfinished run is recognised.
 pub fn request(job: &Job) -> Request {
     Request {
         suite: blake3::hash(job.loaded.text.as_bytes()).to_hex().to_string(),
@@ -38,7 +38,8 @@ pub fn request(job: &Job) -> Request {
     }
 }
 
-/// The run that would go on: `--out`, or the newest of this suite if it was asked for the same and is not done.
+/// The run that would go on: `--out`, or the newest of this suite if it was asked for the same and is not complete. One
+/// that failed goes on too: what is finished holds, and only what failed is tried again.
 pub fn resumable(job: &Job) -> Option<PathBuf> {
     if let Some(out) = &job.out {
         return out.join("run.json").exists().then(|| out.clone());
@@ -48,7 +49,7 @@ pub fn resumable(job: &Job) -> Option<PathBuf> {
     }
     let newest = newest_run(&job.outputs, &job.loaded.suite.name)?;
     let provenance = Provenance::read(&newest)?;
-    let unfinished = matches!(provenance.status, Status::Running | Status::Interrupted);
+    let unfinished = provenance.status != Status::Complete;
     (unfinished && provenance.request == request(job)).then_some(newest)
 }
 

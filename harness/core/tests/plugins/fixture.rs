@@ -6,7 +6,7 @@ use examiner_api::{
     Dataset, DatasetInfo, ErrorCode, ExportJob, ExportReport, Exporter, Flow, GenerateRequest, GenerateResult, Gold,
     Host, Level, Metadata, Model, ModelInfo, Open, Plugin, PluginError, Recipe, RecipeEvent, RecipeJob, RecipeReport,
     Response, Result, Sample, SampleRef, ScoreRequest, ScoreResult, Shot, Sink, TrainEvent, TrainJob, TrainReport,
-    Trainer, TrainingRow, schemars, serde,
+    Trainer, TrainingRow, schemars, serde, serde_json,
 };
 use std::io::Write;
 use std::sync::Arc;
@@ -83,6 +83,8 @@ static ASKED: AtomicU64 = AtomicU64::new(0);
 struct AdderOptions {
     /// What goes wrong, at the question `at`.
     fault: Fault,
+    /// What goes wrong is written in this file; nothing, where there is no file.
+    fault_file: Option<std::path::PathBuf>,
     /// The question at which it goes wrong.
     at: u64,
     /// The question up to which, from `at`, it goes wrong; `at` alone without it.
@@ -168,6 +170,11 @@ fn misbehave(fault: Fault) {
 impl Open for Adder {
     type Options = AdderOptions;
     fn open(options: AdderOptions, host: Host) -> Result<Self> {
+        let mut options = options;
+        if let Some(fault) = options.fault_file.as_ref().and_then(|path| std::fs::read_to_string(path).ok()) {
+            options.fault = serde_json::from_value(fault.into())
+                .map_err(|error| PluginError::bad_options("fault").with_cause(&error))?;
+        }
         assert!(options.fault != Fault::PanicAtOpen, "not today");
         if options.fault == Fault::ExitAtOpen {
             eprintln!("no model today");
@@ -312,8 +319,6 @@ impl Recipe for Sums {
         Ok(RecipeReport { rows: path, asked: 10, kept: rows.len() as u64, ..RecipeReport::default() })
     }
 }
-
-use examiner_api::serde_json;
 
 /// Writes down how many rows it learned from.
 struct Learner(LearnerOptions);

@@ -6,6 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::path::Path;
 
+/// No size of a model is as large as this, and no model has as many layers.
+const SIZE_LIMIT: usize = 1 << 31;
+const LAYER_LIMIT: usize = 1 << 16;
+
 /// A GPT-2's shape. Where `config.json` is silent, the values of Hugging Face's `GPT2Config` hold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gpt2Config {
@@ -85,6 +89,13 @@ impl Gpt2Config {
                 file.n_embd, file.n_head
             )));
         }
+        let largest = sizes.into_iter().chain(file.n_inner).max().unwrap_or(0);
+        if largest >= SIZE_LIMIT || file.n_layer >= LAYER_LIMIT {
+            return Err(PluginError::bad_input(format!(
+                "`{path}`: sizes must be below {SIZE_LIMIT} and `n_layer` below {LAYER_LIMIT}, found {largest} and {}",
+                file.n_layer
+            )));
+        }
         if file.add_cross_attention {
             return Err(PluginError::unsupported(format!("`{path}`: `add_cross_attention` is not supported")));
         }
@@ -142,6 +153,8 @@ mod tests {
         let message = |config: Value| Gpt2Config::read(&config, "c".as_ref()).unwrap_err().to_string();
         assert!(message(json!({ "n_head": 7 })).contains("`n_embd` (768) a multiple of `n_head` (7)"));
         assert!(message(json!({ "n_layer": 0 })).contains("sizes must be positive"));
+        assert!(message(json!({ "n_layer": 1_000_000_000 })).contains("`n_layer` below 65536"));
+        assert!(message(json!({ "n_embd": 3_u64 << 60, "n_inner": null })).contains("sizes must be below"));
         assert!(message(json!({ "activation_function": "mish" })).contains("`activation_function: mish`"));
         assert!(message(json!({ "n_embd": "wide" })).contains("not a GPT-2 configuration"));
         assert!(message(json!({ "add_cross_attention": true })).contains("add_cross_attention"));

@@ -6,6 +6,12 @@ use examiner_lm::checkpoint::Activation;
 use serde_json::Value;
 use std::path::Path;
 
+/// No size of a model is as large as this. Products of two sizes are numbers, then, and a configuration that names more is
+/// told so instead of being given memory.
+pub(crate) const SIZE_LIMIT: usize = 1 << 31;
+/// No model has as many layers as this.
+const LAYER_LIMIT: usize = 1 << 16;
+
 /// A configuration, or an object within it. A value that is `null` counts as none.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Config<'a> {
@@ -62,12 +68,23 @@ impl<'a> Config<'a> {
     }
 
     pub(crate) fn size(&self, name: &str) -> Result<Option<usize>> {
-        let read = |value: &Value| value.as_u64().and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0);
-        self.typed(name, "a positive whole number", read)
+        let size = |value: &Value| value.as_u64().and_then(|size| usize::try_from(size).ok());
+        let read = |value: &Value| size(value).filter(|size| *size > 0 && *size < SIZE_LIMIT);
+        self.typed(name, "a positive whole number below 2^31", read)
     }
 
     pub(crate) fn needed_size(&self, name: &str) -> Result<usize> {
         self.size(name)?.ok_or_else(|| self.wrong(format!("has no `{name}`; expected a positive whole number")))
+    }
+
+    /// How many layers there are.
+    pub(crate) fn layers(&self) -> Result<usize> {
+        let name = "num_hidden_layers";
+        let layers = self.needed_size(name)?;
+        match layers < LAYER_LIMIT {
+            true => Ok(layers),
+            false => Err(self.wrong(format!("`{name}` must be below {LAYER_LIMIT}, found `{layers}`"))),
+        }
     }
 
     pub(crate) fn number(&self, name: &str) -> Result<Option<f64>> {

@@ -48,7 +48,7 @@ pub(super) fn like(config: &Config<'_>, head_width: Option<usize>) -> Result<Pla
         heads,
         kv_heads: config.size("num_key_value_heads")?.unwrap_or(heads),
         head_width,
-        layers: vec![layer; config.needed_size("num_hidden_layers")?],
+        layers: vec![layer; config.layers()?],
         ropes: vec![rope],
         norm: NormKind::Rms,
         epsilon: config.number("rms_norm_eps")?.unwrap_or(1e-6),

@@ -173,6 +173,11 @@ impl Plan {
 
     /// Refuses sizes that do not fit each other.
     pub(crate) fn check(&self, config: &Config<'_>) -> Result<()> {
+        if self.head_width == 0 {
+            return Err(
+                config.wrong(format!("{} heads share {} values; expected at least one each", self.heads, self.width))
+            );
+        }
         if !self.heads.is_multiple_of(self.kv_heads) {
             return Err(config.wrong(format!(
                 "`num_attention_heads` ({}) must be a multiple of `num_key_value_heads` ({})",

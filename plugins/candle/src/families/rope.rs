@@ -12,6 +12,9 @@ use std::f64::consts::PI;
 /// What `rope_type` may say.
 const TYPES: &str = "default, linear, dynamic, llama3, yarn, longrope";
 
+/// No head has as many values as this.
+const HEAD_LIMIT: usize = 1 << 16;
+
 /// A rotation of queries and keys.
 #[derive(Debug, Clone)]
 pub(crate) struct Rope {
@@ -69,6 +72,9 @@ impl Rope {
         };
         let theta = in_either("rope_theta", source.theta)?.unwrap_or(source.default_theta);
         let partial = in_either("partial_rotary_factor", source.partial)?.unwrap_or(source.default_partial);
+        if head_width >= HEAD_LIMIT {
+            return Err(config.wrong(format!("a head has {head_width} values; expected fewer than {HEAD_LIMIT}")));
+        }
         let rotated = (head_width as f64 * partial) as usize;
         if !rotated.is_multiple_of(2) || rotated > head_width {
             return Err(config.unsupported(format!(

@@ -4,6 +4,7 @@
 //! of its number type, not that of the file. What the file saves is the disk.
 
 use super::Source;
+use crate::families::SIZE_LIMIT;
 use candle_core::quantized::gguf_file::{Content, Value as Item};
 use candle_core::{DType, Device, Tensor};
 use examiner_api::{PluginError, Result};
@@ -50,11 +51,15 @@ impl Gguf {
         let architecture = architecture.ok_or_else(|| self.wrong("general.architecture", "a text"))?;
         let name = |name: &str| format!("{architecture}.{name}");
         let size = |key: &str| self.size(&name(key));
-        let needed = |key: &str| size(key).ok_or_else(|| self.wrong(&name(key), "a positive whole number"));
+        let needed = |key: &str| {
+            let found = size(key).filter(|size| *size > 0 && *size < SIZE_LIMIT);
+            found.ok_or_else(|| self.wrong(&name(key), "a positive whole number below 2^31"))
+        };
         let number = |key: &str| self.item(&name(key)).and_then(|item| item.to_f32().ok());
         let (width, heads) = (needed("embedding_length")?, needed("attention.head_count")?);
-        let vocabulary = self.content.tensor_infos.get("token_embd.weight").map(|info| info.shape.dims()[0]);
-        let vocabulary = vocabulary.ok_or_else(|| self.lacks("token_embd.weight"))?;
+        let embeddings = self.content.tensor_infos.get("token_embd.weight");
+        let vocabulary =
+            embeddings.and_then(|info| info.shape.dims().first()).ok_or_else(|| self.lacks("token_embd.weight"))?;
         let mut config = json!({
             "model_type": architecture,
             "vocab_size": vocabulary,
@@ -138,6 +143,13 @@ impl Source for Gguf {
     }
 
     fn load(&mut self, name: &str, dtype: DType) -> candle_core::Result<Tensor> {
+        if let Some(info) = self.content.tensor_infos.get(name) {
+            // What candle multiplies is then a number.
+            let elements = info.shape.dims().iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
+            if elements.is_none_or(|elements| elements > isize::MAX as usize / 16) {
+                candle_core::bail!("the shape {:?} is not one of a tensor in memory", info.shape.dims());
+            }
+        }
         let tensor = self.content.tensor(&mut self.file, name, &Device::Cpu)?;
         tensor.dequantize(&Device::Cpu)?.to_dtype(dtype)
     }

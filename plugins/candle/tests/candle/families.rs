@@ -259,6 +259,23 @@ fn what_is_wrong_with_a_gguf_file() {
         assert_eq!(error.code, ErrorCode::BadInput, "cut off at {length}: {error}");
         assert!(error.message.contains("is not a GGUF file that can be read"), "{error}");
     }
+    let whole = write_gguf(&case, "llama", GgmlDType::F32);
+    let path = whole.path().join("model.gguf");
+    let bytes = std::fs::read(&path).unwrap();
+    for (key, value, said) in [
+        ("llama.attention.head_count", 0_u32, "expected `llama.attention.head_count` to be a positive whole number"),
+        ("llama.block_count", u32::MAX, "expected `llama.block_count` to be a positive whole number below 2^31"),
+        ("llama.block_count", 1 << 30, "`num_hidden_layers` must be below 65536"),
+    ] {
+        // Behind the key stand its type and its value, four bytes each.
+        let value_at = key.len() + 4 + bytes.windows(key.len()).position(|bytes| bytes == key.as_bytes()).unwrap();
+        let mut changed = bytes.clone();
+        changed[value_at..value_at + 4].copy_from_slice(&value.to_le_bytes());
+        std::fs::write(&path, changed).unwrap();
+        let error = refusal(&path);
+        assert_eq!(error.code, ErrorCode::BadInput, "{error}");
+        assert!(error.message.contains(said), "{error}");
+    }
     let mut less = case.clone();
     less.tensors.remove("model.layers.1.mlp.up_proj.weight");
     let gguf = write_gguf(&less, "llama", GgmlDType::F32);
@@ -275,7 +292,7 @@ fn refusal(checkpoint: &Path) -> PluginError {
 #[test]
 fn what_is_wrong_with_a_checkpoint_is_said() {
     type Change = fn(&mut Case);
-    let table: [(&str, Change, &[&str]); 14] = [
+    let table: [(&str, Change, &[&str]); 17] = [
         ("llama, llama3", |c| c.config["model_type"] = json!("rwkv"), &["`model_type: rwkv`", "`llama`", "`gpt_neox`"]),
         ("llama, llama3", |c| drop(c.config.as_object_mut().unwrap().remove("hidden_size")), &["has no `hidden_size`"]),
         (
@@ -314,6 +331,13 @@ fn what_is_wrong_with_a_checkpoint_is_said() {
         ),
         ("gemma3", |c| c.config["layer_types"] = json!(["full_attention"]), &["`layer_types`", "3 layers"]),
         ("gpt_neox, side", |c| c.config["num_attention_heads"] = json!(5), &["`hidden_size` (32)", "(5)"]),
+        (
+            "llama, llama3",
+            |c| c.config["num_hidden_layers"] = json!(1_u64 << 40),
+            &["`num_hidden_layers`", "below 2^31"],
+        ),
+        ("llama, llama3", |c| c.config["num_hidden_layers"] = json!(1 << 20), &["`num_hidden_layers`", "below 65536"]),
+        ("llama, llama3", |c| c.config["head_dim"] = json!(1 << 30), &["a head has 1073741824 values"]),
     ];
     for (name, change, parts) in table {
         let mut case = Case::named(name);

@@ -19,6 +19,7 @@ pub use rejudge::{Counts, Earlier, Rejudged, rejudge};
 pub use reuse::{Survey, survey};
 
 use super::directory::RunDirectory;
+use super::storage;
 use crate::host::Shared;
 use crate::journal::{Journal, JournalError};
 use crate::report::summary::SummaryRow;
@@ -32,6 +33,7 @@ use reuse::{Known, base_key, note_known};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,14 +71,34 @@ pub enum EvaluateError {
         /// One of the errors.
         first: String,
     },
+    /// The directory of the pair's files cannot be made.
+    #[error(transparent)]
+    Storage(PluginError),
     /// A result file cannot be written.
-    #[error("cannot write `{path}`: {source}")]
+    #[error("cannot write `{}`: {source}", path.display())]
     Write {
         /// The file.
-        path: String,
+        path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl EvaluateError {
+    /// What it says of the run's own files, if they are what failed.
+    pub fn storage(&self) -> Option<PluginError> {
+        match self {
+            EvaluateError::Storage(error) => Some(error.clone()),
+            EvaluateError::Journal(JournalError::Io { doing, path, source }) => {
+                Some(storage::failure(&format!("{doing} the journal"), path, source))
+            }
+            // Any other kind is a record that could not be read.
+            EvaluateError::Write { path, source } if source.kind() != std::io::ErrorKind::Other => {
+                Some(storage::failure("write", path, source))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A model x dataset of the suite.
@@ -135,18 +157,13 @@ pub fn examine(
     let Prepared { mut dataset, scorers, prompter, spec, limit, seed, inputs, questions, version, macro_average } =
         prepared;
     let began = Instant::now();
-    let path = directory.journal(&pair.model, &pair.dataset)?;
+    let path = directory.journal(&pair.model, &pair.dataset).map_err(EvaluateError::Storage)?;
+    let samples_path = directory.samples(&pair.model, &pair.dataset).map_err(EvaluateError::Storage)?;
     let header = json!({ "format": 1, "model": pair.model, "dataset": pair.dataset });
     let mut known = HashMap::new();
     let (journal, damage) = Journal::open(&path, &header, |offset, line| note_known(&mut known, offset, line))?;
     for damage in damage {
-        shared.progress.say(&format!(
-            "{}: line {} of `{}` is damaged ({}); its sample is done again",
-            pair.stage(),
-            damage.line,
-            path.display(),
-            damage.reason
-        ));
+        shared.progress.say(&format!("{}: {}", pair.stage(), damage.told(&path)));
     }
     let base = base_key(&inputs);
     let task = shared.progress.task(&pair.stage(), questions, "samples");
@@ -171,7 +188,14 @@ pub fn examine(
             publish(rows);
         }
     };
-    let writer = Writer { journal, scorers: &scorers, tally, offsets: Vec::with_capacity(expected), on_batch: &on_batch, errors: 0 };
+    let writer = Writer {
+        journal,
+        scorers: &scorers,
+        tally,
+        offsets: Vec::with_capacity(expected),
+        on_batch: &on_batch,
+        errors: 0,
+    };
     let plan =
         reader::Plan { prompter: &prompter, scorers: &scorers, base: &base, repeats: spec.repeats.max(1), limit };
     let stopped = || shared.is_cancelled() || given_up.load(Ordering::SeqCst);
@@ -208,7 +232,7 @@ pub fn examine(
     let mut writer = writer??;
     let interrupted = shared.is_cancelled();
     let done = writer.offsets.len() as u64;
-    let samples = write_samples(&path, &directory.samples(&pair.model, &pair.dataset)?, &mut writer)?;
+    let samples = write_samples(&path, &samples_path, &mut writer)?;
     let failure = match (read, asked) {
         // There are questions that were left out, and not because the user stopped.
         (Ok(Ok(read)), Ok(_))
@@ -313,7 +337,7 @@ fn write_samples(
     writer.offsets.sort_unstable();
     let mut reader = crate::journal::Reader::open(journal)?;
     let mut examples = Vec::new();
-    let failed = |source| EvaluateError::Write { path: path.display().to_string(), source };
+    let failed = |source| EvaluateError::Write { path: path.to_owned(), source };
     crate::report::atomic::write(path, |file| {
         let mut file = std::io::BufWriter::new(file);
         for (_, offset) in &writer.offsets {

@@ -115,7 +115,7 @@ pub fn rejudge(
     });
     task.finish();
     outcome?;
-    written.map_err(|source| EvaluateError::Write { path: samples.display().to_string(), source })?;
+    written.map_err(|source| EvaluateError::Write { path: samples.to_owned(), source })?;
     Ok(Rejudged {
         rows: rows(&court.tally, scorers, began.elapsed().as_secs_f64()),
         inputs: prepared.inputs,
@@ -193,7 +193,7 @@ impl Court<'_> {
                 self.tally.add(&record);
                 let line = serde_json::to_string(&record)?;
                 let written = writeln!(file, "{line}");
-                let failed = |source| EvaluateError::Write { path: self.samples.display().to_string(), source };
+                let failed = |source| EvaluateError::Write { path: self.samples.to_owned(), source };
                 written.map_err(failed)?;
             }
         }

@@ -1,0 +1,175 @@
+//! A record is known by the content of all that it depends on: what has changed is done again, nothing else is, and
+//! `examiner plan` says which input it was.
+
+use crate::build;
+use crate::run::stderr;
+use std::path::Path;
+
+/// Answers the questions of a file, with a plugin that lies beside the suite.
+const SUITE: &str = "\
+name: t
+seed: 7
+plugins: { fixture: { path: fixture.so } }
+models: { a: { plugin: adder, count: asked, version: VERSION } }
+datasets:
+  sums: { plugin: table, path: rows.jsonl, id: id, prompt: 'PROMPT{{ n }} + {{ n }} =', gold: sum, few_shot: same, shots: SHOTS, scorer: SCORER, max_new_tokens: TOKENS }
+evaluate: [{ models: all, datasets: all }]
+";
+
+struct World {
+    directory: tempfile::TempDir,
+    settings: Vec<(&'static str, &'static str)>,
+}
+
+impl World {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::copy(build::fixture("fixture"), directory.path().join("fixture.so")).unwrap();
+        let settings =
+            vec![("VERSION", "0"), ("PROMPT", ""), ("SHOTS", "0"), ("SCORER", "answer-extraction"), ("TOKENS", "8")];
+        let world = World { directory, settings };
+        world.rows(|_| {});
+        world
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Writes the file of rows, changed.
+    fn rows(&self, change: impl FnOnce(&mut Vec<String>)) {
+        let row = |n: u64| format!("{{\"id\": \"q{n}\", \"n\": {n}, \"sum\": \"{}\"}}\n", 2 * n);
+        let mut rows: Vec<String> = (0..6).map(row).collect();
+        change(&mut rows);
+        std::fs::write(self.path().join("rows.jsonl"), rows.concat()).unwrap();
+    }
+
+    fn set(&mut self, name: &str, value: &'static str) {
+        self.settings.iter_mut().filter(|(known, _)| *known == name).for_each(|setting| setting.1 = value);
+    }
+
+    fn command(&self, command: &str) -> std::process::Output {
+        let fill = |text: String, (name, value): &(&str, &str)| text.replace(name, value);
+        let text = self.settings.iter().fold(SUITE.to_owned(), fill);
+        std::fs::write(self.path().join("suite.yaml"), text).unwrap();
+        build::examiner(self.path()).args([command, "suite.yaml", "--out", "run"]).output().unwrap()
+    }
+
+    /// What `plan` says of the pair.
+    fn plan(&self) -> String {
+        let output = self.command("plan");
+        let text = String::from_utf8(output.stdout.clone()).unwrap();
+        let line = text.lines().find(|line| line.starts_with("evaluate/")).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("{text}{}", stderr(&output)))
+    }
+
+    /// Runs the suite, and returns the ids of the samples that the model was asked.
+    fn run(&self) -> Vec<String> {
+        let asked = self.path().join("asked");
+        let _ = std::fs::remove_file(&asked);
+        let output = self.command("run");
+        assert!(output.status.success(), "{}", stderr(&output));
+        std::fs::read_to_string(asked).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+}
+
+const ALL: [&str; 6] = ["q0", "q1", "q2", "q3", "q4", "q5"];
+
+#[test]
+fn what_has_changed_is_named_by_the_plan_and_done_again() {
+    let mut world = World::new();
+    assert!(world.plan().contains("new"), "{}", world.plan());
+    assert_eq!(world.run(), ALL);
+    assert!(world.plan().contains("nothing it depends on has changed"), "{}", world.plan());
+    assert_eq!(world.run(), [""; 0]);
+
+    // A row: that sample, and no other.
+    world.rows(|rows| rows[2] = rows[2].replace("\"4\"", "\"5\""));
+    assert!(world.plan().contains("changed: dataset; 5 records still hold"), "{}", world.plan());
+    assert_eq!(world.run(), ["q2"]);
+    // A row more: that one.
+    world.rows(|rows| {
+        rows[2] = rows[2].replace("\"4\"", "\"5\"");
+        rows.push("{\"id\": \"q6\", \"n\": 6, \"sum\": \"12\"}\n".to_owned());
+    });
+    assert!(world.plan().contains("changed: dataset; 6 records still hold"), "{}", world.plan());
+    assert_eq!(world.run(), ["q6"]);
+    // A row less: nothing is to be done, and what is not asked for is not reported.
+    world.rows(|_| {});
+    assert_eq!(world.run(), ["q2"]);
+    let n = crate::run::whole(&world.path().join("run"), "a", "sums", "accuracy")["n"].clone();
+    assert_eq!(n, "6");
+
+    // Everything that all samples depend on.
+    for (name, value, said) in [
+        ("VERSION", "1", "changed: model"),
+        ("PROMPT", "Now: ", "changed: dataset"),
+        ("SHOTS", "1", "changed: prompting"),
+        ("TOKENS", "9", "changed: dataset"),
+        ("SCORER", "{ name: answer-extraction, tolerance: 0.5 }", "changed: scorer answer-extraction"),
+    ] {
+        world.set(name, value);
+        let plan = world.plan();
+        assert!(plan.contains(said), "{name}: {plan}");
+        assert_eq!(world.run(), ALL, "{name}");
+        assert!(world.plan().contains("nothing it depends on has changed"), "{name}: {}", world.plan());
+        assert_eq!(world.run(), [""; 0], "{name}");
+    }
+}
+
+/// What a training depends on is told by name as well.
+#[test]
+fn a_training_whose_rows_have_changed_is_done_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let suite = format!(
+        "name: t\nseed: 7\n{}models: {{ a: {{ plugin: adder, checkpoint: '${{train.s}}' }} }}\ntrain: {{ s: {{ trainer: learner, \
+         data: rows.jsonl }} }}\ndatasets: {{ sums: {{ plugin: numbers, rows: 2 }} }}\nevaluate: [{{ models: all, datasets: \
+         all }}]\n",
+        build::fixture_pin()
+    );
+    std::fs::write(path.join("rows.jsonl"), "{\"prompt\": \"a\", \"completion\": \"b\"}\n").unwrap();
+    let run = || {
+        let output = crate::run::run(path, &suite, &["--out", "run"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        std::fs::metadata(path.join("run/train/s/checkpoint")).unwrap().modified().unwrap()
+    };
+    let plan = || {
+        let output = build::examiner(path).args(["plan", "suite.yaml", "--out", "run"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = run();
+    assert!(plan().contains("nothing it depends on has changed"), "{}", plan());
+    assert_eq!(run(), first);
+    std::fs::write(path.join("rows.jsonl"), "{\"prompt\": \"a\", \"completion\": \"c\"}\n").unwrap();
+    assert!(plan().contains("changed: data"), "{}", plan());
+    assert_ne!(run(), first);
+}
+
+/// Bytes behind the end of a library change nothing but its hash, which is what another build is known by.
+#[test]
+fn another_build_of_a_plugin_is_another_input() {
+    let world = World::new();
+    assert_eq!(world.run(), ALL);
+    let library = world.path().join("fixture.so");
+    let mut bytes = std::fs::read(&library).unwrap();
+    bytes.extend(b"another build");
+    std::fs::remove_file(&library).unwrap();
+    std::fs::write(&library, bytes).unwrap();
+    assert!(world.plan().contains("changed: model plugin"), "{}", world.plan());
+    assert_eq!(world.run(), ALL);
+    assert_eq!(world.run(), [""; 0]);
+}
+
+/// The bytes of a file count, not its name or its age.
+#[test]
+fn the_same_content_elsewhere_is_the_same_input() {
+    let world = World::new();
+    assert_eq!(world.run(), ALL);
+    world.rows(|_| {});
+    let library = world.path().join("fixture.so");
+    let bytes = std::fs::read(&library).unwrap();
+    std::fs::remove_file(&library).unwrap();
+    std::fs::write(&library, bytes).unwrap();
+    assert_eq!(world.run(), [""; 0]);
+}
