@@ -70,6 +70,22 @@ impl<'a> Config<'a> {
         self.size(name)?.ok_or_else(|| self.wrong(format!("has no `{name}`; expected a positive whole number")))
     }
 
+    /// How many layers there are. Each is described before weights are read, so that what nobody can mean would fill the
+    /// memory.
+    pub(crate) fn layers(&self, name: &str) -> Result<usize> {
+        let layers = self.needed_size(name)?;
+        self.at_most(name, layers, 10_000)?;
+        Ok(layers)
+    }
+
+    /// Refuses a size that is larger than anybody could mean.
+    pub(crate) fn at_most(&self, name: &str, size: usize, most: usize) -> Result<()> {
+        match size <= most {
+            true => Ok(()),
+            false => Err(self.wrong(format!("`{name}` must be at most {most}, found `{size}`"))),
+        }
+    }
+
     pub(crate) fn number(&self, name: &str) -> Result<Option<f64>> {
         self.typed(name, "a number", Value::as_f64)
     }
