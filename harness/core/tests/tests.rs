@@ -5,9 +5,11 @@
 //! - `run`: suites from YAML to CSV, through the program
 //! - `report`: what is made of a run: comparisons and pictures
 //! - `failures`: what a faulty role does to a run, and what it does not
+//! - `bad_input`: suites, data files, checkpoints and plugins that are none, and what is said of them
 //! - `resume`: a killed run goes on, and its results are those of an undisturbed one
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod bad_input;
 mod build;
 mod failures;
 mod loader;
