@@ -1,7 +1,9 @@
 //! Holds a suite against the plugins: does every role exist, and do its options fit the schema it publishes?
 
 use crate::loader::Plugins;
-use crate::suite::{FieldPath, Loaded, Options, Problem, Problems, ScorerSpec, check_options};
+use crate::run::order::makers;
+use crate::run::{pairs, selected};
+use crate::suite::{FieldPath, Loaded, Options, Problem, Problems, ScorerSpec, Suite, check_options, nearest};
 use examiner_api::RoleKind;
 use serde_json::Value;
 
@@ -9,6 +11,9 @@ use serde_json::Value;
 pub fn check(loaded: &Loaded, plugins: &Plugins) -> Result<(), Problems> {
     let suite = &loaded.suite;
     let mut check = Check { loaded, plugins, problems: Vec::new() };
+    for name in suite.plugins.keys() {
+        check.entry(name);
+    }
     for (name, spec) in &suite.models {
         check.role(&["models", name], "plugin", RoleKind::Model, &spec.plugin, &spec.options);
     }
@@ -34,6 +39,27 @@ pub fn check_judging(loaded: &Loaded, plugins: &Plugins) -> Result<(), Problems>
     check.end()
 }
 
+/// Refuses a pattern of `--only` that selects nothing: it was more likely misspelt than meant.
+///
+/// # Errors
+/// The pattern, and the stages that there are.
+pub fn check_only(suite: &Suite, only: &[String]) -> Result<(), String> {
+    let makers = makers(suite).into_iter().map(|(kind, name)| format!("{kind}/{name}"));
+    let stages: Vec<String> = makers.chain(pairs(suite).iter().map(|pair| pair.stage())).collect();
+    let idle = |pattern: &&String| {
+        pattern.is_empty() || !stages.iter().any(|stage| selected(std::slice::from_ref(*pattern), stage))
+    };
+    let Some(pattern) = only.iter().find(idle) else { return Ok(()) };
+    let parts = stages.iter().flat_map(|stage| stage.split('/'));
+    let near = nearest(pattern, parts.chain(stages.iter().map(String::as_str)));
+    let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    let listed = match stages.is_empty() {
+        true => "the suite has none".to_owned(),
+        false => format!("the stages are `{}`", stages.join("`, `")),
+    };
+    Err(format!("--only: no stage is, or has as a part, `{pattern}`{near}; {listed}"))
+}
+
 struct Check<'a> {
     loaded: &'a Loaded,
     plugins: &'a Plugins,
@@ -57,6 +83,22 @@ impl Check<'_> {
             self.scorers(&FieldPath::of(&["evaluate"]).index(place).key("scorer"), &evaluation.scorers);
             self.twice(place);
         }
+    }
+
+    /// An entry of `plugins` that no plugin answers to would be a pin that holds nothing.
+    fn entry(&mut self, name: &str) {
+        let pinned = self.loaded.suite.plugins.get(name).and_then(|pin| pin.sha256.as_deref());
+        let (message, help) = match self.plugins.named(name) {
+            Ok(file) if pinned.is_none_or(|pinned| file.sha256.eq_ignore_ascii_case(pinned)) => return,
+            // Files of another content were refused when they were found.
+            Ok(_) => {
+                let message = format!("plugin `{name}` is part of the program and has no file to pin");
+                (message, Some("remove the pin".to_owned()))
+            }
+            Err(error) => (error.message, error.help),
+        };
+        let path = FieldPath::of(&["plugins", name]);
+        self.problems.push(Problem { position: self.loaded.locate(&path), path: path.to_string(), message, help });
     }
 
     fn role(&mut self, entry: &[&str], key: &str, kind: RoleKind, name: &str, options: &Options) {

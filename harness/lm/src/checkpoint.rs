@@ -223,7 +223,7 @@ impl SpecialTokens {
 /// # Errors
 /// `NotFound` or `Io` if it cannot be read, `BadInput` if it is not JSON.
 pub fn read_json(path: &Path) -> Result<Value> {
-    let text = std::fs::read_to_string(path).map_err(|error| PluginError::io("read", path, &error))?;
-    serde_json::from_str(&text)
+    let bytes = std::fs::read(path).map_err(|error| PluginError::io("read", path, &error))?;
+    serde_json::from_slice(&bytes)
         .map_err(|error| PluginError::bad_input(format!("`{}` is not JSON", path.display())).with_cause(&error))
 }

@@ -95,7 +95,11 @@ impl DeviceArguments {
     /// The section `plugins` of a suite.
     fn plugins(&self) -> serde_json::Value {
         match &self.candle {
-            Some(path) => serde_json::json!({ "candle": { "path": path } }),
+            // Suites run in directories of their own, from which a relative path would lead elsewhere.
+            Some(path) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                serde_json::json!({ "candle": { "path": path } })
+            }
             None => serde_json::json!({}),
         }
     }

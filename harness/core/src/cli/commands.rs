@@ -106,7 +106,7 @@ pub(super) fn plugins(arguments: &PluginsArguments, directories: &[PathBuf]) -> 
         text.push_str(&match place {
             SearchPath::Directory(path) => format!("  `{}`\n", path.display()),
             SearchPath::BesideProgram(path) => format!("  `{}` (`libexaminer_plugin_*`)\n", path.display()),
-            SearchPath::File(path) => format!("  `{}`\n", path.display()),
+            SearchPath::File(path) | SearchPath::Plugin { path, .. } => format!("  `{}`\n", path.display()),
         });
     }
     print(&text)?;
@@ -158,6 +158,7 @@ fn made_below(provenance: &Provenance) -> String {
 
 fn job(arguments: RunArguments, directories: &[PathBuf]) -> Result<Job> {
     let (loaded, plugins) = load(&arguments.suite, directories)?;
+    checks::check_only(&loaded.suite, &arguments.only).map_err(|error| anyhow!(error))?;
     Ok(Job {
         loaded,
         plugins,
@@ -176,7 +177,7 @@ fn job(arguments: RunArguments, directories: &[PathBuf]) -> Result<Job> {
 /// Loads a suite and holds it against the plugins.
 fn load(arguments: &SuiteArguments, directories: &[PathBuf]) -> Result<(Loaded, Plugins)> {
     let loaded = suite::load(&arguments.suite, &overrides(&arguments.set)?)?;
-    let plugins = search::plugins(Some(&loaded.suite), directories)?;
+    let plugins = search::plugins(Some(&loaded), directories)?;
     checks::check(&loaded, &plugins)?;
     Ok((loaded, plugins))
 }

@@ -75,7 +75,7 @@ struct RunArguments {
     #[command(flatten)]
     suite: SuiteArguments,
     /// Ask at most this many questions of each dataset: for a first look.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     /// Run only stages that begin with, or have as one of their parts, this name (repeatable): `--only gsm8k`,
     /// `--only evaluate/student`.

@@ -19,7 +19,7 @@ pub(super) fn score(arguments: ScoreArguments, directories: &[PathBuf]) -> Resul
     let made_with = provenance_of(&run)?.request.set;
     let own = run.join("suite.yaml");
     let before = suite::load(&own, &overrides(&made_with)?).context("the run's own suite cannot be read any more")?;
-    let before_plugins = search::plugins_left(&before.suite, directories)?;
+    let before_plugins = search::plugins_left(&before, directories)?;
 
     // The scorers that were typed are changes like any other, so that what is wrong with them has a place, too.
     let path = typed.suite.clone().unwrap_or(own);
@@ -33,7 +33,7 @@ pub(super) fn score(arguments: ScoreArguments, directories: &[PathBuf]) -> Resul
         set.extend(now.scorer_keys().into_iter().map(|key| format!("{key}={list}")));
         now = suite::load(&path, &overrides(&set)?)?;
     }
-    let plugins = search::plugins_left(&now.suite, directories)?;
+    let plugins = search::plugins_left(&now, directories)?;
     check_judging(&now, &plugins)?;
 
     let cancelled = Arc::default();

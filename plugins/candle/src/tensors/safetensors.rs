@@ -7,7 +7,10 @@ use examiner_api::{PluginError, Result};
 use examiner_lm::checkpoint::{Shard, WeightFiles};
 use safetensors::Dtype;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+const POINTER: &[u8; 34] = b"version https://git-lfs.github.com";
 
 pub(super) struct Safetensors {
     files: Vec<(PathBuf, MmapedSafetensors)>,
@@ -45,10 +48,21 @@ fn map(path: &Path) -> Result<MmapedSafetensors> {
     // SAFETY: like every program that maps its weights, we rely on nobody changing the file while it is read. All of it
     // is copied before `open` of the model returns.
     unsafe { MmapedSafetensors::new(path) }.map_err(|error| {
+        if is_pointer(path) {
+            let what = format!("`{}` is a pointer of Git LFS, not the weights themselves", path.display());
+            return PluginError::bad_input(what).with_help("fetch them with `git lfs pull` where it was cloned");
+        }
         PluginError::bad_input(format!("`{}` is not a complete safetensors file", path.display()))
             .with_cause(&error)
             .with_help("it may have been cut off while it was downloaded or copied: fetch it again")
     })
+}
+
+/// Whether the file is what Git leaves in the place of a large one.
+fn is_pointer(path: &Path) -> bool {
+    let mut beginning = [0; POINTER.len()];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut beginning));
+    read.is_ok() && beginning == *POINTER
 }
 
 fn check_shard(shard: &Shard, found: &BTreeSet<String>, index: &Path) -> Result<()> {
