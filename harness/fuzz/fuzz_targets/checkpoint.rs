@@ -40,16 +40,34 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
         named("gpt2", format!("c{}", config())),
         llama("llama", json!({ "rope_scaling": scaling, "attention_bias": true })),
         llama("qwen3", json!({ "rope_scaling": { "rope_type": "yarn", "factor": 2.0 } })),
-        llama("gemma2", json!({ "sliding_window": 4, "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0,
-            "query_pre_attn_scalar": 2, "hidden_activation": "gelu_pytorch_tanh" })),
+        llama(
+            "gemma2",
+            json!({ "sliding_window": 4, "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0,
+            "query_pre_attn_scalar": 2, "hidden_activation": "gelu_pytorch_tanh" }),
+        ),
         llama("gemma3_text", json!({ "sliding_window": 4, "sliding_window_pattern": 2, "rope_local_base_freq": 1e4 })),
-        llama("phi3", json!({ "rope_scaling": { "type": "longrope", "short_factor": [1.0], "long_factor": [2.0] },
-            "original_max_position_embeddings": 8, "partial_rotary_factor": 0.5 })),
+        llama(
+            "phi3",
+            json!({ "rope_scaling": { "type": "longrope", "short_factor": [1.0], "long_factor": [2.0] },
+            "original_max_position_embeddings": 8, "partial_rotary_factor": 0.5 }),
+        ),
         llama("granite", json!({ "embedding_multiplier": 2.0, "logits_scaling": 2.0, "residual_multiplier": 0.5 })),
-        llama("gpt_neox", json!({ "rotary_pct": 0.5, "use_parallel_residual": true, "layer_norm_eps": 1e-5, "hidden_act": "gelu" })),
+        llama(
+            "gpt_neox",
+            json!({ "rotary_pct": 0.5, "use_parallel_residual": true, "layer_norm_eps": 1e-5, "hidden_act": "gelu" }),
+        ),
         named("generation", "g{\"bos_token_id\": 256, \"eos_token_id\": [256, 1]}".to_owned()),
-        named("index", "i{\"weight_map\": {\"wte.weight\": \"a.safetensors\", \"ln_f.bias\": \"b.safetensors\"}}".to_owned()),
-        named("named", format!("t{}", json!({ "chat_template": [{ "name": "default", "template": chat }], "bos_token": { "content": "<s>" } }))),
+        named(
+            "index",
+            "i{\"weight_map\": {\"wte.weight\": \"a.safetensors\", \"ln_f.bias\": \"b.safetensors\"}}".to_owned(),
+        ),
+        named(
+            "named",
+            format!(
+                "t{}",
+                json!({ "chat_template": [{ "name": "default", "template": chat }], "bos_token": { "content": "<s>" } })
+            ),
+        ),
         named("template", format!("j{chat}")),
     ]
 }
@@ -72,7 +90,8 @@ fn mend(directory: &std::path::Path) {
 }
 
 fn open(directory: &std::path::Path) -> Result<Candle, PluginError> {
-    let options: Options = serde_json::from_value(json!({ "checkpoint": directory, "device": "cpu" })).expect("options");
+    let options: Options =
+        serde_json::from_value(json!({ "checkpoint": directory, "device": "cpu" })).expect("options");
     Candle::open(options, FakeHost::new().host())
 }
 

@@ -9,8 +9,7 @@ use examiner::worker::frame::{Frame, Kind, Reader, write};
 use examiner_fuzz::sow;
 use libfuzzer_sys::fuzz_target;
 
-const KINDS: [Kind; 7] =
-    [Kind::Call, Kind::Item, Kind::Answer, Kind::Stop, Kind::Beat, Kind::Cancel, Kind::Close];
+const KINDS: [Kind; 7] = [Kind::Call, Kind::Item, Kind::Answer, Kind::Stop, Kind::Beat, Kind::Cancel, Kind::Close];
 
 fn stream(frames: &[Frame]) -> Vec<u8> {
     let mut bytes = Vec::new();

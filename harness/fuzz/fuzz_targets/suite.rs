@@ -60,9 +60,10 @@ fuzz_target!(
             Ok(loaded) => assert_eq!(loaded.text, suite),
             Err(problems) => {
                 assert!(!problems.0.is_empty());
-                let lines = suite.lines().count().max(1) as u64 + 1;
+                // A line of YAML may end in a carriage return alone.
+                let lines = suite.split(['\n', '\r']).count() + 1;
                 for problem in &problems.0 {
-                    let inside = |at: &examiner::suite::Position| u64::from(at.line) <= lines;
+                    let inside = |at: &examiner::suite::Position| at.line <= lines;
                     assert!(problem.position.as_ref().is_none_or(inside), "{problems}");
                 }
                 assert!(!problems.to_string().is_empty());

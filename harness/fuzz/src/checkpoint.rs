@@ -75,7 +75,8 @@ pub fn safetensors() -> Vec<u8> {
 /// A Llama in a GGUF file: version 3, all tensors in 32 bits.
 pub fn gguf() -> Vec<u8> {
     let text = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();
-    let number = |key: &str, value: u32| [text(key), 4_u32.to_le_bytes().to_vec(), value.to_le_bytes().to_vec()].concat();
+    let number =
+        |key: &str, value: u32| [text(key), 4_u32.to_le_bytes().to_vec(), value.to_le_bytes().to_vec()].concat();
     let items = [
         [text("general.architecture"), 8_u32.to_le_bytes().to_vec(), text("llama")].concat(),
         number("llama.embedding_length", 4),
