@@ -153,7 +153,7 @@ pub struct Verdict {
     /// The sample's value of each metric; must hold every metric with [`Aggregation::Mean`] unless `outcome` is an error.
     #[serde(default)]
     pub metrics: BTreeMap<String, f64>,
-    /// Sufficient statistics of each metric with [`Aggregation::Corpus`].
+    /// Sufficient statistics of each metric with [`Aggregation::Corpus`], there unless `outcome` is an error, as `metrics` are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub statistics: BTreeMap<String, Vec<f64>>,
     /// The answer as it was found in the text, or the chosen option.

@@ -1,7 +1,9 @@
 //! Holds a suite against the plugins: does every role exist, and do its options fit the schema it publishes?
 
 use crate::loader::Plugins;
-use crate::suite::{FieldPath, Loaded, Options, Problem, Problems, ScorerSpec, check_options};
+use crate::run::order::makers;
+use crate::run::{pairs, selected};
+use crate::suite::{FieldPath, Loaded, Options, Problem, Problems, ScorerSpec, Suite, check_options, nearest};
 use examiner_api::RoleKind;
 use serde_json::Value;
 
@@ -9,13 +11,13 @@ use serde_json::Value;
 pub fn check(loaded: &Loaded, plugins: &Plugins) -> Result<(), Problems> {
     let suite = &loaded.suite;
     let mut check = Check { loaded, plugins, problems: Vec::new() };
+    for name in suite.plugins.keys() {
+        check.entry(name);
+    }
     for (name, spec) in &suite.models {
         check.role(&["models", name], "plugin", RoleKind::Model, &spec.plugin, &spec.options);
     }
-    for (name, spec) in &suite.datasets {
-        check.role(&["datasets", name], "plugin", RoleKind::Dataset, &spec.plugin, &spec.options);
-        check.scorers(&FieldPath::of(&["datasets", name, "scorer"]), &spec.scorers);
-    }
+    check.datasets();
     for (name, spec) in &suite.teach {
         check.role(&["teach", name], "recipe", RoleKind::Recipe, &spec.recipe, &spec.options);
     }
@@ -25,11 +27,37 @@ pub fn check(loaded: &Loaded, plugins: &Plugins) -> Result<(), Problems> {
     for (name, spec) in &suite.export {
         check.role(&["export", name], "exporter", RoleKind::Exporter, &spec.exporter, &spec.options);
     }
-    for (place, evaluation) in suite.evaluate.iter().enumerate() {
-        check.scorers(&FieldPath::of(&["evaluate"]).index(place).key("scorer"), &evaluation.scorers);
-        check.twice(place);
-    }
-    if check.problems.is_empty() { Ok(()) } else { Err(Problems(check.problems)) }
+    check.evaluations();
+    check.end()
+}
+
+/// As [`check`], of what it takes to judge answers that are there: datasets and scorers. Models may be gone.
+pub fn check_judging(loaded: &Loaded, plugins: &Plugins) -> Result<(), Problems> {
+    let mut check = Check { loaded, plugins, problems: Vec::new() };
+    check.datasets();
+    check.evaluations();
+    check.end()
+}
+
+/// Refuses a pattern of `--only` that selects nothing: it was more likely misspelt than meant.
+///
+/// # Errors
+/// The pattern, and the stages that there are.
+pub fn check_only(suite: &Suite, only: &[String]) -> Result<(), String> {
+    let makers = makers(suite).into_iter().map(|(kind, name)| format!("{kind}/{name}"));
+    let stages: Vec<String> = makers.chain(pairs(suite).iter().map(|pair| pair.stage())).collect();
+    let idle = |pattern: &&String| {
+        pattern.is_empty() || !stages.iter().any(|stage| selected(std::slice::from_ref(*pattern), stage))
+    };
+    let Some(pattern) = only.iter().find(idle) else { return Ok(()) };
+    let parts = stages.iter().flat_map(|stage| stage.split('/'));
+    let near = nearest(pattern, parts.chain(stages.iter().map(String::as_str)));
+    let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    let listed = match stages.is_empty() {
+        true => "the suite has none".to_owned(),
+        false => format!("the stages are `{}`", stages.join("`, `")),
+    };
+    Err(format!("--only: no stage is, or has as a part, `{pattern}`{near}; {listed}"))
 }
 
 struct Check<'a> {
@@ -39,6 +67,40 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
+    fn end(self) -> Result<(), Problems> {
+        if self.problems.is_empty() { Ok(()) } else { Err(Problems(self.problems)) }
+    }
+
+    fn datasets(&mut self) {
+        for (name, spec) in &self.loaded.suite.datasets {
+            self.role(&["datasets", name], "plugin", RoleKind::Dataset, &spec.plugin, &spec.options);
+            self.scorers(&FieldPath::of(&["datasets", name, "scorer"]), &spec.scorers);
+        }
+    }
+
+    fn evaluations(&mut self) {
+        for (place, evaluation) in self.loaded.suite.evaluate.iter().enumerate() {
+            self.scorers(&FieldPath::of(&["evaluate"]).index(place).key("scorer"), &evaluation.scorers);
+            self.twice(place);
+        }
+    }
+
+    /// An entry of `plugins` that no plugin answers to would be a pin that holds nothing.
+    fn entry(&mut self, name: &str) {
+        let pinned = self.loaded.suite.plugins.get(name).and_then(|pin| pin.sha256.as_deref());
+        let (message, help) = match self.plugins.named(name) {
+            Ok(file) if pinned.is_none_or(|pinned| file.sha256.eq_ignore_ascii_case(pinned)) => return,
+            // Files of another content were refused when they were found.
+            Ok(_) => {
+                let message = format!("plugin `{name}` is part of the program and has no file to pin");
+                (message, Some("remove the pin".to_owned()))
+            }
+            Err(error) => (error.message, error.help),
+        };
+        let path = FieldPath::of(&["plugins", name]);
+        self.problems.push(Problem { position: self.loaded.locate(&path), path: path.to_string(), message, help });
+    }
+
     fn role(&mut self, entry: &[&str], key: &str, kind: RoleKind, name: &str, options: &Options) {
         let entry = FieldPath::of(entry);
         self.options(&entry, &entry.key(key), kind, name, options);

@@ -95,3 +95,43 @@ fn an_error_is_not_kept_and_is_asked_again() {
     let asked = std::fs::read_to_string(directory.path().join("asked")).unwrap();
     assert_eq!(asked, "3\n", "only the sample in error is asked again");
 }
+
+/// A model that has no answer from question 3 on, under `fail_on_error`: how it ends, the rows' status, and how many
+/// questions it was asked.
+fn limited(fail_on_error: &str, rows: u64) -> (String, String, usize) {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = suite(
+        "  bad: { plugin: adder, fault: errors, at: 3, sleep_ms: 2, count: asked }\n",
+        &format!("  sums: {{ plugin: numbers, rows: {rows} }}\n"),
+    ) + &format!("fail_on_error: {fail_on_error}\n");
+    let output = run(directory.path(), &suite, &["--out", "run"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let row = whole(&directory.path().join("run"), "bad", "sums", "accuracy");
+    let asked = std::fs::read_to_string(directory.path().join("asked")).unwrap().lines().count();
+    let range_is_told = !row["value_low"].is_empty();
+    // A range says what all that is missing could change, which nobody knows of what was not asked.
+    assert_eq!(range_is_told, row["n"] == rows.to_string(), "{row:?}");
+    (stderr(&output), row["status"].clone(), asked)
+}
+
+#[test]
+fn a_pair_with_too_many_errors_is_not_asked_to_the_end() {
+    for fail_on_error in ["true", "5", "0.01"] {
+        let (said, status, asked) = limited(fail_on_error, 1500);
+        assert_eq!(status, "failed", "{fail_on_error}: {said}");
+        assert!(
+            said.contains(&format!("than `fail_on_error: {fail_on_error}` allows, the first: sample `3`")),
+            "{said}"
+        );
+        assert!(asked < 1500, "{fail_on_error}: all of {asked} were asked");
+    }
+}
+
+#[test]
+fn as_many_errors_as_are_allowed_end_nothing() {
+    for (fail_on_error, expected) in [("false", "partial"), ("7", "partial"), ("0.7", "partial"), ("0.69", "failed")] {
+        let (said, status, asked) = limited(fail_on_error, 10);
+        assert_eq!((status.as_str(), asked), (expected, 10), "{fail_on_error}: {said}");
+        assert!(said.contains("7 of 10 samples are errors"), "{fail_on_error}: {said}");
+    }
+}

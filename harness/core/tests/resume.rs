@@ -13,7 +13,7 @@ fn slow_suite(count: &str) -> String {
 }
 
 /// Starts the program on `suite.yaml` and lets it answer a few questions, or end.
-fn started(directory: &Path, suite: &str, arguments: &[&str]) -> std::process::Child {
+pub(crate) fn started(directory: &Path, suite: &str, arguments: &[&str]) -> std::process::Child {
     std::fs::write(directory.join("suite.yaml"), suite).unwrap();
     let answered = || std::fs::read_to_string(directory.join("asked")).unwrap_or_default().lines().count();
     let before = answered();

@@ -6,18 +6,22 @@
 //! - `report`: what is made of a run: comparisons and pictures
 //! - `failures`: what a faulty role does to a run, and what it does not
 //! - `workers`: models that end, leave or lock up the process they run in
+//! - `rescore`: what a run's models answered, judged once more
+//! - `bad_input`: suites, data files, checkpoints and plugins that are none, and what is said of them
 //! - `resume`: a killed run goes on, and its results are those of an undisturbed one
 //! - `torn`: the same for a journal that ends at any byte
 //! - `identity`: what has changed is done again, and nothing else
 //! - `storage`: a run whose files could not be written goes on, too
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod bad_input;
 mod build;
 mod failures;
 mod identity;
 mod loader;
 mod out_of_tree;
 mod report;
+mod rescore;
 mod resume;
 mod run;
 mod storage;

@@ -15,7 +15,12 @@ use crate::Tokenizer;
 use examiner_api::{ErrorCode, Host, PluginError, Result};
 use serde::Deserialize;
 use serde_json::Value;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// Bytes that are hashed at a time: enough for every core.
+const PIECE: u64 = 16 << 20;
 
 /// The files of a checkpoint, read as far as every model family needs them.
 pub struct Checkpoint {
@@ -99,9 +104,7 @@ impl Checkpoint {
         let mut hasher = blake3::Hasher::new();
         for path in [&self.config_path, &self.tokenizer_path].into_iter().map(PathBuf::as_path).chain(weights.to_vec())
         {
-            let mut file = blake3::Hasher::new();
-            file.update_mmap_rayon(path).map_err(|error| PluginError::io("read", path, &error))?;
-            hasher.update(file.finalize().as_bytes());
+            hasher.update(hash(path).map_err(|error| PluginError::io("read", path, &error))?.as_bytes());
         }
         hasher.update(format!("{:?}", self.special).as_bytes());
         Ok(hasher.finalize().to_hex().to_string())
@@ -127,6 +130,18 @@ impl Checkpoint {
         }
         Ok(())
     }
+}
+
+/// The hash of a file, of which only a piece is in memory at a time: the weights stand there already.
+fn hash(path: &Path) -> std::io::Result<blake3::Hash> {
+    let mut file = File::open(path)?;
+    let mut hasher = blake3::Hasher::new();
+    let mut piece = Vec::new();
+    while (&mut file).take(PIECE).read_to_end(&mut piece)? > 0 {
+        hasher.update_rayon(&piece);
+        piece.clear();
+    }
+    Ok(hasher.finalize())
 }
 
 fn fetch(host: &Host, source: &str, name: &str) -> Result<PathBuf> {
@@ -208,7 +223,7 @@ impl SpecialTokens {
 /// # Errors
 /// `NotFound` or `Io` if it cannot be read, `BadInput` if it is not JSON.
 pub fn read_json(path: &Path) -> Result<Value> {
-    let text = std::fs::read_to_string(path).map_err(|error| PluginError::io("read", path, &error))?;
-    serde_json::from_str(&text)
+    let bytes = std::fs::read(path).map_err(|error| PluginError::io("read", path, &error))?;
+    serde_json::from_slice(&bytes)
         .map_err(|error| PluginError::bad_input(format!("`{}` is not JSON", path.display())).with_cause(&error))
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask bench-models`: tokens a second of every family of models, beside transformers on the same weights.
 
-use crate::bench_work::{Peer, Work};
+use crate::bench_work::{Peer, Size, Work};
 use crate::{DeviceArguments, ProgramArguments, program, random_gpt2};
 use anyhow::{Context, Result, ensure};
 use clap::ValueHint;
@@ -34,7 +34,7 @@ const TOLERANCE: f64 = 1e-5;
 pub(crate) fn bench_models(arguments: &BenchModelsArguments) -> Result<bool> {
     let program = program::find(&arguments.program)?;
     let directory = tempfile::tempdir()?;
-    let work = Work::new(VOCABULARY);
+    let work = Work::new(VOCABULARY, Size::SMALL);
     work.write(directory.path())?;
     println!(
         "f32, {}, tokens/s: scoring, then generation; nothing is shared between requests",

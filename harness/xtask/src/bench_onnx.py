@@ -68,6 +68,8 @@ sums = [score(work["documents"][at : at + rows], work["scored"]) for at in range
 tokens = sum(len(document) for document in work["documents"])
 print(tokens / (time.perf_counter() - began))
 began = time.perf_counter()
-generate(work["prompts"], work["new"])
+rows = work["prompt_rows"]
+for at in range(0, len(work["prompts"]), rows):
+    generate(work["prompts"][at : at + rows], work["new"])
 print(len(work["prompts"]) * work["new"] / (time.perf_counter() - began))
 print(float(numpy.concatenate(sums).sum()))

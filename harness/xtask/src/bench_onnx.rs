@@ -1,7 +1,7 @@
 //! `cargo xtask bench-onnx`: tokens a second of a GPT-2 through ONNX Runtime and through candle, beside Python's
 //! onnxruntime on the same file or transformers on the same weights, in turns.
 
-use crate::bench_work::{Measured, Peer, Work, median, threads};
+use crate::bench_work::{Measured, Peer, Size, Work, median, threads};
 use crate::program;
 use crate::random_gpt2::{self, Shape};
 use crate::{DeviceArguments, ProgramArguments, onnxruntime};
@@ -45,7 +45,7 @@ pub(crate) fn bench_onnx(arguments: &BenchOnnxArguments) -> Result<bool> {
     let (shape, name) = if arguments.quick { (QUICK, "a small GPT-2") } else { (GPT2, "GPT-2, 124M") };
     random_gpt2::write_model(&directory.path().join("start"), shape, 0)?;
     random_gpt2::write_tokenizer(&directory.path().join("start"), shape.vocabulary)?;
-    let work = Work::new(shape.vocabulary);
+    let work = Work::new(shape.vocabulary, Size::SMALL);
     work.write(directory.path())?;
     let export = |operators: &str, logits: &str| json!({ "exporter": "onnx", "from": directory.path().join("start"), "operators": operators, "logits": logits });
     let exported = program::examine(

@@ -1,7 +1,8 @@
 //! `cargo xtask bench-train`: tokens a second of training, beside PyTorch's at the same shape in the same run.
 
+use crate::bench_work::median;
 use crate::{ProgramArguments, process, program, random_gpt2};
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::ValueHint;
 use random_gpt2::Shape;
 use serde_json::json;
@@ -39,20 +40,14 @@ pub(crate) fn bench_train(arguments: &BenchTrainArguments) -> Result<()> {
     let (shape, name) = if arguments.quick { (QUICK, "a small GPT-2") } else { (GPT2, "GPT-2, 124M") };
     let start = work.path().join("start");
     random_gpt2::write_model(&start, shape, 0)?;
+    write_rows(work.path(), shape.vocabulary)?;
     let (rows, tokens) = BATCH;
-    let lines = (0..rows * STEPS).map(|row| {
-        // One more than is read: the last token is only learned.
-        let ids: Vec<usize> = (0..=tokens).map(|at| (row * 104_729 + at * 7919 + at * at) % shape.vocabulary).collect();
-        format!("{}\n", json!({ "id": row.to_string(), "prompt": "", "completion": "", "completion_tokens": ids }))
-    });
-    process::write(&work.path().join("rows.jsonl"), lines.collect::<String>())?;
-
     println!(
         "training of {name}, f32, CPU, {rows} x {tokens} tokens a step, tokens/s (median of all steps but the first)"
     );
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..arguments.rounds {
-        ours.extend(examiner(&program, work.path(), round)?);
+        ours.extend(examiner(&program, work.path(), &start, round)?);
         if let Some(python) = &arguments.python {
             theirs.extend(pytorch(python, &start)?);
         }
@@ -68,13 +63,24 @@ pub(crate) fn bench_train(arguments: &BenchTrainArguments) -> Result<()> {
     Ok(())
 }
 
+/// Writes what is learned.
+pub(crate) fn write_rows(work: &Path, vocabulary: usize) -> Result<()> {
+    let (rows, tokens) = BATCH;
+    let lines = (0..rows * STEPS).map(|row| {
+        // One more than is read: the last token is only learned.
+        let ids: Vec<usize> = (0..=tokens).map(|at| (row * 104_729 + at * 7919 + at * at) % vocabulary).collect();
+        format!("{}\n", json!({ "id": row.to_string(), "prompt": "", "completion": "", "completion_tokens": ids }))
+    });
+    process::write(&work.join("rows.jsonl"), lines.collect::<String>())
+}
+
 /// A training by the program; the speed of each step from its `train.csv`.
-fn examiner(program: &Path, work: &Path, round: usize) -> Result<Vec<f64>> {
+pub(crate) fn examiner(program: &Path, work: &Path, start: &Path, round: usize) -> Result<Vec<f64>> {
     let suite = json!({
         "name": format!("bench-train-{round}"),
         "train": {
             "bench": {
-                "trainer": "candle", "from": work.join("start"), "data": work.join("rows.jsonl"), "max_steps": STEPS,
+                "trainer": "candle", "from": start, "data": work.join("rows.jsonl"), "max_steps": STEPS,
                 "batch_rows": BATCH.0, "loss_on": "all", "order": "given", "lr": 1e-6, "device": "cpu"
             }
         }
@@ -87,7 +93,7 @@ fn examiner(program: &Path, work: &Path, round: usize) -> Result<Vec<f64>> {
     numbers(text.lines().skip(1).filter_map(|line| line.rsplit(',').next()))
 }
 
-fn pytorch(python: &Path, start: &Path) -> Result<Vec<f64>> {
+pub(crate) fn pytorch(python: &Path, start: &Path) -> Result<Vec<f64>> {
     let mut command = Command::new(python);
     command.args(["-c", SCRIPT]).arg(start).args([BATCH.0, BATCH.1, STEPS].map(|number| number.to_string()));
     let output = command.stderr(Stdio::inherit()).output();
@@ -100,9 +106,4 @@ fn pytorch(python: &Path, start: &Path) -> Result<Vec<f64>> {
 fn numbers<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<f64>> {
     let parse = |text: &str| text.trim().parse().with_context(|| format!("`{text}` is no speed"));
     texts.skip(1).map(parse).collect()
-}
-
-fn median(mut values: Vec<f64>) -> Result<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().ok_or_else(|| anyhow!("nothing was measured"))
 }

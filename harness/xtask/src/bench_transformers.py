@@ -47,6 +47,8 @@ rows = work["rows"]
 batches = [work["documents"][at : at + rows] for at in range(0, len(work["documents"]), rows)]
 measured = [timed(score, batch) for batch in batches]
 print(sum(len(document) for document in work["documents"]) / sum(seconds for seconds, _ in measured))
-seconds, _ = timed(generate, work["prompts"])
+rows = work["prompt_rows"]
+batches = [work["prompts"][at : at + rows] for at in range(0, len(work["prompts"]), rows)]
+seconds = sum(timed(generate, batch)[0] for batch in batches)
 print(len(work["prompts"]) * work["new"] / seconds)
 print(sum(value for _, value in measured))

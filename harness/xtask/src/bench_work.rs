@@ -17,6 +17,8 @@ pub(crate) struct Work {
     pub(crate) new: usize,
     /// Documents of a batch.
     pub(crate) rows: usize,
+    /// Prompts that a peer answers at a time.
+    pub(crate) prompt_rows: usize,
 }
 
 /// What one side did: tokens a second, and the sum of all log-likelihoods.
@@ -50,19 +52,40 @@ impl Peer {
     }
 }
 
+/// How much of each kind of work there is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) documents: usize,
+    pub(crate) document_tokens: usize,
+    pub(crate) prompts: usize,
+    pub(crate) prompt_tokens: usize,
+    pub(crate) new: usize,
+    /// Documents of a batch.
+    pub(crate) rows: usize,
+    /// Prompts that a peer answers at a time.
+    pub(crate) prompt_rows: usize,
+}
+
+impl Size {
+    /// What the benches of models and plugins measure with.
+    pub(crate) const SMALL: Size =
+        Size { documents: 16, document_tokens: 257, prompts: 16, prompt_tokens: 64, new: 32, rows: 8, prompt_rows: 16 };
+}
+
 impl Work {
-    pub(crate) fn new(vocabulary: usize) -> Work {
+    pub(crate) fn new(vocabulary: usize, size: Size) -> Work {
         // Token 0 ends a text; it stands nowhere.
         let text = |number: usize, tokens: usize| -> Vec<u32> {
             let token = |at: usize| 1 + (number * 104_729 + at * 7919 + at * at * 31) % (vocabulary - 1);
             (0..tokens).map(|at| token(at) as u32).collect()
         };
         Work {
-            documents: (0..16).map(|number| text(number, 257)).collect(),
+            documents: (0..size.documents).map(|number| text(number, size.document_tokens)).collect(),
             scored: 20,
-            prompts: (0..16).map(|number| text(100 + number, 64)).collect(),
-            new: 32,
-            rows: 8,
+            prompts: (0..size.prompts).map(|number| text(100 + number, size.prompt_tokens)).collect(),
+            new: size.new,
+            rows: size.rows,
+            prompt_rows: size.prompt_rows,
         }
     }
 
@@ -79,7 +102,8 @@ impl Work {
         let generation = lines(&mut self.prompts.iter().map(|prompt| json!({ "prompt": words(prompt) })));
         process::write(&directory.join("generate.jsonl"), generation)?;
         let ids = json!({
-            "documents": self.documents, "scored": self.scored, "prompts": self.prompts, "new": self.new, "rows": self.rows
+            "documents": self.documents, "scored": self.scored, "prompts": self.prompts, "new": self.new, "rows": self.rows,
+            "prompt_rows": self.prompt_rows
         });
         process::write(&directory.join("work.json"), ids.to_string())
     }

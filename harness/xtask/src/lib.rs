@@ -9,9 +9,11 @@ mod bench;
 mod bench_families;
 mod bench_models;
 mod bench_onnx;
+mod bench_peers;
 mod bench_train;
 mod bench_work;
 mod effect;
+mod measure;
 mod onnxruntime;
 mod process;
 mod program;
@@ -60,6 +62,8 @@ enum Command {
     BenchOnnx(bench_onnx::BenchOnnxArguments),
     /// Measure every family of models with random weights, beside transformers.
     BenchModels(bench_models::BenchModelsArguments),
+    /// Measure whole evaluations beside lm-evaluation-harness, transformers, onnxruntime and PyTorch.
+    BenchPeers(bench_peers::BenchPeersArguments),
     /// Measure scoring and generating with a Llama, beside transformers' where a Python that has it is named.
     BenchFamilies(bench_families::BenchFamiliesArguments),
 }
@@ -91,7 +95,11 @@ impl DeviceArguments {
     /// The section `plugins` of a suite.
     fn plugins(&self) -> serde_json::Value {
         match &self.candle {
-            Some(path) => serde_json::json!({ "candle": { "path": path } }),
+            // Suites run in directories of their own, from which a relative path would lead elsewhere.
+            Some(path) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                serde_json::json!({ "candle": { "path": path } })
+            }
             None => serde_json::json!({}),
         }
     }
@@ -108,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Bench(arguments) => bench::bench(&arguments).map(|()| true),
         Command::BenchModels(arguments) => bench_models::bench_models(&arguments),
         Command::BenchOnnx(arguments) => bench_onnx::bench_onnx(&arguments),
+        Command::BenchPeers(arguments) => bench_peers::bench_peers(&arguments),
         Command::BenchTrain(arguments) => bench_train::bench_train(&arguments).map(|()| true),
         Command::BenchFamilies(arguments) => bench_families::bench_families(&arguments).map(|()| true),
     };

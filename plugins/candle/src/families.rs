@@ -53,10 +53,14 @@ const FAMILIES: [(&str, Read); 11] = [
 /// configuration that makes no sense.
 pub(crate) fn plan(config: &Config<'_>) -> Result<Plan> {
     let family = config.model_type();
+    let says = match family {
+        "" => "has no `model_type`".to_owned(),
+        family => format!("has `model_type: {family}`"),
+    };
     let Some((_, read)) = FAMILIES.iter().find(|(name, _)| *name == family) else {
         let names: Vec<String> = FAMILIES.iter().map(|(name, _)| format!("`{name}`")).collect();
         return Err(PluginError::unsupported(format!(
-            "`{}` has `model_type: {family}`; the plugin `candle` supports {}",
+            "`{}` {says}; the plugin `candle` supports {}",
             config.path().display(),
             names.join(", ")
         ))

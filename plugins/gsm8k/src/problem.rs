@@ -47,7 +47,7 @@ fn text(row: &Row, field: &str) -> Result<String> {
     match row.fields.get(field) {
         Some(Value::String(text)) if !text.trim().is_empty() => Ok(text.clone()),
         Some(Value::String(_)) => Err(wrong(row, format!("the field `{field}` is empty"))),
-        Some(_) => Err(wrong(row, format!("expected a string in the field `{field}`"))),
+        Some(other) => Err(wrong(row, format!("expected a string in the field `{field}`, found `{other}`"))),
         None => {
             let names: Vec<String> = row.fields.keys().map(|name| format!("`{name}`")).collect();
             Err(wrong(row, format!("expected the field `{field}`, found {}", names.join(", ")))

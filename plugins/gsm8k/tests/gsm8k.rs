@@ -176,7 +176,7 @@ mod damage {
         );
         assert_eq!(
             message(json!({"question": 1, "answer": "a"})),
-            "line 2 of `F`: expected a string in the field `question`"
+            "line 2 of `F`: expected a string in the field `question`, found `1`"
         );
     }
 

@@ -2,9 +2,10 @@
 
 use super::{Numbered, Origin};
 use crate::{PluginError, Result};
-use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
+use csv::{ErrorKind, Position, Reader, ReaderBuilder, StringRecord};
 use serde_json::Value;
 use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 
 /// The rows of a file, with the number of the line on which each begins (where blank lines stand before it, of the first
 /// of these).
@@ -15,15 +16,41 @@ pub(super) fn rows(file: File, delimiter: u8, origin: Origin) -> Result<impl Ite
     let header_lines = 1 + names.iter().map(|name| name.matches('\n').count() as u64).sum::<u64>();
     let uncounted = (header_lines + 1).saturating_sub(reader.position().line());
     let mut record = StringRecord::new();
+    let mut last = None;
     Ok(std::iter::from_fn(move || match reader.read_record(&mut record) {
-        Ok(false) => None,
+        Ok(false) => last.take().and_then(|last| unclosed(&last, uncounted, delimiter, &origin)).map(Err),
         Ok(true) => {
-            let number = record.position().map_or(0, csv::Position::line) + uncounted;
+            last = record.position().cloned();
+            let number = record.position().map_or(0, Position::line) + uncounted;
             let values = record.iter().map(|value| Value::String(value.to_owned()));
             Some(Ok((number, names.iter().cloned().zip(values).collect())))
         }
         Err(error) => Some(Err(explain(error, uncounted, &origin))),
     }))
+}
+
+/// What is wrong with the last record: a quote that nothing closes makes all that follows it one value, which the `csv`
+/// crate takes as it is.
+fn unclosed(last: &Position, uncounted: u64, delimiter: u8, origin: &Origin) -> Option<PluginError> {
+    let mut tail = File::open(&origin.path).ok()?;
+    tail.seek(SeekFrom::Start(last.byte())).ok()?;
+    let (mut quoted, mut begins) = (false, true);
+    let mut bytes = BufReader::new(tail).bytes().map_while(std::io::Result::ok).peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' if quoted && bytes.peek() == Some(&b'"') => _ = bytes.next(),
+            b'"' if quoted => quoted = false,
+            b'"' if begins => quoted = true,
+            _ => {}
+        }
+        begins = !quoted && (byte == delimiter || byte == b'\n' || byte == b'\r');
+    }
+    let error = || {
+        origin
+            .error(last.line() + uncounted, "a value begins with a double quote that nothing closes")
+            .with_help("close it, or write a quote that is part of a value twice, in a value within double quotes")
+    };
+    quoted.then(error)
 }
 
 fn header(reader: &mut Reader<File>, origin: &Origin) -> Result<Vec<String>> {
@@ -100,6 +127,12 @@ mod tests {
         assert_eq!(wrong(b"a,b\n1,\xff\n"), "line 2 of `F`: expected UTF-8, found another byte in value 2");
         assert_eq!(wrong(b"a,b,a\n"), "the header of `F` has the name `a` twice, in columns 1 and 3");
         assert_eq!(wrong(b"a,,b\n"), "the header of `F` has no name for column 2");
+        let open = "line 3 of `F`: a value begins with a double quote that nothing closes";
+        assert_eq!(wrong(b"a,b\n1,2\n3,\"4\n5,6\n"), open);
+        assert_eq!(wrong(b"a,b\r\n1,2\r\n3,\"4\"\"\r\n5,6\r\n"), open);
+        for good in [&b"a,b\n1,\"2\"\n3,5\" pipe\n"[..], b"a,b\n1,\"say \"\"so\"\"\"", b"a,b\n1,\"two\nlines\"\n\n"] {
+            assert!(read_all(good, Format::Csv).is_ok(), "{}", String::from_utf8_lossy(good));
+        }
         assert_eq!(wrong(b""), "`F` is empty, expected a header with the names of its columns");
     }
 }

@@ -1,7 +1,6 @@
 //! Hashes that change whenever rows or the options that shape them do.
 
 use crate::{PluginError, Result};
-use std::fs::File;
 use std::path::Path;
 
 /// The BLAKE3 hash of a file's content, in hexadecimal.
@@ -10,9 +9,7 @@ use std::path::Path;
 /// The file cannot be opened or read.
 pub fn fingerprint(path: &Path) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
-    File::open(path)
-        .and_then(|file| hasher.update_reader(file).map(|_| ()))
-        .map_err(|error| PluginError::io("read", path, &error))?;
+    hasher.update_reader(super::open(path)?).map_err(|error| PluginError::io("read", path, &error))?;
     Ok(hasher.finalize().to_hex().to_string())
 }
 

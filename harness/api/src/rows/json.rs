@@ -1,6 +1,6 @@
 //! JSON documents: an array of objects, or an object in which one array holds the rows.
 
-use super::{Numbered, Origin, kind};
+use super::{Numbered, Origin, kind, why};
 use crate::{PluginError, Result};
 use serde_json::Value;
 use std::fs::File;
@@ -12,16 +12,22 @@ pub(super) fn rows(
     origin: &Origin,
     pointer: Option<&str>,
 ) -> Result<impl Iterator<Item = Result<Numbered>> + Send + use<>> {
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(|error| PluginError::io("read", &origin.path, &error))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| PluginError::io("read", &origin.path, &error))?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let lines = before.iter().filter(|byte| **byte == b'\n').count() as u64;
+        Origin { unit: "line", ..origin.clone() }.not_utf8(lines + 1, before.len() - line_start)
+    })?;
     let text = text.trim_start_matches('\u{feff}');
     let document = serde_json::from_str(text).map_err(|error| {
         let file = origin.path.display();
         let (line, column) = (error.line(), error.column());
         PluginError::bad_input(format!(
-            "line {line} of `{file}`: expected one JSON document, stopped at column {column}"
+            "line {line} of `{file}`: expected one JSON document, stopped at column {column}: {}",
+            why(&error)
         ))
-        .with_cause(&error)
         .with_help("if every line is an object of its own, set `format: jsonl`")
     })?;
     let rows = array(document, origin, pointer)?;
@@ -95,7 +101,7 @@ mod tests {
         assert_eq!(read_all("[{}, 2]", None).unwrap_err(), "element 2 of `F`: expected a JSON object, found a number");
         assert_eq!(
             read_all("[{},\n nul]", None).unwrap_err(),
-            "line 2 of `F`: expected one JSON document, stopped at column 5"
+            "line 2 of `F`: expected one JSON document, stopped at column 5: expected ident"
         );
         assert_eq!(read_all("{}", Some("/x")).unwrap_err(), "`F` has nothing at the pointer `/x`");
         assert_eq!(

@@ -1,6 +1,6 @@
 //! JSON lines: one object per line, blank lines between them allowed.
 
-use super::{Numbered, Origin, kind};
+use super::{Numbered, Origin, kind, why};
 use crate::{PluginError, Result};
 use serde_json::{Map, Value};
 use std::fs::File;
@@ -35,12 +35,9 @@ pub(super) fn rows(file: File, origin: Origin) -> impl Iterator<Item = Result<Nu
 }
 
 fn parse(line: &[u8], number: u64, origin: &Origin) -> Result<Map<String, Value>> {
-    let text = std::str::from_utf8(line).map_err(|error| {
-        origin
-            .error(number, format_args!("expected UTF-8, found another byte at column {}", error.valid_up_to() + 1))
-            .with_help("convert the file, for example with `iconv -t utf-8`")
-    })?;
-    match serde_json::from_str(text) {
+    let text = std::str::from_utf8(line).map_err(|error| origin.not_utf8(number, error.valid_up_to()))?;
+    let whole = text.trim_ascii_end();
+    match serde_json::from_str(whole) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(other) => Err(origin
             .error(number, format_args!("expected a JSON object, found {}", kind(&other)))
@@ -49,8 +46,10 @@ fn parse(line: &[u8], number: u64, origin: &Origin) -> Result<Map<String, Value>
             .error(number, "the last line is torn: it ends in the midst of a JSON object and has no line feed")
             .with_help("remove the line, or write the file again")),
         Err(error) => Err(origin
-            .error(number, format_args!("expected a JSON object at column {}", error.column()))
-            .with_cause(&error)
+            .error(
+                number,
+                format_args!("expected a JSON object, stopped at column {}: {}", error.column(), why(&error)),
+            )
             .with_help("for a single JSON document set `format: json`")),
     }
 }
@@ -86,7 +85,10 @@ mod tests {
     #[test]
     fn says_where_and_what_is_wrong() {
         assert_eq!(message(b"{}\n[1]\n"), "line 2 of `F`: expected a JSON object, found an array");
-        assert_eq!(message(b"{}\n\n{\"a\": tru}\n"), "line 3 of `F`: expected a JSON object at column 10");
+        assert_eq!(
+            message(b"{}\n\n{\"a\": tru}\n"),
+            "line 3 of `F`: expected a JSON object, stopped at column 10: expected ident"
+        );
         assert_eq!(message(b"{\"a\": \"\xff\"}\n"), "line 1 of `F`: expected UTF-8, found another byte at column 8");
         assert!(message(b"{}\n{\"a\": \"to").starts_with("line 2 of `F`: the last line is torn"));
     }

@@ -132,7 +132,7 @@ pub fn read_at(path: &Path, format: Option<Format>, pointer: Option<&str>) -> Re
         )));
     }
     let origin = Origin { path: Arc::from(path), unit: format.unit() };
-    let file = File::open(path).map_err(|error| PluginError::io("open", path, &error))?;
+    let file = open(path)?;
     let rows: Box<dyn Iterator<Item = _> + Send> = match format {
         Format::Jsonl => Box::new(json_lines::rows(file, origin.clone())),
         Format::Json => Box::new(json::rows(file, &origin, pointer)?),
@@ -186,6 +186,27 @@ impl Origin {
     fn error(&self, number: u64, what: impl fmt::Display) -> PluginError {
         PluginError::bad_input(format!("{}: {what}", self.place(number)))
     }
+
+    /// The error of a line with a byte that is no text, after `before` bytes that are.
+    fn not_utf8(&self, number: u64, before: usize) -> PluginError {
+        self.error(number, format_args!("expected UTF-8, found another byte at column {}", before + 1))
+            .with_help("convert the file, for example with `iconv -t utf-8`")
+    }
+}
+
+/// Opens a file. Opening a directory is no error until somebody reads of it.
+fn open(path: &Path) -> Result<File> {
+    if path.is_dir() {
+        return Err(PluginError::bad_input(format!("`{}` is a directory, expected a file of rows", path.display()))
+            .with_help("name the file in it"));
+    }
+    File::open(path).map_err(|error| PluginError::io("open", path, &error))
+}
+
+/// What JSON's reader says is wrong, without the place, which counts from where it began.
+fn why(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    said.rsplit_once(" at line ").map_or(said.clone(), |(what, _)| what.to_owned())
 }
 
 /// What a JSON value is, in words.

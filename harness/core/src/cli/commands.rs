@@ -17,7 +17,7 @@ use crate::{check as checks, plan as plans};
 use anyhow::{Context, Result, anyhow};
 use examiner_api::{ErrorCode, FindingState};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,15 +41,20 @@ pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<Ex
     if let Some(comparison) = &outcome.comparison {
         print(&format!("\n{}", comparison.markdown()))?;
     }
-    for failure in &outcome.failures {
+    Ok(ended(&outcome.directory, &outcome.failures, outcome.interrupted))
+}
+
+/// Says what failed and where the results are; the exit status says the same in short.
+pub(super) fn ended(directory: &Path, failures: &[String], interrupted: bool) -> ExitCode {
+    for failure in failures {
         tell(&format!("failed: {failure}"));
     }
-    tell(&format!("results: `{}`", outcome.directory.join("summary.csv").display()));
-    Ok(match (outcome.interrupted, outcome.failures.is_empty()) {
+    tell(&format!("results: `{}`", directory.join("summary.csv").display()));
+    match (interrupted, failures.is_empty()) {
         (true, _) => ExitCode::from(INTERRUPTED),
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::FAILURE,
-    })
+    }
 }
 
 pub(super) fn check(arguments: &SuiteArguments, directories: &[PathBuf]) -> Result<ExitCode> {
@@ -101,7 +106,7 @@ pub(super) fn plugins(arguments: &PluginsArguments, directories: &[PathBuf]) -> 
         text.push_str(&match place {
             SearchPath::Directory(path) => format!("  `{}`\n", path.display()),
             SearchPath::BesideProgram(path) => format!("  `{}` (`libexaminer_plugin_*`)\n", path.display()),
-            SearchPath::File(path) => format!("  `{}`\n", path.display()),
+            SearchPath::File(path) | SearchPath::Plugin { path, .. } => format!("  `{}`\n", path.display()),
         });
     }
     print(&text)?;
@@ -153,6 +158,7 @@ fn made_below(provenance: &Provenance) -> String {
 
 fn job(arguments: RunArguments, directories: &[PathBuf]) -> Result<Job> {
     let (loaded, plugins) = load(&arguments.suite, directories)?;
+    checks::check_only(&loaded.suite, &arguments.only).map_err(|error| anyhow!(error))?;
     Ok(Job {
         loaded,
         plugins,
@@ -170,19 +176,19 @@ fn job(arguments: RunArguments, directories: &[PathBuf]) -> Result<Job> {
 
 /// Loads a suite and holds it against the plugins.
 fn load(arguments: &SuiteArguments, directories: &[PathBuf]) -> Result<(Loaded, Plugins)> {
-    let overrides: Vec<Override> = arguments
-        .set
-        .iter()
-        .map(|text| text.parse().map_err(|error: String| anyhow!("--set: {error}")))
-        .collect::<Result<_>>()?;
-    let loaded = suite::load(&arguments.suite, &overrides)?;
-    let plugins = search::plugins(Some(&loaded.suite), directories)?;
+    let loaded = suite::load(&arguments.suite, &overrides(&arguments.set)?)?;
+    let plugins = search::plugins(Some(&loaded), directories)?;
     checks::check(&loaded, &plugins)?;
     Ok((loaded, plugins))
 }
 
+/// `--set`, as typed.
+pub(super) fn overrides(set: &[String]) -> Result<Vec<Override>> {
+    set.iter().map(|text| text.parse().map_err(|error: String| anyhow!("--set: {error}"))).collect()
+}
+
 /// The first Ctrl-C lets the batch in hand end; the second ends the process at once. Both can be gone on from.
-fn on_interrupt(cancelled: &Arc<AtomicBool>) -> Result<()> {
+pub(super) fn on_interrupt(cancelled: &Arc<AtomicBool>) -> Result<()> {
     let cancelled = cancelled.clone();
     ctrlc::set_handler(move || {
         if cancelled.swap(true, Ordering::SeqCst) {

@@ -2,6 +2,7 @@
 
 mod commands;
 mod results;
+mod score;
 mod search;
 
 use clap::{Parser, Subcommand, ValueHint};
@@ -42,6 +43,11 @@ enum Command {
     Doctor,
     /// Show the results of a run.
     Report(ReportArguments),
+    /// Judge the answers of a run once more, by other scorers or other rules, without asking its models.
+    ///
+    /// The scores that are there are kept: the new ones lie in `scores/` of the run's directory, which `report`,
+    /// `compare` and `plot` read like a run's.
+    Score(ScoreArguments),
     /// Compare the models of a run with one of them, on the same samples: is the difference more than chance?
     Compare(CompareArguments),
     /// Draw a run: results with their intervals, training curves, what the teacher yielded.
@@ -69,7 +75,7 @@ struct RunArguments {
     #[command(flatten)]
     suite: SuiteArguments,
     /// Ask at most this many questions of each dataset: for a first look.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     /// Run only stages that begin with, or have as one of their parts, this name (repeatable): `--only gsm8k`,
     /// `--only evaluate/student`.
@@ -101,6 +107,30 @@ struct ReportArguments {
     /// Print `summary.csv` itself.
     #[arg(long, conflicts_with = "wide")]
     csv: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct ScoreArguments {
+    /// The run's directory.
+    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
+    run: PathBuf,
+    /// Take the scorers from this suite instead of the run's own `suite.yaml`.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    suite: Option<PathBuf>,
+    /// Change a field of the suite (repeatable), after the changes that the run was made with:
+    /// `--set datasets.gsm8k.scorer=answer-extraction`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Judge everything by this scorer (repeatable), whatever the suite says: a name, or YAML with options,
+    /// `--scorer "{ name: answer-extraction, extract: last-number }"`.
+    #[arg(long, value_name = "SCORER")]
+    scorer: Vec<String>,
+    /// Judge only stages that begin with, or have as one of their parts, this name (repeatable): `--only gsm8k`.
+    #[arg(long, value_name = "STAGE")]
+    only: Vec<String>,
+    /// What the new scores are called; the time, if not given.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -147,6 +177,7 @@ pub fn main() -> ExitCode {
         Command::Plugins(plugins) => commands::plugins(&plugins, &directories),
         Command::Doctor => commands::doctor(&directories),
         Command::Report(report) => commands::report(&report),
+        Command::Score(arguments) => score::score(arguments, &directories),
         Command::Compare(compare) => results::compare(compare),
         Command::Plot(plot) => results::plot(&plot),
         Command::Worker { program } => Ok(crate::worker::main(program)),

@@ -3,11 +3,14 @@
 //! **Invariant.** A file is judged by its bytes before it is opened: opening a truncated library kills the process, and
 //! opening any library runs code of it. Libraries stay loaded until the process ends; nothing is unloaded.
 
+mod file;
 mod image;
 mod library;
+mod places;
 mod plugins;
 
-pub use plugins::{LoadedFile, Plugins, SearchPath, open_file};
+pub use places::SearchPath;
+pub use plugins::{LoadedFile, Plugins, open_file};
 
 use std::path::PathBuf;
 
@@ -19,6 +22,18 @@ pub struct LoadError {
     pub path: PathBuf,
     /// What is wrong with it.
     pub problem: Problem,
+    /// The plugin that it was to be, where the suite or its pin has said so.
+    pub plugin: Option<Box<str>>,
+}
+
+impl LoadError {
+    fn of(path: PathBuf, problem: Problem, entry: Option<&str>) -> Self {
+        let plugin = match &problem {
+            Problem::WrongHash { plugin, .. } => Some(plugin.as_str().into()),
+            _ => entry.map(Into::into),
+        };
+        LoadError { path, problem, plugin }
+    }
 }
 
 /// What can be wrong with a plugin file.
@@ -87,14 +102,49 @@ pub enum Problem {
     Registration(examiner_api::PluginError),
     /// Its content is not what the suite pinned.
     #[error(
-        "has SHA-256 {found}, the suite pins {expected}; install the pinned build, or change the pin if you trust this one"
+        "has SHA-256 {found}, the suite pins {expected} for the plugin `{plugin}`; install the pinned build, or change the pin if you trust this one"
     )]
     WrongHash {
+        /// The plugin that the suite pins.
+        plugin: String,
         /// What the suite says.
         expected: String,
         /// What the file has.
         found: String,
     },
+    /// A suite names it for another plugin.
+    #[error(
+        "is the plugin `{found}`, the suite names it for `{expected}`; write `plugins: {{ {found}: {{ path: FILE }} }}`, or name the right file"
+    )]
+    OtherPlugin {
+        /// What it is.
+        found: String,
+        /// What the suite says.
+        expected: String,
+    },
+    /// It lies in a plugin directory as a link that leads out of it.
+    #[error(
+        "is a link to `{}`, which lies outside of the plugin directory `{}`; copy the library into the directory, or name it in the suite: `plugins: {{ NAME: {{ path: FILE, sha256: DIGITS }} }}`", leads_to.display(), directory.display()
+    )]
+    LeavesDirectory {
+        /// Where the link leads.
+        leads_to: PathBuf,
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// A suite names it by a relative path that leads elsewhere.
+    #[error(
+        "leads to `{}`, which lies neither beneath `{}`, where relative paths start, nor in a plugin directory; write its absolute path, or pin it with `sha256`", leads_to.display(), start.display()
+    )]
+    LeavesStart {
+        /// Where the path leads.
+        leads_to: PathBuf,
+        /// Where it starts.
+        start: PathBuf,
+    },
+    /// It is not any more what was judged.
+    #[error("was changed while it was being opened; try again when nobody writes to it")]
+    Changed,
     /// Another file has a plugin of the same name.
     #[error("is a plugin named `{name}`, as is `{}`; remove one of them", other.display())]
     DuplicateName {

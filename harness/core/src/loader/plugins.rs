@@ -1,23 +1,15 @@
 //! All plugins that a run can use, and the roles in them.
 
-use super::{LoadError, Problem, image, library};
+use super::places::{Candidate, SearchPath, candidates};
+use super::{LoadError, Problem, file, image, library};
 use crate::suite::nearest;
 use examiner_api::ffi::LoadedPlugin;
 use examiner_api::{Host, Metadata, OpenRole, Plugin, PluginError, PluginInfo, RoleInfo, RoleKind};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A place to look for plugins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SearchPath {
-    /// A directory for plugins alone: every library in it is expected to be one.
-    Directory(PathBuf),
-    /// The program's own directory: only files named like Examiner's own plugins (`libexaminer_plugin_*`) count.
-    BesideProgram(PathBuf),
-    /// One file.
-    File(PathBuf),
-}
+/// The SHA-256, in hex, that the file of a plugin must have, by the plugin's name.
+type Pins = BTreeMap<String, String>;
 
 /// A plugin library in use.
 pub struct LoadedFile {
@@ -69,27 +61,46 @@ impl Plugins {
     /// found; two plugins of one name are an error at once, because which of them ran would be a matter of chance, unless
     /// the suite names the file of one of them. Places with files must come first.
     ///
-    /// `pins` are the SHA-256 that files of some plugins must have, by plugin name.
+    /// `pins` are the SHA-256 that files of some plugins must have, by plugin name. A file that has another is an error
+    /// at once, wherever it comes from, unless the suite names the file of that plugin: then it is passed over. A file that
+    /// the suite names for the plugin, or that is named like it, is judged before any of it runs. What a file of another
+    /// name is can only be asked of itself; it is judged then, before anything else is asked of it.
     pub fn search(&mut self, places: &[SearchPath], pins: &BTreeMap<String, String>) -> Result<(), LoadError> {
         for place in places {
-            for path in files(place)? {
-                let path = path.canonicalize().unwrap_or(path);
-                if self.loaded.iter().any(|file| file.path == path) {
+            let entry = match place {
+                SearchPath::Plugin { name, .. } => Some(name.as_str()),
+                _ => None,
+            };
+            for candidate in candidates(place, places, entry.is_some_and(|name| pins.contains_key(name)))? {
+                if candidate.real.as_ref().is_ok_and(|real| self.loaded.iter().any(|file| file.path == *real)) {
                     continue;
                 }
-                match load(&path, pins) {
-                    Ok(file) => self.add(LoadedFile { chosen: matches!(place, SearchPath::File(_)), ..file })?,
-                    Err(problem) => {
-                        let error = LoadError { path, problem };
-                        if matches!(place, SearchPath::File(_)) || matches!(error.problem, Problem::WrongHash { .. }) {
-                            return Err(error);
-                        }
-                        self.rejected.push(error);
-                    }
+                let shown = candidate.real.as_ref().unwrap_or(&candidate.path).clone();
+                match load(&candidate, entry, pins) {
+                    Ok(file) => self.add(LoadedFile { chosen: place.is_file(), ..file })?,
+                    Err(problem) => self.reject(place, LoadError::of(shown, problem, entry))?,
                 }
             }
         }
         Ok(())
+    }
+
+    /// Remembers a file that cannot be used; or gives the error back, where nothing can be used in its place.
+    fn reject(&mut self, place: &SearchPath, error: LoadError) -> Result<(), LoadError> {
+        let fatal = match &error.problem {
+            Problem::WrongHash { plugin, .. } => !self.is_chosen(plugin),
+            _ => false,
+        };
+        if fatal || place.is_file() {
+            return Err(error);
+        }
+        self.rejected.push(error);
+        Ok(())
+    }
+
+    /// Whether the suite names the file of the plugin, and it is in use.
+    fn is_chosen(&self, name: &str) -> bool {
+        self.loaded.iter().any(|file| file.chosen && file.info.name == name)
     }
 
     fn add(&mut self, file: LoadedFile) -> Result<(), LoadError> {
@@ -98,8 +109,8 @@ impl Plugins {
             if other.chosen && !file.chosen {
                 return Ok(());
             }
-            let problem = Problem::DuplicateName { name: file.info.name, other: other.path.clone() };
-            return Err(LoadError { path: file.path, problem });
+            let problem = Problem::DuplicateName { name: file.info.name.clone(), other: other.path.clone() };
+            return Err(LoadError::of(file.path, problem, Some(&file.info.name)));
         }
         self.loaded.push(file);
         Ok(())
@@ -132,6 +143,18 @@ impl Plugins {
         }
     }
 
+    /// The plugin of that name.
+    pub fn named(&self, name: &str) -> Result<&LoadedFile, PluginError> {
+        if let Some(file) = self.loaded.iter().find(|file| file.info.name == name) {
+            return Ok(file);
+        }
+        let names: Vec<&str> = self.loaded.iter().map(|file| file.info.name.as_str()).collect();
+        let near = nearest(name, names.iter().copied()).map(|near| format!("did you mean `{near}`? "));
+        let there = format!("the plugins at hand are `{}`", names.join("`, `"));
+        let help = format!("{}{there}{}", near.unwrap_or_default(), self.not_used(name));
+        Err(PluginError::not_found(format!("there is no plugin named `{name}`")).with_help(help))
+    }
+
     fn missing(&self, kind: RoleKind, name: &str) -> PluginError {
         let names: Vec<&str> = self
             .loaded
@@ -148,16 +171,20 @@ impl Plugins {
             true => format!("no {kind} was found in any plugin; `examiner plugins` shows where they are looked for"),
             false => format!("the {kind}s at hand are `{}`", names.join("`, `")),
         });
-        // A file that is named for the role is the likely culprit; the others are no news.
+        help.push_str(&self.not_used(name));
+        PluginError::not_found(format!("there is no {kind} named `{name}` in any plugin")).with_help(help)
+    }
+
+    /// What to say of files that are not used where `name` was not found. One that is named for it is the likely culprit;
+    /// the others are no news.
+    fn not_used(&self, name: &str) -> String {
         let (named, others): (Vec<_>, Vec<_>) =
             self.rejected.iter().partition(|rejected| names_plugin(&rejected.path, name));
-        for rejected in named {
-            help.push_str(&format!("; not used: {rejected}"));
-        }
+        let mut text: String = named.iter().map(|rejected| format!("; not used: {rejected}")).collect();
         if !others.is_empty() {
-            help.push_str(&format!("; other files not used: {}, `examiner plugins` says why", others.len()));
+            text.push_str(&format!("; other files not used: {}, `examiner plugins` says why", others.len()));
         }
-        PluginError::not_found(format!("there is no {kind} named `{name}` in any plugin")).with_help(help)
+        text
     }
 
     /// Opens a role with its options.
@@ -170,66 +197,72 @@ impl Plugins {
     }
 }
 
-/// Opens a plugin file that has been seen before, if it is still the same.
+/// Opens a plugin file that has been judged before, if it is still the same.
+///
+/// # Errors
+/// The file cannot be read or opened, or has another content than the one of that SHA-256.
 pub fn open_file(path: &Path, sha256: &str) -> Result<LoadedPlugin, LoadError> {
-    let opened = std::fs::read(path).map_err(|error| Problem::Unreadable(error.to_string())).and_then(|bytes| {
-        check_pin(sha256, &hash(&bytes))?;
-        library::open(path)
+    let opened = file::read(path).and_then(|content| match content.sha256 == sha256 {
+        true => library::open(path, &content.identity),
+        false => Err(Problem::Changed),
     });
-    opened.map_err(|problem| LoadError { path: path.to_owned(), problem })
+    opened.map_err(|problem| LoadError { path: path.to_owned(), plugin: None, problem })
 }
 
-fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn load(path: &Path, pins: &BTreeMap<String, String>) -> Result<LoadedFile, Problem> {
-    let bytes = std::fs::read(path).map_err(|error| Problem::Unreadable(error.to_string()))?;
-    image::check(&bytes)?;
-    let sha256 = hash(&bytes);
-    if let Some((_, expected)) = pins.iter().find(|(name, _)| names_plugin(path, name)) {
-        check_pin(expected, &sha256)?;
-    }
-    let plugin = library::open(path)?;
+/// Judges a file and opens it. `entry` is the name that a suite has for its plugin.
+fn load(candidate: &Candidate, entry: Option<&str>, pins: &Pins) -> Result<LoadedFile, Problem> {
+    let path = candidate.real.as_ref().map_err(Clone::clone)?;
+    let content = file::read(path)?;
+    let is_named = |name: &str| names_plugin(&candidate.path, name) || names_plugin(path, name);
+    let named = entry.or_else(|| pins.keys().map(String::as_str).find(|name| is_named(name)));
+    // Before anything else is made of the bytes.
+    check_pin(named, &content.sha256, pins)?;
+    image::check(&content.bytes)?;
+    let plugin = library::open(path, &content.identity)?;
     let info = plugin.info().map_err(Problem::Registration)?;
-    if let Some(expected) = pins.get(&info.name) {
-        check_pin(expected, &sha256)?;
+    if let Some(entry) = entry.filter(|entry| *entry != info.name) {
+        return Err(Problem::OtherPlugin { found: info.name, expected: entry.to_owned() });
     }
-    Ok(LoadedFile { path: path.to_owned(), sha256, info, chosen: false, source: Source::Library(plugin) })
+    check_pin(Some(&info.name), &content.sha256, pins)?;
+    Ok(LoadedFile { path: path.clone(), sha256: content.sha256, info, chosen: false, source: Source::Library(plugin) })
 }
 
-fn check_pin(expected: &str, found: &str) -> Result<(), Problem> {
+fn check_pin(plugin: Option<&str>, found: &str, pins: &Pins) -> Result<(), Problem> {
+    let Some((plugin, expected)) = plugin.and_then(|plugin| pins.get_key_value(plugin)) else { return Ok(()) };
     match expected.eq_ignore_ascii_case(found) {
         true => Ok(()),
-        false => Err(Problem::WrongHash { expected: expected.to_owned(), found: found.to_owned() }),
+        false => {
+            Err(Problem::WrongHash { plugin: plugin.clone(), expected: expected.to_owned(), found: found.to_owned() })
+        }
     }
 }
 
 /// Whether the file is named like the plugin, so that a pinned plugin is refused before any of it runs.
 fn names_plugin(path: &Path, name: &str) -> bool {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let stem = stem.trim_start_matches("lib");
-    stem == name || stem == format!("examiner_plugin_{}", name.replace('-', "_"))
+    let bare = stem.strip_prefix("lib").unwrap_or(stem);
+    let own = format!("examiner_plugin_{}", name.replace('-', "_"));
+    stem == name || bare == name || bare == name.replace('-', "_") || bare == own
 }
 
-fn files(place: &SearchPath) -> Result<Vec<PathBuf>, LoadError> {
-    let (directory, own_only) = match place {
-        SearchPath::File(path) => return Ok(vec![path.clone()]),
-        SearchPath::Directory(directory) => (directory, false),
-        SearchPath::BesideProgram(directory) => (directory, true),
-    };
-    let unreadable =
-        |error: std::io::Error| LoadError { path: directory.clone(), problem: Problem::Unreadable(error.to_string()) };
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let is_library = path.extension().is_some_and(|extension| extension == std::env::consts::DLL_EXTENSION);
-        let own = name.starts_with(&format!("{}examiner_plugin_", std::env::consts::DLL_PREFIX));
-        if is_library && (own || !own_only) {
-            found.push(path);
+#[cfg(test)]
+mod tests {
+    use super::names_plugin;
+    use std::path::Path;
+
+    #[test]
+    fn files_are_named_like_plugins() {
+        for (file, name, fits) in [
+            ("libexaminer_plugin_echo.so", "echo", true),
+            ("libexaminer_plugin_my_own.so", "my-own", true),
+            ("libmy_own.so", "my-own", true),
+            ("echo.so", "echo", true),
+            ("liblibrary.so", "library", true),
+            ("library.so", "library", true),
+            ("libexaminer_plugin_echo_again.so", "echo", false),
+            ("libecho.so.1", "echo", false),
+        ] {
+            assert_eq!(names_plugin(Path::new(file), name), fits, "{file} for {name}");
         }
     }
-    found.sort();
-    Ok(found)
 }

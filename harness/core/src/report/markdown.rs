@@ -6,6 +6,12 @@ use super::summary::{Status, SummaryRow};
 /// The rows as a table: datasets and metrics down, models across, `value ± standard error` in the cells. What is not as
 /// it should be has a number that is explained beneath the table.
 pub fn render(rows: &[SummaryRow]) -> String {
+    render_beside(rows, &[])
+}
+
+/// As [`render`], with the value that `before` has of the same metric behind each: `(was 0.0523)`. Where a scorer has
+/// another label than before it is the only one before with that metric that counts as the same.
+pub fn render_beside(rows: &[SummaryRow], before: &[SummaryRow]) -> String {
     if rows.is_empty() {
         return "There are no results.\n".to_owned();
     }
@@ -15,7 +21,11 @@ pub fn render(rows: &[SummaryRow]) -> String {
     table[0].extend(pivot.models.iter().map(|model| escaped(model)));
     for line in &pivot.lines {
         let mut cells = vec![escaped(&line.dataset), escaped(&line.metric), samples(line)];
-        cells.extend(line.cells.iter().map(|cell| cell.map_or("not run".to_owned(), |row| value(row, &mut notes))));
+        let cell = |row: &SummaryRow, notes: &mut Vec<String>| {
+            let was = earlier(row, before).map(|was| format!(" (was {was})"));
+            format!("{}{}", value(row, notes), was.unwrap_or_default())
+        };
+        cells.extend(line.cells.iter().map(|row| row.map_or("not run".to_owned(), |row| cell(row, &mut notes))));
         table.push(cells);
     }
     let mut text = layout(&table, 2);
@@ -63,6 +73,22 @@ fn value(row: &SummaryRow, notes: &mut Vec<String>) -> String {
         notes.len() - 1
     });
     format!("{text} [{}]", place + 1)
+}
+
+/// The value of the same metric before.
+fn earlier(row: &SummaryRow, before: &[SummaryRow]) -> Option<String> {
+    let of = |row: &SummaryRow| [row.model.clone(), row.dataset.clone(), row.subset.clone(), row.metric.clone()];
+    let wanted = of(row);
+    let same: Vec<&SummaryRow> = before.iter().filter(|before| of(before) == wanted).collect();
+    let found = match same.iter().find(|before| before.scorer == row.scorer) {
+        Some(found) => found,
+        None if same.len() == 1 => same[0],
+        None => return None,
+    };
+    match (found.status, found.value) {
+        (Status::Failed, _) => Some("failed".to_owned()),
+        (_, value) => value.map(|value| format!("{value:.4}")),
+    }
 }
 
 fn part(row: &SummaryRow) -> String {
@@ -153,5 +179,26 @@ pub(super) mod tests {
         [3] `student` on `svamp`: failed: there is no file `svamp.json`
         "#);
         assert_eq!(render(&[]), "There are no results.\n");
+    }
+
+    #[test]
+    fn what_was_stands_beside_what_is() {
+        let before = rows();
+        let mut now: Vec<SummaryRow> = rows().into_iter().take(4).collect();
+        now[0].value = Some(0.06);
+        // Under another label it is still the only accuracy that there was.
+        now[3].scorer = "strict".to_owned();
+        insta::assert_snapshot!(render_beside(&now, &before), @r"
+        | dataset      | metric   |    n |                     original |
+        | ------------ | -------- | ---: | ---------------------------: |
+        | gsm8k        | accuracy | 1319 | 0.0600 ± 0.0104 (was 0.0523) |
+        | bbh          | accuracy | 1319 | 0.2500 ± 0.0104 (was 0.2500) |
+        | bbh-navigate | accuracy | 1319 | 0.5000 ± 0.0104 (was 0.5000) |
+        | csqa         | accuracy | 1221 | 0.1581 ± 0.0104 (was 0.1581) |
+        ");
+        // Of two there is no telling which.
+        let mut twice = before.clone();
+        twice.push(SummaryRow { scorer: "loose".to_owned(), ..before[3].clone() });
+        assert!(!render_beside(&now[3..], &twice).contains("was"));
     }
 }

@@ -1,7 +1,8 @@
 //! One question's record: a line of the journal, and of `samples/<model>/<dataset>.jsonl`.
 
-use examiner_api::{Answer, Gold, Verdict};
+use examiner_api::{Answer, Gold, Outcome, PluginError, Verdict};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// All that came of one question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,14 +30,27 @@ pub struct Record {
     /// The right answer.
     pub gold: Gold,
     /// What the model answered to each different request, in the order of first asking; requests without an answer are
-    /// left out, and then a verdict says why.
+    /// left out.
     pub answers: Vec<Answer>,
+    /// The places of requests without an answer among all of the question's, and why there is none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub failed: BTreeMap<usize, PluginError>,
     /// One verdict for each scorer.
     pub verdicts: Vec<ScorerVerdict>,
     /// Tokens that the model read.
     pub tokens_in: u64,
     /// Tokens that the model wrote.
     pub tokens_out: u64,
+}
+
+impl Record {
+    /// Why a scorer has no verdict, if one has none.
+    pub fn error(&self) -> Option<&PluginError> {
+        self.verdicts.iter().find_map(|verdict| match &verdict.verdict.outcome {
+            Outcome::Error(error) => Some(error),
+            _ => None,
+        })
+    }
 }
 
 /// One scorer's verdict.

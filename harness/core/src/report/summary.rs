@@ -56,7 +56,8 @@ pub struct SummaryRow {
     pub n_unanswered: u64,
     /// Samples without an answer: they do not count.
     pub n_error: u64,
-    /// What the value would be if all errors had the lowest value; none where the metric has no bounds.
+    /// What the value would be if all errors had the lowest value; none where the metric has no bounds, or is no mean, or
+    /// where not all questions were asked.
     pub value_low: Option<f64>,
     /// What the value would be if all errors had the highest value.
     pub value_high: Option<f64>,
@@ -96,12 +97,18 @@ impl SummaryRow {
         }
     }
 
-    /// Says that not all questions have been asked yet.
+    /// Says that not all questions have been asked yet. What those could make of the value is not known.
     pub fn unfinished(&mut self, message: &str) {
         if self.status != Status::Failed {
             self.status = Status::Partial;
-            self.message = message.to_owned();
+            self.message = one_line(message);
         }
+        self.forget_range();
+    }
+
+    /// There are questions that `n` does not count: the range that its errors leave would say too much.
+    pub fn forget_range(&mut self) {
+        (self.value_low, self.value_high) = (None, None);
     }
 
     /// Takes note that the stage behind the row failed. Its numbers stay, with the message beside them.

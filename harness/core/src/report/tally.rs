@@ -16,7 +16,7 @@ const RESAMPLES: usize = 1000;
 const MESSAGES: usize = 1000;
 
 /// The numbers of all samples of one model x dataset. Of each sample only numbers are kept, no text, in a few flat
-/// tables (44 bytes a sample for one metric); the order in which records are added does not matter, not even to the last
+/// tables (36 bytes a sample for one metric); the order in which records are added does not matter, not even to the last
 /// digit.
 #[derive(Debug, Clone)]
 pub struct Tally {
@@ -38,8 +38,9 @@ pub struct Tally {
 
 #[derive(Debug, Clone)]
 struct Sample {
-    index: u64,
     cluster: u64,
+    /// Less than so many questions fit into memory, whatever they are.
+    index: u32,
     tokens_in: u32,
     tokens_out: u32,
     /// The place of its subset's name, [`NONE`] without one.
@@ -48,12 +49,13 @@ struct Sample {
 
 const NONE: u32 = u32::MAX;
 
+/// What became of a sample, for one scorer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fate {
     Scored,
     Unanswered,
-    /// The place of its message.
-    Error(u32),
+    /// The place of its message, of which there are no more than [`MESSAGES`] and one.
+    Error(u16),
 }
 
 /// A metric's place: that of its scorer, and that among the metrics of all scorers.
@@ -115,6 +117,14 @@ impl Tally {
         }
     }
 
+    /// Makes room for so many records, so that nothing is moved as they come in. Memory that is not written to costs nothing.
+    pub fn reserve(&mut self, records: usize) {
+        let metrics: usize = self.scorers.iter().map(|(_, info)| info.metrics.len()).sum();
+        self.samples.reserve_exact(records);
+        self.fates.reserve_exact(records * self.scorers.len());
+        self.values.reserve_exact(records * metrics);
+    }
+
     /// Whether the mean over the subsets is told, too.
     #[must_use]
     pub fn with_macro_average(mut self, macro_average: bool) -> Self {
@@ -126,7 +136,7 @@ impl Tally {
     pub fn add(&mut self, record: &Record) {
         let tokens = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         self.samples.push(Sample {
-            index: record.index,
+            index: u32::try_from(record.index).unwrap_or(u32::MAX),
             // Repetitions of one sample are no more independent than samples of one cluster.
             cluster: key_of(record.cluster.as_ref().unwrap_or(&record.id)),
             tokens_in: tokens(record.tokens_in),
@@ -140,7 +150,8 @@ impl Tally {
                 Err(message) => {
                     self.values.extend(info.metrics.iter().map(|_| f64::NAN));
                     let known = self.messages.list.len() < MESSAGES;
-                    Fate::Error(self.messages.place(if known { &message } else { "other reasons" }))
+                    let place = self.messages.place(if known { &message } else { "other reasons" });
+                    Fate::Error(u16::try_from(place).unwrap_or(u16::MAX))
                 }
             };
             self.fates.push(fate);
@@ -241,7 +252,7 @@ impl Tally {
         row.n = group.len() as u64;
         row.tokens_in = samples().map(|sample| u64::from(sample.tokens_in)).sum();
         row.tokens_out = samples().map(|sample| u64::from(sample.tokens_out)).sum();
-        let mut errors: Vec<(u32, u64)> = Vec::new();
+        let mut errors: Vec<(u16, u64)> = Vec::new();
         for sample in group {
             match self.fate(*sample, scorer) {
                 Fate::Scored => row.n_scored += 1,
@@ -262,7 +273,7 @@ impl Tally {
             row.status = if row.n_error == row.n { Status::Failed } else { Status::Partial };
             // A stable sort: of equally frequent messages the one that came first stands first.
             errors.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-            let text = |message: u32| &self.messages.list[message as usize];
+            let text = |message: u16| &self.messages.list[message as usize];
             let told = errors.iter().take(3).map(|(message, count)| format!("{count} x {}", text(*message)));
             let told: Vec<String> = told.collect();
             let more =
@@ -273,9 +284,12 @@ impl Tally {
 
     fn mean_of(&self, row: &mut SummaryRow, metric: &MetricInfo, column: Column, group: &[u32]) {
         let counted = group.iter().filter(|sample| !matches!(self.fate(**sample, column.scorer), Fate::Error(_)));
-        let (values, clusters): (Vec<f64>, Vec<u64>) = counted
-            .map(|sample| (self.values[self.cell(*sample, column)], self.samples[*sample as usize].cluster))
-            .unzip();
+        // Room for all at once: growing would need as much again.
+        let (mut values, mut clusters) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
+        for sample in counted {
+            values.push(self.values[self.cell(*sample, column)]);
+            clusters.push(self.samples[*sample as usize].cluster);
+        }
         if let Some(estimate) = clustered_mean(&values, &clusters) {
             row.value = Some(estimate.value);
             row.stderr = estimate.stderr;
@@ -290,7 +304,7 @@ impl Tally {
         let counted: Vec<u32> = group
             .iter()
             .copied()
-            .filter(|sample| !matches!(self.fate(*sample, column.scorer), Fate::Error(_)) && !of(*sample).is_empty())
+            .filter(|sample| !matches!(self.fate(*sample, column.scorer), Fate::Error(_)))
             .collect();
         if counted.is_empty() {
             return;
@@ -340,8 +354,13 @@ fn judged(verdict: Option<&ScorerVerdict>, info: &ScorerInfo, values: &mut Vec<f
     // What is not answered is wrong: 0, unless the scorer says otherwise.
     let missing = if fate == Fate::Unanswered { 0.0 } else { f64::NAN };
     let value = |metric: &MetricInfo| verdict.metrics.get(&metric.name).copied().unwrap_or(missing);
-    for metric in info.metrics.iter().filter(|metric| metric.aggregation == Aggregation::Mean) {
-        if !value(metric).is_finite() {
+    for metric in &info.metrics {
+        let there = match metric.aggregation {
+            Aggregation::Mean => value(metric).is_finite(),
+            // Without them the sample would be left out in silence.
+            Aggregation::Corpus => verdict.statistics.get(&metric.name).is_some_and(|of| !of.is_empty()),
+        };
+        if !there {
             return Err(format!("the verdict has no number for the metric `{}`", metric.name));
         }
     }

@@ -26,6 +26,7 @@ fn record(index: u64, subset: &str, outcome: Outcome, value: f64) -> Record {
         choices: Vec::new(),
         gold: Gold::None,
         answers: Vec::new(),
+        failed: Default::default(),
         verdicts: vec![ScorerVerdict { scorer: "judge".to_owned(), verdict }],
         tokens_in: 10,
         tokens_out: 1,
@@ -192,4 +193,60 @@ fn a_verdict_without_a_number_is_an_error() {
         tally.add(&record);
         assert_eq!((rows(&tally)[0].n_error, rows(&tally)[0].n_scored), (1, 0), "{fault}");
     }
+}
+
+/// Mean and range of the whole, of the mean over the parts `a` and `b`, and of each of them: `a` has 1 and an error, `b` has
+/// `b_values`.
+fn ranges(bounds: Option<(f64, f64)>, b_values: &[Option<f64>]) -> Vec<[Option<f64>; 3]> {
+    let metric = MetricInfo { bounds, ..metric("accuracy", Aggregation::Mean) };
+    let mut tally = tally(vec![metric]).with_macro_average(true);
+    let of_a = [("a", Some(1.0)), ("a", None)];
+    let of_b = b_values.iter().map(|value| ("b", *value));
+    for (index, (part, value)) in (0..).zip(of_a.into_iter().chain(of_b)) {
+        let outcome = if value.is_some() { Outcome::Scored } else { timeout() };
+        tally.add(&record(index, part, outcome, value.unwrap_or(0.0)));
+    }
+    rows(&tally).iter().map(|row| [row.value, row.value_low, row.value_high]).collect()
+}
+
+#[test]
+fn the_range_of_a_mean_is_that_of_its_errors_at_the_bounds() {
+    let number = |value: f64| Some(value);
+    let expected = [
+        [number(2.0 / 3.0), number(0.5), number(0.75)],
+        [number(0.75), number(0.5), number(0.75)],
+        [number(1.0), number(0.5), number(1.0)],
+        [number(0.5), number(0.5), number(0.5)],
+    ];
+    assert_eq!(ranges(Some((0.0, 1.0)), &[Some(1.0), Some(0.0)]), expected);
+    // Bounds need not be those of right and wrong.
+    assert_eq!(ranges(Some((-3.0, 5.0)), &[Some(1.0), Some(0.0)])[0], [number(2.0 / 3.0), number(-0.25), number(1.75)]);
+    // A part of errors alone has no value, and neither has the mean over the parts; the ranges hold.
+    let alone = ranges(Some((0.0, 1.0)), &[None]);
+    assert_eq!(alone[0], [number(1.0), number(1.0 / 3.0), number(1.0)]);
+    assert_eq!(alone[1], [None, number(0.25), number(1.0)]);
+    assert_eq!(alone[3], [None, number(0.0), number(1.0)]);
+}
+
+#[test]
+fn where_there_are_no_bounds_an_error_leaves_no_range() {
+    for bounds in [None, Some((0.0, f64::INFINITY)), Some((1.0, 0.0))] {
+        let found = ranges(bounds, &[Some(4.0), Some(2.0)]);
+        // The part without errors has its own value as range, and the means that hold the other part have none.
+        let expected =
+            [[Some(7.0 / 3.0), None, None], [Some(2.0), None, None], [Some(1.0), None, None], [Some(3.0); 3]];
+        assert_eq!(found, expected, "{bounds:?}");
+    }
+}
+
+#[test]
+fn a_verdict_without_statistics_is_not_left_out_of_a_corpus_metric_in_silence() {
+    let mut tally = tally(vec![metric("ratio", Aggregation::Corpus)]);
+    tally.add(&record(0, "", Outcome::Scored, 1.0));
+    let mut bare = record(1, "", Outcome::Unanswered, 0.0);
+    bare.verdicts[0].verdict.statistics.clear();
+    tally.add(&bare);
+    let row = &rows(&tally)[0];
+    assert_eq!((row.n, row.n_error, row.value, row.value_low, row.value_high), (2, 1, Some(0.5), None, None));
+    assert!(row.status == Status::Partial && row.message.contains("no number for the metric `ratio`"), "{row:?}");
 }

@@ -5,7 +5,6 @@ use super::evaluate::{self, EvaluateError, Examined};
 use super::provenance::{StageRecord, Status, identity};
 use super::storage;
 use crate::report::summary::{self, SummaryRow};
-use crate::suite::{FailOnError, Suite};
 use examiner_api::{ErrorCode, Model, ModelInfo, PluginError, Result};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -80,7 +79,8 @@ impl Run {
         record.identity = identity(&prepared.inputs);
         record.inputs = prepared.inputs.clone();
         record.version = prepared.version.clone();
-        self.provenance.stages.insert(pair.stage(), record.clone());
+        // Written before anything is asked: should this try be killed, its answers can still be told apart.
+        self.note(pair.stage(), record.clone());
         // On the way it is a convenience, which is tried again; at the end it counts.
         let publish = |rows| drop(self.report.publish(place, rows));
         let examined = evaluate::examine(&self.shared, &pair, model, prepared, &self.directory, &publish);
@@ -102,7 +102,7 @@ impl Run {
         record.errors = examined.errors;
         record.reused = examined.reused;
         let mut rows = examined.rows;
-        let too_many = too_many_errors(&self.shared.roles.suite, examined.errors, examined.questions);
+        let too_many = self.shared.roles.suite.fail_on_error.is_exceeded(examined.errors, examined.questions);
         record.status = if let Some(failure) = &examined.failure {
             let message = self.with_log(&[&stage, &self.pairs[place].model_stage()], &failure.to_string());
             self.failures.push(format!("{stage}: {message}"));
@@ -167,14 +167,5 @@ impl Run {
     fn failed_row(&self, place: usize, message: &str) -> SummaryRow {
         let pair = &self.pairs[place];
         SummaryRow::failed(&self.directory.suite, &self.directory.name(), &pair.model, &pair.dataset, message)
-    }
-}
-
-fn too_many_errors(suite: &Suite, errors: u64, questions: u64) -> bool {
-    match suite.fail_on_error {
-        FailOnError::Never => false,
-        FailOnError::First => errors > 0,
-        FailOnError::Share(share) => errors as f64 > share * questions as f64,
-        FailOnError::Count(count) => errors > count,
     }
 }

@@ -7,6 +7,7 @@ mod make;
 pub mod order;
 pub mod provenance;
 mod publish;
+pub mod rescore;
 mod selection;
 mod stages;
 pub mod storage;

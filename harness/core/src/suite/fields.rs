@@ -76,7 +76,11 @@ impl<'a> Field<'a> {
         {
             return Some(value);
         }
+        // What is too large for a number is read as text.
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let too_large = matches!(&self.node.kind, Kind::Text(text) if digits(text));
         problems.push(self.expected(&match (least, most) {
+            (0, u64::MAX) if too_large => format!("a whole number of at most {most}"),
             (0, u64::MAX) => "a whole number".to_owned(),
             (least, u64::MAX) => format!("a whole number of at least {least}"),
             (least, most) => format!("a whole number from {least} to {most}"),

@@ -52,6 +52,16 @@ impl Loaded {
         self.trace(path).map(|(_, node)| node.at.clone())
     }
 
+    /// The keys by which an [`Override`] sets the scorers of every entry of `evaluate`.
+    pub fn scorer_keys(&self) -> Vec<String> {
+        match self.root.get("evaluate").map(|node| &node.kind) {
+            Some(Kind::List(entries)) => (0..entries.len()).map(|place| format!("evaluate.{place}.scorer")).collect(),
+            // A single entry stands for a list of one.
+            Some(Kind::Map(_)) => vec!["evaluate.scorer".to_owned()],
+            _ => Vec::new(),
+        }
+    }
+
     /// Where the last key of `path` was typed, or what is nearest above it.
     fn locate_key(&self, path: &FieldPath) -> Option<Position> {
         self.trace(path).map(|(key, _)| key)

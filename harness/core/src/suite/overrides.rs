@@ -133,7 +133,7 @@ fn check_new(path: &FieldPath, head: &str, entries: &[(Key, Node)], at: &Positio
         [section] => {
             let section = section.to_string();
             match section.as_str() {
-                "plugins" | "report" => Ok(()),
+                "plugins" | "report" | "evaluate" => Ok(()),
                 _ if entries.is_empty() => Err(Problem::at(at, &here, format!("the suite has no `{section}`"))),
                 _ => {
                     let message = format!("no such name in `{section}`, expected one of {}", listed(existing()));

@@ -125,17 +125,23 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(position) = &self.position {
-            write!(f, "{position}: ")?;
+            write!(f, "{}: ", printable(&position.to_string()))?;
         }
         if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
+            write!(f, "{}: ", printable(&self.path))?;
         }
-        f.write_str(&self.message)?;
+        f.write_str(&printable(&self.message))?;
         if let Some(help) = &self.help {
-            write!(f, "\n  help: {help}")?;
+            write!(f, "\n  help: {}", printable(help))?;
         }
         Ok(())
     }
+}
+
+/// A text that does nothing to a terminal: a suite by others may hold any character.
+fn printable(text: &str) -> String {
+    let escaped = |c: char| if c.is_control() && c != '\n' { c.escape_debug().collect() } else { c.to_string() };
+    text.chars().map(escaped).collect()
 }
 
 /// All that is wrong with a suite, in the order of the file.

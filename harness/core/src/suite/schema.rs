@@ -109,6 +109,7 @@ fn alternatives(
     let path = below(prefix, error);
     let found = error.instance();
     let here = error.instance_path().as_str().len();
+    let context = flattened(context, here);
     let of_type = |e: &ValidationError<'_>| matches!(e.kind(), ValidationErrorKind::Type { .. });
     let is_value = |e: &ValidationError<'_>| {
         matches!(e.kind(), ValidationErrorKind::Enum { .. } | ValidationErrorKind::Constant { .. })
@@ -117,14 +118,17 @@ fn alternatives(
     let type_differs =
         |branch: &[ValidationError<'_>]| branch.iter().any(|e| e.instance_path().as_str().len() == here && of_type(e));
     // Branches of single values: all of them together are what is allowed.
-    let values: Vec<Value> = context.iter().flatten().filter(|e| is_value(e)).flat_map(allowed).collect();
-    let meant: Vec<&Vec<ValidationError<'_>>> = context.iter().filter(|branch| !type_differs(branch)).collect();
+    let values: Vec<Value> = context.iter().copied().flatten().filter(|e| is_value(e)).flat_map(allowed).collect();
+    // A list or mapping was never meant to be one of some values.
+    let is_nested = matches!(&**found, Value::Array(_) | Value::Object(_));
+    let is_meant = |branch: &[ValidationError<'_>]| !(type_differs(branch) || is_nested && branch.iter().all(is_value));
+    let meant: Vec<&[ValidationError<'_>]> = context.iter().copied().filter(|branch| is_meant(branch)).collect();
     let all_values =
         meant.iter().all(|branch| branch.iter().all(|e| is_value(e) && e.instance_path().as_str().len() == here));
     if !meant.is_empty() && all_values && !values.is_empty() {
         problems.push(not_allowed(loaded, &path, &values, found));
     } else if meant.is_empty() {
-        let types = context.iter().flatten().filter(|e| of_type(e));
+        let types = context.iter().copied().flatten().filter(|e| of_type(e));
         let mut expected: Vec<String> = Vec::new();
         for name in types.filter_map(|e| schema.pointer(e.schema_path().as_str())).flat_map(type_names) {
             if !expected.contains(&name) {
@@ -135,11 +139,31 @@ fn alternatives(
         problems.push(loaded.problem(&path, false, message));
     } else {
         // A branch that fails only further down recognised the value; among equals, fewer mistakes.
-        let best = meant.into_iter().min_by_key(|branch| (at_top(branch), branch.len()));
-        for error in best.into_iter().flatten() {
-            explain(loaded, prefix, schema, error, problems);
+        let explained = meant.into_iter().map(|branch| {
+            let mut problems = Vec::new();
+            branch.iter().for_each(|error| explain(loaded, prefix, schema, error, &mut problems));
+            (at_top(branch), problems)
+        });
+        let best = explained.min_by_key(|(at_top, problems)| (*at_top, problems.len()));
+        problems.extend(best.into_iter().flat_map(|(_, problems)| problems));
+    }
+}
+
+/// The branches of a choice between schemas; one that is itself a choice stands for its own.
+fn flattened<'a>(context: &'a [Vec<ValidationError<'static>>], here: usize) -> Vec<&'a [ValidationError<'static>]> {
+    let mut branches = Vec::new();
+    for branch in context {
+        match branch.as_slice() {
+            [only] if only.instance_path().as_str().len() == here => match only.kind() {
+                ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+                    branches.extend(flattened(context, here));
+                }
+                _ => branches.push(branch.as_slice()),
+            },
+            branch => branches.push(branch),
         }
     }
+    branches
 }
 
 fn not_allowed(loaded: &Loaded, path: &FieldPath, allowed: &[Value], found: &Value) -> Problem {

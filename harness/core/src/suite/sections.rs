@@ -120,7 +120,14 @@ fn named<T>(
 
 fn plugin(_: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<PluginPin> {
     let problems = &mut reading.problems;
-    let path = entry.take("path").and_then(|path| path.text(problems)).map(Into::into);
+    let path = entry.take("path").and_then(|field| {
+        let path = field.text(problems)?;
+        if path.is_empty() {
+            problems.push(field.problem("expected the path of a library, found an empty text"));
+            return None;
+        }
+        Some(path.into())
+    });
     let sha256 = entry.take("sha256").and_then(|field| {
         let digits = field.text(problems)?.to_lowercase();
         if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {

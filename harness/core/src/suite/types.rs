@@ -4,6 +4,7 @@ use examiner_api::Sampling;
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+use std::fmt;
 use std::path::PathBuf;
 
 /// Options that the harness hands to a plugin unread. Texts in them may hold [`super::Reference`]s, and `$${` for a
@@ -82,6 +83,39 @@ pub struct Isolation {
 impl Default for Isolation {
     fn default() -> Self {
         Isolation { deadline_s: 600.0, memory_mib: None, deaths: 3 }
+    }
+}
+
+impl FailOnError {
+    /// Whether so many errors among so many samples are too many.
+    pub fn is_exceeded(self, errors: u64, samples: u64) -> bool {
+        match self {
+            FailOnError::Never => false,
+            FailOnError::First => errors > 0,
+            FailOnError::Share(share) => errors as f64 > share * samples as f64,
+            FailOnError::Count(count) => errors > count,
+        }
+    }
+
+    /// Whether there will be too many whatever comes of the samples still to be asked. How many there are in all matters
+    /// to a share alone, which cannot be judged before the end where that is not known.
+    pub fn is_certainly_exceeded(self, errors: u64, samples_in_all: Option<u64>) -> bool {
+        match (self, samples_in_all) {
+            (FailOnError::Share(_), None) => false,
+            (_, samples) => self.is_exceeded(errors, samples.unwrap_or(0)),
+        }
+    }
+}
+
+impl fmt::Display for FailOnError {
+    /// As it is typed.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FailOnError::Never => formatter.write_str("false"),
+            FailOnError::First => formatter.write_str("true"),
+            FailOnError::Share(share) => write!(formatter, "{share}"),
+            FailOnError::Count(count) => write!(formatter, "{count}"),
+        }
     }
 }
 
@@ -264,4 +298,31 @@ pub struct ReportSpec {
 
 fn in_order<T: Serialize, S: Serializer>(named: &Named<T>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FailOnError::{Count, First, Never, Share};
+
+    #[test]
+    fn too_many_errors_are_told_as_soon_as_nothing_can_mend_them() {
+        for (limit, errors, samples, exceeded) in [
+            (Never, 9, 9, false),
+            (First, 0, 9, false),
+            (First, 1, 9, true),
+            (Count(2), 2, 9, false),
+            (Count(2), 3, 9, true),
+            (Share(0.5), 5, 10, false),
+            (Share(0.5), 6, 10, true),
+        ] {
+            assert_eq!(limit.is_exceeded(errors, samples), exceeded, "{limit} {errors}");
+            assert_eq!(limit.is_certainly_exceeded(errors, Some(samples)), exceeded, "{limit} {errors}");
+            let of_unknown = exceeded && !matches!(limit, Share(_));
+            assert_eq!(limit.is_certainly_exceeded(errors, None), of_unknown, "{limit} {errors}");
+        }
+        assert_eq!(
+            [Never, First, Share(0.25), Count(3)].map(|limit| limit.to_string()),
+            ["false", "true", "0.25", "3"]
+        );
+    }
 }

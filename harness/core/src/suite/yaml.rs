@@ -60,6 +60,8 @@ fn syntax_error(origin: &Arc<str>, text: &str, marker: &Marker, info: &str) -> P
         problem.with_help("this line is indented with a tab; YAML wants spaces")
     } else if info.contains("flow") {
         problem.with_help("a `[` or `{` further up may not be closed")
+    } else if info.contains("unprintable") {
+        problem.with_help("the file is binary, or text in another encoding; save it as UTF-8")
     } else {
         problem
     }

@@ -108,6 +108,8 @@ enum Fault {
     Wrong,
     Silent,
     Error,
+    /// As `error`, at every question from `at` on.
+    Errors,
     Panic,
     PanicAtOpen,
     Missing,
@@ -234,8 +236,9 @@ impl Model for Adder {
             }
             self.note(&request.sample.id)?;
             let n = Self::number(&request.sample);
-            let fault =
-                if (self.0.at..=self.0.upto.unwrap_or(self.0.at)).contains(&n) { self.0.fault } else { Fault::None };
+            // `errors` is a fault of every question from there on.
+            let upto = if self.0.fault == Fault::Errors { u64::MAX } else { self.0.upto.unwrap_or(self.0.at) };
+            let fault = if (self.0.at..=upto).contains(&n) { self.0.fault } else { Fault::None };
             if fault != Fault::None {
                 eprintln!("question {n} is at hand");
             }
@@ -250,7 +253,9 @@ impl Model for Adder {
                 GenerateResult { text, tokens_in: 3, tokens_out: 1, ..GenerateResult::default() },
             );
             match fault {
-                Fault::Error => response.result = Err(PluginError::bad_input("this question is too hard")),
+                Fault::Error | Fault::Errors => {
+                    response.result = Err(PluginError::bad_input("this question is too hard"))
+                }
                 Fault::Panic => panic!("question {n} is too hard"),
                 Fault::Missing => continue,
                 Fault::Twice => drop(sink.send(response.clone())),

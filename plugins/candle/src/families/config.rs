@@ -9,8 +9,6 @@ use std::path::Path;
 /// No size of a model is as large as this. Products of two sizes are numbers, then, and a configuration that names more is
 /// told so instead of being given memory.
 pub(crate) const SIZE_LIMIT: usize = 1 << 31;
-/// No model has as many layers as this.
-const LAYER_LIMIT: usize = 1 << 16;
 
 /// A configuration, or an object within it. A value that is `null` counts as none.
 #[derive(Debug, Clone, Copy)]
@@ -77,13 +75,19 @@ impl<'a> Config<'a> {
         self.size(name)?.ok_or_else(|| self.wrong(format!("has no `{name}`; expected a positive whole number")))
     }
 
-    /// How many layers there are.
-    pub(crate) fn layers(&self) -> Result<usize> {
-        let name = "num_hidden_layers";
+    /// How many layers there are. Each is described before weights are read, so that what nobody can mean would fill the
+    /// memory.
+    pub(crate) fn layers(&self, name: &str) -> Result<usize> {
         let layers = self.needed_size(name)?;
-        match layers < LAYER_LIMIT {
-            true => Ok(layers),
-            false => Err(self.wrong(format!("`{name}` must be below {LAYER_LIMIT}, found `{layers}`"))),
+        self.at_most(name, layers, 10_000)?;
+        Ok(layers)
+    }
+
+    /// Refuses a size that is larger than anybody could mean.
+    pub(crate) fn at_most(&self, name: &str, size: usize, most: usize) -> Result<()> {
+        match size <= most {
+            true => Ok(()),
+            false => Err(self.wrong(format!("`{name}` must be at most {most}, found `{size}`"))),
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) fn plan(config: &Config<'_>) -> Result<Plan> {
         heads,
         kv_heads: heads,
         head_width,
-        layers: vec![layer; config.layers()?],
+        layers: vec![layer; config.layers("num_hidden_layers")?],
         ropes: vec![rope],
         norm: NormKind::Layer,
         epsilon: config.number("layer_norm_eps")?.unwrap_or(1e-5),

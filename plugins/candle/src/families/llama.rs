@@ -37,6 +37,8 @@ pub(super) fn like(config: &Config<'_>, head_width: Option<usize>) -> Result<Pla
             )));
         }
     };
+    // What is computed for each value of a head comes before weights are read, too.
+    config.at_most("head_dim", head_width, 1 << 16)?;
     let rope = Rope::read(config, head_width, Source::USUAL)?;
     let context = config.needed_size("max_position_embeddings")?;
     let layer = LayerPlan { scale: (head_width as f64).powf(-0.5) as f32, window: None, rope: Some(0) };
@@ -48,7 +50,7 @@ pub(super) fn like(config: &Config<'_>, head_width: Option<usize>) -> Result<Pla
         heads,
         kv_heads: config.size("num_key_value_heads")?.unwrap_or(heads),
         head_width,
-        layers: vec![layer; config.layers()?],
+        layers: vec![layer; config.layers("num_hidden_layers")?],
         ropes: vec![rope],
         norm: NormKind::Rms,
         epsilon: config.number("rms_norm_eps")?.unwrap_or(1e-6),

@@ -50,13 +50,14 @@ impl<B: Backend> Weights<B> {
             ))
             .with_help("write `\"tie_word_embeddings\": false` if the output head has weights of its own"));
         }
-        let tokens = loader.tensors.take(&embedding, &[plan.vocabulary, plan.width])?;
+        let mut matrix = |name: &str| loader.tensors.take(name, &[plan.vocabulary, plan.width]);
+        // The largest matrices of a small model: none is kept in a second form for longer than it takes to put it into its own.
         let (tokens, head) = if plan.tied {
-            let head = backend.load_linear(&tokens, Order::OutputsFirst, None)?;
+            let head = backend.load_linear(&matrix(&embedding)?, Order::OutputsFirst, None)?;
             (backend.tied_table(&head)?, head)
         } else {
-            let head = loader.tensors.take(&head_name, &[plan.vocabulary, plan.width])?;
-            (backend.load_table(&tokens)?, backend.load_linear(&head, Order::OutputsFirst, None)?)
+            let tokens = backend.load_table(&matrix(&embedding)?)?;
+            (tokens, backend.load_linear(&matrix(&head_name)?, Order::OutputsFirst, None)?)
         };
         let positions = match plan.names.positions {
             Some(name) => {

@@ -117,7 +117,11 @@ impl Gguf {
     }
 
     fn wrong(&self, key: &str, expected: &str) -> PluginError {
-        let found = self.item(key).map_or_else(|| "nothing".to_owned(), |item| format!("{:?}", item.value_type()));
+        let found = match self.item(key) {
+            None => "nothing".to_owned(),
+            Some(Item::Array(_)) => "a list".to_owned(),
+            Some(item) => format!("{item:?}"),
+        };
         PluginError::bad_input(format!("`{}`: expected `{key}` to be {expected}, found {found}", self.path.display()))
     }
 
@@ -137,7 +141,15 @@ impl Source for Gguf {
 
     fn look(&self, name: &str) -> candle_core::Result<(Vec<usize>, Option<String>)> {
         match self.content.tensor_infos.get(name) {
-            Some(info) => Ok((info.shape.dims().to_vec(), None)),
+            Some(info) => {
+                let dims = info.shape.dims();
+                // What does not fit into a number is not looked for in the file.
+                let bytes = dims.iter().try_fold(size_of::<f32>(), |bytes, size| bytes.checked_mul(*size));
+                match bytes.filter(|bytes| isize::try_from(*bytes).is_ok()) {
+                    Some(_) => Ok((dims.to_vec(), None)),
+                    None => Err(candle_core::Error::Msg(format!("no memory holds the shape {dims:?}"))),
+                }
+            }
             None => Err(candle_core::Error::CannotFindTensor { path: name.to_owned() }),
         }
     }

@@ -7,7 +7,10 @@ use examiner_api::{PluginError, Result};
 use examiner_lm::checkpoint::{Shard, WeightFiles};
 use safetensors::Dtype;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+const POINTER: &[u8; 34] = b"version https://git-lfs.github.com";
 
 pub(super) struct Safetensors {
     files: Vec<(PathBuf, MmapedSafetensors)>,
@@ -45,10 +48,21 @@ fn map(path: &Path) -> Result<MmapedSafetensors> {
     // SAFETY: like every program that maps its weights, we rely on nobody changing the file while it is read. All of it
     // is copied before `open` of the model returns.
     unsafe { MmapedSafetensors::new(path) }.map_err(|error| {
+        if is_pointer(path) {
+            let what = format!("`{}` is a pointer of Git LFS, not the weights themselves", path.display());
+            return PluginError::bad_input(what).with_help("fetch them with `git lfs pull` where it was cloned");
+        }
         PluginError::bad_input(format!("`{}` is not a complete safetensors file", path.display()))
             .with_cause(&error)
             .with_help("it may have been cut off while it was downloaded or copied: fetch it again")
     })
+}
+
+/// Whether the file is what Git leaves in the place of a large one.
+fn is_pointer(path: &Path) -> bool {
+    let mut beginning = [0; POINTER.len()];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut beginning));
+    read.is_ok() && beginning == *POINTER
 }
 
 fn check_shard(shard: &Shard, found: &BTreeSet<String>, index: &Path) -> Result<()> {
@@ -63,6 +77,25 @@ fn check_shard(shard: &Shard, found: &BTreeSet<String>, index: &Path) -> Result<
     };
     Err(PluginError::bad_input(what).with_help("all shards and their index must come from the same checkpoint"))
 }
+
+/// Lets the system have back the memory in which a part of a mapped file lies, now that the part has been copied: weights then
+/// stand in memory once while they are read. Whoever looks again reads the file again.
+#[cfg(unix)]
+fn let_go(mapped: &[u8]) {
+    // SAFETY: asks for a number.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+    let begin = mapped.as_ptr().addr().next_multiple_of(page);
+    let end = mapped.as_ptr_range().end.addr() / page * page;
+    if begin < end {
+        let skipped = begin - mapped.as_ptr().addr();
+        // SAFETY: whole pages within the mapping. They are of a file and never written to, so that what is dropped can be
+        // read again.
+        unsafe { libc::madvise(mapped[skipped..].as_ptr().cast_mut().cast(), end - begin, libc::MADV_DONTNEED) };
+    }
+}
+
+#[cfg(not(unix))]
+fn let_go(_: &[u8]) {}
 
 impl Source for Safetensors {
     fn names(&self) -> BTreeSet<String> {
@@ -80,7 +113,10 @@ impl Source for Safetensors {
     }
 
     fn load(&mut self, name: &str, dtype: DType) -> candle_core::Result<Tensor> {
-        self.view(name)?.load(&Device::Cpu)?.to_dtype(dtype)
+        let view = self.view(name)?;
+        let tensor = view.load(&Device::Cpu)?.to_dtype(dtype)?;
+        let_go(view.data());
+        Ok(tensor)
     }
 
     fn same(&self, a: &str, b: &str) -> bool {

@@ -82,7 +82,13 @@ pub(super) fn read(path: &Path) -> Result<Vec<Line>> {
         }
         Ok(row)
     };
-    lines.par_iter().map(parse).collect()
+    first_failure(lines.par_iter().map(parse).collect())
+}
+
+/// All values, or the first failure among them: threads meet failures in any order, and what is said must not change from try
+/// to try.
+fn first_failure<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
+    results.into_iter().collect()
 }
 
 /// How texts become tokens.
@@ -108,7 +114,7 @@ impl Encoder<'_> {
     /// # Errors
     /// `BadInput` for a row of which nothing can be learned, with its id, and if all rows are too long.
     pub(super) fn encode(&self, lines: &[Line]) -> Result<Encoded> {
-        let rows = lines.par_iter().map(|line| self.row(line)).collect::<Result<Vec<_>>>()?;
+        let rows = first_failure(lines.par_iter().map(|line| self.row(line)).collect())?;
         let mut encoded =
             Encoded { left_out: rows.iter().filter(|row| row.is_none()).count() as u64, ..Encoded::default() };
         for (row, cut) in rows.into_iter().flatten() {

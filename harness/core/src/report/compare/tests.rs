@@ -40,6 +40,7 @@ fn sample(id: usize, value: Option<f64>) -> crate::report::record::Record {
         choices: Vec::new(),
         gold: Gold::text(id.to_string()),
         answers: Vec::new(),
+        failed: Default::default(),
         verdicts: vec![crate::report::record::ScorerVerdict { scorer: "exact".to_owned(), verdict }],
         tokens_in: 0,
         tokens_out: 0,

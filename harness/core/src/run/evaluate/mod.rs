@@ -5,13 +5,17 @@
 //! and neither templates nor JSON are in the model's way.
 
 mod ask;
+mod judge;
 mod prepare;
 mod questions;
 mod reader;
+mod recover;
+mod rejudge;
 mod reuse;
 mod writer;
 
 pub use prepare::{Prepared, prepare};
+pub use rejudge::{Counts, Earlier, Rejudged, rejudge};
 pub use reuse::{Survey, survey};
 
 use super::directory::RunDirectory;
@@ -20,9 +24,9 @@ use crate::host::Shared;
 use crate::journal::{Journal, JournalError};
 use crate::report::summary::SummaryRow;
 use crate::report::tally::Tally;
-use crate::suite::ScorerSpec;
+use crate::suite::{FailOnError, ScorerSpec};
 use ask::Asked;
-use examiner_api::{Answer, ErrorCode, Flow, Model, Outcome, PluginError, Result, SampleRef};
+use examiner_api::{Answer, ErrorCode, Flow, Model, PluginError, Result, SampleRef};
 use prepare::{OpenScorer, Scorers};
 use reader::{Item, Read};
 use reuse::{Known, base_key, note_known};
@@ -30,11 +34,14 @@ use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use writer::{Done, Writer};
 
+/// For so many questions, at most, room is made before they are read.
+const ROOM: u64 = 100_000_000;
 /// How often the report is written anew while results arrive.
 const PUBLISH_EVERY: Duration = Duration::from_secs(5);
 
@@ -50,6 +57,20 @@ pub enum EvaluateError {
     /// A record cannot be written or read.
     #[error("a record of the journal is not what this version writes: {0}")]
     Record(#[from] serde_json::Error),
+    /// There were so many errors that the rest was not asked.
+    #[error(
+        "gave up after {done} questions: {errors} errors are more than `fail_on_error: {limit}` allows, the first: {first}"
+    )]
+    GaveUp {
+        /// Questions done.
+        done: u64,
+        /// Errors among them.
+        errors: u64,
+        /// What the suite allows.
+        limit: FailOnError,
+        /// One of the errors.
+        first: String,
+    },
     /// The directory of the pair's files cannot be made.
     #[error(transparent)]
     Storage(PluginError),
@@ -146,11 +167,19 @@ pub fn examine(
     }
     let base = base_key(&inputs);
     let task = shared.progress.task(&pair.stage(), questions, "samples");
-    let tally = new_tally(pair, directory, &scorers, seed, version).with_macro_average(macro_average);
+    let run = (directory.suite.as_str(), directory.name());
+    let mut tally = new_tally(pair, (run.0, &run.1), &scorers, seed, version).with_macro_average(macro_average);
+    let expected = questions.map_or(0, |questions| questions.min(ROOM) as usize);
+    tally.reserve(expected);
     let last_publish = Mutex::new(Instant::now());
     let seconds = || began.elapsed().as_secs_f64();
-    let on_batch = |done, _errors, tally: &Tally| {
+    let fail_on_error = shared.roles.suite.fail_on_error;
+    let given_up = AtomicBool::new(false);
+    let on_batch = |done, errors, tally: &Tally| {
         task.set(done);
+        if fail_on_error.is_certainly_exceeded(errors, questions) {
+            given_up.store(true, Ordering::SeqCst);
+        }
         let mut last = last_publish.lock().unwrap_or_else(PoisonError::into_inner);
         if last.elapsed() >= PUBLISH_EVERY {
             *last = Instant::now();
@@ -159,24 +188,25 @@ pub fn examine(
             publish(rows);
         }
     };
-    let writer = Writer { journal, scorers: &scorers, tally, offsets: Vec::new(), on_batch: &on_batch, errors: 0 };
-    let plan = reader::Plan {
-        prompter: &prompter,
+    let writer = Writer {
+        journal,
         scorers: &scorers,
-        known: &known,
-        base: &base,
-        repeats: spec.repeats.max(1),
-        limit,
+        tally,
+        offsets: Vec::with_capacity(expected),
+        on_batch: &on_batch,
+        errors: 0,
     };
-    let stopped = || shared.is_cancelled();
+    let plan =
+        reader::Plan { prompter: &prompter, scorers: &scorers, base: &base, repeats: spec.repeats.max(1), limit };
+    let stopped = || shared.is_cancelled() || given_up.load(Ordering::SeqCst);
     let reused = Mutex::new(0);
     let (read, asked, writer) = std::thread::scope(|scope| {
         let (to_model, windows) = sync_channel(1);
         let (to_writer, inbox) = sync_channel(256);
         let to_writer_too = to_writer.clone();
-        let (plan, reused, stopped) = (&plan, &reused, &stopped);
+        let (plan, known, reused, stopped) = (&plan, &known, &reused, &stopped);
         let reading = scope.spawn(move || {
-            reader::read(&mut *dataset, plan, &|read| {
+            reader::read(&mut *dataset, plan, known, &|read| {
                 let sent = match read {
                     Read::Window(items) => to_model.send(items).is_ok(),
                     Read::Reused { index, offset } => {
@@ -201,15 +231,27 @@ pub fn examine(
     task.finish();
     let mut writer = writer??;
     let interrupted = shared.is_cancelled();
+    let done = writer.offsets.len() as u64;
+    let samples = write_samples(&path, &samples_path, &mut writer)?;
     let failure = match (read, asked) {
+        // There are questions that were left out, and not because the user stopped.
+        (Ok(Ok(read)), Ok(_))
+            if given_up.load(Ordering::SeqCst) && !interrupted && done < read.max(questions.unwrap_or(0)) =>
+        {
+            let first = samples.first().cloned().unwrap_or_default();
+            Some(EvaluateError::GaveUp { done, errors: writer.errors, limit: fail_on_error, first })
+        }
         (Ok(Ok(_)), Ok(_)) => None,
         (_, Err(error)) if error.code == ErrorCode::Cancelled => None,
         (_, Err(error)) | (Ok(Err(error)), _) | (Err(error), _) => Some(EvaluateError::Role(error)),
     };
-    let samples = write_samples(&path, &samples_path, &mut writer)?;
+    let mut rows = rows(&writer.tally, &scorers, seconds());
+    if failure.is_some() {
+        rows.iter_mut().for_each(SummaryRow::forget_range);
+    }
     Ok(Examined {
-        rows: rows(&writer.tally, &scorers, seconds()),
-        questions: writer.offsets.len() as u64,
+        rows,
+        questions: done,
         errors: writer.errors,
         reused: reused.into_inner().unwrap_or_else(PoisonError::into_inner),
         error_examples: samples,
@@ -270,9 +312,10 @@ fn joined<T>(result: std::thread::Result<T>, doing: &str) -> Result<T> {
     result.map_err(|payload| PluginError::from_panic(doing, &*payload))
 }
 
-fn new_tally(pair: &Pair, directory: &RunDirectory, scorers: &Scorers, seed: u64, version: String) -> Tally {
+/// `run` is the names of suite and run.
+fn new_tally(pair: &Pair, run: (&str, &str), scorers: &Scorers, seed: u64, version: String) -> Tally {
     let infos = scorers.list.iter().map(|scorer| (scorer.label.clone(), scorer.info.clone())).collect();
-    Tally::new(&directory.suite, &directory.name(), &pair.model, &pair.dataset, infos, seed, version)
+    Tally::new(run.0, run.1, &pair.model, &pair.dataset, infos, seed, version)
 }
 
 fn rows(tally: &Tally, scorers: &Scorers, seconds: f64) -> Vec<SummaryRow> {
@@ -312,8 +355,5 @@ fn write_samples(
 
 fn error_in(line: &str) -> Option<String> {
     let record: crate::report::record::Record = serde_json::from_str(line).ok()?;
-    record.verdicts.iter().find_map(|verdict| match &verdict.verdict.outcome {
-        Outcome::Error(error) => Some(format!("sample `{}`: {error}", record.id)),
-        _ => None,
-    })
+    record.error().map(|error| format!("sample `{}`: {error}", record.id))
 }

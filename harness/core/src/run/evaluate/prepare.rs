@@ -26,19 +26,50 @@ pub struct Prepared {
 
 /// Opens the dataset and its scorers, and checks that the model can do what they ask.
 pub fn prepare(shared: &Arc<Shared>, pair: &Pair, model: &ModelInfo, limit: Option<u64>) -> Result<Prepared> {
+    let mut prepared = prepare_judging(shared, pair, model.reads_turns, limit)?;
+    for scorer in &prepared.scorers.list {
+        check_abilities(&pair.model, model, &scorer.label, &scorer.info)?;
+    }
+    let spec = shared.roles.suite.models.get(&pair.model);
+    let plugin = spec.map(|spec| spec.plugin.as_str()).unwrap_or_default();
+    prepared.inputs.insert("model".to_owned(), model.fingerprint.clone());
+    prepared.inputs.insert("model plugin".to_owned(), shared.roles.build(RoleKind::Model, plugin)?);
+    Ok(prepared)
+}
+
+/// Opens the dataset and its scorers for a model of which no more is known than whether it reads turns. What the results
+/// depend on of the model is not among the inputs.
+pub(super) fn prepare_judging(
+    shared: &Arc<Shared>,
+    pair: &Pair,
+    reads_turns: bool,
+    limit: Option<u64>,
+) -> Result<Prepared> {
+    let spec = dataset_spec(shared, &pair.dataset)?.clone();
+    prepare_dataset(shared, pair, spec, reads_turns, limit)
+}
+
+/// What the suite says of a dataset.
+pub(super) fn dataset_spec<'a>(shared: &'a Shared, name: &str) -> Result<&'a DatasetSpec> {
+    let missing = || PluginError::not_found(format!("the suite has no dataset named `{name}`"));
+    shared.roles.suite.datasets.get(name).ok_or_else(missing)
+}
+
+/// As [`prepare_judging`], whatever the suite says of the dataset.
+pub(super) fn prepare_dataset(
+    shared: &Arc<Shared>,
+    pair: &Pair,
+    spec: DatasetSpec,
+    reads_turns: bool,
+    limit: Option<u64>,
+) -> Result<Prepared> {
     let stage = pair.stage();
     let roles = &shared.roles;
-    let spec = roles
-        .suite
-        .datasets
-        .get(&pair.dataset)
-        .cloned()
-        .ok_or_else(|| PluginError::not_found(format!("the suite has no dataset named `{}`", pair.dataset)))?;
-    let mut dataset = roles.dataset(&pair.dataset, shared.host(&stage))?;
+    let mut dataset = roles.open_dataset(&spec.plugin, &spec.options, shared.host(&stage))?;
     let info = dataset.info()?;
     let pool = if spec.shots.unwrap_or(0) > 0 { dataset.few_shot_pool()? } else { Vec::new() };
     let seed = roles.suite.seed;
-    let prompter = Prompter::new(&spec, &info, pool, seed, model.reads_turns)?;
+    let prompter = Prompter::new(&spec, &info, pool, seed, reads_turns)?;
 
     let specs = match (pair.scorers.is_empty(), spec.scorers.is_empty(), &info.scorer) {
         (false, _, _) => pair.scorers.clone(),
@@ -56,15 +87,10 @@ pub fn prepare(shared: &Arc<Shared>, pair: &Pair, model: &ModelInfo, limit: Opti
     for spec in specs {
         let role = roles.scorer(&spec, shared.host(&stage))?;
         let info = role.info()?;
-        check_abilities(&pair.model, model, &spec.label, &info)?;
         let build = roles.build(RoleKind::Scorer, &spec.name)?;
         inputs.insert(format!("scorer {}", spec.label), format!("{build} {}", info.fingerprint));
         list.push(OpenScorer { label: spec.label, info, role: Mutex::new(role) });
     }
-    let model_spec = roles.suite.models.get(&pair.model);
-    let model_plugin = model_spec.map(|spec| spec.plugin.as_str()).unwrap_or_default();
-    inputs.insert("model".to_owned(), model.fingerprint.clone());
-    inputs.insert("model plugin".to_owned(), roles.build(RoleKind::Model, model_plugin)?);
     inputs.insert("dataset".to_owned(), info.fingerprint.clone());
     inputs.insert("dataset plugin".to_owned(), roles.build(RoleKind::Dataset, &spec.plugin)?);
     inputs.insert("prompting".to_owned(), prompter.fingerprint());

@@ -5,6 +5,14 @@ use crate::suite::{DatasetSpec, ShotsFrom};
 use examiner_api::{DatasetInfo, PluginError, Question, Result, Sample, Sampling, Shot, Turn};
 use std::sync::Arc;
 
+/// How the fingerprint of questions ends that are given as turns too.
+const AS_TURNS: &str = " as turns";
+
+/// Whether a [`Prompter`] with this fingerprint gives its questions as turns too.
+pub(super) fn as_turns(fingerprint: &str) -> bool {
+    fingerprint.ends_with(AS_TURNS)
+}
+
 /// Turns the samples of one dataset into questions.
 pub(super) struct Prompter {
     preamble: String,
@@ -81,7 +89,7 @@ impl Prompter {
 
     /// Anything that changes a question besides the dataset itself.
     pub(super) fn fingerprint(&self) -> String {
-        let form = if self.as_turns { " as turns" } else { "" };
+        let form = if self.as_turns { AS_TURNS } else { "" };
         format!("shots {} {:?} seed {} sampling {:?}{form}", self.shots, self.from, self.seed, self.sampling)
     }
 
@@ -197,6 +205,7 @@ mod tests {
         assert!(plain.fingerprint().starts_with(before) && plain.fingerprint().ends_with('}'));
         assert!(plain.question(sample("7")).turns.is_empty());
         assert_ne!(plain.fingerprint(), prompter(2, &bare, true).fingerprint());
+        assert!(as_turns(&prompter(2, &bare, true).fingerprint()) && !as_turns(&plain.fingerprint()));
         let alone = prompter(0, &bare, true);
         assert_eq!(alone.fingerprint(), prompter(0, &bare, false).fingerprint());
         assert!(alone.question(sample("7")).turns.is_empty());

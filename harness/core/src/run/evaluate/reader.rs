@@ -43,16 +43,44 @@ pub(super) enum Read {
 pub(super) struct Plan<'a> {
     pub(super) prompter: &'a Prompter,
     pub(super) scorers: &'a Scorers,
-    /// What the journal holds, by index.
-    pub(super) known: &'a HashMap<u64, Known>,
     /// Hash of model, scorers and whatever else all records share.
     pub(super) base: &'a blake3::Hash,
     pub(super) repeats: u32,
     pub(super) limit: Option<u64>,
 }
 
-/// Reads all samples and hands them on; returns how many questions there are.
-pub(super) fn read(dataset: &mut dyn Dataset, plan: &Plan<'_>, hand_on: &(dyn Fn(Read) -> Flow + Sync)) -> Result<u64> {
+/// Reads all samples and hands them on, apart from those that the journal holds already (`known`, by index); returns how
+/// many questions there are.
+pub(super) fn read(
+    dataset: &mut dyn Dataset,
+    plan: &Plan<'_>,
+    known: &HashMap<u64, Known>,
+    hand_on: &(dyn Fn(Read) -> Flow + Sync),
+) -> Result<u64> {
+    read_items(dataset, plan, &|mut items| {
+        let mut reused = Vec::new();
+        items.retain(|item| match known.get(&item.index) {
+            Some(known) if known.key == item.key => {
+                reused.push(Read::Reused { index: item.index, offset: known.offset });
+                false
+            }
+            _ => true,
+        });
+        for read in reused {
+            if hand_on(read) == Flow::Stop {
+                return Flow::Stop;
+            }
+        }
+        if items.is_empty() { Flow::Continue } else { hand_on(Read::Window(items)) }
+    })
+}
+
+/// Reads all samples and hands them on in windows, with their requests and keys; returns how many questions there are.
+pub(super) fn read_items(
+    dataset: &mut dyn Dataset,
+    plan: &Plan<'_>,
+    hand_on: &(dyn Fn(Vec<Item>) -> Flow + Sync),
+) -> Result<u64> {
     let state = Mutex::new(Reader { plan, hand_on, window: Vec::new(), samples: 0, failure: None, stopped: false });
     let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
     dataset.samples(&|sample: Sample| lock().take(sample))?;
@@ -68,7 +96,7 @@ pub(super) fn read(dataset: &mut dyn Dataset, plan: &Plan<'_>, hand_on: &(dyn Fn
 
 struct Reader<'a> {
     plan: &'a Plan<'a>,
-    hand_on: &'a (dyn Fn(Read) -> Flow + Sync),
+    hand_on: &'a (dyn Fn(Vec<Item>) -> Flow + Sync),
     window: Vec<(u64, u32, Question)>,
     samples: u64,
     failure: Option<PluginError>,
@@ -93,7 +121,7 @@ impl Reader<'_> {
     fn flush(&mut self) -> Flow {
         let window = std::mem::take(&mut self.window);
         let flow = match self.plan.prepare(window) {
-            Ok((reused, items)) => self.send(reused, items),
+            Ok(items) => (self.hand_on)(items),
             Err(error) => {
                 self.failure = Some(error);
                 Flow::Stop
@@ -102,22 +130,11 @@ impl Reader<'_> {
         self.stopped = flow == Flow::Stop;
         flow
     }
-
-    fn send(&self, reused: Vec<(u64, u64)>, items: Vec<Item>) -> Flow {
-        for (index, offset) in reused {
-            if (self.hand_on)(Read::Reused { index, offset }) == Flow::Stop {
-                return Flow::Stop;
-            }
-        }
-        if items.is_empty() { Flow::Continue } else { (self.hand_on)(Read::Window(items)) }
-    }
 }
 
-type Prepared = (Vec<(u64, u64)>, Vec<Item>);
-
 impl Plan<'_> {
-    /// Splits a window into what the journal holds already, as (index, offset), and what is to be asked.
-    fn prepare(&self, window: Vec<(u64, u32, Question)>) -> Result<Prepared> {
+    /// The questions of a window with what is to be asked for them.
+    fn prepare(&self, window: Vec<(u64, u32, Question)>) -> Result<Vec<Item>> {
         let places: Vec<(u64, u32)> = window.iter().map(|(index, repeat, _)| (*index, *repeat)).collect();
         let questions: Vec<Question> = window.into_iter().map(|(_, _, question)| question).collect();
         let mut asked: Vec<(Vec<Ask>, Vec<Vec<usize>>)> = places.iter().map(|_| Default::default()).collect();
@@ -135,28 +152,12 @@ impl Plan<'_> {
             }
         }
         let items = places.into_iter().zip(questions).zip(asked);
-        let mut items: Vec<Item> = items
-            .map(|(((index, repeat), question), (asks, wanted))| Item {
-                index,
-                repeat,
-                key: String::new(),
-                question,
-                asks,
-                wanted,
-            })
-            .collect();
-        let mut reused = Vec::new();
-        for item in &mut items {
-            item.key = self.key(item)?;
-        }
-        items.retain(|item| match self.known.get(&item.index) {
-            Some(known) if known.key == item.key => {
-                reused.push((item.index, known.offset));
-                false
-            }
-            _ => true,
+        let items = items.map(|(((index, repeat), question), (asks, wanted))| {
+            let mut item = Item { index, repeat, key: String::new(), question, asks, wanted };
+            item.key = self.key(&item)?;
+            Ok(item)
         });
-        Ok((reused, items))
+        items.collect()
     }
 
     /// The hash of all that the item's record depends on: a record is good for as long as it is the same.

@@ -32,12 +32,11 @@ pub fn survey(mut prepared: Prepared, journal: Option<&Path>) -> Result<Survey, 
     let plan = reader::Plan {
         prompter: &prepared.prompter,
         scorers: &prepared.scorers,
-        known: &known,
         base: &base,
         repeats: prepared.spec.repeats.max(1),
         limit: prepared.limit,
     };
-    let questions = reader::read(&mut *prepared.dataset, &plan, &|read| {
+    let questions = reader::read(&mut *prepared.dataset, &plan, &known, &|read| {
         let mut survey = survey.lock().unwrap_or_else(PoisonError::into_inner);
         match read {
             Read::Window(items) => survey.requests += items.iter().map(|item| item.asks.len() as u64).sum::<u64>(),

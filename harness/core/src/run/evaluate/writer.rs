@@ -1,11 +1,12 @@
-//! Turns answers into verdicts and records: journal first, tally after. Runs beside the model.
+//! Writes what was judged: journal first, tally after. Runs beside the model.
 
+use super::judge::judge;
 use super::reader::Item;
 use super::{EvaluateError, Scorers};
 use crate::journal::{Journal, Reader as JournalReader};
-use crate::report::record::{Record, ScorerVerdict};
+use crate::report::record::Record;
 use crate::report::tally::Tally;
-use examiner_api::{Answer, Answered, Outcome, PluginError, Result, Verdict};
+use examiner_api::{Answer, Result};
 use std::sync::mpsc::Receiver;
 
 /// How many questions are judged in one call of a scorer, at most.
@@ -64,95 +65,7 @@ impl Writer<'_> {
 
     fn note(&mut self, index: u64, offset: u64, record: &Record) {
         self.offsets.push((index, offset));
-        self.errors += u64::from(record.verdicts.iter().any(|v| matches!(v.verdict.outcome, Outcome::Error(_))));
+        self.errors += u64::from(record.error().is_some());
         self.tally.add(record);
-    }
-}
-
-/// The records of some questions, in their order.
-fn judge(scorers: &Scorers, mut answered: Vec<(Item, Vec<Result<Answer>>)>) -> Result<Vec<Record>> {
-    let mut verdicts: Vec<Vec<ScorerVerdict>> = answered.iter().map(|_| Vec::new()).collect();
-    for (place, scorer) in scorers.list.iter().enumerate() {
-        let mut whole = Vec::new();
-        let mut places = Vec::new();
-        for (at, (item, answers)) in answered.iter_mut().enumerate() {
-            let wanted: Result<Vec<Answer>> = item.wanted[place].iter().map(|ask| answers[*ask].clone()).collect();
-            match wanted {
-                Ok(answers) => {
-                    // Lent to the scorer, and taken back below.
-                    whole.push(Answered { question: std::mem::take(&mut item.question), answers });
-                    places.push(at);
-                }
-                Err(error) => verdicts[at].push(scorer.error(error)),
-            }
-        }
-        if whole.is_empty() {
-            continue;
-        }
-        let judged = scorer.lock().score(&whole)?;
-        if judged.len() != whole.len() {
-            return Err(scorer.broke(format!("{} verdicts for {} questions", judged.len(), whole.len())));
-        }
-        for ((at, verdict), lent) in places.into_iter().zip(judged).zip(whole) {
-            answered[at].0.question = lent.question;
-            verdicts[at].push(scorer.checked(verdict));
-        }
-    }
-    Ok(answered.into_iter().zip(verdicts).map(|((item, answers), verdicts)| record(item, answers, verdicts)).collect())
-}
-
-fn record(item: Item, answers: Vec<Result<Answer>>, verdicts: Vec<ScorerVerdict>) -> Record {
-    let answers: Vec<Answer> = answers.into_iter().flatten().collect();
-    let (mut tokens_in, mut tokens_out) = (0, 0);
-    for answer in &answers {
-        match answer {
-            Answer::Score(score) => tokens_in += u64::from(score.total_tokens - score.truncated_tokens),
-            Answer::Generate(generated) => {
-                tokens_in += u64::from(generated.tokens_in);
-                tokens_out += u64::from(generated.tokens_out);
-            }
-        }
-    }
-    let sample = item.question.sample;
-    Record {
-        index: item.index,
-        id: sample.id,
-        repeat: item.repeat,
-        key: item.key,
-        subset: sample.subset,
-        cluster: sample.cluster,
-        context: item.question.context,
-        choices: sample.choices,
-        gold: sample.gold,
-        answers,
-        verdicts,
-        tokens_in,
-        tokens_out,
-    }
-}
-
-impl super::OpenScorer {
-    fn error(&self, error: PluginError) -> ScorerVerdict {
-        let verdict = Verdict { outcome: Outcome::Error(error), ..Verdict::default() };
-        ScorerVerdict { scorer: self.label.clone(), verdict }
-    }
-
-    /// A verdict without one of the scorer's metrics, or with one that is not a number, is an error: it must not look
-    /// like a result.
-    fn checked(&self, verdict: Verdict) -> ScorerVerdict {
-        if !matches!(verdict.outcome, Outcome::Error(_)) {
-            for metric in &self.info.metrics {
-                let fault = match (metric.aggregation, verdict.metrics.get(&metric.name)) {
-                    (examiner_api::Aggregation::Corpus, _) if verdict.statistics.contains_key(&metric.name) => continue,
-                    (_, Some(value)) if value.is_finite() => continue,
-                    (_, Some(value)) => format!("is {value}"),
-                    (_, None) => "is missing".to_owned(),
-                };
-                let message =
-                    format!("metric `{}` of scorer `{}` {fault} in this sample's verdict", metric.name, self.label);
-                return self.error(PluginError::new(examiner_api::ErrorCode::Numeric, message));
-            }
-        }
-        ScorerVerdict { scorer: self.label.clone(), verdict }
     }
 }

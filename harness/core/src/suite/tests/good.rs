@@ -213,3 +213,21 @@ fn every_suite_that_ships_is_read() {
         }
     }
 }
+
+#[test]
+fn the_scorers_of_every_examination_can_be_set() {
+    let one = "name: s\nmodels: { m: { plugin: p } }\ndatasets: { d: { plugin: p }, e: { plugin: p } }\n";
+    let several = "evaluate:\n  - { models: m, datasets: d }\n  - { models: m, datasets: e, scorer: other }\n";
+    for (evaluate, count) in [("evaluate: { models: m, datasets: all }\n", 1), (several, 2)] {
+        let text = format!("{one}{evaluate}");
+        let keys = read(&text).scorer_keys();
+        assert_eq!(keys.len(), count, "{keys:?}");
+        let set: Vec<String> = keys.iter().map(|key| format!("{key}=[a, {{ name: b, x: 1 }}]")).collect();
+        let set: Vec<&str> = set.iter().map(String::as_str).collect();
+        let suite = read_with(&text, &set).unwrap_or_else(|problems| panic!("{problems}")).suite;
+        for evaluation in &suite.evaluate {
+            let labels: Vec<&str> = evaluation.scorers.iter().map(|scorer| scorer.label.as_str()).collect();
+            assert_eq!(labels, ["a", "b"]);
+        }
+    }
+}

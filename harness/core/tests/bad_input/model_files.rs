@@ -1,0 +1,150 @@
+//! The files of a model that would be good: a GPT-2 of one small layer, all of whose weights are zero.
+
+use super::World;
+use serde_json::{Value, json};
+
+/// Width, tokens and longest sequence of the model.
+pub(super) const WIDTH: usize = 8;
+pub(super) const TOKENS: usize = 6;
+pub(super) const POSITIONS: usize = 64;
+
+/// A checkpoint. Change any of it before it is written.
+pub(super) struct Checkpoint {
+    pub(super) config: Value,
+    pub(super) tokenizer: Value,
+    pub(super) tensors: Vec<Tensor>,
+}
+
+/// A tensor as it stands in a safetensors file.
+#[derive(Clone)]
+pub(super) struct Tensor {
+    pub(super) name: String,
+    pub(super) dtype: &'static str,
+    pub(super) shape: Vec<usize>,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Tensor {
+    pub(super) fn zeros(name: &str, dtype: &'static str, shape: &[usize]) -> Self {
+        let width = if dtype == "I64" { 8 } else { 4 };
+        let bytes = vec![0; width * shape.iter().product::<usize>()];
+        Tensor { name: format!("transformer.{name}"), dtype, shape: shape.to_vec(), bytes }
+    }
+}
+
+impl Checkpoint {
+    pub(super) fn good() -> Self {
+        let config = json!({
+            "model_type": "gpt2", "vocab_size": TOKENS, "n_positions": POSITIONS, "n_embd": WIDTH, "n_layer": 1,
+            "n_head": 2, "bos_token_id": 0, "eos_token_id": 0
+        });
+        let tensors = [
+            ("wte.weight", vec![TOKENS, WIDTH]),
+            ("wpe.weight", vec![POSITIONS, WIDTH]),
+            ("h.0.ln_1.weight", vec![WIDTH]),
+            ("h.0.ln_1.bias", vec![WIDTH]),
+            ("h.0.attn.c_attn.weight", vec![WIDTH, 3 * WIDTH]),
+            ("h.0.attn.c_attn.bias", vec![3 * WIDTH]),
+            ("h.0.attn.c_proj.weight", vec![WIDTH, WIDTH]),
+            ("h.0.attn.c_proj.bias", vec![WIDTH]),
+            ("h.0.ln_2.weight", vec![WIDTH]),
+            ("h.0.ln_2.bias", vec![WIDTH]),
+            ("h.0.mlp.c_fc.weight", vec![WIDTH, 4 * WIDTH]),
+            ("h.0.mlp.c_fc.bias", vec![4 * WIDTH]),
+            ("h.0.mlp.c_proj.weight", vec![4 * WIDTH, WIDTH]),
+            ("h.0.mlp.c_proj.bias", vec![WIDTH]),
+            ("ln_f.weight", vec![WIDTH]),
+            ("ln_f.bias", vec![WIDTH]),
+        ];
+        let tensors = tensors.iter().map(|(name, shape)| Tensor::zeros(name, "F32", shape)).collect();
+        Checkpoint { config, tokenizer: tokenizer(&["<end>", "<unk>", "one", "two", "three", "four"]), tensors }
+    }
+
+    /// A Llama of the same size.
+    pub(super) fn llama() -> Self {
+        let config = json!({
+            "model_type": "llama", "vocab_size": TOKENS, "hidden_size": WIDTH, "intermediate_size": 16,
+            "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
+            "max_position_embeddings": POSITIONS, "rms_norm_eps": 1e-6, "bos_token_id": 0, "eos_token_id": 0,
+            "tie_word_embeddings": true
+        });
+        let tensors = [
+            ("embed_tokens", vec![TOKENS, WIDTH]),
+            ("norm", vec![WIDTH]),
+            ("layers.0.input_layernorm", vec![WIDTH]),
+            ("layers.0.post_attention_layernorm", vec![WIDTH]),
+            ("layers.0.self_attn.q_proj", vec![WIDTH, WIDTH]),
+            ("layers.0.self_attn.k_proj", vec![WIDTH / 2, WIDTH]),
+            ("layers.0.self_attn.v_proj", vec![WIDTH / 2, WIDTH]),
+            ("layers.0.self_attn.o_proj", vec![WIDTH, WIDTH]),
+            ("layers.0.mlp.gate_proj", vec![16, WIDTH]),
+            ("layers.0.mlp.up_proj", vec![16, WIDTH]),
+            ("layers.0.mlp.down_proj", vec![WIDTH, 16]),
+        ];
+        let tensor = |(name, shape): &(&str, Vec<usize>)| Tensor {
+            name: format!("model.{name}.weight"),
+            ..Tensor::zeros("", "F32", shape)
+        };
+        Checkpoint { config, tensors: tensors.iter().map(tensor).collect(), ..Self::good() }
+    }
+
+    pub(super) fn tensor(&mut self, name: &str) -> &mut Tensor {
+        let name = format!("transformer.{name}");
+        self.tensors.iter_mut().find(|tensor| tensor.name == name).unwrap()
+    }
+
+    /// Writes it to `model` in the row's directory.
+    pub(super) fn write(&self, world: World) -> World {
+        let world = world.with("model/config.json", self.config.to_string());
+        let world = world.with("model/tokenizer.json", self.tokenizer.to_string());
+        world.with("model/model.safetensors", safetensors(&self.tensors))
+    }
+}
+
+/// A tokenizer that knows these words; the first is special, the second stands for all others.
+pub(super) fn tokenizer(words: &[&str]) -> Value {
+    let vocabulary: Value = words.iter().zip(0..).map(|(word, id)| ((*word).to_owned(), json!(id))).collect();
+    json!({
+        "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "post_processor": null,
+        "decoder": null, "pre_tokenizer": { "type": "Whitespace" },
+        "added_tokens": [{ "id": 0, "content": words[0], "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false, "special": true }],
+        "model": { "type": "WordLevel", "vocab": vocabulary, "unk_token": words[1] }
+    })
+}
+
+/// The bytes of a safetensors file: the length of its header, the header, the values.
+pub(super) fn safetensors(tensors: &[Tensor]) -> Vec<u8> {
+    let mut header = serde_json::Map::new();
+    let mut values = Vec::new();
+    for tensor in tensors {
+        let begin = values.len();
+        values.extend(&tensor.bytes);
+        let place = json!({ "dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [begin, values.len()] });
+        header.insert(tensor.name.clone(), place);
+    }
+    with_header(&Value::Object(header).to_string(), &values)
+}
+
+/// A safetensors file of any header.
+pub(super) fn with_header(header: &str, values: &[u8]) -> Vec<u8> {
+    let length = (header.len() as u64).to_le_bytes();
+    [&length[..], header.as_bytes(), values].concat()
+}
+
+/// A GGUF file of a Llama with these sizes and one tensor, `token_embd.weight`, of this shape, without its values.
+pub(super) fn gguf(sizes: &[(&str, u32)], shape: &[u64]) -> Vec<u8> {
+    let text = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
+    let mut bytes = [&b"GGUF"[..], &3_u32.to_le_bytes(), &1_u64.to_le_bytes()].concat();
+    bytes.extend((1 + sizes.len() as u64).to_le_bytes());
+    // The numbers of the types: 8 for a text, 4 for a size.
+    bytes.extend([text("general.architecture"), 8_u32.to_le_bytes().to_vec(), text("llama")].concat());
+    for (name, size) in sizes {
+        bytes.extend([text(&format!("llama.{name}")), [4_u32.to_le_bytes(), size.to_le_bytes()].concat()].concat());
+    }
+    bytes.extend([text("token_embd.weight"), (shape.len() as u32).to_le_bytes().to_vec()].concat());
+    // Of numbers of 32 bits, from the first byte on.
+    bytes.extend(shape.iter().flat_map(|size| size.to_le_bytes()));
+    bytes.extend([&0_u32.to_le_bytes()[..], &0_u64.to_le_bytes()].concat());
+    bytes
+}

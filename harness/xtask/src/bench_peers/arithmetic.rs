@@ -1,0 +1,66 @@
+//! How much of the machine's arithmetic scoring gets out of it.
+
+use super::{GPT2, Ground, Line, tokens};
+use crate::bench_work::{Peer, Size};
+use anyhow::{Context, Result, ensure};
+use std::process::Command;
+
+/// Documents whose every token is a matrix product's row, and hardly anything else.
+const SIZE: Size =
+    Size { documents: 16, document_tokens: 512, prompts: 2, prompt_tokens: 8, new: 2, rows: 4, prompt_rows: 2 };
+
+/// The best product of two square matrices of 2048 rows that PyTorch or NumPy reach, in GFLOP/s.
+const SCRIPT: &str = "
+import time, numpy, torch
+def best(product):
+    product()
+    def once():
+        began = time.perf_counter()
+        product()
+        return time.perf_counter() - began
+    return 2 * 2048**3 / min(once() for _ in range(8)) / 1e9
+a, b = (torch.randn(2048, 2048) for _ in range(2))
+c, d = a.numpy(), b.numpy()
+print(max(best(lambda: a @ b), best(lambda: a @ b.t()), best(lambda: numpy.dot(c, d))))
+";
+
+/// Arithmetic that scoring needs, in a second, beside the machine's best matrix product.
+pub(super) fn arithmetic(ground: &Ground) -> Result<Vec<Line>> {
+    let size = if ground.quick { Size { documents: 4, ..SIZE } } else { SIZE };
+    let mut best = product(ground)?;
+    let measured = tokens::both(ground, "arithmetic", size, Peer::Transformers)?;
+    best = best.max(product(ground)?);
+    let ours = measured.our_scoring()? / size.document_tokens as f64 * document_gflop(size.document_tokens);
+    Ok(vec![Line {
+        what: "arithmetic of scoring".to_owned(),
+        peer: "the best 2048^3 product".to_owned(),
+        unit: "GFLOP/s",
+        ours,
+        theirs: best,
+        ratio: ours / best,
+        at_least: 0.9,
+        scores: None,
+    }])
+}
+
+/// What a document needs: matrix products of every token but the last, attention to those before it, and logits where they are
+/// scored.
+fn document_gflop(tokens: usize) -> f64 {
+    let (width, layers, vocabulary) = (GPT2.width as f64, GPT2.layers as f64, GPT2.vocabulary as f64);
+    let read = (tokens - 1) as f64;
+    let products = read * 2.0 * layers * 12.0 * width * width;
+    let attention = layers * 4.0 * width * read * (read + 1.0) / 2.0;
+    let logits = 20.0 * 2.0 * width * vocabulary;
+    (products + attention + logits) / 1e9
+}
+
+fn product(ground: &Ground) -> Result<f64> {
+    let output = Command::new(&ground.python).args(["-c", SCRIPT]).output().context("cannot start Python")?;
+    ensure!(
+        output.status.success(),
+        "Python ended with {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).trim().parse().context("the script gave no number")
+}
