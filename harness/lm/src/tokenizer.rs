@@ -149,6 +149,26 @@ mod tests {
         assert_eq!(tokenizer.encode("abc!?").unwrap().len(), 5);
     }
 
+    /// Found by fuzzing: a file that was cut off within its decoder, and a decoder that takes more than there is.
+    #[test]
+    fn a_file_that_the_library_panics_over_is_an_error() {
+        let whole = testing::tokenizer();
+        let text = String::from_utf8(whole.bytes().to_vec()).unwrap();
+        let within = text.find("\"decoder\":").unwrap() + 12;
+        let error = super::Tokenizer::from_bytes(text[..within].into(), None, vec![]).unwrap_err();
+        assert_eq!(error.code, ErrorCode::BadInput);
+        assert!(error.message.contains("the `tokenizers` library panicked while reading it"), "{error}");
+        let mut file: serde_json::Value = serde_json::from_str(&text).unwrap();
+        file["decoder"] = serde_json::json!({ "type": "Strip", "content": "a", "start": 0, "stop": 2 });
+        let strips = super::Tokenizer::from_bytes(serde_json::to_vec(&file).unwrap(), None, vec![]).unwrap();
+        let error = strips.decode(&strips.encode("a").unwrap()).unwrap_err();
+        assert_eq!(error.code, ErrorCode::BadInput);
+        assert!(
+            error.message.starts_with("cannot turn tokens into text: the `tokenizers` library panicked"),
+            "{error}"
+        );
+    }
+
     #[test]
     fn a_file_that_is_no_tokenizer_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
