@@ -2,6 +2,7 @@
 
 use super::commands::print;
 use super::{CompareArguments, PlotArguments};
+use crate::progress::tell;
 use crate::report::compare::{self, Outcome};
 use crate::report::figure;
 use crate::report::summary::{self, SummaryRow};
@@ -22,7 +23,7 @@ pub(super) fn compare(arguments: CompareArguments) -> Result<ExitCode> {
         print(&comparison.markdown())?;
     }
     for refusal in comparison.refusals() {
-        eprintln!("failed: {refusal}");
+        tell(&format!("failed: {refusal}"));
     }
     let failed = |outcome: &Outcome| matches!(outcome, Outcome::Failed(_) | Outcome::Refused(_));
     let fails = comparison.lines.iter().any(|line| failed(&line.outcome));
@@ -34,7 +35,7 @@ pub(super) fn plot(arguments: &PlotArguments) -> Result<ExitCode> {
     let drawn = figure::draw(&arguments.run, &rows, &arguments.metric, &arguments.out)?;
     print(&drawn.files.iter().map(|file| format!("{}\n", file.display())).collect::<String>())?;
     for failure in &drawn.failures {
-        eprintln!("failed: {failure}");
+        tell(&format!("failed: {failure}"));
     }
     Ok(if drawn.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -23,6 +23,13 @@ pub struct Job {
     pub options: Metadata,
 }
 
+impl Job {
+    /// The role, for messages: `` model `candle` ``.
+    fn said(&self) -> String {
+        format!("{} `{}`", self.kind, self.name)
+    }
+}
+
 /// A role in a process of its own.
 pub(super) struct Isolated {
     workers: Workers,
@@ -55,7 +62,7 @@ impl Isolated {
 
     /// What the worker is, for messages.
     pub(super) fn name(&self) -> String {
-        format!("{} `{}`", self.job.kind, self.job.name)
+        self.job.said()
     }
 
     /// Calls a method of the role, in a new process where the last one has died.
@@ -83,7 +90,7 @@ impl Isolated {
 }
 
 fn open(workers: &Workers, job: &Job, host: &Host) -> Result<Worker> {
-    let worker = Worker::start(workers, &format!("{} `{}`", job.kind, job.name), host)?;
+    let worker = Worker::start(workers, &job.said(), host)?;
     (&worker).call(OPEN, &wire::encode(job)?, &|_| Flow::Stop)?;
     Ok(worker)
 }
