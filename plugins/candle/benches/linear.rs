@@ -7,7 +7,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// Rows, inputs, outputs.
-const SHAPES: [(usize, usize, usize); 4] = [(2048, 768, 3072), (2048, 3072, 768), (64, 768, 50257), (1, 768, 3072)];
+const SHAPES: [(usize, usize, usize); 6] =
+    [(2048, 768, 3072), (2048, 3072, 768), (64, 768, 50257), (16, 768, 3072), (2, 768, 3072), (1, 768, 3072)];
 
 fn noise(length: usize) -> Vec<f32> {
     (0..length).map(|i| ((i * 7919) % 2003) as f32 / 1001.0 - 1.0).collect()

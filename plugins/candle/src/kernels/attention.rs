@@ -2,7 +2,7 @@
 
 use super::lanes::{Isa, Lanes, for_each_isa};
 use super::math::{exp, highest_of, sum_of, tanh};
-use super::tile::{Operands, ROWS, multiply};
+use super::tile::{Operands, ROWS, STRIP, multiply};
 
 /// Values that must be readable after the last key and the last value, and so many spare ones a row of scratch has.
 pub(crate) const PADDING: usize = 16;
@@ -140,6 +140,9 @@ unsafe fn body<V: Lanes>(shape: AttentionShape, past: &[Past<'_>], first: usize,
                     x_stride,
                     w: query,
                     w_stride: 0,
+                    strips_apart: STRIP,
+                    from: scores.as_ptr(),
+                    from_stride: score_stride,
                     out: scores.as_mut_ptr(),
                     out_stride: score_stride,
                 };
@@ -170,6 +173,9 @@ unsafe fn body<V: Lanes>(shape: AttentionShape, past: &[Past<'_>], first: usize,
                     x_stride: score_stride,
                     w: query,
                     w_stride: width,
+                    strips_apart: STRIP,
+                    from: sums.as_ptr(),
+                    from_stride: sum_stride,
                     out: sums.as_mut_ptr(),
                     out_stride: sum_stride,
                 };
@@ -197,7 +203,8 @@ unsafe fn score<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: 
             let keys = stretch.keys[tile.head * shape.width * stretch.capacity + from - before..].as_ptr();
             // SAFETY: the positions lie within the stretch, and `out` has room for all from `begin` to `last`.
             unsafe {
-                let m = Operands { w: keys, w_stride: stretch.capacity, out: m.out.add(from - begin), ..m };
+                let out = m.out.add(from - begin);
+                let m = Operands { w: keys, w_stride: stretch.capacity, from: out, out, ..m };
                 // What spills over the end of the last stretch was put there as zeros; the sums begin at zero, too.
                 multiply::<V>(m, tile.height, shape.width, to - from);
             }
@@ -238,10 +245,12 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: 
             if from < to {
                 // SAFETY: positions lie within the stretch and within what the rows see.
                 unsafe {
+                    let out = m.out.add(row * m.out_stride);
                     let m = Operands {
                         x: m.x.add(row * m.x_stride + from - begin),
                         w: values.add((from - before) * shape.width),
-                        out: m.out.add(row * m.out_stride),
+                        from: out,
+                        out,
                         ..m
                     };
                     multiply::<V>(m, rows, to - from, shape.width);

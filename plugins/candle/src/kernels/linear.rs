@@ -1,15 +1,15 @@
 //! Linear layers with weights packed once, when they are loaded.
 
 use super::lanes::{Isa, Lanes, for_each_isa};
-use super::tile::{Operands, ROWS, multiply};
+use super::tile::{Ahead, Operands, ROWS, STRIP, abreast, multiply_tile};
 use rayon::prelude::*;
 
-/// Columns of a panel: four AVX-512 registers.
-const PANEL: usize = 64;
-/// So many values of `k` are multiplied before the next panel comes: a block of a panel (128 KiB) stays in the
-/// second-level cache while all rows pass by. Between blocks, sums are stored and loaded as they are.
-const DEPTH: usize = 512;
-/// Rows of a task; their inputs of one block (240 KiB) stay in the second-level cache, too.
+/// Columns of the smallest task: four AVX-512 registers.
+const PANEL: usize = 4 * STRIP;
+/// So many values of `k` are multiplied before the next strip comes: a block of a strip (48 KiB) stays in the nearest
+/// caches while all rows of a task pass by. Between blocks, sums are stored and loaded as they are.
+const DEPTH: usize = 768;
+/// Rows of a task; their inputs of one block (360 KiB) stay in the second-level cache.
 const BLOCK: usize = 20 * ROWS;
 /// A task below this many multiply-adds costs more to hand out than it saves.
 const LEAST_WORK: usize = 1 << 17;
@@ -27,10 +27,11 @@ pub enum Order {
 pub struct Linear {
     inputs: usize,
     outputs: usize,
-    /// `[panels][inputs][PANEL]` from `start` on; columns after the last are zero.
-    panels: Vec<f32>,
-    /// Where the panels begin in their allocation, so that registers are loaded from whole cache lines.
+    /// `[strips][inputs][STRIP]` from `start` on; columns after the last are zero.
+    strips: Vec<f32>,
+    /// Where the strips begin in their allocation, so that registers are loaded from whole cache lines.
     start: usize,
+    /// `[strips][STRIP]`.
     bias: Vec<f32>,
 }
 
@@ -41,28 +42,31 @@ impl Linear {
     /// If `weight` or `bias` are of another size.
     pub fn pack(weight: &[f32], order: Order, inputs: usize, outputs: usize, bias: Option<&[f32]>) -> Linear {
         assert_eq!(weight.len(), inputs * outputs, "a weight matrix of {inputs} x {outputs}");
-        let bias = bias.map_or_else(|| vec![0.0; outputs], <[f32]>::to_vec);
-        assert_eq!(bias.len(), outputs, "a bias of {outputs}");
-        let size = outputs.div_ceil(PANEL) * inputs * PANEL;
-        let mut panels = vec![0.0f32; size + PANEL];
-        let start = panels.as_ptr().align_offset(64).min(PANEL);
-        panels[start..start + size].par_chunks_mut((inputs * PANEL).max(1)).enumerate().for_each(|(panel, packed)| {
-            let columns = PANEL.min(outputs - panel * PANEL);
-            for (k, row) in packed.chunks_exact_mut(PANEL).enumerate() {
+        let mut padded = vec![0.0; outputs.next_multiple_of(STRIP)];
+        if let Some(bias) = bias {
+            assert_eq!(bias.len(), outputs, "a bias of {outputs}");
+            padded[..outputs].copy_from_slice(bias);
+        }
+        let size = padded.len() * inputs;
+        let mut strips = vec![0.0f32; size + STRIP];
+        let start = strips.as_ptr().align_offset(64).min(STRIP);
+        strips[start..start + size].par_chunks_mut((inputs * STRIP).max(1)).enumerate().for_each(|(strip, packed)| {
+            let columns = STRIP.min(outputs - strip * STRIP);
+            for (k, row) in packed.chunks_exact_mut(STRIP).enumerate() {
                 match order {
                     Order::InputsFirst => {
-                        let from = k * outputs + panel * PANEL;
+                        let from = k * outputs + strip * STRIP;
                         row[..columns].copy_from_slice(&weight[from..from + columns]);
                     }
                     Order::OutputsFirst => {
                         for (c, value) in row[..columns].iter_mut().enumerate() {
-                            *value = weight[(panel * PANEL + c) * inputs + k];
+                            *value = weight[(strip * STRIP + c) * inputs + k];
                         }
                     }
                 }
             }
         });
-        Linear { inputs, outputs, panels, start, bias }
+        Linear { inputs, outputs, strips, start, bias: padded }
     }
 
     /// Width of the input.
@@ -81,9 +85,9 @@ impl Linear {
     /// If there is no such output, or `into` is not as wide as the input.
     pub fn weights_of(&self, output: usize, into: &mut [f32]) {
         assert!(output < self.outputs && into.len() == self.inputs, "output {output} of {}", self.outputs);
-        let first = self.start + output / PANEL * self.inputs * PANEL + output % PANEL;
+        let first = self.start + output / STRIP * self.inputs * STRIP + output % STRIP;
         for (k, value) in into.iter_mut().enumerate() {
-            *value = self.panels[first + k * PANEL];
+            *value = self.strips[first + k * STRIP];
         }
     }
 
@@ -141,47 +145,65 @@ for_each_isa! {
 
 #[inline(always)]
 unsafe fn block<V: Lanes>(layer: &Linear, input: *const f32, output: *mut f32, rows: Range, columns: Range) {
-    let packed = layer.panels[layer.start..].as_ptr();
-    let mut edge = [0.0f32; ROWS * PANEL];
-    // SAFETY: rows and columns lie within the matrices. A full panel is written in place; the last one, if it is
-    // narrower, goes through `edge`, which has room for a whole one.
-    unsafe {
-        for row in rows.clone() {
-            let bias = layer.bias[columns.clone()].as_ptr();
-            std::ptr::copy_nonoverlapping(bias, output.add(row * layer.outputs + columns.start), columns.len());
-        }
-        for k in (0..layer.inputs).step_by(DEPTH) {
-            let depth = DEPTH.min(layer.inputs - k);
-            for column in columns.clone().step_by(PANEL) {
-                let width = PANEL.min(columns.end - column);
-                for row in rows.clone().step_by(ROWS) {
-                    let height = ROWS.min(rows.end - row);
-                    let at = output.add(row * layer.outputs + column);
+    let (inputs, outputs) = (layer.inputs, layer.outputs);
+    let packed = layer.strips[layer.start..].as_ptr();
+    let group = (abreast::<V>(rows.len()) * V::WIDTH).max(STRIP);
+    let tiles = rows.len().div_ceil(ROWS);
+    let mut edge = [0.0f32; ROWS * STRIP];
+    let mut k = 0;
+    // Even without inputs there is a bias.
+    while k == 0 || k < inputs {
+        let depth = DEPTH.min(inputs - k);
+        for column in columns.clone().step_by(group) {
+            let width = group.min(columns.end - column);
+            // What is not a whole strip goes through `edge`, which has room for one.
+            let whole = width / STRIP * STRIP;
+            // Each tile fetches its share of what comes next. A single one would only wait for both.
+            let step = STRIP / tiles.min(STRIP);
+            let next = if column + group < columns.end {
+                packed.wrapping_add((column + group) * inputs + k * STRIP)
+            } else {
+                packed.wrapping_add(columns.start * inputs + (k + depth) * STRIP)
+            };
+            for (tile, row) in rows.clone().step_by(ROWS).enumerate() {
+                let height = ROWS.min(rows.end - row);
+                let ahead = (tiles > 1).then(|| Ahead { next: next.wrapping_add(tile * step * depth), step });
+                // SAFETY: rows and columns lie within the matrices; the bias is padded to whole strips.
+                unsafe {
+                    let out = output.add(row * outputs + column);
+                    let (from, from_stride) =
+                        if k == 0 { (layer.bias.as_ptr().add(column), 0) } else { (out.cast_const(), outputs) };
                     let operands = Operands {
-                        x: input.add(row * layer.inputs + k),
-                        x_stride: layer.inputs,
-                        w: packed.add(column * layer.inputs + k * PANEL),
-                        w_stride: PANEL,
-                        out: at,
-                        out_stride: layer.outputs,
+                        x: input.add(row * inputs + k),
+                        x_stride: inputs,
+                        w: packed.add(column * inputs + k * STRIP),
+                        w_stride: STRIP,
+                        strips_apart: inputs * STRIP,
+                        from,
+                        from_stride,
+                        out,
+                        out_stride: outputs,
                     };
-                    if width == PANEL {
-                        multiply::<V>(operands, height, depth, PANEL);
-                        continue;
-                    }
-                    for r in 0..height {
-                        let row = edge.as_mut_ptr().add(r * PANEL);
-                        std::ptr::copy_nonoverlapping(at.add(r * layer.outputs), row, width);
-                    }
-                    let out = edge.as_mut_ptr();
-                    multiply::<V>(Operands { out, out_stride: PANEL, ..operands }, height, depth, width);
-                    for r in 0..height {
-                        let row = edge.as_ptr().add(r * PANEL);
-                        std::ptr::copy_nonoverlapping(row, at.add(r * layer.outputs), width);
+                    multiply_tile::<V>(operands, height, depth, whole, ahead);
+                    if whole < width {
+                        let (from, w) = (from.add(whole), operands.w.add(whole * inputs));
+                        for r in 0..height {
+                            let row = edge.as_mut_ptr().add(r * STRIP);
+                            std::ptr::copy_nonoverlapping(from.add(r * from_stride), row, width - whole);
+                        }
+                        let edged = edge.as_mut_ptr();
+                        let operands =
+                            Operands { w, from: edged, from_stride: STRIP, out: edged, out_stride: STRIP, ..operands };
+                        multiply_tile::<V>(operands, height, depth, width - whole, ahead);
+                        for r in 0..height {
+                            let row = edge.as_ptr().add(r * STRIP);
+                            std::ptr::copy_nonoverlapping(row, out.add(whole + r * outputs), width - whole);
+                        }
                     }
                 }
             }
         }
+        k += DEPTH;
     }
 }
 

@@ -1,9 +1,13 @@
 //! The one inner loop under linear layers, attention scores and weighted sums of values.
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, prefetch};
 
-/// Rows of a tile: with four AVX-512 registers abreast, 24 accumulators, 4 weights and 1 input fill the register file.
+/// Rows of a tile: with two AVX2 registers abreast, 12 accumulators, 2 weights and 1 input nearly fill the register file;
+/// with four AVX-512 registers, 24, 4 and 1.
 pub(super) const ROWS: usize = 6;
+
+/// Columns that lie one beside the other in memory, whatever the operand: a whole cache line.
+pub(super) const STRIP: usize = 16;
 
 /// Matrices as the kernels see them: where they begin and how far apart their rows stand, in values.
 #[derive(Clone, Copy)]
@@ -11,10 +15,14 @@ pub(super) struct Operands {
     /// Inputs, `[rows, depth]`.
     pub(super) x: *const f32,
     pub(super) x_stride: usize,
-    /// Weights, `[depth, columns]`.
+    /// Weights, `[depth, columns]`, and how far apart strips of [`STRIP`] columns begin.
     pub(super) w: *const f32,
     pub(super) w_stride: usize,
-    /// Outputs, `[rows, columns]`: the chain of each element goes on from what stands there.
+    pub(super) strips_apart: usize,
+    /// What the chain of each element goes on from, `[rows, columns]`.
+    pub(super) from: *const f32,
+    pub(super) from_stride: usize,
+    /// Outputs, `[rows, columns]`.
     pub(super) out: *mut f32,
     pub(super) out_stride: usize,
 }
@@ -24,57 +32,118 @@ impl Operands {
     #[inline(always)]
     pub(super) unsafe fn below(self, row: usize) -> Self {
         // SAFETY: the caller has that many rows.
-        unsafe { Operands { x: self.x.add(row * self.x_stride), out: self.out.add(row * self.out_stride), ..self } }
+        unsafe {
+            Operands {
+                x: self.x.add(row * self.x_stride),
+                from: self.from.add(row * self.from_stride),
+                out: self.out.add(row * self.out_stride),
+                ..self
+            }
+        }
     }
 
     /// The same with columns from `column` on.
     #[inline(always)]
     unsafe fn beside(self, column: usize) -> Self {
         // SAFETY: the caller has that many columns.
-        unsafe { Operands { w: self.w.add(column), out: self.out.add(column), ..self } }
+        unsafe {
+            Operands {
+                w: self.w.add(column / STRIP * self.strips_apart + column % STRIP),
+                from: self.from.add(column),
+                out: self.out.add(column),
+                ..self
+            }
+        }
     }
 }
 
-/// `out[r][c] += Σ x[r][k]·w[k][c]`, `k` ascending, for `rows` rows.
+/// What will be multiplied next, so that it is fetched from memory meanwhile.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead {
+    /// Where it begins.
+    pub(super) next: *const f32,
+    /// How far to go for each value of `k`: a whole line if this is all the time there is.
+    pub(super) step: usize,
+}
+
+/// `out[r][c] = from[r][c] + Σ x[r][k]·w[k][c]`, `k` ascending, for `rows` rows.
 ///
 /// # Safety
 /// The machine has the instructions of `V`. `columns` is rounded up to a multiple of `V::WIDTH`: so many values must be
-/// readable in each row of `w` and writable in each row of `out`; those beyond `columns` are of no meaning.
+/// readable in each row of `w` and `from`, and writable in each row of `out`; those beyond `columns` are of no meaning.
 #[inline(always)]
 pub(super) unsafe fn multiply<V: Lanes>(m: Operands, rows: usize, depth: usize, columns: usize) {
     let mut row = 0;
     while row < rows {
         // SAFETY: `row` is below `rows`; the rest is the caller's word.
-        unsafe {
-            let m = m.below(row);
-            match rows - row {
-                1 => strip::<V, 1>(m, depth, columns),
-                2 => strip::<V, 2>(m, depth, columns),
-                3 => strip::<V, 3>(m, depth, columns),
-                4 => strip::<V, 4>(m, depth, columns),
-                5 => strip::<V, 5>(m, depth, columns),
-                _ => strip::<V, ROWS>(m, depth, columns),
-            }
-        }
+        unsafe { multiply_tile::<V>(m.below(row), (rows - row).min(ROWS), depth, columns, None) }
         row += ROWS;
     }
 }
 
+/// The same for [`ROWS`] rows at most, while what comes next is fetched.
+///
+/// # Safety
+/// As with [`multiply`].
 #[inline(always)]
-unsafe fn strip<V: Lanes, const R: usize>(m: Operands, depth: usize, columns: usize) {
-    let wide = V::ABREAST * V::WIDTH;
+pub(super) unsafe fn multiply_tile<V: Lanes>(
+    m: Operands,
+    rows: usize,
+    depth: usize,
+    columns: usize,
+    ahead: Option<Ahead>,
+) {
+    // SAFETY: the caller's word.
+    unsafe {
+        match ahead {
+            Some(ahead) => rows_of::<V, true>(m, rows, depth, columns, ahead),
+            None => rows_of::<V, false>(m, rows, depth, columns, Ahead { next: m.w, step: 0 }),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn rows_of<V: Lanes, const AHEAD: bool>(m: Operands, rows: usize, depth: usize, columns: usize, ahead: Ahead) {
+    // SAFETY: the caller's word.
+    unsafe {
+        match rows {
+            1 => strip::<V, 1, AHEAD>(m, depth, columns, ahead),
+            2 => strip::<V, 2, AHEAD>(m, depth, columns, ahead),
+            3 => strip::<V, 3, AHEAD>(m, depth, columns, ahead),
+            4 => strip::<V, 4, AHEAD>(m, depth, columns, ahead),
+            5 => strip::<V, 5, AHEAD>(m, depth, columns, ahead),
+            _ => strip::<V, ROWS, AHEAD>(m, depth, columns, ahead),
+        }
+    }
+}
+
+/// Registers of columns that are multiplied at the same time. One or two rows leave most registers free: more columns keep
+/// the multipliers busy, and memory is read in longer stretches.
+#[inline(always)]
+pub(super) fn abreast<V: Lanes>(rows: usize) -> usize {
+    match rows {
+        1 => 8,
+        2 => 4,
+        _ => V::ABREAST,
+    }
+}
+
+#[inline(always)]
+unsafe fn strip<V: Lanes, const R: usize, const AHEAD: bool>(m: Operands, depth: usize, columns: usize, ahead: Ahead) {
     let mut column = 0;
     // SAFETY: the columns stay within `columns`, rounded up to a register; the rest is the caller's word.
     unsafe {
-        while column + wide <= columns {
-            match V::ABREAST {
-                4 => tile::<V, R, 4>(m.beside(column), depth),
-                _ => tile::<V, R, 2>(m.beside(column), depth),
+        let abreast = abreast::<V>(R);
+        while column + abreast * V::WIDTH <= columns {
+            match abreast {
+                8 => tile::<V, R, 8, AHEAD>(m.beside(column), depth, ahead),
+                4 => tile::<V, R, 4, AHEAD>(m.beside(column), depth, ahead),
+                _ => tile::<V, R, 2, AHEAD>(m.beside(column), depth, ahead),
             }
-            column += wide;
+            column += abreast * V::WIDTH;
         }
         while column < columns {
-            tile::<V, R, 1>(m.beside(column), depth);
+            tile::<V, R, 1, AHEAD>(m.beside(column), depth, ahead);
             column += V::WIDTH;
         }
     }
@@ -83,19 +152,28 @@ unsafe fn strip<V: Lanes, const R: usize>(m: Operands, depth: usize, columns: us
 /// Written so that all accumulators live in registers: `R × C` of them.
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "rows and columns index registers and memory alike")]
-unsafe fn tile<V: Lanes, const R: usize, const C: usize>(m: Operands, depth: usize) {
+unsafe fn tile<V: Lanes, const R: usize, const C: usize, const AHEAD: bool>(m: Operands, depth: usize, ahead: Ahead) {
     // SAFETY: the caller has `R` rows, `C` registers of columns and `depth` values of `k`.
     unsafe {
         let mut sums = [[V::splat(0.0); C]; R];
         for r in 0..R {
             for c in 0..C {
-                sums[r][c] = V::load(m.out.add(r * m.out_stride + c * V::WIDTH));
+                sums[r][c] = V::load(m.from.add(r * m.from_stride + c * V::WIDTH));
             }
         }
+        let mut next = ahead.next;
         for k in 0..depth {
+            if AHEAD {
+                for strip in 0..(C * V::WIDTH).div_ceil(STRIP) {
+                    prefetch(next.wrapping_add(strip * m.strips_apart));
+                }
+                next = next.wrapping_add(ahead.step);
+            }
             let mut weights = [V::splat(0.0); C];
             for c in 0..C {
-                weights[c] = V::load(m.w.add(k * m.w_stride + c * V::WIDTH));
+                let column = c * V::WIDTH;
+                let at = column / STRIP * m.strips_apart + column % STRIP;
+                weights[c] = V::load(m.w.add(k * m.w_stride + at));
             }
             for r in 0..R {
                 let input = V::splat(*m.x.add(r * m.x_stride + k));
