@@ -153,7 +153,8 @@ impl<D: Decoder> Model for LocalModel<D> {
         };
         // Scored sequences are done after a pass or two; how many there are at once follows from the other limits.
         let limits = Limits { sequences: usize::MAX, ..self.limits() };
-        let _ = scorer::score(&mut self.decoder, scored, sharing, limits, sink);
+        let decoder = &mut self.decoder;
+        on_the_threads(|| scorer::score(decoder, scored, sharing, limits, sink));
         Ok(())
     }
 
@@ -185,9 +186,16 @@ impl<D: Decoder> Model for LocalModel<D> {
         let share = self.options.share_prefixes && self.decoder.can_fork();
         let sharing = if share { self.prefixes() } else { Sharing::Nothing };
         let limits = self.limits();
-        let _ = generator::generate(&mut self.decoder, &self.tokenizer, answers, sharing, limits, sink);
+        let decoder = &mut self.decoder;
+        on_the_threads(|| generator::generate(decoder, tokenizer, answers, sharing, limits, sink));
         Ok(())
     }
+}
+
+/// Runs a walk on one of the threads that compute, so that handing work to the others wakes nobody else up.
+fn on_the_threads(walk: impl FnOnce() -> Flow + Send) {
+    // Whether the sink wants no more is of no use here: the walk has ended.
+    let _ = rayon::scope(|_| walk());
 }
 
 #[cfg(test)]

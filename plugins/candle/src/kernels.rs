@@ -12,7 +12,9 @@ mod lanes;
 mod linear;
 mod math;
 mod norm;
+mod past;
 mod rotary;
+mod tasks;
 mod tile;
 
 pub use activation::activate;
@@ -20,8 +22,9 @@ pub use lanes::Isa;
 pub use linear::{Linear, Order};
 
 pub(crate) use activation::{activate_here, gate, softcap};
-pub(crate) use attention::{AttentionShape, PADDING, Past, attend};
+pub(crate) use attention::{AttentionShape, attend};
 pub(crate) use lanes::for_each_isa;
 pub(crate) use math::{exp, highest_of, sum_of};
 pub(crate) use norm::{layer_norm, rms_norm};
+pub(crate) use past::{Past, PastLayout};
 pub(crate) use rotary::rotate;

@@ -3,7 +3,7 @@
 use super::{Attention, Backend, Span, candle_error};
 use crate::cache::{CacheShape, Chain};
 use crate::kernels::{
-    AttentionShape, Isa, Linear, Order, PADDING, Past, activate, attend, gate, layer_norm, rms_norm, rotate, softcap,
+    AttentionShape, Isa, Linear, Order, Past, PastLayout, activate, attend, gate, layer_norm, rms_norm, rotate, softcap,
 };
 use candle_core::{DType, Tensor};
 use examiner_api::{PluginError, Result};
@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Rows of one task of attention.
-const TASK: usize = 12;
+const TASK: usize = 24;
 
 /// The CPU.
 pub(crate) struct Cpu {
@@ -45,11 +45,11 @@ pub(crate) enum Table {
     Tied(Arc<Linear>),
 }
 
-/// For each layer, keys `[heads, width, capacity]` and values `[heads, capacity, width]`, as [`Past`] wants them.
+/// The keys and the values of each layer.
 pub(crate) struct Block {
+    layout: PastLayout,
     keys: Vec<f32>,
     values: Vec<f32>,
-    capacity: usize,
 }
 
 fn values_of(tensor: &Tensor) -> Result<Vec<f32>> {
@@ -92,8 +92,9 @@ impl Backend for Cpu {
     }
 
     fn new_block(&self, shape: CacheShape, capacity: usize) -> Result<Block> {
-        let size = shape.layers * (shape.heads * shape.width * capacity + PADDING);
-        Ok(Block { keys: vec![0.0; size], values: vec![0.0; size], capacity })
+        let layout = PastLayout { kv_heads: shape.heads, width: shape.width, capacity };
+        let zeros = |size: usize| vec![0.0; shape.layers * size];
+        Ok(Block { layout, keys: zeros(layout.keys()), values: zeros(layout.values()) })
     }
 
     fn cache_value_bytes(&self) -> usize {
@@ -191,7 +192,7 @@ impl Backend for Cpu {
 
         let pasts: Vec<Vec<Past<'_>>> = caches
             .iter()
-            .map(|cache| cache.blocks().map(|(block, used)| past_of(block, attention, used)).collect())
+            .map(|cache| cache.blocks().map(|(block, used)| past_of(block, attention.layer, used)).collect())
             .collect();
         let width = attention.heads * attention.shape.width;
         let mut values = vec![0.0; qkv.values.len() / row * width];
@@ -211,7 +212,7 @@ impl Backend for Cpu {
             window: attention.window.unwrap_or(usize::MAX),
             softcap: attention.softcap,
         };
-        tasks.into_par_iter().for_each(|(past, first, rows, output)| {
+        tasks.into_par_iter().with_max_len(1).for_each(|(past, first, rows, output)| {
             attend(self.isa, shape, past, first, rows, output);
         });
         Ok(Rows { width, values })
@@ -230,28 +231,18 @@ impl Backend for Cpu {
 
 /// Puts the keys and values of rows of `[queries, keys, values]` into a block, from the position `at` on.
 fn remember(block: &mut Block, attention: Attention, at: usize, rows: &[f32]) {
-    let (row, shape) = (attention.row(), attention.shape);
-    let (capacity, width, queries) = (block.capacity, shape.heads * shape.width, attention.heads * shape.width);
-    let start = attention.layer * (width * capacity + PADDING);
-    // Sixteen rows at a time, so that each line of the cache is read once.
-    for (group, rows) in rows.chunks(16 * row).enumerate() {
-        for channel in 0..width {
-            let keys = &mut block.keys[start + channel * capacity + at + 16 * group..];
-            for (key, row) in keys.iter_mut().zip(rows.chunks_exact(row)) {
-                *key = row[queries + channel];
-            }
-        }
-    }
-    for (position, row) in rows.chunks_exact(row).enumerate() {
-        for (head, values) in row[queries + width..].chunks_exact(shape.width).enumerate() {
-            let place = start + (head * capacity + at + position) * shape.width;
-            block.values[place..place + shape.width].copy_from_slice(values);
-        }
-    }
+    let (layer, layout) = (attention.layer, block.layout);
+    let keys = &mut block.keys[layer * layout.keys()..(layer + 1) * layout.keys()];
+    let values = &mut block.values[layer * layout.values()..(layer + 1) * layout.values()];
+    layout.remember(keys, values, at, rows, attention.row(), attention.heads * attention.shape.width);
 }
 
-fn past_of(block: &Block, attention: Attention, used: usize) -> Past<'_> {
-    let size = attention.shape.heads * attention.shape.width * block.capacity + PADDING;
-    let layer = attention.layer * size..(attention.layer + 1) * size;
-    Past { keys: &block.keys[layer.clone()], values: &block.values[layer], capacity: block.capacity, used }
+fn past_of(block: &Block, layer: usize, used: usize) -> Past<'_> {
+    let layout = block.layout;
+    Past {
+        layout,
+        keys: &block.keys[layer * layout.keys()..(layer + 1) * layout.keys()],
+        values: &block.values[layer * layout.values()..(layer + 1) * layout.values()],
+        used,
+    }
 }

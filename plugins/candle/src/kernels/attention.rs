@@ -2,10 +2,8 @@
 
 use super::lanes::{Isa, Lanes, for_each_isa};
 use super::math::{exp, highest_of, sum_of, tanh};
-use super::tile::{Operands, ROWS, STRIP, multiply};
-
-/// Values that must be readable after the last key and the last value, and so many spare ones a row of scratch has.
-pub(crate) const PADDING: usize = 16;
+use super::past::{PADDING, Past};
+use super::tile::{From, Operands, ROWS, STRIP, multiply};
 
 /// The shape of a layer's attention.
 #[derive(Debug, Clone, Copy)]
@@ -37,19 +35,6 @@ impl AttentionShape {
     }
 }
 
-/// A stretch of cached positions of one layer.
-#[derive(Clone, Copy)]
-pub(crate) struct Past<'a> {
-    /// `[kv_heads, width, capacity]` and [`PADDING`]: the scores of neighbouring positions are computed side by side.
-    pub(crate) keys: &'a [f32],
-    /// `[kv_heads, capacity, width]` and [`PADDING`].
-    pub(crate) values: &'a [f32],
-    /// Positions there is room for.
-    pub(crate) capacity: usize,
-    /// Positions that belong to this sequence.
-    pub(crate) used: usize,
-}
-
 /// Attends with the queries in `rows` to the `past` of their sequence, which holds their own positions already: the
 /// first row stands at position `first` and sees what is up to there, each later row one position more; a window lets
 /// them see only the last ones of those.
@@ -70,10 +55,10 @@ pub(crate) fn attend(
     assert!(shape.window > 0, "a row sees itself");
     assert_eq!(output.len(), count * width, "whole rows of output");
     assert_eq!(rows.len(), count * shape.row(), "as many rows of queries as of output");
-    for stretch in past {
-        assert!(stretch.used <= stretch.capacity, "no more positions than there is room for");
-        let size = stretch.capacity * shape.kv_heads * shape.width + PADDING;
-        assert!(stretch.keys.len().min(stretch.values.len()) >= size, "padded keys, values");
+    for Past { layout, keys, values, used } in past {
+        assert!(*used <= layout.capacity, "no more positions than there is room for");
+        assert!((layout.kv_heads, layout.width) == (shape.kv_heads, shape.width), "keys and values of this layer");
+        assert!(keys.len() >= layout.keys() && values.len() >= layout.values(), "padded keys, values");
     }
     assert!(past.iter().map(|stretch| stretch.used).sum::<usize>() >= first + count, "the rows' own positions");
     // SAFETY: sizes were checked above.
@@ -120,30 +105,30 @@ unsafe fn body<V: Lanes>(shape: AttentionShape, past: &[Past<'_>], first: usize,
     // Several rows share a tile head by head. A single one fills it with the heads that share their keys.
     let (in_all, x_stride, out_stride, step, heads_apart) =
         if count == 1 { (group, width, width, 0, group) } else { (count, shape.row(), heads * width, 1, 1) };
-    let score_stride = (first + count).min(window.saturating_add(ROWS)) + PADDING;
-    let sum_stride = width + PADDING;
+    // Scores of positions before the first that is seen, and after the last: what registers spill.
+    let score_stride = STRIP + (first + count).min(window.saturating_add(ROWS)) + PADDING;
+    let sum_stride = width.next_multiple_of(STRIP);
     let mut scores = vec![0.0f32; ROWS.min(in_all) * score_stride];
     let mut sums = vec![0.0f32; ROWS.min(in_all) * sum_stride];
-    for row in (0..in_all).step_by(ROWS) {
-        for head in (0..heads).step_by(heads_apart) {
+    // All rows of a head before the next one, whose keys and values lie elsewhere.
+    for head in (0..heads).step_by(heads_apart) {
+        for row in (0..in_all).step_by(ROWS) {
             let height = ROWS.min(in_all - row);
             let tile = Tile { height, head: head / group, end: first + 1 + row * step, step };
             let begin = shape.start(tile.end);
-            scores.fill(0.0);
             sums.fill(0.0);
             let query = rows[row * x_stride + head * width..].as_ptr();
-            // SAFETY: scores and sums have a register's room after the last position and the last value; so have keys
-            // and values, by `PADDING`.
+            // SAFETY: a row of scores has a strip's room before the first position and a register's after the last, a row of
+            // sums has whole strips; keys and values are padded.
             unsafe {
                 let scores = Operands {
                     x: query,
                     x_stride,
                     w: query,
                     w_stride: 0,
-                    strips_apart: STRIP,
-                    from: scores.as_ptr(),
-                    from_stride: score_stride,
-                    out: scores.as_mut_ptr(),
+                    strips_apart: 0,
+                    from: From::Zeros,
+                    out: scores.as_mut_ptr().add(STRIP),
                     out_stride: score_stride,
                 };
                 score::<V>(scores, shape, tile, past);
@@ -151,7 +136,8 @@ unsafe fn body<V: Lanes>(shape: AttentionShape, past: &[Past<'_>], first: usize,
             let mut totals = [1.0f32; ROWS];
             for (r, total) in totals[..height].iter_mut().enumerate() {
                 let end = tile.end(r);
-                let scores = &mut scores[r * score_stride..][shape.start(end) - begin..end - begin];
+                let seen = STRIP + shape.start(end) - begin..STRIP + end - begin;
+                let scores = &mut scores[r * score_stride..][seen];
                 for score in scores.iter_mut() {
                     *score *= scale;
                 }
@@ -169,13 +155,12 @@ unsafe fn body<V: Lanes>(shape: AttentionShape, past: &[Past<'_>], first: usize,
             // SAFETY: as above.
             unsafe {
                 let weighted = Operands {
-                    x: scores.as_ptr(),
+                    x: scores.as_ptr().add(STRIP),
                     x_stride: score_stride,
                     w: query,
-                    w_stride: width,
-                    strips_apart: STRIP,
-                    from: sums.as_ptr(),
-                    from_stride: sum_stride,
+                    w_stride: 0,
+                    strips_apart: 0,
+                    from: From::Zeros,
                     out: sums.as_mut_ptr(),
                     out_stride: sum_stride,
                 };
@@ -197,26 +182,28 @@ unsafe fn body<V: Lanes>(shape: AttentionShape, past: &[Past<'_>], first: usize,
 unsafe fn score<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: &[Past<'_>]) {
     let (begin, last) = (shape.start(tile.end), tile.last());
     let mut before = 0;
-    for stretch in past {
-        let (from, to) = (begin.max(before), last.min(before + stretch.used));
+    for Past { layout, keys, used, .. } in past {
+        let (from, to) = (begin.max(before), last.min(before + used));
         if from < to {
-            let keys = stretch.keys[tile.head * shape.width * stretch.capacity + from - before..].as_ptr();
-            // SAFETY: the positions lie within the stretch, and `out` has room for all from `begin` to `last`.
+            let strip = layout.key_strip();
+            // From the beginning of a strip on.
+            let skipped = (from - before) / strip * strip;
+            let keys = keys[tile.head * layout.head_of_keys() + skipped * shape.width..].as_ptr();
+            // SAFETY: the positions lie within the stretch; `out` has room for all from `begin` to `last`, and for a strip
+            // before them.
             unsafe {
-                let out = m.out.add(from - begin);
-                let m = Operands { w: keys, w_stride: stretch.capacity, from: out, out, ..m };
-                // What spills over the end of the last stretch was put there as zeros; the sums begin at zero, too.
-                multiply::<V>(m, tile.height, shape.width, to - from);
-            }
-            // The columns beyond, which the last register wrote, are the next stretch's: they must begin at zero again.
-            for row in 0..tile.height {
-                for spilled in 0..PADDING {
-                    // SAFETY: a row has `PADDING` spare values after the last position.
-                    unsafe { *m.out.add(row * m.out_stride + to - begin + spilled) = 0.0 };
-                }
+                let m = Operands {
+                    w: keys,
+                    w_stride: strip,
+                    strips_apart: strip * shape.width,
+                    out: m.out.offset((before + skipped) as isize - begin as isize),
+                    ..m
+                };
+                // What spills over the end belongs to the next stretch, which overwrites it.
+                multiply::<V>(m, tile.height, shape.width, to - before - skipped);
             }
         }
-        before += stretch.used;
+        before += used;
         if before >= last {
             break;
         }
@@ -231,9 +218,10 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: 
     let begin = shape.start(tile.end);
     let shared = shape.start(tile.last())..tile.end.max(shape.start(tile.last()));
     let mut before = 0;
-    for stretch in past {
-        let values = stretch.values[tile.head * shape.width * stretch.capacity..].as_ptr();
-        let clip = |from: usize, to: usize| (from.max(before), to.min(before + stretch.used));
+    for Past { layout, values, used, .. } in past {
+        let strip = layout.value_strip();
+        let values = values[tile.head * layout.head_of_values()..].as_ptr();
+        let clip = |from: usize, to: usize| (from.max(before), to.min(before + used));
         let alone = |row: usize, (from, to): (usize, usize)| (row, 1, from, to);
         let (from, to) = clip(shared.start, shared.end);
         let earlier =
@@ -248,8 +236,10 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: 
                     let out = m.out.add(row * m.out_stride);
                     let m = Operands {
                         x: m.x.add(row * m.x_stride + from - begin),
-                        w: values.add((from - before) * shape.width),
-                        from: out,
+                        w: values.add((from - before) * strip),
+                        w_stride: strip,
+                        strips_apart: layout.capacity * strip,
+                        from: From::Values(out, m.out_stride),
                         out,
                         ..m
                     };
@@ -257,7 +247,7 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: 
                 }
             }
         }
-        before += stretch.used;
+        before += used;
         if before >= tile.last() {
             break;
         }
@@ -266,6 +256,7 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: 
 
 #[cfg(test)]
 mod tests {
+    use super::super::past::PastLayout;
     use super::*;
 
     /// Four heads of queries, two of keys and values.
@@ -277,22 +268,21 @@ mod tests {
     }
 
     /// Keys and values of positions, laid out as blocks of the given sizes.
-    fn blocks(shape: AttentionShape, rows: &[f32], sizes: &[usize]) -> Vec<(Vec<f32>, Vec<f32>, usize, usize)> {
+    fn blocks(shape: AttentionShape, rows: &[f32], sizes: &[usize]) -> Vec<(PastLayout, Vec<f32>, Vec<f32>, usize)> {
         let AttentionShape { heads, kv_heads, width, .. } = shape;
+        let row = shape.row();
         let mut before = 0;
         let block = |&used: &usize| {
-            let capacity = used + 3;
-            let size = kv_heads * width * capacity + PADDING;
+            let layout = PastLayout { kv_heads, width, capacity: used + 3 };
             // What is not written must not matter.
-            let (mut keys, mut values) = (vec![f32::NAN; size], vec![f32::NAN; size]);
-            for (at, channel) in (0..used).flat_map(|at| (0..kv_heads * width).map(move |channel| (at, channel))) {
-                let row = &rows[(before + at) * shape.row()..];
-                keys[channel * capacity + at] = row[heads * width + channel];
-                let (head, c) = (channel / width, channel % width);
-                values[(head * capacity + at) * width + c] = row[(heads + kv_heads) * width + channel];
+            let (mut keys, mut values) = (vec![f32::NAN; layout.keys()], vec![f32::NAN; layout.values()]);
+            // In two parts: the second begins where the first ended.
+            for part in [0..used / 2, used / 2..used] {
+                let rows = &rows[(before + part.start) * row..(before + part.end) * row];
+                layout.remember(&mut keys, &mut values, part.start, rows, row, heads * width);
             }
             before += used;
-            (keys, values, capacity, used)
+            (layout, keys, values, used)
         };
         sizes.iter().map(block).collect()
     }
@@ -301,7 +291,7 @@ mod tests {
         let blocks = blocks(shape, rows, sizes);
         let past: Vec<Past<'_>> = blocks
             .iter()
-            .map(|(keys, values, capacity, used)| Past { keys, values, capacity: *capacity, used: *used })
+            .map(|(layout, keys, values, used)| Past { layout: *layout, keys, values, used: *used })
             .collect();
         let mut output = vec![0.0; fresh.len() * shape.heads * shape.width];
         let queries = &rows[fresh.start * shape.row()..fresh.end * shape.row()];

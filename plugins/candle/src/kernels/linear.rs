@@ -1,7 +1,8 @@
 //! Linear layers with weights packed once, when they are loaded.
 
 use super::lanes::{Isa, Lanes, for_each_isa};
-use super::tile::{Ahead, Operands, ROWS, STRIP, abreast, multiply_tile};
+use super::tasks::for_each_task;
+use super::tile::{Ahead, From, Operands, ROWS, STRIP, abreast, multiply_tile};
 use rayon::prelude::*;
 
 /// Columns of the smallest task: four AVX-512 registers.
@@ -104,12 +105,13 @@ impl Linear {
         assert_eq!(input.len(), rows * self.inputs, "as many rows of input as of output");
         let panels = self.outputs.div_ceil(PANEL);
         let blocks = rows.div_ceil(BLOCK);
-        let wanted = (4 * rayon::current_num_threads()).div_ceil(blocks);
+        // Many tasks, so that no thread waits long for the last one.
+        let wanted = (16 * rayon::current_num_threads()).div_ceil(blocks);
         let cheap = LEAST_WORK.div_ceil(self.inputs.max(1) * PANEL * rows.min(BLOCK));
         let group = panels.div_ceil(wanted).max(cheap).clamp(1, panels);
         let groups = panels.div_ceil(group);
         let out = Output(output.as_mut_ptr());
-        (0..blocks * groups).into_par_iter().for_each(|task| {
+        for_each_task(blocks * groups, |task| {
             let (block, first) = (task % blocks, task / blocks * group);
             let rows = block * BLOCK..rows.min((block + 1) * BLOCK);
             let panels = first..panels.min(first + group);
@@ -171,8 +173,10 @@ unsafe fn block<V: Lanes>(layer: &Linear, input: *const f32, output: *mut f32, r
                 // SAFETY: rows and columns lie within the matrices; the bias is padded to whole strips.
                 unsafe {
                     let out = output.add(row * outputs + column);
-                    let (from, from_stride) =
-                        if k == 0 { (layer.bias.as_ptr().add(column), 0) } else { (out.cast_const(), outputs) };
+                    let from = match k {
+                        0 => From::Values(layer.bias.as_ptr().add(column), 0),
+                        _ => From::Values(out, outputs),
+                    };
                     let operands = Operands {
                         x: input.add(row * inputs + k),
                         x_stride: inputs,
@@ -180,24 +184,25 @@ unsafe fn block<V: Lanes>(layer: &Linear, input: *const f32, output: *mut f32, r
                         w_stride: STRIP,
                         strips_apart: inputs * STRIP,
                         from,
-                        from_stride,
                         out,
                         out_stride: outputs,
                     };
                     multiply_tile::<V>(operands, height, depth, whole, ahead);
                     if whole < width {
-                        let (from, w) = (from.add(whole), operands.w.add(whole * inputs));
-                        for r in 0..height {
-                            let row = edge.as_mut_ptr().add(r * STRIP);
-                            std::ptr::copy_nonoverlapping(from.add(r * from_stride), row, width - whole);
+                        let (out, beside) = (out.add(whole), width - whole);
+                        if k > 0 {
+                            for r in 0..height {
+                                let row = edge.as_mut_ptr().add(r * STRIP);
+                                std::ptr::copy_nonoverlapping(out.add(r * outputs), row, beside);
+                            }
                         }
-                        let edged = edge.as_mut_ptr();
-                        let operands =
-                            Operands { w, from: edged, from_stride: STRIP, out: edged, out_stride: STRIP, ..operands };
-                        multiply_tile::<V>(operands, height, depth, width - whole, ahead);
+                        let from = if k == 0 { from.at(0, whole) } else { From::Values(edge.as_ptr(), STRIP) };
+                        let w = operands.w.add(whole * inputs);
+                        let operands = Operands { w, from, out: edge.as_mut_ptr(), out_stride: STRIP, ..operands };
+                        multiply_tile::<V>(operands, height, depth, beside, ahead);
                         for r in 0..height {
                             let row = edge.as_ptr().add(r * STRIP);
-                            std::ptr::copy_nonoverlapping(row, out.add(whole + r * outputs), width - whole);
+                            std::ptr::copy_nonoverlapping(row, out.add(r * outputs), beside);
                         }
                     }
                 }

@@ -19,12 +19,31 @@ pub(super) struct Operands {
     pub(super) w: *const f32,
     pub(super) w_stride: usize,
     pub(super) strips_apart: usize,
-    /// What the chain of each element goes on from, `[rows, columns]`.
-    pub(super) from: *const f32,
-    pub(super) from_stride: usize,
+    /// What the chain of each element goes on from.
+    pub(super) from: From,
     /// Outputs, `[rows, columns]`.
     pub(super) out: *mut f32,
     pub(super) out_stride: usize,
+}
+
+/// The beginning of chains of multiply-adds.
+#[derive(Clone, Copy)]
+pub(super) enum From {
+    Zeros,
+    /// `[rows, columns]`, rows so far apart: 0 for a bias.
+    Values(*const f32, usize),
+}
+
+impl From {
+    /// The same from another row and column on.
+    #[inline(always)]
+    pub(super) unsafe fn at(self, row: usize, column: usize) -> Self {
+        match self {
+            From::Zeros => From::Zeros,
+            // SAFETY: the caller has that many rows and columns.
+            From::Values(values, stride) => unsafe { From::Values(values.add(row * stride + column), stride) },
+        }
+    }
 }
 
 impl Operands {
@@ -35,7 +54,7 @@ impl Operands {
         unsafe {
             Operands {
                 x: self.x.add(row * self.x_stride),
-                from: self.from.add(row * self.from_stride),
+                from: self.from.at(row, 0),
                 out: self.out.add(row * self.out_stride),
                 ..self
             }
@@ -49,7 +68,7 @@ impl Operands {
         unsafe {
             Operands {
                 w: self.w.add(column / STRIP * self.strips_apart + column % STRIP),
-                from: self.from.add(column),
+                from: self.from.at(0, column),
                 out: self.out.add(column),
                 ..self
             }
@@ -156,9 +175,11 @@ unsafe fn tile<V: Lanes, const R: usize, const C: usize, const AHEAD: bool>(m: O
     // SAFETY: the caller has `R` rows, `C` registers of columns and `depth` values of `k`.
     unsafe {
         let mut sums = [[V::splat(0.0); C]; R];
-        for r in 0..R {
-            for c in 0..C {
-                sums[r][c] = V::load(m.from.add(r * m.from_stride + c * V::WIDTH));
+        if let From::Values(from, stride) = m.from {
+            for r in 0..R {
+                for c in 0..C {
+                    sums[r][c] = V::load(from.add(r * stride + c * V::WIDTH));
+                }
             }
         }
         let mut next = ahead.next;
