@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use examiner_plugin_candle::kernels::{Isa, Linear, Order};
+use examiner_plugin_candle::kernels::{Finish, Isa, Linear, Order};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ fn linear(criterion: &mut Criterion) {
 
         let name = format!("{rows}x{inputs}x{outputs}");
         let flops = 2.0 * (rows * inputs * outputs) as f64;
-        let ours = shortest(|| layer.forward(Isa::best(), black_box(&x), &mut y)).as_secs_f64();
+        let ours = shortest(|| layer.forward(Isa::best(), black_box(&x), Finish::Nothing, &mut y)).as_secs_f64();
         let candle = shortest(|| drop(black_box(a.matmul(&b)))).as_secs_f64();
         println!(
             "{name}: ours {:.0} GFLOP/s, candle {:.0} GFLOP/s, ratio {:.2}",
@@ -47,7 +47,7 @@ fn linear(criterion: &mut Criterion) {
 
         group.throughput(Throughput::Elements(flops as u64));
         group.bench_function(BenchmarkId::new("ours", &name), |bencher| {
-            bencher.iter(|| layer.forward(Isa::best(), black_box(&x), &mut y));
+            bencher.iter(|| layer.forward(Isa::best(), black_box(&x), Finish::Nothing, &mut y));
         });
         group.bench_function(BenchmarkId::new("candle", &name), |bencher| bencher.iter(|| a.matmul(&b)));
     }

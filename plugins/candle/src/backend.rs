@@ -1,5 +1,6 @@
 //! What a forward pass needs of the machine it runs on. A model family is written once, over this trait.
 
+mod buffers;
 mod cpu;
 mod ops;
 
@@ -11,6 +12,7 @@ use crate::kernels::Order;
 use candle_core::Tensor;
 use examiner_api::{PluginError, Result};
 use examiner_lm::checkpoint::Activation;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The rows of one sequence in a pass.
@@ -42,6 +44,14 @@ impl Attention {
     pub(crate) fn row(&self) -> usize {
         (self.heads + 2 * self.shape.heads) * self.shape.width
     }
+}
+
+/// What becomes of a linear layer's output.
+pub(crate) enum Then<A> {
+    Nothing,
+    Activate(Activation),
+    /// It is added to an array of the same shape.
+    Add(A),
 }
 
 /// Arithmetic on packed rows: the tokens of all sequences of a pass, one after the other, nothing padded.
@@ -83,10 +93,8 @@ pub(crate) trait Backend: Send {
     /// The norm of each stretch of the given columns that is as wide as the norm. The other columns stay. For a norm by
     /// the root of the mean square.
     fn norm_columns(&self, norm: &Self::Norm, x: Self::Array, columns: Range<usize>) -> Result<Self::Array>;
-    /// A linear layer.
-    fn linear(&self, layer: &Self::Linear, x: &Self::Array) -> Result<Self::Array>;
-    /// An activation function.
-    fn activate(&self, activation: Activation, x: Self::Array) -> Result<Self::Array>;
+    /// A linear layer and what follows it.
+    fn linear(&self, layer: &Self::Linear, x: &Self::Array, then: Then<Self::Array>) -> Result<Self::Array>;
     /// The activation of the first half of each row times its second half.
     fn gate(&self, activation: Activation, x: Self::Array) -> Result<Self::Array>;
     /// `cap · tanh(x / cap)`.
@@ -108,7 +116,7 @@ pub(crate) trait Backend: Send {
     /// The given rows, in the given order.
     fn select(&self, x: &Self::Array, rows: &[u32]) -> Result<Self::Array>;
     /// The values, row by row.
-    fn read(&self, x: Self::Array) -> Result<Vec<f32>>;
+    fn read<'a>(&self, x: &'a Self::Array) -> Result<Cow<'a, [f32]>>;
 }
 
 /// An error of candle while doing something.

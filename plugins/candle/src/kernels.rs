@@ -17,11 +17,10 @@ mod rotary;
 mod tasks;
 mod tile;
 
-pub use activation::activate;
 pub use lanes::Isa;
-pub use linear::{Linear, Order};
+pub use linear::{Finish, Linear, Order};
 
-pub(crate) use activation::{activate_here, gate, softcap};
+pub(crate) use activation::{activate, gate, softcap};
 pub(crate) use attention::{AttentionShape, attend};
 pub(crate) use lanes::for_each_isa;
 pub(crate) use math::{exp, highest_of, sum_of};

@@ -1,14 +1,16 @@
 //! The forward pass with the kernels of this crate: exact in the sense of [`crate::kernels`].
 
-use super::{Attention, Backend, Span, candle_error};
+use super::buffers::{Buffer, Buffers};
+use super::{Attention, Backend, Span, Then, candle_error};
 use crate::cache::{CacheShape, Chain};
 use crate::kernels::{
-    AttentionShape, Isa, Linear, Order, Past, PastLayout, activate, attend, gate, layer_norm, rms_norm, rotate, softcap,
+    AttentionShape, Finish, Isa, Linear, Order, Past, PastLayout, attend, gate, layer_norm, rms_norm, rotate, softcap,
 };
 use candle_core::{DType, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -18,18 +20,19 @@ const TASK: usize = 24;
 /// The CPU.
 pub(crate) struct Cpu {
     isa: Isa,
+    buffers: Buffers,
 }
 
 impl Cpu {
     pub(crate) fn new() -> Self {
-        Cpu { isa: Isa::best() }
+        Cpu { isa: Isa::best(), buffers: Buffers::default() }
     }
 }
 
 /// Rows of `width` values.
 pub(crate) struct Rows {
     width: usize,
-    values: Vec<f32>,
+    values: Buffer,
 }
 
 pub(crate) struct Norm {
@@ -40,7 +43,10 @@ pub(crate) struct Norm {
 }
 
 pub(crate) enum Table {
-    Plain(Rows),
+    Plain {
+        width: usize,
+        values: Vec<f32>,
+    },
     /// The output head's packed weights, so that they lie in memory only once.
     Tied(Arc<Linear>),
 }
@@ -84,7 +90,7 @@ impl Backend for Cpu {
 
     fn load_table(&self, weight: &Tensor) -> Result<Table> {
         let (_, width) = weight.dims2().map_err(candle_error("read an embedding"))?;
-        Ok(Table::Plain(Rows { width, values: values_of(weight)? }))
+        Ok(Table::Plain { width, values: values_of(weight)? })
     }
 
     fn tied_table(&self, head: &Arc<Linear>) -> Result<Table> {
@@ -103,13 +109,13 @@ impl Backend for Cpu {
 
     fn look_up(&self, table: &Table, ids: &[u32]) -> Result<Rows> {
         let width = match table {
-            Table::Plain(rows) => rows.width,
+            Table::Plain { width, .. } => *width,
             Table::Tied(head) => head.inputs(),
         };
-        let mut values = vec![0.0; ids.len() * width];
+        let mut values = self.buffers.take(ids.len() * width);
         for (row, &id) in values.chunks_exact_mut(width).zip(ids) {
             match table {
-                Table::Plain(rows) => row.copy_from_slice(&rows.values[id as usize * width..][..width]),
+                Table::Plain { values, .. } => row.copy_from_slice(&values[id as usize * width..][..width]),
                 Table::Tied(head) => head.weights_of(id as usize, row),
             }
         }
@@ -130,10 +136,11 @@ impl Backend for Cpu {
 
     fn norm(&self, norm: &Norm, x: &Rows) -> Result<Rows> {
         let Some(bias) = &norm.bias else {
-            let copy = Rows { width: x.width, values: x.values.clone() };
-            return self.norm_columns(norm, copy, 0..x.width);
+            let mut values = self.buffers.take(x.values.len());
+            values.copy_from_slice(&x.values);
+            return self.norm_columns(norm, Rows { width: x.width, values }, 0..x.width);
         };
-        let mut values = vec![0.0; x.values.len()];
+        let mut values = self.buffers.take(x.values.len());
         layer_norm(self.isa, &x.values, &norm.weight, bias, norm.epsilon, &mut values);
         Ok(Rows { width: x.width, values })
     }
@@ -143,24 +150,24 @@ impl Backend for Cpu {
         Ok(x)
     }
 
-    fn linear(&self, layer: &Arc<Linear>, x: &Rows) -> Result<Rows> {
+    fn linear(&self, layer: &Arc<Linear>, x: &Rows, then: Then<Rows>) -> Result<Rows> {
         if x.width != layer.inputs() {
             return Err(PluginError::bad_input(format!("{} values for a layer of {}", x.width, layer.inputs())));
         }
         let width = layer.outputs();
-        let mut values = vec![0.0; x.values.len() / x.width * width];
-        layer.forward(self.isa, &x.values, &mut values);
+        let mut values = self.buffers.take(x.values.len() / x.width * width);
+        let finish = match &then {
+            Then::Nothing => Finish::Nothing,
+            Then::Activate(activation) => Finish::Activate(*activation),
+            Then::Add(other) => Finish::Add(&other.values),
+        };
+        layer.forward(self.isa, &x.values, finish, &mut values);
         Ok(Rows { width, values })
-    }
-
-    fn activate(&self, activation: Activation, mut x: Rows) -> Result<Rows> {
-        activate(activation, self.isa, &mut x.values);
-        Ok(x)
     }
 
     fn gate(&self, activation: Activation, x: Rows) -> Result<Rows> {
         let width = x.width / 2;
-        let mut values = vec![0.0; x.values.len() / 2];
+        let mut values = self.buffers.take(x.values.len() / 2);
         gate(activation, self.isa, &x.values, width, &mut values);
         Ok(Rows { width, values })
     }
@@ -171,7 +178,9 @@ impl Backend for Cpu {
     }
 
     fn write(&self, values: Vec<f32>, width: usize) -> Result<Rows> {
-        Ok(Rows { width, values })
+        let mut buffer = self.buffers.take(values.len());
+        buffer.copy_from_slice(&values);
+        Ok(Rows { width, values: buffer })
     }
 
     fn rotate(&self, mut x: Rows, heads: usize, width: usize, angles: &Rows) -> Result<Rows> {
@@ -195,9 +204,9 @@ impl Backend for Cpu {
             .map(|cache| cache.blocks().map(|(block, used)| past_of(block, attention.layer, used)).collect())
             .collect();
         let width = attention.heads * attention.shape.width;
-        let mut values = vec![0.0; qkv.values.len() / row * width];
+        let mut values = self.buffers.take(qkv.values.len() / row * width);
         let mut tasks = Vec::new();
-        let mut rest = values.as_mut_slice();
+        let mut rest = &mut *values;
         for (span, past) in spans.iter().zip(&pasts) {
             let (own, others) = rest.split_at_mut(span.rows.len() * width);
             rest = others;
@@ -219,13 +228,15 @@ impl Backend for Cpu {
     }
 
     fn select(&self, x: &Rows, rows: &[u32]) -> Result<Rows> {
-        let mut values = Vec::with_capacity(rows.len() * x.width);
-        rows.iter().for_each(|&row| values.extend_from_slice(&x.values[row as usize * x.width..][..x.width]));
+        let mut values = self.buffers.take(rows.len() * x.width);
+        for (into, &row) in values.chunks_exact_mut(x.width).zip(rows) {
+            into.copy_from_slice(&x.values[row as usize * x.width..][..x.width]);
+        }
         Ok(Rows { width: x.width, values })
     }
 
-    fn read(&self, x: Rows) -> Result<Vec<f32>> {
-        Ok(x.values)
+    fn read<'a>(&self, x: &'a Rows) -> Result<Cow<'a, [f32]>> {
+        Ok(Cow::Borrowed(&x.values))
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! Linear layers and attention are computed in the weights' number type, everything between them in `f32`.
 
-use super::{Attention, Backend, Span, candle_error};
+use super::{Attention, Backend, Span, Then, candle_error};
 use crate::cache::{CacheShape, Chain};
 use crate::kernels::Order;
 use candle_core::{D, DType, Device, Tensor};
 use examiner_api::Result;
 use examiner_lm::checkpoint::Activation;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -140,25 +141,20 @@ impl Backend for Ops {
         compute().map_err(candle_error("normalize"))
     }
 
-    fn linear(&self, layer: &Linear, x: &Tensor) -> Result<Tensor> {
+    fn linear(&self, layer: &Linear, x: &Tensor, then: Then<Tensor>) -> Result<Tensor> {
         let compute = || {
             let product = x.to_dtype(self.dtype)?.matmul(&layer.weight)?.to_dtype(DType::F32)?;
-            match &layer.bias {
-                Some(bias) => product.broadcast_add(bias),
-                None => Ok(product),
+            let sum = match &layer.bias {
+                Some(bias) => product.broadcast_add(bias)?,
+                None => product,
+            };
+            match then {
+                Then::Nothing => Ok(sum),
+                Then::Activate(activation) => activate(activation, &sum),
+                Then::Add(other) => other + sum,
             }
         };
         compute().map_err(candle_error("apply a linear layer"))
-    }
-
-    fn activate(&self, activation: Activation, x: Tensor) -> Result<Tensor> {
-        match activation {
-            Activation::GeluTanh => x.gelu(),
-            Activation::Gelu => x.gelu_erf(),
-            Activation::Relu => x.relu(),
-            Activation::Silu => x.silu(),
-        }
-        .map_err(candle_error("apply an activation function"))
     }
 
     fn gate(&self, activation: Activation, x: Tensor) -> Result<Tensor> {
@@ -167,7 +163,7 @@ impl Backend for Ops {
             Ok((x.narrow(1, 0, width)?.contiguous()?, x.narrow(1, width, width)?))
         };
         let (gate, up) = halves().map_err(candle_error("split a gate"))?;
-        (self.activate(activation, gate)? * up).map_err(candle_error("apply a gate"))
+        activate(activation, &gate).and_then(|gate| gate * up).map_err(candle_error("apply a gate"))
     }
 
     fn softcap(&self, x: Tensor, cap: f32) -> Result<Tensor> {
@@ -219,9 +215,18 @@ impl Backend for Ops {
         select().map_err(candle_error("select rows"))
     }
 
-    fn read(&self, x: Tensor) -> Result<Vec<f32>> {
+    fn read<'a>(&self, x: &'a Tensor) -> Result<Cow<'a, [f32]>> {
         let read = || x.to_dtype(DType::F32)?.flatten_all()?.to_vec1();
-        read().map_err(candle_error("read logits"))
+        read().map(Cow::Owned).map_err(candle_error("read logits"))
+    }
+}
+
+fn activate(activation: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
+    match activation {
+        Activation::GeluTanh => x.gelu(),
+        Activation::Gelu => x.gelu_erf(),
+        Activation::Relu => x.relu(),
+        Activation::Silu => x.silu(),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::plan::Plan;
 use super::weights::{Layer, Weights};
-use crate::backend::{Attention, Backend, Span};
+use crate::backend::{Attention, Backend, Span, Then};
 use crate::cache::{CacheShape, Caches, Chain};
 use crate::tensors::Tensors;
 use examiner_api::{PluginError, Result};
@@ -102,27 +102,29 @@ impl<B: Backend> Transformer<B> {
                 }
                 (x, attended) = (b.select(&x, &wanted)?, b.select(&attended, &wanted)?);
             }
-            let attended = self.finished(b.linear(&layer.output, &attended)?, layer.after_attention.as_ref())?;
+            let (output, norm) = (&layer.output, layer.after_attention.as_ref());
+            let (mlp_out, mlp_norm) = (&layer.mlp_out, layer.after_mlp.as_ref());
             x = if plan.parallel {
-                let fed = self.feed(layer, &x)?;
-                b.add(x, b.add(attended, fed)?)?
+                let attended = self.finished(b.linear(output, &attended, Then::Nothing)?, norm)?;
+                let hidden = self.hidden(layer, &x)?;
+                b.add(x, self.added(mlp_out, &hidden, mlp_norm, attended)?)?
             } else {
-                let x = b.add(x, attended)?;
-                let fed = self.feed(layer, &x)?;
-                b.add(x, fed)?
+                let x = self.added(output, &attended, norm, x)?;
+                let hidden = self.hidden(layer, &x)?;
+                self.added(mlp_out, &hidden, mlp_norm, x)?
             };
         }
         for (index, rows) in rows.chunks(HEAD_ROWS).enumerate() {
             let first = (index * HEAD_ROWS) as u32;
             let chunk = b.select(&x, &(first..first + rows.len() as u32).collect::<Vec<_>>())?;
-            let mut logits = b.linear(&self.weights.head, &b.norm(&self.weights.norm, &chunk)?)?;
+            let mut logits = b.linear(&self.weights.head, &b.norm(&self.weights.norm, &chunk)?, Then::Nothing)?;
             if plan.logits_scale != 1.0 {
                 logits = b.scale(logits, plan.logits_scale)?;
             }
             if let Some(cap) = plan.logits_softcap {
                 logits = b.softcap(logits, cap)?;
             }
-            on_logits(rows, &b.read(logits)?)?;
+            on_logits(rows, &b.read(&logits)?)?;
         }
         Ok(())
     }
@@ -138,7 +140,7 @@ impl<B: Backend> Transformer<B> {
     ) -> Result<B::Array> {
         let Plan { heads, kv_heads, head_width, softcap, .. } = self.plan;
         let (b, layer, plan) = (&self.backend, &self.weights.layers[index], self.plan.layers[index]);
-        let mut qkv = self.read_by(&layer.qkv, layer.before_attention.as_ref(), x)?;
+        let mut qkv = self.read_by(&layer.qkv, layer.before_attention.as_ref(), x, Then::Nothing)?;
         let (queries, keys) = (heads * head_width, kv_heads * head_width);
         if let Some(norm) = &layer.query_norm {
             qkv = b.norm_columns(norm, qkv, 0..queries)?;
@@ -160,21 +162,36 @@ impl<B: Backend> Transformer<B> {
         b.attend(attention, qkv, spans, chains)
     }
 
-    /// A layer's feed-forward block, up to what is added to the residual stream.
-    fn feed(&self, layer: &Layer<B>, x: &B::Array) -> Result<B::Array> {
-        let (b, activation) = (&self.backend, self.plan.activation);
-        let hidden = self.read_by(&layer.mlp_in, layer.before_mlp.as_ref(), x)?;
-        let hidden =
-            if self.plan.names.mlp_in.is_gated() { b.gate(activation, hidden) } else { b.activate(activation, hidden) };
-        self.finished(b.linear(&layer.mlp_out, &hidden?)?, layer.after_mlp.as_ref())
+    /// A layer's feed-forward block, up to its activations.
+    fn hidden(&self, layer: &Layer<B>, x: &B::Array) -> Result<B::Array> {
+        let (activation, norm) = (self.plan.activation, layer.before_mlp.as_ref());
+        if !self.plan.names.mlp_in.is_gated() {
+            return self.read_by(&layer.mlp_in, norm, x, Then::Activate(activation));
+        }
+        self.backend.gate(activation, self.read_by(&layer.mlp_in, norm, x, Then::Nothing)?)
     }
 
     /// What a linear layer makes of the residual stream, normalized or as it is.
-    fn read_by(&self, linear: &B::Linear, norm: Option<&B::Norm>, x: &B::Array) -> Result<B::Array> {
+    fn read_by(
+        &self,
+        linear: &B::Linear,
+        norm: Option<&B::Norm>,
+        x: &B::Array,
+        then: Then<B::Array>,
+    ) -> Result<B::Array> {
         match norm {
-            Some(norm) => self.backend.linear(linear, &self.backend.norm(norm, x)?),
-            None => self.backend.linear(linear, x),
+            Some(norm) => self.backend.linear(linear, &self.backend.norm(norm, x)?, then),
+            None => self.backend.linear(linear, x, then),
         }
+    }
+
+    /// A block's last layer, added to `onto`.
+    fn added(&self, linear: &B::Linear, x: &B::Array, norm: Option<&B::Norm>, onto: B::Array) -> Result<B::Array> {
+        if norm.is_none() && self.plan.residual_scale == 1.0 {
+            return self.backend.linear(linear, x, Then::Add(onto));
+        }
+        let x = self.backend.linear(linear, x, Then::Nothing)?;
+        self.backend.add(onto, self.finished(x, norm)?)
     }
 
     /// What a block gives, as it is added to the residual stream.

@@ -5,13 +5,8 @@ use super::math::{exp, tanh};
 use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
 
-/// Replaces every value by its activation.
-pub fn activate(activation: Activation, isa: Isa, values: &mut [f32]) {
-    values.par_chunks_mut(1 << 14).for_each(|chunk| activate_here(activation, isa, chunk));
-}
-
-/// The same on this thread alone.
-pub(crate) fn activate_here(activation: Activation, isa: Isa, values: &mut [f32]) {
+/// Replaces every value by its activation, on this thread alone.
+pub(crate) fn activate(activation: Activation, isa: Isa, values: &mut [f32]) {
     // SAFETY: the body is safe code.
     unsafe { on_lanes(isa, activation, values) }
 }
@@ -24,7 +19,7 @@ pub(crate) fn gate(activation: Activation, isa: Isa, rows: &[f32], width: usize,
         for (output, row) in output.chunks_exact_mut(width).zip(rows.chunks_exact(2 * width)) {
             let (gate, up) = row.split_at(width);
             output.copy_from_slice(gate);
-            activate_here(activation, isa, output);
+            activate(activation, isa, output);
             output.iter_mut().zip(up).for_each(|(value, up)| *value *= up);
         }
     });
@@ -47,12 +42,12 @@ unsafe fn cap_body<V>(cap: f32, values: &mut [f32]) {
 }
 
 for_each_isa! {
-    fn on_lanes(activation: Activation, values: &mut [f32]) = body
+    fn on_lanes(activation: Activation, values: &mut [f32]) = activate_body
 }
 
 #[inline(always)]
 #[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
-unsafe fn body<V>(activation: Activation, values: &mut [f32]) {
+pub(super) unsafe fn activate_body<V>(activation: Activation, values: &mut [f32]) {
     match activation {
         Activation::GeluTanh => values.iter_mut().for_each(|x| *x = gelu_tanh(*x)),
         Activation::Gelu => values.iter_mut().for_each(|x| *x = gelu(*x)),

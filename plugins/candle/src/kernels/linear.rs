@@ -1,8 +1,10 @@
 //! Linear layers with weights packed once, when they are loaded.
 
+use super::activation::activate_body;
 use super::lanes::{Isa, Lanes, for_each_isa};
 use super::tasks::for_each_task;
 use super::tile::{Ahead, From, Operands, ROWS, STRIP, abreast, multiply_tile};
+use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
 
 /// Columns of the smallest task: four AVX-512 registers.
@@ -22,6 +24,17 @@ pub enum Order {
     InputsFirst,
     /// `[outputs, inputs]`: embeddings, and linear layers of nearly everything else.
     OutputsFirst,
+}
+
+/// What becomes of the output while it is near.
+#[derive(Debug, Clone, Copy)]
+pub enum Finish<'a> {
+    /// It stays as it is.
+    Nothing,
+    /// Every value is replaced by its activation.
+    Activate(Activation),
+    /// Values of the same shape are added.
+    Add(&'a [f32]),
 }
 
 /// `output = input · weight + bias`, in `f32`.
@@ -92,17 +105,20 @@ impl Linear {
         }
     }
 
-    /// Rows in, `[rows, inputs]`; rows out, `[rows, outputs]`.
+    /// Rows in, `[rows, inputs]`; rows out, `[rows, outputs]`, finished.
     ///
     /// # Panics
     /// If the two do not fit.
-    pub fn forward(&self, isa: Isa, input: &[f32], output: &mut [f32]) {
+    pub fn forward(&self, isa: Isa, input: &[f32], finish: Finish<'_>, output: &mut [f32]) {
         if self.outputs == 0 || output.is_empty() {
             return;
         }
         let rows = output.len() / self.outputs;
         assert_eq!(output.len(), rows * self.outputs, "whole rows of output");
         assert_eq!(input.len(), rows * self.inputs, "as many rows of input as of output");
+        if let Finish::Add(values) = finish {
+            assert_eq!(values.len(), output.len(), "as many values to add");
+        }
         let panels = self.outputs.div_ceil(PANEL);
         let blocks = rows.div_ceil(BLOCK);
         // Many tasks, so that no thread waits long for the last one.
@@ -118,7 +134,7 @@ impl Linear {
             let columns = panels.start * PANEL..self.outputs.min(panels.end * PANEL);
             // SAFETY: tasks differ in rows or in columns, so no other one touches this part of the output, which is
             // not looked at before all have ended. Shapes were checked above.
-            unsafe { linear_block(isa, self, input.as_ptr(), out.at(), rows, columns) };
+            unsafe { linear_block(isa, self, input.as_ptr(), finish, out.at(), rows, columns) };
         });
     }
 }
@@ -142,11 +158,20 @@ for_each_isa! {
     ///
     /// # Safety
     /// `input` and `output` hold the rows; nobody else touches these rows and columns of `output`.
-    fn linear_block(layer: &Linear, input: *const f32, output: *mut f32, rows: Range, columns: Range) = block
+    fn linear_block(
+        layer: &Linear, input: *const f32, finish: Finish<'_>, output: *mut f32, rows: Range, columns: Range
+    ) = block
 }
 
 #[inline(always)]
-unsafe fn block<V: Lanes>(layer: &Linear, input: *const f32, output: *mut f32, rows: Range, columns: Range) {
+unsafe fn block<V: Lanes>(
+    layer: &Linear,
+    input: *const f32,
+    finish: Finish<'_>,
+    output: *mut f32,
+    rows: Range,
+    columns: Range,
+) {
     let (inputs, outputs) = (layer.inputs, layer.outputs);
     let packed = layer.strips[layer.start..].as_ptr();
     let group = (abreast::<V>(rows.len()) * V::WIDTH).max(STRIP);
@@ -210,6 +235,21 @@ unsafe fn block<V: Lanes>(layer: &Linear, input: *const f32, output: *mut f32, r
         }
         k += DEPTH;
     }
+    for row in rows {
+        let place = row * outputs + columns.start;
+        // SAFETY: as above.
+        let values = unsafe { std::slice::from_raw_parts_mut(output.add(place), columns.len()) };
+        match finish {
+            Finish::Nothing => return,
+            // SAFETY: it is safe code.
+            Finish::Activate(activation) => unsafe { activate_body::<V>(activation, values) },
+            Finish::Add(others) => {
+                for (value, other) in values.iter_mut().zip(&others[place..place + columns.len()]) {
+                    *value += other;
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -230,7 +270,7 @@ mod tests {
 
     fn run(layer: &Linear, isa: Isa, input: &[f32]) -> Vec<f32> {
         let mut output = vec![f32::NAN; input.len() / layer.inputs * layer.outputs];
-        layer.forward(isa, input, &mut output);
+        layer.forward(isa, input, Finish::Nothing, &mut output);
         output
     }
 
@@ -266,6 +306,22 @@ mod tests {
         }
         let chain = (0..inputs).fold(bias[149], |sum, k| input[k].mul_add(weight[k * outputs + 149], sum));
         assert_eq!(all[149].to_bits(), chain.to_bits());
+    }
+
+    #[test]
+    fn what_follows_is_done_to_every_value_once() {
+        let (inputs, outputs) = (20, 150);
+        let (weight, input) = (noise(inputs * outputs, 9), noise(130 * inputs, 10));
+        let layer = Linear::pack(&weight, Order::InputsFirst, inputs, outputs, None);
+        let plain = run(&layer, Isa::best(), &input);
+        let others = noise(plain.len(), 11);
+        for isa in Isa::available() {
+            let mut finished = vec![f32::NAN; plain.len()];
+            layer.forward(isa, &input, Finish::Add(&others), &mut finished);
+            assert!(finished.iter().zip(plain.iter().zip(&others)).all(|(sum, (a, b))| *sum == a + b));
+            layer.forward(isa, &input, Finish::Activate(Activation::Relu), &mut finished);
+            assert!(finished.iter().zip(&plain).all(|(value, plain)| *value == plain.max(0.0)));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Activation functions that keep their input, and their gradients.
 
-use crate::kernels::{Isa, activate_here, exp, for_each_isa};
+use crate::kernels::{Isa, activate as activate_in_place, exp, for_each_isa};
 use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
 
@@ -11,7 +11,7 @@ pub(crate) fn activate(isa: Isa, activation: Activation, x: &[f32], y: &mut [f32
     assert_eq!(x.len(), y.len(), "as many outputs as inputs");
     y.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(y, x)| {
         y.copy_from_slice(x);
-        activate_here(activation, isa, y);
+        activate_in_place(activation, isa, y);
     });
 }
 
@@ -75,7 +75,7 @@ mod tests {
         for activation in [Activation::GeluTanh, Activation::Gelu, Activation::Relu, Activation::Silu] {
             let at = |shift: f32| {
                 let mut values: Vec<f32> = x.iter().map(|x| x + shift).collect();
-                activate_here(activation, Isa::best(), &mut values);
+                activate_in_place(activation, Isa::best(), &mut values);
                 values
             };
             let mut slopes = vec![2.0; x.len()];
