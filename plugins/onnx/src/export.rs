@@ -80,7 +80,7 @@ impl OnnxExporter {
     /// The model around the graph.
     fn model(&self, graph: &Graph) -> ModelProto {
         let mut opset_import = vec![OperatorSetIdProto { domain: String::new(), version: OPSET }];
-        if self.options.operators == Operators::Fused {
+        if self.options.operators != Operators::Standard {
             opset_import.push(OperatorSetIdProto { domain: FUSED_DOMAIN.to_owned(), version: 1 });
         }
         let entry = |key: &str, value: &str| StringStringEntryProto { key: key.to_owned(), value: value.to_owned() };

@@ -5,9 +5,12 @@ mod batches;
 mod cache;
 mod decoder;
 mod file;
+mod in_place;
+mod logits;
 mod options;
 mod shape;
 mod signature;
+mod slots;
 
 pub use options::{GraphOptimization, Options};
 
@@ -20,17 +23,20 @@ use examiner_api::{
     GenerateRequest, GenerateResult, Host, Metadata, Model, ModelInfo, Open, PluginError, Response, Result,
     ScoreRequest, ScoreResult, Sink,
 };
+use examiner_lm::chat::Chat;
 use examiner_lm::checkpoint::Checkpoint;
-use examiner_lm::{Decoder, LocalModel};
+use examiner_lm::{Decoder, LocalModel, LocalOptions, Tokenizer};
 use file::ModelFile;
+use in_place::InPlaceDecoder;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use shape::Shape;
 use signature::Signature;
+use slots::{SlotShape, Slots};
 
 /// A language model in ONNX.
 pub struct Onnx {
-    model: LocalModel<OnnxDecoder>,
+    model: Box<dyn Model>,
 }
 
 impl Open for Onnx {
@@ -61,6 +67,20 @@ impl Open for Onnx {
             runtime.path.display()
         ));
         let (limits, chat) = (options.limits(), checkpoint.chat(&options.conversation())?);
+        if signature.in_place {
+            if device != Device::Cpu {
+                return Err(PluginError::unsupported(format!(
+                    "`{}` adds keys and values where they lie, which is for `device: cpu`",
+                    file.path.display()
+                ))
+                .with_help("export the model with `operators: fused` for a GPU"));
+            }
+            let tensors = signature.pasts.len();
+            let slots = SlotShape { tensors, heads: signature.shape.heads, width: signature.shape.head_width };
+            let (memory, slots) = (Device::Cpu.memory()?, Slots::new(slots));
+            let decoder = InPlaceDecoder { session, signature, memory, slots, path: file.path };
+            return Ok(Onnx { model: local(decoder, checkpoint.tokenizer, limits, info, chat)? });
+        }
         // Copying takes one thread of the CPU, and none of it for rows that lie on a GPU.
         let options = Options { device: Devices(chosen.devices.clone()), fallback: false, ..options };
         let make = move || Ok(builder(&runtime, &options, 1, &host)?.0);
@@ -73,10 +93,19 @@ impl Open for Onnx {
             path: file.path,
             signature,
         };
-        let mut info = info;
-        info.details.insert("cache_bytes_per_token".to_owned(), decoder.cache_bytes_per_token().into());
-        Ok(Onnx { model: LocalModel::new(decoder, checkpoint.tokenizer, limits, info)?.with_chat(chat) })
+        Ok(Onnx { model: local(decoder, checkpoint.tokenizer, limits, info, chat)? })
     }
+}
+
+fn local<D: Decoder + 'static>(
+    decoder: D,
+    tokenizer: Tokenizer,
+    limits: LocalOptions,
+    mut info: ModelInfo,
+    chat: Option<Chat>,
+) -> Result<Box<dyn Model>> {
+    info.details.insert("cache_bytes_per_token".to_owned(), decoder.cache_bytes_per_token().into());
+    Ok(Box::new(LocalModel::new(decoder, tokenizer, limits, info)?.with_chat(chat)))
 }
 
 /// Prepares a session as the options ask for.

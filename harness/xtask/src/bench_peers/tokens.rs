@@ -90,10 +90,10 @@ fn sides(ground: &Ground, directory: &Path, peer: Peer) -> Result<(Value, PathBu
         return Ok((model, ground.words.clone(), "cpu".to_owned()));
     }
     let export = |operators: &str, logits: &str| json!({ "exporter": "onnx", "from": ground.words, "operators": operators, "logits": logits });
-    let exports = json!({ "standard": export("standard", "all"), "fused": export("fused", "wanted") });
+    let exports = json!({ "standard": export("standard", "all"), "grouped": export("grouped", "wanted") });
     let exported = program::examine(&ground.program, directory, &json!({ "name": "export", "export": exports }))?;
     // Each side has the export that is fastest for it.
-    let model = json!({ "plugin": "onnx", "device": "cpu", "checkpoint": exported.path("export/fused") });
+    let model = json!({ "plugin": "onnx", "device": "cpu", "checkpoint": exported.path("export/grouped") });
     Ok((model, exported.path("export/standard/model.onnx"), threads().to_string()))
 }
 

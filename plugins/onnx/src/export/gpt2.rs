@@ -18,6 +18,9 @@ const SEQUENCE: &str = "sequence_length";
 const PAST: &str = "past_sequence_length";
 const TOTAL: &str = "past_sequence_length + sequence_length";
 const ROWS: &str = "rows";
+const CAPACITY: &str = "capacity";
+/// The one length that is the greatest.
+const ONE: usize = 1;
 
 /// The graph of a GPT-2 of that shape.
 ///
@@ -32,6 +35,10 @@ pub(super) fn graph(config: &Gpt2Config, weights: &mut Weights, options: &Export
             "`config.json` says `tie_word_embeddings`, but `lm_head.weight` differs from `{embedding}`"
         ))
         .with_help("write `\"tie_word_embeddings\": false` if the output head has weights of its own"));
+    }
+    if options.operators == Operators::Grouped && options.dtype != NumberType::F32 {
+        return Err(PluginError::bad_options("`operators: grouped` is for `dtype: f32`, on a CPU")
+            .with_help("write `operators: fused` for a model in 16 bits"));
     }
     let mut gpt2 = Gpt2 { graph: Graph::new(options.dtype), config, weights, prefix, operators: options.operators };
     gpt2.build(options.logits)?;
@@ -58,7 +65,15 @@ impl Gpt2<'_> {
         let Gpt2Config { vocab_size, n_positions, n_embd, n_layer, .. } = *self.config;
         let any = Axis::Any;
         self.graph.input("input_ids", Element::Int64, &[any(BATCH), any(SEQUENCE)]);
-        self.graph.input("attention_mask", Element::Int64, &[any(BATCH), any(TOTAL)]);
+        match self.operators {
+            Operators::Standard | Operators::Fused => {
+                self.graph.input("attention_mask", Element::Int64, &[any(BATCH), any(TOTAL)]);
+            }
+            Operators::Grouped => {
+                self.graph.input("seqlens_k", Element::Int32, &[any(BATCH)]);
+                self.graph.input("total_sequence_length", Element::Int32, &[Axis::Size(ONE)]);
+            }
+        }
         self.graph.input("position_ids", Element::Int64, &[any(BATCH), any(SEQUENCE)]);
         let wanted = match logits {
             Logits::All => None,

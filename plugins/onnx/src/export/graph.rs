@@ -39,6 +39,8 @@ pub(super) enum Attribute<'a> {
 pub(super) enum Element {
     /// Token ids, positions and masks.
     Int64,
+    /// Lengths, where an operator wants them in 32 bits.
+    Int32,
     /// The number type of the graph.
     Number,
 }
@@ -172,6 +174,7 @@ impl Graph {
         };
         let elem_type = match element {
             Element::Int64 => data_type::INT64,
+            Element::Int32 => data_type::INT32,
             Element::Number => data_type_of(self.dtype),
         };
         let dim = shape.iter().map(|axis| Dimension { value: Some(size(axis)) }).collect();

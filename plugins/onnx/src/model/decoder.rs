@@ -8,6 +8,7 @@
 use super::assemble::Assembler;
 use super::batches::calls;
 use super::cache::{Caches, Group, Positions, Source, count, moved, push, whole};
+use super::logits::hand_over;
 use super::signature::{BRANCH, INPUT_IDS, LOGITS, MASK, POSITIONS, ROWS, Signature};
 use crate::runtime::failed;
 use examiner_api::{ErrorCode, PluginError, Result};
@@ -18,9 +19,6 @@ use ort::session::Session;
 use ort::value::{DynValue, Tensor, TensorElementType};
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Rows of logits that are handed over at the same time.
-const ROWS_AT_ONCE: usize = 64;
 
 /// A session and its caches.
 pub(crate) struct OnnxDecoder {
@@ -49,26 +47,6 @@ struct Call<'a> {
 }
 
 impl OnnxDecoder {
-    fn check(&self, segments: &[Segment<'_>]) -> Result<()> {
-        let shape = self.signature.shape;
-        for segment in segments {
-            let (past, tokens) = (self.caches.length(segment.cache)?, segment.tokens.len());
-            if tokens == 0 || past + tokens > shape.context_length {
-                return Err(PluginError::bad_input(format!(
-                    "{tokens} tokens after {past} do not fit a model of {} positions",
-                    shape.context_length
-                )));
-            }
-            if let Some(token) = segment.tokens.iter().find(|&&token| token as usize >= shape.vocabulary) {
-                return Err(PluginError::bad_input(format!("token {token} of a vocabulary of {}", shape.vocabulary)));
-            }
-            if let Some(place) = segment.wanted.iter().find(|&&place| place >= tokens) {
-                return Err(PluginError::bad_input(format!("logits wanted after token {place} of {tokens}")));
-            }
-        }
-        Ok(())
-    }
-
     /// Calls the graph for some segments of a pass.
     fn call(&mut self, members: &[usize], segments: &[Segment<'_>], on_logits: &mut OnLogits<'_>) -> Result<()> {
         // Empty caches come first: their rows are padding altogether.
@@ -175,22 +153,7 @@ impl OnnxDecoder {
             presents.extend(outputs.remove(&past.output).map(Arc::new));
         }
         if let Some(logits) = outputs.get(LOGITS) {
-            let vocabulary = self.signature.shape.vocabulary;
-            let places: Vec<usize> = match self.signature.wanted_rows {
-                true => (0..rows.len()).collect(),
-                false => rows.iter().map(|(place, _)| *place).collect(),
-            };
-            for (rows, places) in rows.chunks(ROWS_AT_ONCE).zip(places.chunks(ROWS_AT_ONCE)) {
-                let values = read(logits, places, vocabulary).map_err(|error| failed("read logits", &error))?;
-                if values.iter().any(|value| value.is_nan()) {
-                    return Err(PluginError::new(ErrorCode::Numeric, format!("tensor `{LOGITS}` of `{shown}` has NaN"))
-                        .with_help(
-                            "a model of 16 bits may overflow: export it with `dtype: f32`; otherwise its weights are damaged",
-                        ));
-                }
-                let rows: Vec<Row> = rows.iter().map(|(_, row)| *row).collect();
-                on_logits(&rows, &values)?;
-            }
+            hand_over(logits, &self.signature, &self.path, &rows, on_logits)?;
         }
         Ok(presents)
     }
@@ -258,23 +221,6 @@ fn wanted_rows(call: &Call<'_>) -> Vec<(usize, Row)> {
     rows
 }
 
-/// Rows of logits, in 32 bits.
-fn read(logits: &DynValue, places: &[usize], vocabulary: usize) -> ort::Result<Vec<f32>> {
-    let mut values = Vec::with_capacity(places.len() * vocabulary);
-    if logits.dtype().tensor_type() == Some(TensorElementType::Float16) {
-        let (_, all) = logits.try_extract_tensor::<f16>()?;
-        for &place in places {
-            values.extend(all[place * vocabulary..(place + 1) * vocabulary].iter().map(|value| value.to_f32()));
-        }
-    } else {
-        let (_, all) = logits.try_extract_tensor::<f32>()?;
-        for &place in places {
-            values.extend_from_slice(&all[place * vocabulary..(place + 1) * vocabulary]);
-        }
-    }
-    Ok(values)
-}
-
 impl Decoder for OnnxDecoder {
     fn context_length(&self) -> usize {
         self.signature.shape.context_length
@@ -321,7 +267,9 @@ impl Decoder for OnnxDecoder {
     }
 
     fn forward(&mut self, segments: &[Segment<'_>], on_logits: &mut OnLogits<'_>) -> Result<()> {
-        self.check(segments)?;
+        for segment in segments {
+            self.signature.shape.check(segment, self.caches.length(segment.cache)?)?;
+        }
         let extents: Result<Vec<_>> =
             segments.iter().map(|segment| self.caches.extent(segment.cache, segment.tokens.len())).collect();
         for members in calls(&extents?, self.signature.positions, self.signature.shape.context_length) {

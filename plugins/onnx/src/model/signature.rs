@@ -19,6 +19,8 @@ pub(crate) struct Signature {
     pub(crate) positions: bool,
     /// Whether it has a branch for an empty past and one for any other (`use_cache_branch`, a merged decoder).
     pub(crate) branch: bool,
+    /// Whether keys and values are added where they lie, in memory with room for more (`seqlens_k` in place of a mask).
+    pub(crate) in_place: bool,
     /// Whether it takes `logits_rows`, the rows of which logits are wanted.
     pub(crate) wanted_rows: bool,
 }
@@ -35,6 +37,9 @@ pub(crate) const INPUT_IDS: &str = "input_ids";
 pub(crate) const MASK: &str = "attention_mask";
 pub(crate) const POSITIONS: &str = "position_ids";
 pub(crate) const BRANCH: &str = "use_cache_branch";
+/// For each sequence, the number of its tokens, past and new, less one; and the greatest of these numbers.
+pub(crate) const LENGTHS: &str = "seqlens_k";
+pub(crate) const LONGEST: &str = "total_sequence_length";
 pub(crate) const ROWS: &str = "logits_rows";
 pub(crate) const LOGITS: &str = "logits";
 
@@ -50,7 +55,8 @@ impl Signature {
         if !matches!(ids, TensorElementType::Int64 | TensorElementType::Int32) {
             return Err(graph.wrong(INPUT_IDS, "whole numbers of 64 or 32 bits", &format!("{ids:?}")));
         }
-        graph.input(MASK)?;
+        let in_place = graph.find(LENGTHS).is_some();
+        graph.input(if in_place { LONGEST } else { MASK })?;
         let mut pasts = Vec::new();
         let mut types = Vec::new();
         for layer in 0.. {
@@ -100,7 +106,7 @@ impl Signature {
             return Err(graph.wrong(LOGITS, "Float32 or Float16", &format!("{kind:?}")));
         }
         graph.agrees(LOGITS, "tokens", dims.last().copied().unwrap_or(-1), shape.vocabulary)?;
-        let known = [INPUT_IDS, MASK, POSITIONS, BRANCH, ROWS];
+        let known = [INPUT_IDS, MASK, LENGTHS, LONGEST, POSITIONS, BRANCH, ROWS];
         let unknown = inputs
             .iter()
             .map(Outlet::name)
@@ -119,6 +125,7 @@ impl Signature {
             wide_ids: ids == TensorElementType::Int64,
             positions: graph.find(POSITIONS).is_some(),
             branch: graph.find(BRANCH).is_some(),
+            in_place,
             wanted_rows: graph.find(ROWS).is_some(),
         })
     }

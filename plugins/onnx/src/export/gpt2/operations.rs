@@ -31,7 +31,7 @@ impl Gpt2<'_> {
         let path = path(name);
         Ok(match self.operators {
             Operators::Standard => self.graph.node("Gemm", &path, &[x, &weight, &bias], &[]).into(),
-            Operators::Fused => {
+            Operators::Fused | Operators::Grouped => {
                 Unbiased { value: self.graph.node("MatMul", &path, &[x, &weight], &[]), bias: Some(bias) }
             }
         })
@@ -56,7 +56,7 @@ impl Gpt2<'_> {
                 self.graph.node("Add", sum, &[x, &y.value], &[]);
                 self.graph.node("LayerNormalization", &normed, &[sum, &weight, &bias], &[epsilon]);
             }
-            Operators::Fused => {
+            Operators::Fused | Operators::Grouped => {
                 let mut inputs = vec![x, &y.value, &weight, &bias];
                 inputs.extend(y.bias.as_deref());
                 let outputs = [normed.as_str(), "", "", sum];
