@@ -43,15 +43,16 @@ pub(super) fn arithmetic(ground: &Ground) -> Result<Vec<Line>> {
     }])
 }
 
-/// What a document needs: matrix products of every token but the last, attention to those before it, and logits where they are
-/// scored.
+/// What a document needs and no more: of the last layer, keys and values of every token but the last, and all else where a
+/// token is scored; logits there alone.
 fn document_gflop(tokens: usize) -> f64 {
     let (width, layers, vocabulary) = (GPT2.width as f64, GPT2.layers as f64, GPT2.vocabulary as f64);
-    let read = (tokens - 1) as f64;
-    let products = read * 2.0 * layers * 12.0 * width * width;
-    let attention = layers * 4.0 * width * read * (read + 1.0) / 2.0;
-    let logits = 20.0 * 2.0 * width * vocabulary;
-    (products + attention + logits) / 1e9
+    let (read, scored) = ((tokens - 1) as f64, 20.0);
+    // Multiply-adds of a token in a layer: four squares of attention, of which two are keys and values, and eight of the rest.
+    let products = width * width * ((layers - 1.0) * 12.0 * read + 2.0 * read + 10.0 * scored);
+    let attention = 2.0 * width * ((layers - 1.0) * read * (read + 1.0) / 2.0 + scored * read);
+    let logits = scored * width * vocabulary;
+    2.0 * (products + attention + logits) / 1e9
 }
 
 fn product(ground: &Ground) -> Result<f64> {

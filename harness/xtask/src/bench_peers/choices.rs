@@ -37,7 +37,7 @@ pub(super) fn choices(ground: &Ground, shots: usize) -> Result<Vec<Line>> {
         (true, _) => 24,
         (false, 0) => 1221,
         // The peer would take half an hour for all of them, each round.
-        (false, _) => 200,
+        (false, _) => 400,
     };
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let mut scores = (0.0, 0.0);

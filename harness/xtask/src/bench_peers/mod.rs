@@ -7,7 +7,7 @@ mod tokens;
 
 use crate::bench_work::median;
 use crate::random_gpt2::{self, Shape};
-use crate::{ProgramArguments, program};
+use crate::{DeviceArguments, ProgramArguments, program};
 use anyhow::{Context, Result, ensure};
 use clap::ValueHint;
 use std::io::Write;
@@ -31,6 +31,9 @@ pub(crate) struct BenchPeersArguments {
     /// A directory with `tokenizer/tokenizer.json` of GPT-2 and `csqa/dev_rand_split.jsonl`, CommonsenseQA's.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     data: PathBuf,
+    /// Where `candle` and transformers run. Elsewhere than on the CPU: documents and generation alone.
+    #[command(flatten)]
+    device: DeviceArguments,
     #[command(flatten)]
     program: ProgramArguments,
 }
@@ -50,6 +53,7 @@ struct Ground {
     /// The same with a tokenizer of one word for each token.
     words: PathBuf,
     data: PathBuf,
+    device: DeviceArguments,
     quick: bool,
     rounds: usize,
 }
@@ -104,10 +108,15 @@ const WORKS: [Work; 7] = [
     ("arithmetic", arithmetic::arithmetic),
 ];
 
+/// Works that do not say themselves where they run.
+const ON_ANY_DEVICE: [&str; 2] = ["documents", "generation"];
+
 /// Measures and prints a line for each work. Whether all hold.
 pub(crate) fn bench_peers(arguments: &BenchPeersArguments) -> Result<bool> {
-    let wanted =
-        |name: &str| arguments.work.is_empty() || arguments.work.iter().any(|work| name.contains(work.as_str()));
+    let wanted = |name: &str| {
+        let asked_for = arguments.work.is_empty() || arguments.work.iter().any(|work| name.contains(work.as_str()));
+        asked_for && (arguments.device.is_cpu() || ON_ANY_DEVICE.contains(&name))
+    };
     ensure!(
         WORKS.iter().any(|(name, _)| wanted(name)),
         "there is no such work; there are {}",
@@ -123,11 +132,15 @@ pub(crate) fn bench_peers(arguments: &BenchPeersArguments) -> Result<bool> {
         model: work.join("gpt2"),
         words: work.join("gpt2-words"),
         data: data.with_context(|| format!("there is no directory `{}`", arguments.data.display()))?,
+        device: arguments.device.clone(),
         quick: arguments.quick,
         rounds: if arguments.quick { 1 } else { arguments.rounds },
     };
     make_models(&ground)?;
-    println!("GPT-2 124M of random weights, f32, CPU; medians of {} rounds, in turns", ground.rounds);
+    println!(
+        "GPT-2 124M of random weights, f32, {}; medians of {} rounds, in turns",
+        ground.device.device, ground.rounds
+    );
     println!(
         "{:<44} {:<22} {:>9} {:>9} {:<9} {:>15} {:>25}",
         "work", "peer", "ours", "peer's", "", "ratio", "scores, ours / peer's"

@@ -2,7 +2,7 @@
 
 use super::{GPT2, Ground, Line, median};
 use crate::bench_work::{Measured, Peer, Size, Work, threads};
-use crate::{DeviceArguments, bench_train, onnxruntime, program};
+use crate::{bench_train, onnxruntime, program};
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -73,11 +73,16 @@ pub(super) fn both(ground: &Ground, name: &str, size: Size, peer: Peer) -> Resul
     let directory = ground.work.join(name);
     let work = Work::new(GPT2.vocabulary, size);
     work.write(&directory)?;
-    let device = DeviceArguments { device: "cpu".to_owned(), candle: None };
     let (model, their_model, third) = sides(ground, &directory, peer)?;
     let mut both = Both { ours: Vec::new(), theirs: Vec::new() };
     for round in 0..ground.rounds {
-        both.ours.push(work.examiner(&ground.program, &device, &directory, &model, &format!("{name}-{round}"))?);
+        both.ours.push(work.examiner(
+            &ground.program,
+            &ground.device,
+            &directory,
+            &model,
+            &format!("{name}-{round}"),
+        )?);
         both.theirs.push(work.python(&ground.python, peer, &directory, &their_model, &third)?);
     }
     Ok(both)
@@ -86,8 +91,8 @@ pub(super) fn both(ground: &Ground, name: &str, size: Size, peer: Peer) -> Resul
 /// Our model as a suite has it; the peer's file or directory, and its third argument.
 fn sides(ground: &Ground, directory: &Path, peer: Peer) -> Result<(Value, PathBuf, String)> {
     if peer == Peer::Transformers {
-        let model = json!({ "plugin": "candle", "device": "cpu", "checkpoint": ground.words });
-        return Ok((model, ground.words.clone(), "cpu".to_owned()));
+        let model = json!({ "plugin": "candle", "device": ground.device.device, "checkpoint": ground.words });
+        return Ok((model, ground.words.clone(), ground.device.device.clone()));
     }
     let export = |operators: &str, logits: &str| json!({ "exporter": "onnx", "from": ground.words, "operators": operators, "logits": logits });
     let exports = json!({ "standard": export("standard", "all"), "grouped": export("grouped", "wanted") });
