@@ -105,13 +105,15 @@ pub(crate) trait Backend: Send {
     /// `i` of a head and the one `pairs` further on are a point that is turned by the `i`-th angle.
     fn rotate(&self, x: Self::Array, heads: usize, width: usize, angles: &Self::Array) -> Result<Self::Array>;
     /// Adds the keys and values in `qkv`, rows of `[queries, keys, values]`, to the caches, where there is room for
-    /// them already, and attends to each row's own sequence up to its own position.
+    /// them already, and attends to each row's own sequence up to its own position: for all rows, or for those in `only`,
+    /// ascending.
     fn attend(
         &self,
         attention: Attention,
         qkv: Self::Array,
         spans: &[Span],
         caches: &mut [Chain<Self::Block>],
+        only: Option<&[u32]>,
     ) -> Result<Self::Array>;
     /// The given rows, in the given order.
     fn select(&self, x: &Self::Array, rows: &[u32]) -> Result<Self::Array>;

@@ -188,11 +188,18 @@ impl Backend for Cpu {
         Ok(x)
     }
 
-    fn attend(&self, attention: Attention, qkv: Rows, spans: &[Span], caches: &mut [Chain<Block>]) -> Result<Rows> {
+    fn attend(
+        &self,
+        attention: Attention,
+        qkv: Rows,
+        spans: &[Span],
+        caches: &mut [Chain<Block>],
+        only: Option<&[u32]>,
+    ) -> Result<Rows> {
         let row = attention.row();
-        let rows_of = |span: &Span| &qkv.values[span.rows.start * row..span.rows.end * row];
+        let rows_of = |rows: &Range<usize>| &qkv.values[rows.start * row..rows.end * row];
         caches.par_iter_mut().zip(spans).try_for_each(|(cache, span)| {
-            let rows = rows_of(span);
+            let rows = rows_of(&span.rows);
             cache.write(span.past, |block, at, new| {
                 remember(block, attention, at, &rows[new.start * row..new.end * row]);
                 Ok(())
@@ -204,14 +211,18 @@ impl Backend for Cpu {
             .map(|cache| cache.blocks().map(|(block, used)| past_of(block, attention.layer, used)).collect())
             .collect();
         let width = attention.heads * attention.shape.width;
-        let mut values = self.buffers.take(qkv.values.len() / row * width);
+        let count = only.map_or(qkv.values.len() / row, <[u32]>::len);
+        let mut values = self.buffers.take(count * width);
         let mut tasks = Vec::new();
         let mut rest = &mut *values;
         for (span, past) in spans.iter().zip(&pasts) {
-            let (own, others) = rest.split_at_mut(span.rows.len() * width);
-            rest = others;
-            let tiles = own.chunks_mut(TASK * width).zip(rows_of(span).chunks(TASK * row)).enumerate();
-            tasks.extend(tiles.map(|(tile, (output, rows))| (past, span.past + tile * TASK, rows, output)));
+            for rows in stretches(&span.rows, only) {
+                let (own, others) = rest.split_at_mut(rows.len() * width);
+                rest = others;
+                let first = span.past + rows.start - span.rows.start;
+                let tiles = own.chunks_mut(TASK * width).zip(rows_of(&rows).chunks(TASK * row)).enumerate();
+                tasks.extend(tiles.map(|(tile, (output, rows))| (past, first + tile * TASK, rows, output)));
+            }
         }
         let shape = AttentionShape {
             heads: attention.heads,
@@ -238,6 +249,20 @@ impl Backend for Cpu {
     fn read<'a>(&self, x: &'a Rows) -> Result<Cow<'a, [f32]>> {
         Ok(Cow::Borrowed(&x.values))
     }
+}
+
+/// All of the rows, or those in `only`, as stretches of consecutive ones.
+fn stretches(rows: &Range<usize>, only: Option<&[u32]>) -> Vec<Range<usize>> {
+    let Some(only) = only else { return vec![rows.clone()] };
+    let mut stretches: Vec<Range<usize>> = Vec::new();
+    let first = only.partition_point(|&row| (row as usize) < rows.start);
+    for row in only[first..].iter().map(|&row| row as usize).take_while(|&row| row < rows.end) {
+        match stretches.last_mut() {
+            Some(last) if last.end == row => last.end += 1,
+            _ => stretches.push(row..row + 1),
+        }
+    }
+    stretches
 }
 
 /// Puts the keys and values of rows of `[queries, keys, values]` into a block, from the position `at` on.

@@ -196,7 +196,14 @@ impl Backend for Ops {
         compute().map_err(candle_error("rotate"))
     }
 
-    fn attend(&self, attention: Attention, qkv: Tensor, spans: &[Span], caches: &mut [Chain<Block>]) -> Result<Tensor> {
+    fn attend(
+        &self,
+        attention: Attention,
+        qkv: Tensor,
+        spans: &[Span],
+        caches: &mut [Chain<Block>],
+        only: Option<&[u32]>,
+    ) -> Result<Tensor> {
         if attention.layer == 0 {
             self.masks.borrow_mut().clear();
         }
@@ -207,7 +214,11 @@ impl Backend for Ops {
                 rows.map_err(candle_error("attend")).and_then(|rows| self.attend_one(attention, &rows, span, cache))?;
             outputs.push(output);
         }
-        Tensor::cat(&outputs, 0).map_err(candle_error("attend"))
+        let all = Tensor::cat(&outputs, 0).map_err(candle_error("attend"))?;
+        match only {
+            Some(rows) if !rows.is_empty() => self.select(&all, rows),
+            _ => Ok(all),
+        }
     }
 
     fn select(&self, x: &Tensor, rows: &[u32]) -> Result<Tensor> {

@@ -2,7 +2,7 @@
 //!
 //! All tokens of a pass lie one after the other in one array, each with its own position. Keys are rotated before they
 //! are cached, so that a cached position is done with. Logits are computed for the wanted rows alone, a few at a time, and
-//! in the last layer nothing but attention is computed for the others.
+//! in the last layer nothing but keys and values is computed for the others, apart from their queries.
 
 use super::plan::Plan;
 use super::weights::{Layer, Weights};
@@ -95,12 +95,13 @@ impl<B: Backend> Transformer<B> {
         let angles = plan.ropes.iter().map(|rope| b.write(rope.angles(&positions), rope.rotated()));
         let angles: Vec<B::Array> = angles.collect::<Result<_>>()?;
         for (index, layer) in self.weights.layers.iter().enumerate() {
-            let mut attended = self.attend(index, &x, &angles, &spans, chains)?;
-            if index + 1 == self.weights.layers.len() {
+            let is_last = index + 1 == self.weights.layers.len();
+            let attended = self.attend(index, &x, &angles, &spans, chains, is_last.then_some(wanted.as_slice()))?;
+            if is_last {
                 if wanted.is_empty() {
                     return Ok(());
                 }
-                (x, attended) = (b.select(&x, &wanted)?, b.select(&attended, &wanted)?);
+                x = b.select(&x, &wanted)?;
             }
             let (output, norm) = (&layer.output, layer.after_attention.as_ref());
             let (mlp_out, mlp_norm) = (&layer.mlp_out, layer.after_mlp.as_ref());
@@ -137,6 +138,7 @@ impl<B: Backend> Transformer<B> {
         angles: &[B::Array],
         spans: &[Span],
         chains: &mut [Chain<B::Block>],
+        only: Option<&[u32]>,
     ) -> Result<B::Array> {
         let Plan { heads, kv_heads, head_width, softcap, .. } = self.plan;
         let (b, layer, plan) = (&self.backend, &self.weights.layers[index], self.plan.layers[index]);
@@ -159,7 +161,7 @@ impl<B: Backend> Transformer<B> {
             window: plan.window,
             softcap,
         };
-        b.attend(attention, qkv, spans, chains)
+        b.attend(attention, qkv, spans, chains, only)
     }
 
     /// A layer's feed-forward block, up to its activations.
