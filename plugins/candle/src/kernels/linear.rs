@@ -1,11 +1,12 @@
 //! Linear layers with weights packed once, when they are loaded.
 
 use super::activation::activate_body;
-use super::lanes::{Isa, Lanes, for_each_isa};
+use super::lanes::{Element, Isa, Lanes, for_each_isa};
+use super::strips::{Matrix, Weights};
 use super::tasks::for_each_task;
 use super::tile::{Ahead, From, Operands, ROWS, STRIP, abreast, multiply_tile};
+use crate::device::NumberType;
 use examiner_lm::checkpoint::Activation;
-use rayon::prelude::*;
 
 /// Columns of the smallest task: four AVX-512 registers.
 const PANEL: usize = 4 * STRIP;
@@ -37,50 +38,39 @@ pub enum Finish<'a> {
     Add(&'a [f32]),
 }
 
-/// `output = input · weight + bias`, in `f32`.
+/// `output = input · weight + bias`. Whatever type the weights have in memory, they are computed with in `f32`.
+///
+/// With weights of 8 bits it is `(input · numbers) · scale + bias`, in this order, with one scale for each output.
 pub struct Linear {
     inputs: usize,
     outputs: usize,
-    /// `[strips][inputs][STRIP]` from `start` on; columns after the last are zero.
-    strips: Vec<f32>,
-    /// Where the strips begin in their allocation, so that registers are loaded from whole cache lines.
-    start: usize,
+    weights: Weights,
     /// `[strips][STRIP]`.
     bias: Vec<f32>,
 }
 
 impl Linear {
-    /// Packs a weight matrix of `inputs × outputs` values, row-major in the given order. No bias means zeros.
+    /// Rounds a weight matrix of `inputs × outputs` values, row-major in the given order, to a number type, and packs it.
+    /// No bias means zeros.
     ///
     /// # Panics
     /// If `weight` or `bias` are of another size.
-    pub fn pack(weight: &[f32], order: Order, inputs: usize, outputs: usize, bias: Option<&[f32]>) -> Linear {
+    pub fn pack<S: Copy + Sync + Into<f32>>(
+        numbers: NumberType,
+        weight: &[S],
+        order: Order,
+        inputs: usize,
+        outputs: usize,
+        bias: Option<&[f32]>,
+    ) -> Linear {
         assert_eq!(weight.len(), inputs * outputs, "a weight matrix of {inputs} x {outputs}");
         let mut padded = vec![0.0; outputs.next_multiple_of(STRIP)];
         if let Some(bias) = bias {
             assert_eq!(bias.len(), outputs, "a bias of {outputs}");
             padded[..outputs].copy_from_slice(bias);
         }
-        let size = padded.len() * inputs;
-        let mut strips = vec![0.0f32; size + STRIP];
-        let start = strips.as_ptr().align_offset(64).min(STRIP);
-        strips[start..start + size].par_chunks_mut((inputs * STRIP).max(1)).enumerate().for_each(|(strip, packed)| {
-            let columns = STRIP.min(outputs - strip * STRIP);
-            for (k, row) in packed.chunks_exact_mut(STRIP).enumerate() {
-                match order {
-                    Order::InputsFirst => {
-                        let from = k * outputs + strip * STRIP;
-                        row[..columns].copy_from_slice(&weight[from..from + columns]);
-                    }
-                    Order::OutputsFirst => {
-                        for (c, value) in row[..columns].iter_mut().enumerate() {
-                            *value = weight[(strip * STRIP + c) * inputs + k];
-                        }
-                    }
-                }
-            }
-        });
-        Linear { inputs, outputs, strips, start, bias: padded }
+        let weights = Weights::pack(numbers, &Matrix { values: weight, order, inputs, outputs });
+        Linear { inputs, outputs, weights, bias: padded }
     }
 
     /// Width of the input.
@@ -99,10 +89,7 @@ impl Linear {
     /// If there is no such output, or `into` is not as wide as the input.
     pub fn weights_of(&self, output: usize, into: &mut [f32]) {
         assert!(output < self.outputs && into.len() == self.inputs, "output {output} of {}", self.outputs);
-        let first = self.start + output / STRIP * self.inputs * STRIP + output % STRIP;
-        for (k, value) in into.iter_mut().enumerate() {
-            *value = self.strips[first + k * STRIP];
-        }
+        self.weights.column(output, into);
     }
 
     /// Rows in, `[rows, inputs]`; rows out, `[rows, outputs]`, finished.
@@ -172,13 +159,59 @@ unsafe fn block<V: Lanes>(
     rows: Range,
     columns: Range,
 ) {
+    let (at, bias) = ((rows.clone(), columns.clone()), From::Values(layer.bias.as_ptr(), 0));
+    // SAFETY: the caller's word; the bias is padded to whole strips.
+    let scales = unsafe {
+        match &layer.weights {
+            Weights::F32(strips) => products::<V, _>(layer, strips.as_ptr(), bias, input, output, at),
+            Weights::F16(strips) => products::<V, _>(layer, strips.as_ptr(), bias, input, output, at),
+            Weights::Bf16(strips) => products::<V, _>(layer, strips.as_ptr(), bias, input, output, at),
+            Weights::Int8(strips, _) => products::<V, _>(layer, strips.as_ptr(), From::Zeros, input, output, at),
+        }
+        match &layer.weights {
+            Weights::Int8(_, scales) => Some((&scales[columns.clone()], &layer.bias[columns.clone()])),
+            _ => None,
+        }
+    };
+    for row in rows {
+        let place = row * layer.outputs + columns.start;
+        // SAFETY: as above.
+        let values = unsafe { std::slice::from_raw_parts_mut(output.add(place), columns.len()) };
+        if let Some((scales, bias)) = scales {
+            for (value, (scale, bias)) in values.iter_mut().zip(scales.iter().zip(bias)) {
+                *value = value.mul_add(*scale, *bias);
+            }
+        }
+        match finish {
+            Finish::Nothing if scales.is_none() => return,
+            Finish::Nothing => (),
+            // SAFETY: it is safe code.
+            Finish::Activate(activation) => unsafe { activate_body::<V>(activation, values) },
+            Finish::Add(others) => {
+                for (value, other) in values.iter_mut().zip(&others[place..place + columns.len()]) {
+                    *value += other;
+                }
+            }
+        }
+    }
+}
+
+/// Chains of multiply-adds that go on from `start`, for the given rows and columns.
+#[inline(always)]
+unsafe fn products<V: Lanes, W: Element>(
+    layer: &Linear,
+    packed: *const W,
+    start: From,
+    input: *const f32,
+    output: *mut f32,
+    (rows, columns): (Range, Range),
+) {
     let (inputs, outputs) = (layer.inputs, layer.outputs);
-    let packed = layer.strips[layer.start..].as_ptr();
     let group = (abreast::<V>(rows.len()) * V::WIDTH).max(STRIP);
     let tiles = rows.len().div_ceil(ROWS);
     let mut edge = [0.0f32; ROWS * STRIP];
     let mut k = 0;
-    // Even without inputs there is a bias.
+    // Even without inputs there is a start.
     while k == 0 || k < inputs {
         let depth = DEPTH.min(inputs - k);
         for column in columns.clone().step_by(group) {
@@ -195,11 +228,11 @@ unsafe fn block<V: Lanes>(
             for (tile, row) in rows.clone().step_by(ROWS).enumerate() {
                 let height = ROWS.min(rows.end - row);
                 let ahead = (tiles > 1).then(|| Ahead { next: next.wrapping_add(tile * step * depth), step });
-                // SAFETY: rows and columns lie within the matrices; the bias is padded to whole strips.
+                // SAFETY: rows and columns lie within the matrices; strips and `start` are padded.
                 unsafe {
                     let out = output.add(row * outputs + column);
                     let from = match k {
-                        0 => From::Values(layer.bias.as_ptr().add(column), 0),
+                        0 => start.at(0, column),
                         _ => From::Values(out, outputs),
                     };
                     let operands = Operands {
@@ -212,7 +245,7 @@ unsafe fn block<V: Lanes>(
                         out,
                         out_stride: outputs,
                     };
-                    multiply_tile::<V>(operands, height, depth, whole, ahead);
+                    multiply_tile::<V, W>(operands, height, depth, whole, ahead);
                     if whole < width {
                         let (out, beside) = (out.add(whole), width - whole);
                         if k > 0 {
@@ -224,7 +257,7 @@ unsafe fn block<V: Lanes>(
                         let from = if k == 0 { from.at(0, whole) } else { From::Values(edge.as_ptr(), STRIP) };
                         let w = operands.w.add(whole * inputs);
                         let operands = Operands { w, from, out: edge.as_mut_ptr(), out_stride: STRIP, ..operands };
-                        multiply_tile::<V>(operands, height, depth, beside, ahead);
+                        multiply_tile::<V, W>(operands, height, depth, beside, ahead);
                         for r in 0..height {
                             let row = edge.as_ptr().add(r * STRIP);
                             std::ptr::copy_nonoverlapping(row, out.add(r * outputs), beside);
@@ -234,21 +267,6 @@ unsafe fn block<V: Lanes>(
             }
         }
         k += DEPTH;
-    }
-    for row in rows {
-        let place = row * outputs + columns.start;
-        // SAFETY: as above.
-        let values = unsafe { std::slice::from_raw_parts_mut(output.add(place), columns.len()) };
-        match finish {
-            Finish::Nothing => return,
-            // SAFETY: it is safe code.
-            Finish::Activate(activation) => unsafe { activate_body::<V>(activation, values) },
-            Finish::Add(others) => {
-                for (value, other) in values.iter_mut().zip(&others[place..place + columns.len()]) {
-                    *value += other;
-                }
-            }
-        }
     }
 }
 
