@@ -115,6 +115,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn eight_bits_are_for_our_own_kernels() {
+        assert!(Place::Cpu.check(NumberType::Int8).is_ok());
+        let ops = Place::Ops(Device::Cpu);
+        assert!([NumberType::F32, NumberType::F16, NumberType::Bf16].iter().all(|numbers| ops.check(*numbers).is_ok()));
+        assert_eq!(ops.check(NumberType::Int8).unwrap_err().code, ErrorCode::Unsupported);
+    }
+
     #[cfg(not(feature = "cuda"))]
     #[test]
     fn a_build_without_cuda_says_what_to_do() {

@@ -273,6 +273,8 @@ unsafe fn products<V: Lanes, W: Element>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use half::{bf16, f16};
+    use proptest::prelude::*;
 
     /// Numbers in [-1, 1) that look random.
     fn noise(length: usize, seed: u64) -> Vec<f32> {
@@ -286,25 +288,54 @@ mod tests {
         (0..length).map(|_| next()).collect()
     }
 
+    const ALL: [NumberType; 4] = [NumberType::F32, NumberType::F16, NumberType::Bf16, NumberType::Int8];
+
     fn run(layer: &Linear, isa: Isa, input: &[f32]) -> Vec<f32> {
         let mut output = vec![f32::NAN; input.len() / layer.inputs * layer.outputs];
         layer.forward(isa, input, Finish::Nothing, &mut output);
         output
     }
 
+    fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|value| value.to_bits()).collect()
+    }
+
+    fn column(layer: &Linear, output: usize) -> Vec<f32> {
+        let mut column = vec![f32::NAN; layer.inputs];
+        layer.weights_of(output, &mut column);
+        column
+    }
+
+    /// One output element, computed by itself as the documentation of [`Linear`] says.
+    fn chain(layer: &Linear, input: &[f32], output: usize) -> f32 {
+        let sum = |start: f32, numbers: &[f32]| input.iter().zip(numbers).fold(start, |sum, (x, w)| x.mul_add(*w, sum));
+        match &layer.weights {
+            Weights::Int8(strips, scales) => {
+                let mut numbers = vec![f32::NAN; layer.inputs];
+                strips.column(output, &mut numbers);
+                sum(0.0, &numbers).mul_add(scales[output], layer.bias[output])
+            }
+            _ => sum(layer.bias[output], &column(layer, output)),
+        }
+    }
+
     #[test]
     fn agrees_with_a_plain_product_in_f64() {
-        for (rows, inputs, outputs) in [(1, 1, 1), (3, 7, 5), (6, 64, 64), (13, 600, 130), (125, 33, 70)] {
+        let shapes = [(1, 1, 1), (3, 7, 5), (6, 64, 64), (13, 600, 130), (125, 33, 70)];
+        for (numbers, (rows, inputs, outputs)) in ALL.iter().flat_map(|numbers| shapes.map(|shape| (*numbers, shape))) {
             let (weight, bias, input) = (noise(inputs * outputs, 1), noise(outputs, 2), noise(rows * inputs, 3));
-            let layer = Linear::pack(&weight, Order::InputsFirst, inputs, outputs, Some(&bias));
+            let layer = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
             let output = run(&layer, Isa::best(), &input);
-            for (r, c) in (0..rows).flat_map(|r| (0..outputs).map(move |c| (r, c))) {
-                let product = |k: usize| f64::from(input[r * inputs + k]) * f64::from(weight[k * outputs + c]);
-                let expected = f64::from(bias[c]) + (0..inputs).map(product).sum::<f64>();
-                let tolerance = 3e-7 * (1.0 + (0..inputs).map(|k| product(k).abs()).sum::<f64>());
-                let found = f64::from(output[r * outputs + c]);
-                let at = format!("{rows}x{inputs}x{outputs} at {r}, {c}");
-                assert!((expected - found).abs() < tolerance, "{at}: {found}, expected {expected}");
+            for c in 0..outputs {
+                let weights = column(&layer, c);
+                for r in 0..rows {
+                    let product = |k: usize| f64::from(input[r * inputs + k]) * f64::from(weights[k]);
+                    let expected = f64::from(bias[c]) + (0..inputs).map(product).sum::<f64>();
+                    let tolerance = 3e-7 * (1.0 + (0..inputs).map(|k| product(k).abs()).sum::<f64>());
+                    let found = f64::from(output[r * outputs + c]);
+                    let at = format!("{numbers:?} {rows}x{inputs}x{outputs} at {r}, {c}");
+                    assert!((expected - found).abs() < tolerance, "{at}: {found}, expected {expected}");
+                }
             }
         }
     }
@@ -313,47 +344,98 @@ mod tests {
     fn every_element_is_one_serial_chain_whatever_stands_beside_it() {
         let (inputs, outputs) = (1100, 150);
         let (weight, bias, input) = (noise(inputs * outputs, 4), noise(outputs, 5), noise(250 * inputs, 6));
-        let layer = Linear::pack(&weight, Order::InputsFirst, inputs, outputs, Some(&bias));
-        let all = run(&layer, Isa::best(), &input);
-        for isa in Isa::available() {
-            for rows in [0..1, 1..3, 5..10, 17..24, 100..250] {
-                let part = run(&layer, isa, &input[rows.start * inputs..rows.end * inputs]);
-                let expected = &all[rows.start * outputs..rows.end * outputs];
-                assert!(part.iter().zip(expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{isa:?} {rows:?}");
+        for numbers in ALL {
+            let layer = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
+            let all = run(&layer, Isa::best(), &input);
+            for isa in Isa::available() {
+                for rows in [0..1, 1..3, 5..10, 17..24, 100..250] {
+                    let part = run(&layer, isa, &input[rows.start * inputs..rows.end * inputs]);
+                    let expected = &all[rows.start * outputs..rows.end * outputs];
+                    assert!(bits(&part) == bits(expected), "{numbers:?} {isa:?} {rows:?}");
+                }
+            }
+            for (row, output) in [(0, 149), (3, 0), (249, 77)] {
+                let expected = chain(&layer, &input[row * inputs..(row + 1) * inputs], output);
+                assert_eq!(all[row * outputs + output].to_bits(), expected.to_bits(), "{numbers:?} {row} {output}");
             }
         }
-        let chain = (0..inputs).fold(bias[149], |sum, k| input[k].mul_add(weight[k * outputs + 149], sum));
-        assert_eq!(all[149].to_bits(), chain.to_bits());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Blocks of depth, panels, strips and what is left over of each, at any place.
+        #[test]
+        fn the_chain_is_the_same_for_every_shape(
+            rows in 1usize..20, inputs in prop_oneof![1usize..40, 750usize..800], outputs in 1usize..150, seed in 1u64..1000
+        ) {
+            let (weight, bias) = (noise(inputs * outputs, seed), noise(outputs, seed + 1));
+            let input = noise(rows * inputs, seed + 2);
+            for numbers in ALL {
+                let layer = Linear::pack(numbers, &weight, Order::OutputsFirst, inputs, outputs, Some(&bias));
+                let elements = (0..rows).flat_map(|row| (0..outputs).map(move |output| (row, output)));
+                let expected: Vec<f32> =
+                    elements.map(|(row, output)| chain(&layer, &input[row * inputs..][..inputs], output)).collect();
+                for isa in Isa::available() {
+                    prop_assert!(bits(&run(&layer, isa, &input)) == bits(&expected), "{:?} {:?}", numbers, isa);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sixteen_bits_compute_what_rounded_weights_do_in_32() {
+        let (inputs, outputs) = (900, 83);
+        let (weight, bias, input) = (noise(inputs * outputs, 12), noise(outputs, 13), noise(9 * inputs, 14));
+        let rounded = |round: fn(f32) -> f32| weight.iter().map(|value| round(*value)).collect::<Vec<f32>>();
+        for (numbers, rounded) in [
+            (NumberType::Bf16, rounded(|value| bf16::from_f32(value).to_f32())),
+            (NumberType::F16, rounded(|value| f16::from_f32(value).to_f32())),
+        ] {
+            let pack = |numbers, weight: &[f32]| {
+                Linear::pack(numbers, weight, Order::InputsFirst, inputs, outputs, Some(&bias))
+            };
+            let wide = run(&pack(NumberType::F32, &rounded), Isa::best(), &input);
+            for isa in Isa::available() {
+                assert!(bits(&run(&pack(numbers, &weight), isa, &input)) == bits(&wide), "{numbers:?} {isa:?}");
+            }
+        }
     }
 
     #[test]
     fn what_follows_is_done_to_every_value_once() {
         let (inputs, outputs) = (20, 150);
         let (weight, input) = (noise(inputs * outputs, 9), noise(130 * inputs, 10));
-        let layer = Linear::pack(&weight, Order::InputsFirst, inputs, outputs, None);
-        let plain = run(&layer, Isa::best(), &input);
-        let others = noise(plain.len(), 11);
-        for isa in Isa::available() {
-            let mut finished = vec![f32::NAN; plain.len()];
-            layer.forward(isa, &input, Finish::Add(&others), &mut finished);
-            assert!(finished.iter().zip(plain.iter().zip(&others)).all(|(sum, (a, b))| *sum == a + b));
-            layer.forward(isa, &input, Finish::Activate(Activation::Relu), &mut finished);
-            assert!(finished.iter().zip(&plain).all(|(value, plain)| *value == plain.max(0.0)));
+        for numbers in ALL {
+            let layer = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, None);
+            let plain = run(&layer, Isa::best(), &input);
+            let others = noise(plain.len(), 11);
+            for isa in Isa::available() {
+                let mut finished = vec![f32::NAN; plain.len()];
+                layer.forward(isa, &input, Finish::Add(&others), &mut finished);
+                assert!(finished.iter().zip(plain.iter().zip(&others)).all(|(sum, (a, b))| *sum == a + b));
+                layer.forward(isa, &input, Finish::Activate(Activation::Relu), &mut finished);
+                assert!(finished.iter().zip(&plain).all(|(value, plain)| *value == plain.max(0.0)));
+            }
         }
     }
 
     #[test]
-    fn both_orders_pack_alike_and_give_columns_back() {
+    fn both_orders_and_all_sources_pack_alike_and_give_columns_back() {
         let (inputs, outputs) = (9, 70);
-        let weight = noise(inputs * outputs, 7);
+        let weight: Vec<bf16> = noise(inputs * outputs, 7).into_iter().map(bf16::from_f32).collect();
+        let wide: Vec<f32> = weight.iter().map(|value| value.to_f32()).collect();
         let turned: Vec<f32> =
-            (0..outputs).flat_map(|c| (0..inputs).map(move |k| (k, c))).map(|(k, c)| weight[k * outputs + c]).collect();
-        let straight = Linear::pack(&weight, Order::InputsFirst, inputs, outputs, None);
-        let other = Linear::pack(&turned, Order::OutputsFirst, inputs, outputs, None);
-        let input = noise(2 * inputs, 8);
-        assert_eq!(run(&straight, Isa::best(), &input), run(&other, Isa::best(), &input));
-        let mut column = vec![0.0; inputs];
-        other.weights_of(69, &mut column);
-        assert_eq!(column, turned[69 * inputs..]);
+            (0..outputs).flat_map(|c| (0..inputs).map(move |k| (k, c))).map(|(k, c)| wide[k * outputs + c]).collect();
+        for numbers in ALL {
+            let straight = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, None);
+            let other = Linear::pack(numbers, &turned, Order::OutputsFirst, inputs, outputs, None);
+            let input = noise(2 * inputs, 8);
+            assert_eq!(run(&straight, Isa::best(), &input), run(&other, Isa::best(), &input));
+            let found = column(&other, 69);
+            // A column's largest weight is at most one, so half of a step of 8 bits is at most 1/254.
+            let tolerance = if numbers == NumberType::Int8 { 1.0 / 254.0 } else { 0.0 };
+            assert!(found.iter().zip(&turned[69 * inputs..]).all(|(a, b)| (a - b).abs() <= tolerance), "{numbers:?}");
+        }
     }
 }

@@ -87,7 +87,8 @@ impl<T: Element> Strips<T> {
         self.values[self.start..].as_ptr()
     }
 
-    fn column(&self, output: usize, into: &mut [f32])
+    /// The numbers of one output, `[inputs]`.
+    pub(super) fn column(&self, output: usize, into: &mut [f32])
     where
         T: Into<f32>,
     {
