@@ -5,7 +5,7 @@ use examiner_api::schemars::{self, JsonSchema};
 use examiner_api::{PluginError, Result};
 use serde::{Deserialize, Serialize};
 
-/// The number type of the weights.
+/// The number type of the weights. Training knows `f32` and `bf16` alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(crate = "schemars")]
@@ -17,12 +17,15 @@ pub enum NumberType {
     F16,
     /// 16 bits, fewer digits, the range of 32 bits.
     Bf16,
+    /// 8 bits: whole numbers, and a scale for each output of a linear layer. The rest stays in 32 bits.
+    Int8,
 }
 
 impl NumberType {
+    /// What tensors are rounded to when they are read. The kernels make 8 bits of them.
     pub(crate) fn dtype(self) -> DType {
         match self {
-            NumberType::F32 => DType::F32,
+            NumberType::F32 | NumberType::Int8 => DType::F32,
             NumberType::F16 => DType::F16,
             NumberType::Bf16 => DType::BF16,
         }
@@ -45,6 +48,21 @@ impl Place {
             Place::Cpu => "cpu",
             Place::Ops(Device::Cpu) => "cpu-candle",
             Place::Ops(_) => "cuda",
+        }
+    }
+
+    /// Checks that weights of a number type can be computed with here.
+    ///
+    /// # Errors
+    /// `Unsupported` if not.
+    pub(crate) fn check(&self, numbers: NumberType) -> Result<()> {
+        match (self, numbers) {
+            (Place::Ops(_), NumberType::Int8) => Err(PluginError::unsupported(format!(
+                "`dtype: int8` is for the CPU's own kernels, and this is `{}`",
+                self.kind()
+            ))
+            .with_help("write `device: cpu`, or here `dtype: bf16`, `f16` or `f32`")),
+            _ => Ok(()),
         }
     }
 
@@ -95,6 +113,14 @@ mod tests {
         for wrong in ["gpu", "cuda0", "cuda:x", "cuda:", ""] {
             assert_eq!(Place::find(wrong).unwrap_err().code, ErrorCode::BadOptions, "{wrong}");
         }
+    }
+
+    #[test]
+    fn eight_bits_are_for_our_own_kernels() {
+        assert!(Place::Cpu.check(NumberType::Int8).is_ok());
+        let ops = Place::Ops(Device::Cpu);
+        assert!([NumberType::F32, NumberType::F16, NumberType::Bf16].iter().all(|numbers| ops.check(*numbers).is_ok()));
+        assert_eq!(ops.check(NumberType::Int8).unwrap_err().code, ErrorCode::Unsupported);
     }
 
     #[cfg(not(feature = "cuda"))]

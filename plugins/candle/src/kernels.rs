@@ -14,6 +14,7 @@ mod math;
 mod norm;
 mod past;
 mod rotary;
+mod strips;
 mod tasks;
 mod tile;
 

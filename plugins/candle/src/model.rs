@@ -24,11 +24,12 @@ impl Open for Candle {
 
     fn open(options: Options, host: Host) -> Result<Self> {
         let place = Place::find(&options.device)?;
+        place.check(options.dtype)?;
         let kind = place.kind();
         let dtype = options.dtype.dtype();
         let source = Source::open(&options.checkpoint, &host, dtype)?;
         let model = match place {
-            Place::Cpu => source.model(Cpu::new(), kind, &options)?,
+            Place::Cpu => source.model(Cpu::new(options.dtype), kind, &options)?,
             Place::Ops(device) => source.model(Ops::new(device, dtype), kind, &options)?,
         };
         let info = model.info()?;

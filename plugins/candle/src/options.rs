@@ -21,7 +21,11 @@ pub struct Options {
     /// last digits; to compare with).
     #[serde(default = "auto")]
     pub device: String,
-    /// The number type that weights are rounded to. On the CPU arithmetic is in 32 bits whatever it is.
+    /// The number type that weights are rounded to and kept in: `f32`, `f16`, `bf16`, or on the CPU `int8`, where the
+    /// weights of linear layers are whole numbers with a scale for each output. On the CPU arithmetic is in 32 bits
+    /// whatever it is. Fewer bits take less memory, and less time where few sequences are computed at the same time; all
+    /// but `f32` change scores, unless the file has no more bits: see by how much with both in one suite and
+    /// `examiner compare`.
     #[serde(default)]
     pub dtype: NumberType,
     /// Most tokens in one pass through the model. More is faster up to a point, and takes memory for activations.

@@ -3,10 +3,11 @@
 use super::buffers::{Buffer, Buffers};
 use super::{Attention, Backend, Span, Then, candle_error};
 use crate::cache::{CacheShape, Chain};
+use crate::device::NumberType;
 use crate::kernels::{
     AttentionShape, Finish, Isa, Linear, Order, Past, PastLayout, attend, gate, layer_norm, rms_norm, rotate, softcap,
 };
-use candle_core::{DType, Tensor};
+use candle_core::{CpuStorage, DType, Storage, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
@@ -20,12 +21,14 @@ const TASK: usize = 24;
 /// The CPU.
 pub(crate) struct Cpu {
     isa: Isa,
+    /// Of the weights of linear layers.
+    numbers: NumberType,
     buffers: Buffers,
 }
 
 impl Cpu {
-    pub(crate) fn new() -> Self {
-        Cpu { isa: Isa::best(), buffers: Buffers::default() }
+    pub(crate) fn new(numbers: NumberType) -> Self {
+        Cpu { isa: Isa::best(), numbers, buffers: Buffers::default() }
     }
 }
 
@@ -76,8 +79,23 @@ impl Backend for Cpu {
             Order::InputsFirst => (first, second),
             Order::OutputsFirst => (second, first),
         };
-        let bias = bias.map(values_of).transpose()?;
-        Ok(Arc::new(Linear::pack(&values_of(weight)?, order, inputs, outputs, bias.as_deref())))
+        let (numbers, bias) = (self.numbers, bias.map(values_of).transpose()?);
+        let bias = bias.as_deref();
+        // The largest tensors of a model: they are packed from where they lie, without another copy.
+        let (storage, layout) = weight.storage_and_layout();
+        let layer = match (&*storage, layout.contiguous_offsets()) {
+            (Storage::Cpu(CpuStorage::F32(all)), Some((from, to))) => {
+                Linear::pack(numbers, &all[from..to], order, inputs, outputs, bias)
+            }
+            (Storage::Cpu(CpuStorage::F16(all)), Some((from, to))) => {
+                Linear::pack(numbers, &all[from..to], order, inputs, outputs, bias)
+            }
+            (Storage::Cpu(CpuStorage::BF16(all)), Some((from, to))) => {
+                Linear::pack(numbers, &all[from..to], order, inputs, outputs, bias)
+            }
+            _ => Linear::pack(numbers, &values_of(weight)?, order, inputs, outputs, bias),
+        };
+        Ok(Arc::new(layer))
     }
 
     fn load_norm(&self, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Norm> {

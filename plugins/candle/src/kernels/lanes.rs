@@ -1,9 +1,13 @@
-//! Vector registers of `f32`, and which of them this machine has.
+//! Vector registers of `f32`, what can be loaded into them, and which of them this machine has.
 
+use half::{bf16, f16};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
-    __m256, __m512, _MM_HINT_T1, _mm_prefetch, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps,
+    __m256, __m512, _MM_HINT_T1, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch, _mm256_castsi256_ps,
+    _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_loadu_si256, _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps, _mm512_castsi512_ps, _mm512_cvtepi8_epi32,
+    _mm512_cvtepi32_ps, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps,
+    _mm512_slli_epi32, _mm512_storeu_ps,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +39,9 @@ impl Isa {
             if is_x86_feature_detected!("avx512f") {
                 found.push(Isa(Instructions::Avx512));
             }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // All machines with the first have the others; whoever hides one of them from us is taken at their word.
+            let has = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            if has && is_x86_feature_detected!("f16c") {
                 found.push(Isa(Instructions::Avx2));
             }
         }
@@ -66,13 +72,42 @@ pub(super) trait Lanes: Copy {
     const ABREAST: usize;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
+    unsafe fn load_bf16(from: *const bf16) -> Self;
+    unsafe fn load_f16(from: *const f16) -> Self;
+    unsafe fn load_i8(from: *const i8) -> Self;
     unsafe fn store(self, to: *mut f32);
     unsafe fn mul_add(self, by: Self, plus: Self) -> Self;
 }
 
+/// A type of numbers in memory. Each of them is a number of `f32` too, so that nothing is rounded on its way to a register.
+pub(super) trait Element: Copy + Default + Send + Sync {
+    /// As many as there are lanes.
+    ///
+    /// # Safety
+    /// That of [`Lanes`].
+    unsafe fn load<V: Lanes>(from: *const Self) -> V;
+}
+
+macro_rules! element {
+    ($type:ty, $load:ident) => {
+        impl Element for $type {
+            #[inline(always)]
+            unsafe fn load<V: Lanes>(from: *const Self) -> V {
+                // SAFETY: the caller's word.
+                unsafe { V::$load(from) }
+            }
+        }
+    };
+}
+
+element!(f32, load);
+element!(bf16, load_bf16);
+element!(f16, load_f16);
+element!(i8, load_i8);
+
 /// Asks for the cache line at an address that will be read soon. Any address will do.
 #[inline(always)]
-pub(super) fn prefetch(address: *const f32) {
+pub(super) fn prefetch<T>(address: *const T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a hint, which x86-64 always has and which never faults.
     unsafe {
@@ -97,6 +132,24 @@ impl Lanes for __m512 {
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller has AVX-512 and 16 values at `from`.
         unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const bf16) -> Self {
+        // SAFETY: the caller has AVX-512 and 16 values at `from`; they are the upper halves of `f32`s.
+        unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast())))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16(from: *const f16) -> Self {
+        // SAFETY: the caller has AVX-512 and 16 values at `from`.
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        // SAFETY: the caller has AVX-512 and 16 values at `from`.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast()))) }
     }
 
     #[inline(always)]
@@ -130,6 +183,24 @@ impl Lanes for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn load_bf16(from: *const bf16) -> Self {
+        // SAFETY: the caller has AVX2 and 8 values at `from`; they are the upper halves of `f32`s.
+        unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast())))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16(from: *const f16) -> Self {
+        // SAFETY: the caller has AVX2, F16C and 8 values at `from`.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        // SAFETY: the caller has AVX2 and 8 values at `from`.
+        unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast()))) }
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller has AVX2 and room for 8 values at `to`.
         unsafe { _mm256_storeu_ps(to, self) }
@@ -156,6 +227,24 @@ impl Lanes for [f32; 4] {
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller has 4 values at `from`.
         unsafe { from.cast::<Self>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const bf16) -> Self {
+        // SAFETY: the caller has 4 values at `from`.
+        unsafe { from.cast::<[bf16; 4]>().read_unaligned() }.map(bf16::to_f32)
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16(from: *const f16) -> Self {
+        // SAFETY: the caller has 4 values at `from`.
+        unsafe { from.cast::<[f16; 4]>().read_unaligned() }.map(f16::to_f32)
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        // SAFETY: the caller has 4 values at `from`.
+        unsafe { from.cast::<[i8; 4]>().read_unaligned() }.map(f32::from)
     }
 
     #[inline(always)]
@@ -187,7 +276,7 @@ macro_rules! for_each_isa {
                     // SAFETY: the caller keeps the body's contract; AVX-512 is enabled here.
                     unsafe { $body::<std::arch::x86_64::__m512>($($arg),*) }
                 }
-                #[target_feature(enable = "avx2,fma")]
+                #[target_feature(enable = "avx2,fma,f16c")]
                 #[allow(clippy::too_many_arguments, reason = "as above")]
                 unsafe fn avx2($($arg: $type),*) {
                     // SAFETY: the caller keeps the body's contract; AVX2 and FMA are enabled here.

@@ -1,11 +1,12 @@
 //! Linear layers with weights packed once, when they are loaded.
 
 use super::activation::activate_body;
-use super::lanes::{Isa, Lanes, for_each_isa};
+use super::lanes::{Element, Isa, Lanes, for_each_isa};
+use super::strips::{Matrix, Weights};
 use super::tasks::for_each_task;
 use super::tile::{Ahead, From, Operands, ROWS, STRIP, abreast, multiply_tile};
+use crate::device::NumberType;
 use examiner_lm::checkpoint::Activation;
-use rayon::prelude::*;
 
 /// Columns of the smallest task: four AVX-512 registers.
 const PANEL: usize = 4 * STRIP;
@@ -37,50 +38,39 @@ pub enum Finish<'a> {
     Add(&'a [f32]),
 }
 
-/// `output = input · weight + bias`, in `f32`.
+/// `output = input · weight + bias`. Whatever type the weights have in memory, they are computed with in `f32`.
+///
+/// With weights of 8 bits it is `(input · numbers) · scale + bias`, in this order, with one scale for each output.
 pub struct Linear {
     inputs: usize,
     outputs: usize,
-    /// `[strips][inputs][STRIP]` from `start` on; columns after the last are zero.
-    strips: Vec<f32>,
-    /// Where the strips begin in their allocation, so that registers are loaded from whole cache lines.
-    start: usize,
+    weights: Weights,
     /// `[strips][STRIP]`.
     bias: Vec<f32>,
 }
 
 impl Linear {
-    /// Packs a weight matrix of `inputs × outputs` values, row-major in the given order. No bias means zeros.
+    /// Rounds a weight matrix of `inputs × outputs` values, row-major in the given order, to a number type, and packs it.
+    /// No bias means zeros.
     ///
     /// # Panics
     /// If `weight` or `bias` are of another size.
-    pub fn pack(weight: &[f32], order: Order, inputs: usize, outputs: usize, bias: Option<&[f32]>) -> Linear {
+    pub fn pack<S: Copy + Sync + Into<f32>>(
+        numbers: NumberType,
+        weight: &[S],
+        order: Order,
+        inputs: usize,
+        outputs: usize,
+        bias: Option<&[f32]>,
+    ) -> Linear {
         assert_eq!(weight.len(), inputs * outputs, "a weight matrix of {inputs} x {outputs}");
         let mut padded = vec![0.0; outputs.next_multiple_of(STRIP)];
         if let Some(bias) = bias {
             assert_eq!(bias.len(), outputs, "a bias of {outputs}");
             padded[..outputs].copy_from_slice(bias);
         }
-        let size = padded.len() * inputs;
-        let mut strips = vec![0.0f32; size + STRIP];
-        let start = strips.as_ptr().align_offset(64).min(STRIP);
-        strips[start..start + size].par_chunks_mut((inputs * STRIP).max(1)).enumerate().for_each(|(strip, packed)| {
-            let columns = STRIP.min(outputs - strip * STRIP);
-            for (k, row) in packed.chunks_exact_mut(STRIP).enumerate() {
-                match order {
-                    Order::InputsFirst => {
-                        let from = k * outputs + strip * STRIP;
-                        row[..columns].copy_from_slice(&weight[from..from + columns]);
-                    }
-                    Order::OutputsFirst => {
-                        for (c, value) in row[..columns].iter_mut().enumerate() {
-                            *value = weight[(strip * STRIP + c) * inputs + k];
-                        }
-                    }
-                }
-            }
-        });
-        Linear { inputs, outputs, strips, start, bias: padded }
+        let weights = Weights::pack(numbers, &Matrix { values: weight, order, inputs, outputs });
+        Linear { inputs, outputs, weights, bias: padded }
     }
 
     /// Width of the input.
@@ -99,10 +89,7 @@ impl Linear {
     /// If there is no such output, or `into` is not as wide as the input.
     pub fn weights_of(&self, output: usize, into: &mut [f32]) {
         assert!(output < self.outputs && into.len() == self.inputs, "output {output} of {}", self.outputs);
-        let first = self.start + output / STRIP * self.inputs * STRIP + output % STRIP;
-        for (k, value) in into.iter_mut().enumerate() {
-            *value = self.strips[first + k * STRIP];
-        }
+        self.weights.column(output, into);
     }
 
     /// Rows in, `[rows, inputs]`; rows out, `[rows, outputs]`, finished.
@@ -172,13 +159,59 @@ unsafe fn block<V: Lanes>(
     rows: Range,
     columns: Range,
 ) {
+    let (at, bias) = ((rows.clone(), columns.clone()), From::Values(layer.bias.as_ptr(), 0));
+    // SAFETY: the caller's word; the bias is padded to whole strips.
+    let scales = unsafe {
+        match &layer.weights {
+            Weights::F32(strips) => products::<V, _>(layer, strips.as_ptr(), bias, input, output, at),
+            Weights::F16(strips) => products::<V, _>(layer, strips.as_ptr(), bias, input, output, at),
+            Weights::Bf16(strips) => products::<V, _>(layer, strips.as_ptr(), bias, input, output, at),
+            Weights::Int8(strips, _) => products::<V, _>(layer, strips.as_ptr(), From::Zeros, input, output, at),
+        }
+        match &layer.weights {
+            Weights::Int8(_, scales) => Some((&scales[columns.clone()], &layer.bias[columns.clone()])),
+            _ => None,
+        }
+    };
+    for row in rows {
+        let place = row * layer.outputs + columns.start;
+        // SAFETY: as above.
+        let values = unsafe { std::slice::from_raw_parts_mut(output.add(place), columns.len()) };
+        if let Some((scales, bias)) = scales {
+            for (value, (scale, bias)) in values.iter_mut().zip(scales.iter().zip(bias)) {
+                *value = value.mul_add(*scale, *bias);
+            }
+        }
+        match finish {
+            Finish::Nothing if scales.is_none() => return,
+            Finish::Nothing => (),
+            // SAFETY: it is safe code.
+            Finish::Activate(activation) => unsafe { activate_body::<V>(activation, values) },
+            Finish::Add(others) => {
+                for (value, other) in values.iter_mut().zip(&others[place..place + columns.len()]) {
+                    *value += other;
+                }
+            }
+        }
+    }
+}
+
+/// Chains of multiply-adds that go on from `start`, for the given rows and columns.
+#[inline(always)]
+unsafe fn products<V: Lanes, W: Element>(
+    layer: &Linear,
+    packed: *const W,
+    start: From,
+    input: *const f32,
+    output: *mut f32,
+    (rows, columns): (Range, Range),
+) {
     let (inputs, outputs) = (layer.inputs, layer.outputs);
-    let packed = layer.strips[layer.start..].as_ptr();
     let group = (abreast::<V>(rows.len()) * V::WIDTH).max(STRIP);
     let tiles = rows.len().div_ceil(ROWS);
     let mut edge = [0.0f32; ROWS * STRIP];
     let mut k = 0;
-    // Even without inputs there is a bias.
+    // Even without inputs there is a start.
     while k == 0 || k < inputs {
         let depth = DEPTH.min(inputs - k);
         for column in columns.clone().step_by(group) {
@@ -195,11 +228,11 @@ unsafe fn block<V: Lanes>(
             for (tile, row) in rows.clone().step_by(ROWS).enumerate() {
                 let height = ROWS.min(rows.end - row);
                 let ahead = (tiles > 1).then(|| Ahead { next: next.wrapping_add(tile * step * depth), step });
-                // SAFETY: rows and columns lie within the matrices; the bias is padded to whole strips.
+                // SAFETY: rows and columns lie within the matrices; strips and `start` are padded.
                 unsafe {
                     let out = output.add(row * outputs + column);
                     let from = match k {
-                        0 => From::Values(layer.bias.as_ptr().add(column), 0),
+                        0 => start.at(0, column),
                         _ => From::Values(out, outputs),
                     };
                     let operands = Operands {
@@ -212,7 +245,7 @@ unsafe fn block<V: Lanes>(
                         out,
                         out_stride: outputs,
                     };
-                    multiply_tile::<V>(operands, height, depth, whole, ahead);
+                    multiply_tile::<V, W>(operands, height, depth, whole, ahead);
                     if whole < width {
                         let (out, beside) = (out.add(whole), width - whole);
                         if k > 0 {
@@ -224,7 +257,7 @@ unsafe fn block<V: Lanes>(
                         let from = if k == 0 { from.at(0, whole) } else { From::Values(edge.as_ptr(), STRIP) };
                         let w = operands.w.add(whole * inputs);
                         let operands = Operands { w, from, out: edge.as_mut_ptr(), out_stride: STRIP, ..operands };
-                        multiply_tile::<V>(operands, height, depth, beside, ahead);
+                        multiply_tile::<V, W>(operands, height, depth, beside, ahead);
                         for r in 0..height {
                             let row = edge.as_ptr().add(r * STRIP);
                             std::ptr::copy_nonoverlapping(row, out.add(r * outputs), beside);
@@ -235,26 +268,13 @@ unsafe fn block<V: Lanes>(
         }
         k += DEPTH;
     }
-    for row in rows {
-        let place = row * outputs + columns.start;
-        // SAFETY: as above.
-        let values = unsafe { std::slice::from_raw_parts_mut(output.add(place), columns.len()) };
-        match finish {
-            Finish::Nothing => return,
-            // SAFETY: it is safe code.
-            Finish::Activate(activation) => unsafe { activate_body::<V>(activation, values) },
-            Finish::Add(others) => {
-                for (value, other) in values.iter_mut().zip(&others[place..place + columns.len()]) {
-                    *value += other;
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use half::{bf16, f16};
+    use proptest::prelude::*;
 
     /// Numbers in [-1, 1) that look random.
     fn noise(length: usize, seed: u64) -> Vec<f32> {
@@ -268,25 +288,54 @@ mod tests {
         (0..length).map(|_| next()).collect()
     }
 
+    const ALL: [NumberType; 4] = [NumberType::F32, NumberType::F16, NumberType::Bf16, NumberType::Int8];
+
     fn run(layer: &Linear, isa: Isa, input: &[f32]) -> Vec<f32> {
         let mut output = vec![f32::NAN; input.len() / layer.inputs * layer.outputs];
         layer.forward(isa, input, Finish::Nothing, &mut output);
         output
     }
 
+    fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|value| value.to_bits()).collect()
+    }
+
+    fn column(layer: &Linear, output: usize) -> Vec<f32> {
+        let mut column = vec![f32::NAN; layer.inputs];
+        layer.weights_of(output, &mut column);
+        column
+    }
+
+    /// One output element, computed by itself as the documentation of [`Linear`] says.
+    fn chain(layer: &Linear, input: &[f32], output: usize) -> f32 {
+        let sum = |start: f32, numbers: &[f32]| input.iter().zip(numbers).fold(start, |sum, (x, w)| x.mul_add(*w, sum));
+        match &layer.weights {
+            Weights::Int8(strips, scales) => {
+                let mut numbers = vec![f32::NAN; layer.inputs];
+                strips.column(output, &mut numbers);
+                sum(0.0, &numbers).mul_add(scales[output], layer.bias[output])
+            }
+            _ => sum(layer.bias[output], &column(layer, output)),
+        }
+    }
+
     #[test]
     fn agrees_with_a_plain_product_in_f64() {
-        for (rows, inputs, outputs) in [(1, 1, 1), (3, 7, 5), (6, 64, 64), (13, 600, 130), (125, 33, 70)] {
+        let shapes = [(1, 1, 1), (3, 7, 5), (6, 64, 64), (13, 600, 130), (125, 33, 70)];
+        for (numbers, (rows, inputs, outputs)) in ALL.iter().flat_map(|numbers| shapes.map(|shape| (*numbers, shape))) {
             let (weight, bias, input) = (noise(inputs * outputs, 1), noise(outputs, 2), noise(rows * inputs, 3));
-            let layer = Linear::pack(&weight, Order::InputsFirst, inputs, outputs, Some(&bias));
+            let layer = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
             let output = run(&layer, Isa::best(), &input);
-            for (r, c) in (0..rows).flat_map(|r| (0..outputs).map(move |c| (r, c))) {
-                let product = |k: usize| f64::from(input[r * inputs + k]) * f64::from(weight[k * outputs + c]);
-                let expected = f64::from(bias[c]) + (0..inputs).map(product).sum::<f64>();
-                let tolerance = 3e-7 * (1.0 + (0..inputs).map(|k| product(k).abs()).sum::<f64>());
-                let found = f64::from(output[r * outputs + c]);
-                let at = format!("{rows}x{inputs}x{outputs} at {r}, {c}");
-                assert!((expected - found).abs() < tolerance, "{at}: {found}, expected {expected}");
+            for c in 0..outputs {
+                let weights = column(&layer, c);
+                for r in 0..rows {
+                    let product = |k: usize| f64::from(input[r * inputs + k]) * f64::from(weights[k]);
+                    let expected = f64::from(bias[c]) + (0..inputs).map(product).sum::<f64>();
+                    let tolerance = 3e-7 * (1.0 + (0..inputs).map(|k| product(k).abs()).sum::<f64>());
+                    let found = f64::from(output[r * outputs + c]);
+                    let at = format!("{numbers:?} {rows}x{inputs}x{outputs} at {r}, {c}");
+                    assert!((expected - found).abs() < tolerance, "{at}: {found}, expected {expected}");
+                }
             }
         }
     }
@@ -295,47 +344,98 @@ mod tests {
     fn every_element_is_one_serial_chain_whatever_stands_beside_it() {
         let (inputs, outputs) = (1100, 150);
         let (weight, bias, input) = (noise(inputs * outputs, 4), noise(outputs, 5), noise(250 * inputs, 6));
-        let layer = Linear::pack(&weight, Order::InputsFirst, inputs, outputs, Some(&bias));
-        let all = run(&layer, Isa::best(), &input);
-        for isa in Isa::available() {
-            for rows in [0..1, 1..3, 5..10, 17..24, 100..250] {
-                let part = run(&layer, isa, &input[rows.start * inputs..rows.end * inputs]);
-                let expected = &all[rows.start * outputs..rows.end * outputs];
-                assert!(part.iter().zip(expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{isa:?} {rows:?}");
+        for numbers in ALL {
+            let layer = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
+            let all = run(&layer, Isa::best(), &input);
+            for isa in Isa::available() {
+                for rows in [0..1, 1..3, 5..10, 17..24, 100..250] {
+                    let part = run(&layer, isa, &input[rows.start * inputs..rows.end * inputs]);
+                    let expected = &all[rows.start * outputs..rows.end * outputs];
+                    assert!(bits(&part) == bits(expected), "{numbers:?} {isa:?} {rows:?}");
+                }
+            }
+            for (row, output) in [(0, 149), (3, 0), (249, 77)] {
+                let expected = chain(&layer, &input[row * inputs..(row + 1) * inputs], output);
+                assert_eq!(all[row * outputs + output].to_bits(), expected.to_bits(), "{numbers:?} {row} {output}");
             }
         }
-        let chain = (0..inputs).fold(bias[149], |sum, k| input[k].mul_add(weight[k * outputs + 149], sum));
-        assert_eq!(all[149].to_bits(), chain.to_bits());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Blocks of depth, panels, strips and what is left over of each, at any place.
+        #[test]
+        fn the_chain_is_the_same_for_every_shape(
+            rows in 1usize..20, inputs in prop_oneof![1usize..40, 750usize..800], outputs in 1usize..150, seed in 1u64..1000
+        ) {
+            let (weight, bias) = (noise(inputs * outputs, seed), noise(outputs, seed + 1));
+            let input = noise(rows * inputs, seed + 2);
+            for numbers in ALL {
+                let layer = Linear::pack(numbers, &weight, Order::OutputsFirst, inputs, outputs, Some(&bias));
+                let elements = (0..rows).flat_map(|row| (0..outputs).map(move |output| (row, output)));
+                let expected: Vec<f32> =
+                    elements.map(|(row, output)| chain(&layer, &input[row * inputs..][..inputs], output)).collect();
+                for isa in Isa::available() {
+                    prop_assert!(bits(&run(&layer, isa, &input)) == bits(&expected), "{:?} {:?}", numbers, isa);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sixteen_bits_compute_what_rounded_weights_do_in_32() {
+        let (inputs, outputs) = (900, 83);
+        let (weight, bias, input) = (noise(inputs * outputs, 12), noise(outputs, 13), noise(9 * inputs, 14));
+        let rounded = |round: fn(f32) -> f32| weight.iter().map(|value| round(*value)).collect::<Vec<f32>>();
+        for (numbers, rounded) in [
+            (NumberType::Bf16, rounded(|value| bf16::from_f32(value).to_f32())),
+            (NumberType::F16, rounded(|value| f16::from_f32(value).to_f32())),
+        ] {
+            let pack = |numbers, weight: &[f32]| {
+                Linear::pack(numbers, weight, Order::InputsFirst, inputs, outputs, Some(&bias))
+            };
+            let wide = run(&pack(NumberType::F32, &rounded), Isa::best(), &input);
+            for isa in Isa::available() {
+                assert!(bits(&run(&pack(numbers, &weight), isa, &input)) == bits(&wide), "{numbers:?} {isa:?}");
+            }
+        }
     }
 
     #[test]
     fn what_follows_is_done_to_every_value_once() {
         let (inputs, outputs) = (20, 150);
         let (weight, input) = (noise(inputs * outputs, 9), noise(130 * inputs, 10));
-        let layer = Linear::pack(&weight, Order::InputsFirst, inputs, outputs, None);
-        let plain = run(&layer, Isa::best(), &input);
-        let others = noise(plain.len(), 11);
-        for isa in Isa::available() {
-            let mut finished = vec![f32::NAN; plain.len()];
-            layer.forward(isa, &input, Finish::Add(&others), &mut finished);
-            assert!(finished.iter().zip(plain.iter().zip(&others)).all(|(sum, (a, b))| *sum == a + b));
-            layer.forward(isa, &input, Finish::Activate(Activation::Relu), &mut finished);
-            assert!(finished.iter().zip(&plain).all(|(value, plain)| *value == plain.max(0.0)));
+        for numbers in ALL {
+            let layer = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, None);
+            let plain = run(&layer, Isa::best(), &input);
+            let others = noise(plain.len(), 11);
+            for isa in Isa::available() {
+                let mut finished = vec![f32::NAN; plain.len()];
+                layer.forward(isa, &input, Finish::Add(&others), &mut finished);
+                assert!(finished.iter().zip(plain.iter().zip(&others)).all(|(sum, (a, b))| *sum == a + b));
+                layer.forward(isa, &input, Finish::Activate(Activation::Relu), &mut finished);
+                assert!(finished.iter().zip(&plain).all(|(value, plain)| *value == plain.max(0.0)));
+            }
         }
     }
 
     #[test]
-    fn both_orders_pack_alike_and_give_columns_back() {
+    fn both_orders_and_all_sources_pack_alike_and_give_columns_back() {
         let (inputs, outputs) = (9, 70);
-        let weight = noise(inputs * outputs, 7);
+        let weight: Vec<bf16> = noise(inputs * outputs, 7).into_iter().map(bf16::from_f32).collect();
+        let wide: Vec<f32> = weight.iter().map(|value| value.to_f32()).collect();
         let turned: Vec<f32> =
-            (0..outputs).flat_map(|c| (0..inputs).map(move |k| (k, c))).map(|(k, c)| weight[k * outputs + c]).collect();
-        let straight = Linear::pack(&weight, Order::InputsFirst, inputs, outputs, None);
-        let other = Linear::pack(&turned, Order::OutputsFirst, inputs, outputs, None);
-        let input = noise(2 * inputs, 8);
-        assert_eq!(run(&straight, Isa::best(), &input), run(&other, Isa::best(), &input));
-        let mut column = vec![0.0; inputs];
-        other.weights_of(69, &mut column);
-        assert_eq!(column, turned[69 * inputs..]);
+            (0..outputs).flat_map(|c| (0..inputs).map(move |k| (k, c))).map(|(k, c)| wide[k * outputs + c]).collect();
+        for numbers in ALL {
+            let straight = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, None);
+            let other = Linear::pack(numbers, &turned, Order::OutputsFirst, inputs, outputs, None);
+            let input = noise(2 * inputs, 8);
+            assert_eq!(run(&straight, Isa::best(), &input), run(&other, Isa::best(), &input));
+            let found = column(&other, 69);
+            // A column's largest weight is at most one, so half of a step of 8 bits is at most 1/254.
+            let tolerance = if numbers == NumberType::Int8 { 1.0 / 254.0 } else { 0.0 };
+            assert!(found.iter().zip(&turned[69 * inputs..]).all(|(a, b)| (a - b).abs() <= tolerance), "{numbers:?}");
+        }
     }
 }

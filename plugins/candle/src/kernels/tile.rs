@@ -1,22 +1,22 @@
 //! The one inner loop under linear layers, attention scores and weighted sums of values.
 
-use super::lanes::{Lanes, prefetch};
+use super::lanes::{Element, Lanes, prefetch};
 
 /// Rows of a tile: with two AVX2 registers abreast, 12 accumulators, 2 weights and 1 input nearly fill the register file;
 /// with four AVX-512 registers, 24, 4 and 1.
 pub(super) const ROWS: usize = 6;
 
-/// Columns that lie one beside the other in memory, whatever the operand: a whole cache line.
+/// Columns that lie one beside the other in memory, whatever the operand: a whole cache line of `f32`.
 pub(super) const STRIP: usize = 16;
 
 /// Matrices as the kernels see them: where they begin and how far apart their rows stand, in values.
 #[derive(Clone, Copy)]
-pub(super) struct Operands {
+pub(super) struct Operands<W = f32> {
     /// Inputs, `[rows, depth]`.
     pub(super) x: *const f32,
     pub(super) x_stride: usize,
     /// Weights, `[depth, columns]`, and how far apart strips of [`STRIP`] columns begin.
-    pub(super) w: *const f32,
+    pub(super) w: *const W,
     pub(super) w_stride: usize,
     pub(super) strips_apart: usize,
     /// What the chain of each element goes on from.
@@ -46,7 +46,7 @@ impl From {
     }
 }
 
-impl Operands {
+impl<W: Element> Operands<W> {
     /// The same with rows from `row` on.
     #[inline(always)]
     pub(super) unsafe fn below(self, row: usize) -> Self {
@@ -78,10 +78,10 @@ impl Operands {
 
 /// What will be multiplied next, so that it is fetched from memory meanwhile.
 #[derive(Clone, Copy)]
-pub(super) struct Ahead {
+pub(super) struct Ahead<W> {
     /// Where it begins.
-    pub(super) next: *const f32,
-    /// How far to go for each value of `k`: a whole line if this is all the time there is.
+    pub(super) next: *const W,
+    /// How far to go for each value of `k`: a whole strip if this is all the time there is.
     pub(super) step: usize,
 }
 
@@ -95,7 +95,7 @@ pub(super) unsafe fn multiply<V: Lanes>(m: Operands, rows: usize, depth: usize, 
     let mut row = 0;
     while row < rows {
         // SAFETY: `row` is below `rows`; the rest is the caller's word.
-        unsafe { multiply_tile::<V>(m.below(row), (rows - row).min(ROWS), depth, columns, None) }
+        unsafe { multiply_tile::<V, f32>(m.below(row), (rows - row).min(ROWS), depth, columns, None) }
         row += ROWS;
     }
 }
@@ -105,33 +105,39 @@ pub(super) unsafe fn multiply<V: Lanes>(m: Operands, rows: usize, depth: usize, 
 /// # Safety
 /// As with [`multiply`].
 #[inline(always)]
-pub(super) unsafe fn multiply_tile<V: Lanes>(
-    m: Operands,
+pub(super) unsafe fn multiply_tile<V: Lanes, W: Element>(
+    m: Operands<W>,
     rows: usize,
     depth: usize,
     columns: usize,
-    ahead: Option<Ahead>,
+    ahead: Option<Ahead<W>>,
 ) {
     // SAFETY: the caller's word.
     unsafe {
         match ahead {
-            Some(ahead) => rows_of::<V, true>(m, rows, depth, columns, ahead),
-            None => rows_of::<V, false>(m, rows, depth, columns, Ahead { next: m.w, step: 0 }),
+            Some(ahead) => rows_of::<V, W, true>(m, rows, depth, columns, ahead),
+            None => rows_of::<V, W, false>(m, rows, depth, columns, Ahead { next: m.w, step: 0 }),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn rows_of<V: Lanes, const AHEAD: bool>(m: Operands, rows: usize, depth: usize, columns: usize, ahead: Ahead) {
+unsafe fn rows_of<V: Lanes, W: Element, const AHEAD: bool>(
+    m: Operands<W>,
+    rows: usize,
+    depth: usize,
+    columns: usize,
+    ahead: Ahead<W>,
+) {
     // SAFETY: the caller's word.
     unsafe {
         match rows {
-            1 => strip::<V, 1, AHEAD>(m, depth, columns, ahead),
-            2 => strip::<V, 2, AHEAD>(m, depth, columns, ahead),
-            3 => strip::<V, 3, AHEAD>(m, depth, columns, ahead),
-            4 => strip::<V, 4, AHEAD>(m, depth, columns, ahead),
-            5 => strip::<V, 5, AHEAD>(m, depth, columns, ahead),
-            _ => strip::<V, ROWS, AHEAD>(m, depth, columns, ahead),
+            1 => strip::<V, W, 1, AHEAD>(m, depth, columns, ahead),
+            2 => strip::<V, W, 2, AHEAD>(m, depth, columns, ahead),
+            3 => strip::<V, W, 3, AHEAD>(m, depth, columns, ahead),
+            4 => strip::<V, W, 4, AHEAD>(m, depth, columns, ahead),
+            5 => strip::<V, W, 5, AHEAD>(m, depth, columns, ahead),
+            _ => strip::<V, W, ROWS, AHEAD>(m, depth, columns, ahead),
         }
     }
 }
@@ -148,21 +154,26 @@ pub(super) fn abreast<V: Lanes>(rows: usize) -> usize {
 }
 
 #[inline(always)]
-unsafe fn strip<V: Lanes, const R: usize, const AHEAD: bool>(m: Operands, depth: usize, columns: usize, ahead: Ahead) {
+unsafe fn strip<V: Lanes, W: Element, const R: usize, const AHEAD: bool>(
+    m: Operands<W>,
+    depth: usize,
+    columns: usize,
+    ahead: Ahead<W>,
+) {
     let mut column = 0;
     // SAFETY: the columns stay within `columns`, rounded up to a register; the rest is the caller's word.
     unsafe {
         let abreast = abreast::<V>(R);
         while column + abreast * V::WIDTH <= columns {
             match abreast {
-                8 => tile::<V, R, 8, AHEAD>(m.beside(column), depth, ahead),
-                4 => tile::<V, R, 4, AHEAD>(m.beside(column), depth, ahead),
-                _ => tile::<V, R, 2, AHEAD>(m.beside(column), depth, ahead),
+                8 => tile::<V, W, R, 8, AHEAD>(m.beside(column), depth, ahead),
+                4 => tile::<V, W, R, 4, AHEAD>(m.beside(column), depth, ahead),
+                _ => tile::<V, W, R, 2, AHEAD>(m.beside(column), depth, ahead),
             }
             column += abreast * V::WIDTH;
         }
         while column < columns {
-            tile::<V, R, 1, AHEAD>(m.beside(column), depth, ahead);
+            tile::<V, W, R, 1, AHEAD>(m.beside(column), depth, ahead);
             column += V::WIDTH;
         }
     }
@@ -171,7 +182,11 @@ unsafe fn strip<V: Lanes, const R: usize, const AHEAD: bool>(m: Operands, depth:
 /// Written so that all accumulators live in registers: `R × C` of them.
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "rows and columns index registers and memory alike")]
-unsafe fn tile<V: Lanes, const R: usize, const C: usize, const AHEAD: bool>(m: Operands, depth: usize, ahead: Ahead) {
+unsafe fn tile<V: Lanes, W: Element, const R: usize, const C: usize, const AHEAD: bool>(
+    m: Operands<W>,
+    depth: usize,
+    ahead: Ahead<W>,
+) {
     // SAFETY: the caller has `R` rows, `C` registers of columns and `depth` values of `k`.
     unsafe {
         let mut sums = [[V::splat(0.0); C]; R];
@@ -194,7 +209,7 @@ unsafe fn tile<V: Lanes, const R: usize, const C: usize, const AHEAD: bool>(m: O
             for c in 0..C {
                 let column = c * V::WIDTH;
                 let at = column / STRIP * m.strips_apart + column % STRIP;
-                weights[c] = V::load(m.w.add(k * m.w_stride + at));
+                weights[c] = W::load(m.w.add(k * m.w_stride + at));
             }
             for r in 0..R {
                 let input = V::splat(*m.x.add(r * m.x_stride + k));

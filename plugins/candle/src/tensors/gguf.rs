@@ -1,7 +1,7 @@
 //! A GGUF file: configuration and quantized weights in one.
 //!
 //! Weights are dequantized when they are loaded, and computed with as those of any other file; so a model takes the memory
-//! of its number type, not that of the file. What the file saves is the disk.
+//! of the option `dtype`, not that of the file. What the file saves is the disk.
 
 use super::Source;
 use crate::families::SIZE_LIMIT;

@@ -8,6 +8,11 @@ use std::path::Path;
 use std::sync::LazyLock;
 use tempfile::TempDir;
 
+/// What weights are kept as. The law holds for each of them.
+fn number_type() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["f32", "f16", "bf16", "int8"])
+}
+
 static CHECKPOINT: LazyLock<TempDir> = LazyLock::new(|| Tiny::new(json!({ "n_embd": 48, "n_head": 4 })).write());
 
 /// Requests that begin alike, as few-shot questions with options do; some are longer than the model's context.
@@ -28,6 +33,11 @@ pub(crate) fn options() -> Vec<Value> {
     .collect()
 }
 
+fn with(mut options: Value, dtype: &str) -> Value {
+    options["dtype"] = json!(dtype);
+    options
+}
+
 /// What a request was answered, bit by bit: its id, the sum, whether it is greedy, and each token's logprob.
 pub(crate) type Bits = (u64, u64, bool, Vec<u32>);
 
@@ -40,11 +50,12 @@ pub(crate) fn score_bits(checkpoint: &Path, options: &Value, requests: Vec<Score
     results.into_iter().map(bits).collect()
 }
 
+// Passes of one token compute what decoding does, so that it is held against whole texts at once, too.
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn scores(texts in texts(), turn in 0usize..12) {
+    fn scores(texts in texts(), turn in 0usize..12, dtype in number_type()) {
         let span = |id: usize| if id.is_multiple_of(3) { Span::All } else { Span::Continuation };
         let mut requests: Vec<ScoreRequest> = texts.iter().enumerate()
             .map(|(id, (context, continuation))| {
@@ -53,17 +64,17 @@ proptest! {
             })
             .collect();
         let alone: Vec<_> = requests.iter()
-            .flat_map(|request| score_bits(CHECKPOINT.path(), &json!({ "share_prefixes": false }), vec![request.clone()]))
+            .flat_map(|request| score_bits(CHECKPOINT.path(), &with(json!({ "share_prefixes": false }), dtype), vec![request.clone()]))
             .collect();
         for options in options() {
             let middle = turn % requests.len();
             requests.rotate_left(middle);
-            prop_assert_eq!(&score_bits(CHECKPOINT.path(), &options, requests.clone()), &alone, "{}", options);
+            prop_assert_eq!(&score_bits(CHECKPOINT.path(), &with(options.clone(), dtype), requests.clone()), &alone, "{} {}", options, dtype);
         }
     }
 
     #[test]
-    fn greedy_answers(texts in texts(), turn in 0usize..12) {
+    fn greedy_answers(texts in texts(), turn in 0usize..12, dtype in number_type()) {
         let mut requests: Vec<GenerateRequest> = texts.iter().enumerate()
             .map(|(id, (context, end))| prompt(id as u64, &format!("{context}{end}"), 5 + id as u32 % 9))
             .collect();
@@ -71,12 +82,12 @@ proptest! {
             generate(&mut open(CHECKPOINT.path(), options.clone()).unwrap(), requests)
         };
         let alone: std::collections::BTreeMap<_, _> = requests.iter()
-            .flat_map(|request| answers(&json!({ "share_prefixes": false }), vec![request.clone()]))
+            .flat_map(|request| answers(&with(json!({ "share_prefixes": false }), dtype), vec![request.clone()]))
             .collect();
         for options in options() {
             let middle = turn % requests.len();
             requests.rotate_left(middle);
-            prop_assert_eq!(&answers(&options, requests.clone()), &alone, "{}", options);
+            prop_assert_eq!(&answers(&with(options.clone(), dtype), requests.clone()), &alone, "{} {}", options, dtype);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::reference::token_logprobs;
 use crate::tiny::{Tiny, ask, generate, open, prompt, score};
-use candle_core::DType;
+use candle_core::{DType, Device, Tensor};
 use examiner_api::{ErrorCode, Model, ScoreRequest, ScoreResult, Span};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -58,6 +58,65 @@ fn number_types_round_weights_and_nothing_else() {
     }
 }
 
+/// A matrix with the weights of each output rounded to 127 steps of the largest of them, as `int8` is documented.
+fn in_steps(tensor: &Tensor, inputs_first: bool) -> Tensor {
+    let rows = if inputs_first { tensor.t().unwrap() } else { tensor.clone() };
+    let in_steps = |row: &Vec<f32>| {
+        let step = row.iter().fold(0.0f32, |most, value| most.max(value.abs())) / 127.0;
+        row.iter().map(|value| (value / step).round_ties_even() * step).collect::<Vec<f32>>()
+    };
+    let rows: Vec<Vec<f32>> = rows.to_vec2().unwrap().iter().map(in_steps).collect();
+    let rows = Tensor::new(rows, &Device::Cpu).unwrap();
+    if inputs_first { rows.t().unwrap().contiguous().unwrap() } else { rows }
+}
+
+#[test]
+fn eight_bits_are_steps_of_each_output_in_linear_layers_and_tied_embeddings_alone() {
+    for tied in [true, false] {
+        let model = Tiny::new(json!({ "tie_word_embeddings": tied }));
+        let mut rounded = model.clone();
+        for (name, tensor) in &mut rounded.tensors {
+            let linear = ["attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight"];
+            if linear.iter().any(|linear| name.ends_with(linear)) {
+                *tensor = in_steps(tensor, true);
+            } else if name == if tied { "wte.weight" } else { "lm_head.weight" } {
+                *tensor = in_steps(tensor, false);
+            }
+        }
+        let expected = score_text(&rounded.write(), json!({}));
+        let found = score_text(&model.write(), json!({ "dtype": "int8" }));
+        for (a, b) in found.token_logprobs.iter().zip(&expected.token_logprobs) {
+            // The same numbers; but scales are multiplied with once, after the sum.
+            assert!((a - b).abs() < 1e-4, "tied: {tied}: {a}, expected {b}");
+        }
+    }
+}
+
+#[test]
+fn fewer_bits_move_logprobs_by_as_much_as_they_round() {
+    let checkpoint = Tiny::new(json!({})).write();
+    let exact = score_text(&checkpoint, json!({}));
+    let expected: Vec<f64> = exact.token_logprobs.iter().map(|value| f64::from(*value)).collect();
+    let moved: Vec<f64> = [("f16", 0.02), ("bf16", 0.15), ("int8", 0.15)]
+        .iter()
+        .map(|(dtype, limit)| {
+            let moved = worst(&score_text(&checkpoint, json!({ "dtype": dtype })).token_logprobs, &expected);
+            assert!(moved > 0.0 && moved < *limit, "{dtype} moves a token's logprob by {moved}");
+            moved
+        })
+        .collect();
+    assert!(moved[0] < moved[1], "11 digits are more than 8: {moved:?}");
+}
+
+#[test]
+fn eight_bits_with_operations_of_candle_are_an_error_with_a_way_out() {
+    let checkpoint = Tiny::new(json!({})).write();
+    let error = open(checkpoint.path(), json!({ "dtype": "int8", "device": "cpu-candle" })).err().unwrap();
+    assert_eq!(error.code, ErrorCode::Unsupported);
+    assert!(error.to_string().contains("`dtype: int8`"), "{error}");
+    assert!(error.help.unwrap().contains("`device: cpu`"));
+}
+
 #[test]
 fn names_with_and_without_prefix_masks_and_copied_heads_are_the_same_model() {
     let mut model = Tiny::new(json!({}));
@@ -104,6 +163,7 @@ fn the_fingerprint_changes_with_whatever_could_change_an_answer() {
     assert_eq!(first, fingerprint(&Tiny::new(json!({})).write(), json!({ "device": "cpu" })));
     let mut others = vec![
         fingerprint(&checkpoint, json!({ "dtype": "bf16" })),
+        fingerprint(&checkpoint, json!({ "dtype": "int8" })),
         fingerprint(&checkpoint, json!({ "device": "cpu-candle" })),
         fingerprint(&Tiny::new(json!({})).rounded(DType::F16).write(), json!({})),
         fingerprint(&Tiny::new(json!({ "layer_norm_epsilon": 1e-6 })).write(), json!({})),
@@ -113,7 +173,7 @@ fn the_fingerprint_changes_with_whatever_could_change_an_answer() {
     others.push(first);
     others.sort();
     others.dedup();
-    assert_eq!(others.len(), 6);
+    assert_eq!(others.len(), 7);
 }
 
 #[test]

@@ -309,6 +309,7 @@ fn what_is_wrong_is_said() {
     check(refusal(json!({ "max_length": 4 }), from, &sums()), ErrorCode::BadInput, "all 49 rows are longer than 4");
     check(refusal(json!({ "max_length": 4, "too_long": "error" }), from, &sums()), ErrorCode::BadInput, "`0+0`");
     check(refusal(json!({ "dtype": "bf16", "device": "cpu" }), from, &sums()), ErrorCode::Unsupported, "`dtype: bf16`");
+    check(refusal(json!({ "dtype": "int8", "device": "cpu" }), from, &sums()), ErrorCode::Unsupported, "`dtype: int8`");
     check(
         refusal(json!({}), from, &[json!({ "id": "e", "prompt": "a", "completion": "" })]),
         ErrorCode::BadInput,

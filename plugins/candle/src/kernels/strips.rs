@@ -1,0 +1,185 @@
+//! The weights of a linear layer as they lie in memory: in strips of columns, as numbers of one of four types.
+
+use super::lanes::Element;
+use super::linear::Order;
+use super::tile::STRIP;
+use crate::device::NumberType;
+use half::{bf16, f16};
+use rayon::prelude::*;
+
+/// A matrix as it lies in its file, row-major.
+pub(super) struct Matrix<'a, S> {
+    pub(super) values: &'a [S],
+    pub(super) order: Order,
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+}
+
+/// `[strips][inputs][STRIP]`; columns after the last are zero.
+pub(super) struct Strips<T> {
+    values: Vec<T>,
+    /// Where they begin in their allocation, so that registers are loaded from whole cache lines.
+    start: usize,
+}
+
+/// Strips of one of the number types.
+pub(super) enum Weights {
+    F32(Strips<f32>),
+    F16(Strips<f16>),
+    Bf16(Strips<bf16>),
+    /// And what the numbers of each column are to be multiplied by, `[strips][STRIP]`.
+    Int8(Strips<i8>, Vec<f32>),
+}
+
+impl Weights {
+    /// Rounds a matrix to a number type. Nothing of it is held in 32 bits but a strip for each thread.
+    pub(super) fn pack<S: Copy + Sync + Into<f32>>(numbers: NumberType, matrix: &Matrix<'_, S>) -> Weights {
+        match numbers {
+            NumberType::F32 => Weights::F32(rounded(matrix, |value| value)),
+            NumberType::F16 => Weights::F16(rounded(matrix, f16::from_f32)),
+            NumberType::Bf16 => Weights::Bf16(rounded(matrix, bf16::from_f32)),
+            NumberType::Int8 => {
+                let mut scales = vec![0.0; matrix.outputs.next_multiple_of(STRIP)];
+                Weights::Int8(Strips::pack(matrix, &mut scales, quantize), scales)
+            }
+        }
+    }
+
+    /// The weights of one output, `[inputs]`.
+    pub(super) fn column(&self, output: usize, into: &mut [f32]) {
+        match self {
+            Weights::F32(strips) => strips.column(output, into),
+            Weights::F16(strips) => strips.column(output, into),
+            Weights::Bf16(strips) => strips.column(output, into),
+            Weights::Int8(strips, scales) => {
+                strips.column(output, into);
+                into.iter_mut().for_each(|value| *value *= scales[output]);
+            }
+        }
+    }
+}
+
+impl<T: Element> Strips<T> {
+    /// Every strip is gathered in 32 bits, `[inputs][STRIP]`, and turned into what it is to be, with `STRIP` of the scales.
+    fn pack<S: Copy + Sync + Into<f32>>(
+        matrix: &Matrix<'_, S>,
+        scales: &mut [f32],
+        encode: impl Fn(&[f32], &mut [T], &mut [f32]) + Sync,
+    ) -> Self {
+        let strip = matrix.inputs * STRIP;
+        let line = 64 / size_of::<T>();
+        let size = matrix.outputs.div_ceil(STRIP) * strip;
+        let mut values = vec![T::default(); size + line];
+        let start = values.as_ptr().align_offset(64).min(line);
+        let strips = values[start..start + size].par_chunks_mut(strip.max(1));
+        strips.zip(scales.par_chunks_mut(STRIP)).enumerate().for_each_init(
+            || vec![0.0; strip],
+            |gathered, (index, (packed, scales))| {
+                matrix.gather(index, gathered);
+                encode(gathered, packed, scales);
+            },
+        );
+        Strips { values, start }
+    }
+
+    /// The first value of the first strip.
+    pub(super) fn as_ptr(&self) -> *const T {
+        self.values[self.start..].as_ptr()
+    }
+
+    /// The numbers of one output, `[inputs]`.
+    pub(super) fn column(&self, output: usize, into: &mut [f32])
+    where
+        T: Into<f32>,
+    {
+        let first = self.start + output / STRIP * into.len() * STRIP + output % STRIP;
+        for (k, value) in into.iter_mut().enumerate() {
+            *value = self.values[first + k * STRIP].into();
+        }
+    }
+}
+
+impl<S: Copy + Into<f32>> Matrix<'_, S> {
+    /// The columns of a strip, `[inputs][STRIP]`.
+    fn gather(&self, strip: usize, into: &mut [f32]) {
+        let Matrix { values, order, inputs, outputs } = *self;
+        let columns = STRIP.min(outputs - strip * STRIP);
+        let (row, column) = match order {
+            Order::InputsFirst => (outputs, 1),
+            Order::OutputsFirst => (1, inputs),
+        };
+        for (k, into) in into.chunks_exact_mut(STRIP).enumerate() {
+            into[columns..].fill(0.0);
+            for (c, into) in into[..columns].iter_mut().enumerate() {
+                *into = values[k * row + (strip * STRIP + c) * column].into();
+            }
+        }
+    }
+}
+
+/// Strips of numbers that are rounded each by itself.
+fn rounded<S, T>(matrix: &Matrix<'_, S>, round: impl Fn(f32) -> T + Sync) -> Strips<T>
+where
+    S: Copy + Sync + Into<f32>,
+    T: Element,
+{
+    // Nothing is scaled, but there is one chunk of scales for each strip.
+    let mut unused = vec![0.0; matrix.outputs.next_multiple_of(STRIP)];
+    Strips::pack(matrix, &mut unused, |strip, into, _| {
+        into.iter_mut().zip(strip).for_each(|(into, value)| *into = round(*value));
+    })
+}
+
+/// Whole numbers from -127 to 127, and for each column what they are multiplied by: its largest weight becomes 127.
+fn quantize(strip: &[f32], into: &mut [i8], scales: &mut [f32]) {
+    let mut largest = [0.0f32; STRIP];
+    // Becomes `NaN` where a weight is not finite, so that damage shows in results as it does in other number types.
+    let mut damage = [0.0f32; STRIP];
+    for row in strip.chunks_exact(STRIP) {
+        for (c, value) in row.iter().enumerate() {
+            largest[c] = largest[c].max(value.abs());
+            damage[c] += value * 0.0;
+        }
+    }
+    for (c, scale) in scales.iter_mut().enumerate() {
+        *scale = largest[c] / 127.0 + damage[c];
+    }
+    for (row, into) in strip.chunks_exact(STRIP).zip(into.chunks_exact_mut(STRIP)) {
+        for (c, (value, into)) in row.iter().zip(into).enumerate() {
+            // In a column of zeros it is no number, which becomes zero.
+            *into = (value / scales[c]).round_ties_even().clamp(-127.0, 127.0) as i8;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn int8(values: &[f32], inputs: usize, outputs: usize) -> (Weights, Vec<f32>) {
+        let matrix = Matrix { values, order: Order::OutputsFirst, inputs, outputs };
+        let weights = Weights::pack(NumberType::Int8, &matrix);
+        let mut all = vec![f32::NAN; values.len()];
+        all.chunks_exact_mut(inputs).enumerate().for_each(|(output, into)| weights.column(output, into));
+        (weights, all)
+    }
+
+    #[test]
+    fn a_column_is_rounded_to_127_steps_of_its_largest_weight() {
+        let (weights, found) = int8(&[12.7, -0.05, 0.15, -3.0, 0.25, 0.5, -0.125, 0.0], 4, 2);
+        let Weights::Int8(strips, scales) = &weights else { panic!("asked for `int8`") };
+        let stored = |c: usize| (0..4).map(|k| strips.values[strips.start + k * STRIP + c]).collect::<Vec<i8>>();
+        assert_eq!(scales[..2], [12.7 / 127.0, 0.5 / 127.0]);
+        assert_eq!(stored(0), [127, 0, 2, -30], "half a step goes to the even number");
+        assert_eq!(stored(1), [64, 127, -32, 0]);
+        assert_eq!(found[3], -30.0 * scales[0]);
+    }
+
+    #[test]
+    fn zeros_stay_zeros_and_damage_stays_damage() {
+        let tiny = f32::from_bits(1);
+        let (_, found) = int8(&[0.0, -0.0, tiny, 0.0, 1.0, f32::NAN, f32::INFINITY, 1.0], 2, 4);
+        assert_eq!(found[..4], [0.0; 4]);
+        assert!(found[4..].iter().all(|value| value.is_nan()));
+    }
+}
