@@ -5,6 +5,7 @@ use candle_core::{Device, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use examiner_plugin_candle::NumberType;
 use examiner_plugin_candle::kernels::{Finish, Isa, Linear, Order};
+use rayon::prelude::*;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -82,5 +83,23 @@ fn number_types(_: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, number_types, linear);
+/// How fast main memory is read: what answers wait for, one or many.
+fn memory(_: &mut Criterion) {
+    let values = vec![1.0f32; 1 << 28];
+    for threads in [1, rayon::current_num_threads()] {
+        let part = values.len() / threads;
+        // Many sums, so that none waits for another.
+        let sum = |part: &[f32]| {
+            let mut sums = [0.0f32; 64];
+            for chunk in part.chunks_exact(64) {
+                sums.iter_mut().zip(chunk).for_each(|(sum, value)| *sum += value);
+            }
+            black_box(sums);
+        };
+        let seconds = shortest(|| values.par_chunks(part).for_each(sum)).as_secs_f64();
+        println!("{threads} threads read {:.1} GB/s", (4 * part * threads) as f64 / seconds * 1e-9);
+    }
+}
+
+criterion_group!(benches, memory, number_types, linear);
 criterion_main!(benches);

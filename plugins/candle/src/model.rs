@@ -7,8 +7,8 @@ use crate::options::Options;
 use crate::tensors::{Gguf, Tensors};
 use candle_core::DType;
 use examiner_api::{
-    GenerateRequest, GenerateResult, Host, Metadata, Model, ModelInfo, Open, Response, Result, ScoreRequest,
-    ScoreResult, Sink,
+    GenerateRequest, GenerateResult, Host, Metadata, Model, ModelInfo, Open, PluginError, Response, Result,
+    ScoreRequest, ScoreResult, Sink,
 };
 use examiner_lm::checkpoint::Checkpoint;
 use examiner_lm::{Decoder, LocalModel};
@@ -71,8 +71,16 @@ impl Source {
 
     /// Loads the weights for a backend.
     fn model<B: Backend + 'static>(self, backend: B, kind: &str, options: &Options) -> Result<Box<dyn Model>> {
-        let transformer = Transformer::load(backend, self.plan, self.tensors)?;
-        finish(transformer, kind, self.checkpoint, &self.files, options)
+        let Source { checkpoint, plan, tensors, files } = self;
+        let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        // Both read all weights, and neither keeps all processors busy.
+        let (transformer, fingerprint) = std::thread::scope(|scope| {
+            let fingerprint = scope.spawn(|| checkpoint.fingerprint(&files));
+            let transformer = Transformer::load(backend, plan, tensors);
+            let hashed = fingerprint.join().unwrap_or_else(|panic| Err(PluginError::from_panic("hashing", &*panic)));
+            (transformer, hashed)
+        });
+        finish(transformer?, kind, checkpoint, &fingerprint?, options)
     }
 }
 
@@ -80,7 +88,7 @@ fn finish<D>(
     decoder: D,
     kind: &str,
     checkpoint: Checkpoint,
-    weights: &[PathBuf],
+    fingerprint: &str,
     options: &Options,
 ) -> Result<Box<dyn Model>>
 where
@@ -88,8 +96,7 @@ where
 {
     let dtype = format!("{:?}", options.dtype).to_lowercase();
     let mut hasher = blake3::Hasher::new();
-    let weights: Vec<&Path> = weights.iter().map(PathBuf::as_path).collect();
-    hasher.update(format!("{} {dtype} {kind}", checkpoint.fingerprint(&weights)?).as_bytes());
+    hasher.update(format!("{fingerprint} {dtype} {kind}").as_bytes());
     let mut details = Metadata::new();
     details.insert("family".to_owned(), checkpoint.model_type().into());
     details.insert("device".to_owned(), kind.into());
