@@ -27,12 +27,13 @@ fn speeds(model: &mut Candle) -> [f64; 3] {
     [scoring, answer(16), answer(1)]
 }
 
-fn main() {
+fn main() -> examiner_api::Result<()> {
     let shape = json!({ "n_embd": 768, "n_head": 12, "n_layer": 4, "n_positions": 512, "vocab_size": 50257 });
     let checkpoint = Tiny::new(shape).write();
     let kinds = [("cpu", "f32"), ("cpu", "f16"), ("cpu", "bf16"), ("cpu", "int8"), ("cpu-candle", "f32")];
     let options = kinds.map(|(device, dtype)| json!({ "device": device, "dtype": dtype }));
-    let mut models: Vec<Candle> = options.iter().flat_map(|options| open(checkpoint.path(), options.clone())).collect();
+    let models = options.iter().map(|options| open(checkpoint.path(), options.clone()));
+    let mut models: Vec<Candle> = models.collect::<examiner_api::Result<_>>()?;
     let mut best = [[0.0f64; 3]; 5];
     // One after the other in every round, so that what else the machine does meets all of them.
     for _ in 0..3 {
@@ -47,4 +48,5 @@ fn main() {
             .map(|(at, what)| format!("{what}: {:.0} tokens/s (ratio {:.2})", speeds[at], speeds[at] / best[0][at]));
         println!("{device}, {dtype}: {}", said.collect::<Vec<_>>().join(", "));
     }
+    Ok(())
 }
