@@ -86,18 +86,20 @@ fn eight_bits_are_steps_of_each_output_in_linear_layers_and_tied_embeddings_alon
         let expected = score_text(&rounded.write(), json!({}));
         let found = score_text(&model.write(), json!({ "dtype": "int8" }));
         for (a, b) in found.token_logprobs.iter().zip(&expected.token_logprobs) {
-            // The same numbers; but scales are multiplied with once, after the sum.
-            assert!((a - b).abs() < 1e-4, "tied: {tied}: {a}, expected {b}");
+            // The same numbers; but scales are multiplied with once, after the sum, which moves 2e-6 at most.
+            assert!((a - b).abs() < 2e-5, "tied: {tied}: {a}, expected {b}");
         }
     }
 }
 
+/// A weight is rounded by up to 2^-12 of itself, 2^-9 of itself, and 2^-8 of its output's largest one. The logprob that
+/// moves most moves by 0.0033, 0.035 and 0.056 here, in this order and about in these ratios; three times that is allowed.
 #[test]
 fn fewer_bits_move_logprobs_by_as_much_as_they_round() {
     let checkpoint = Tiny::new(json!({})).write();
     let exact = score_text(&checkpoint, json!({}));
     let expected: Vec<f64> = exact.token_logprobs.iter().map(|value| f64::from(*value)).collect();
-    let moved: Vec<f64> = [("f16", 0.02), ("bf16", 0.15), ("int8", 0.15)]
+    let moved: Vec<f64> = [("f16", 0.01), ("bf16", 0.1), ("int8", 0.15)]
         .iter()
         .map(|(dtype, limit)| {
             let moved = worst(&score_text(&checkpoint, json!({ "dtype": dtype })).token_logprobs, &expected);
