@@ -2,13 +2,12 @@
 
 use super::places::{Candidate, SearchPath, candidates};
 use super::{LoadError, Problem, file, image, library};
+use crate::parallel;
 use crate::suite::nearest;
 use examiner_api::ffi::LoadedPlugin;
 use examiner_api::{Host, Metadata, OpenRole, Plugin, PluginError, PluginInfo, RoleInfo, RoleKind};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 /// The SHA-256, in hex, that the file of a plugin must have, by the plugin's name.
 type Pins = BTreeMap<String, String>;
@@ -245,22 +244,11 @@ fn judge_all(
         .map(|(place, candidate)| (std::fs::metadata(&candidate.path).map_or(0, |file| file.len()), place, candidate))
         .collect();
     files.sort_by_key(|(length, ..)| std::cmp::Reverse(*length));
-    let next = AtomicUsize::new(0);
-    let verdicts = Mutex::new(HashMap::new());
-    let work = || {
-        // What has been read for one file makes room for the next: fresh memory would have to be cleared.
-        let mut bytes = Vec::new();
-        while let Some((_, place, candidate)) = files.get(next.fetch_add(1, Ordering::SeqCst)) {
-            let verdict = judge(candidate, entry_of(place), pins, &mut bytes);
-            verdicts.lock().unwrap_or_else(PoisonError::into_inner).insert(candidate.path.clone(), verdict);
-        }
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(files.len());
-    std::thread::scope(|scope| {
-        (1..threads).for_each(|_| drop(scope.spawn(work)));
-        work();
+    // What has been read for one file makes room for the next: fresh memory would have to be cleared.
+    let verdicts = parallel::map_with(&files, |(_, place, candidate), bytes: &mut Vec<u8>| {
+        judge(candidate, entry_of(place), pins, bytes)
     });
-    verdicts.into_inner().unwrap_or_else(PoisonError::into_inner)
+    files.iter().map(|(_, _, candidate)| candidate.path.clone()).zip(verdicts).collect()
 }
 
 /// Reads a file and judges its bytes. Nothing of it runs. `entry` is the name that a suite has for its plugin.

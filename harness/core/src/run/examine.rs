@@ -1,9 +1,10 @@
 //! Examines models one after the other, each on all of its datasets, and keeps the report up to date.
 
 use super::Run;
-use super::evaluate::{self, EvaluateError, Examined, Told};
+use super::evaluate::{self, EvaluateError, Examined, Prepared, Told};
 use super::provenance::{StageRecord, Status, identity};
 use super::storage;
+use crate::parallel;
 use crate::report::summary::{self, SummaryRow};
 use examiner_api::{ErrorCode, Model, ModelInfo, PluginError, Result};
 use std::path::PathBuf;
@@ -55,11 +56,15 @@ impl Run {
         match opened {
             Ok((mut model, info)) => {
                 self.provenance.models.insert(name.to_owned(), info.clone());
+                let mut counted = self.recount(places.clone(), &info).into_iter();
                 for place in places {
                     if self.is_over() {
                         return;
                     }
-                    self.examine_pair(place, &mut *model, &info);
+                    match counted.next().flatten() {
+                        Some((record, examined)) => self.conclude(place, record, examined),
+                        None => self.examine_pair(place, &mut *model, &info),
+                    }
                 }
             }
             Err(error) => {
@@ -73,6 +78,20 @@ impl Run {
         }
     }
 
+    /// What an earlier try has finished of a model's pairs, where nothing that they depend on has changed since.
+    fn recount(&self, places: std::ops::Range<usize>, info: &ModelInfo) -> Vec<Option<(StageRecord, Examined)>> {
+        parallel::map(&self.pairs[places], |pair| {
+            let earlier = self.earlier.stages.get(&pair.stage());
+            let earlier =
+                earlier.filter(|earlier| earlier.status == Status::Complete && !self.shared.is_cancelled())?;
+            let prepared = evaluate::prepare(&self.shared, pair, info, self.limit).ok()?;
+            let record = begun(&prepared);
+            let same = (&record.inputs, &record.version) == (&earlier.inputs, &earlier.version);
+            let examined = same.then(|| evaluate::recount(&self.shared, pair, prepared, &self.directory)).flatten()?;
+            Some((record, examined))
+        })
+    }
+
     fn examine_pair(&mut self, place: usize, model: &mut dyn Model, info: &ModelInfo) {
         let pair = self.pairs[place].clone();
         let began = Instant::now();
@@ -81,9 +100,7 @@ impl Run {
             Ok(prepared) => prepared,
             Err(error) => return self.fail(place, record, &error),
         };
-        record.identity = identity(&prepared.inputs);
-        record.inputs = prepared.inputs.clone();
-        record.version = prepared.version.clone();
+        record = begun(&prepared);
         let (provenance, report, directory) = (&mut self.provenance, &self.report, &self.directory);
         let seconds_before = self.seconds_before;
         let run_began = self.began;
@@ -191,4 +208,10 @@ impl Run {
         let pair = &self.pairs[place];
         SummaryRow::failed(&self.directory.suite, &self.directory.name(), &pair.model, &pair.dataset, message)
     }
+}
+
+/// The record of a pair of which it is known what it depends on.
+fn begun(prepared: &Prepared) -> StageRecord {
+    let inputs = prepared.inputs.clone();
+    StageRecord { identity: identity(&inputs), inputs, version: prepared.version.clone(), ..StageRecord::default() }
 }

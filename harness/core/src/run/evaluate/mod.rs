@@ -9,12 +9,14 @@ mod judge;
 mod prepare;
 mod questions;
 mod reader;
+mod recount;
 mod recover;
 mod rejudge;
 mod reuse;
 mod writer;
 
 pub use prepare::{Prepared, prepare};
+pub use recount::recount;
 pub use rejudge::{Counts, Earlier, Rejudged, rejudge};
 pub use reuse::{Survey, survey};
 
@@ -172,7 +174,7 @@ pub fn examine(
     let began = Instant::now();
     let path = directory.journal(&pair.model, &pair.dataset).map_err(EvaluateError::Storage)?;
     let samples_path = directory.samples(&pair.model, &pair.dataset).map_err(EvaluateError::Storage)?;
-    let header = json!({ "format": 1, "model": pair.model, "dataset": pair.dataset });
+    let header = header(pair);
     let mut known = HashMap::new();
     let (journal, damage) = Journal::open(&path, &header, |offset, line| note_known(&mut known, offset, line))?;
     for damage in damage {
@@ -256,7 +258,7 @@ pub fn examine(
     let mut writer = writer??;
     let interrupted = shared.is_cancelled();
     let done = writer.offsets.len() as u64;
-    let samples = write_samples(&path, &samples_path, &mut writer)?;
+    let samples = write_samples(&path, &samples_path, &mut writer.offsets)?;
     let failure = match (read, asked) {
         // There are questions that were left out, and not because the user stopped.
         (Ok(Ok(read)), Ok(_))
@@ -285,6 +287,11 @@ pub fn examine(
         interrupted,
         failure,
     })
+}
+
+/// The first line of a pair's journal.
+fn header(pair: &Pair) -> serde_json::Value {
+    json!({ "format": 1, "model": pair.model, "dataset": pair.dataset })
 }
 
 fn ask_window(
@@ -355,20 +362,21 @@ fn rows(tally: &Tally, scorers: &Scorers, seconds: f64) -> Vec<SummaryRow> {
     })
 }
 
-/// Copies the records, in the order of the suite, out of the journal. Returns the first few errors among them.
+/// Copies the records, in the order of the dataset, out of the journal: `offsets` are their indices, and where they stand.
+/// Returns the first few errors among them.
 fn write_samples(
     journal: &std::path::Path,
     path: &std::path::Path,
-    writer: &mut Writer<'_>,
+    offsets: &mut [(u64, u64)],
 ) -> Result<Vec<String>, EvaluateError> {
-    writer.offsets.sort_unstable();
+    offsets.sort_unstable();
     let mut reader = crate::journal::Reader::open(journal)?;
     let mut examples = Vec::new();
     let failed = |source| EvaluateError::Write { path: path.to_owned(), source };
     crate::report::atomic::update(path, |file| {
         examples.clear();
         let mut file = std::io::BufWriter::new(file);
-        for (_, offset) in &writer.offsets {
+        for (_, offset) in &*offsets {
             let line = reader.read_at(*offset).map_err(std::io::Error::other)?;
             if examples.len() < 3 && line.contains("\"error\"") {
                 examples.extend(error_in(line));
