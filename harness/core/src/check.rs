@@ -3,14 +3,15 @@
 use crate::loader::Plugins;
 use crate::run::order::makers;
 use crate::run::{pairs, selected};
-use crate::suite::{FieldPath, Loaded, Options, Problem, Problems, ScorerSpec, Suite, check_options, nearest};
+use crate::suite::{FieldPath, Loaded, Options, OptionsSchema, Problem, Problems, ScorerSpec, Suite, nearest};
 use examiner_api::RoleKind;
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// Everything that is wrong with what the suite says of its roles, all at once. Nothing is opened.
 pub fn check(loaded: &Loaded, plugins: &Plugins) -> Result<(), Problems> {
     let suite = &loaded.suite;
-    let mut check = Check { loaded, plugins, problems: Vec::new() };
+    let mut check = Check { loaded, plugins, schemas: HashMap::new(), problems: Vec::new() };
     for name in suite.plugins.keys() {
         check.entry(name);
     }
@@ -33,7 +34,7 @@ pub fn check(loaded: &Loaded, plugins: &Plugins) -> Result<(), Problems> {
 
 /// As [`check`], of what it takes to judge answers that are there: datasets and scorers. Models may be gone.
 pub fn check_judging(loaded: &Loaded, plugins: &Plugins) -> Result<(), Problems> {
-    let mut check = Check { loaded, plugins, problems: Vec::new() };
+    let mut check = Check { loaded, plugins, schemas: HashMap::new(), problems: Vec::new() };
     check.datasets();
     check.evaluations();
     check.end()
@@ -63,6 +64,8 @@ pub fn check_only(suite: &Suite, only: &[String]) -> Result<(), String> {
 struct Check<'a> {
     loaded: &'a Loaded,
     plugins: &'a Plugins,
+    /// By kind and name of the role.
+    schemas: HashMap<(RoleKind, &'a str), OptionsSchema<'a>>,
     problems: Vec<Problem>,
 }
 
@@ -135,7 +138,9 @@ impl Check<'_> {
     fn options(&mut self, entry: &FieldPath, name_path: &FieldPath, kind: RoleKind, name: &str, options: &Options) {
         match self.plugins.find(kind, name) {
             Ok((_, role)) => {
-                self.problems.extend(check_options(self.loaded, entry, &Value::Object(options.clone()), &role.options))
+                let schema =
+                    self.schemas.entry((kind, &role.name)).or_insert_with(|| OptionsSchema::new(&role.options));
+                self.problems.extend(schema.check(self.loaded, entry, &Value::Object(options.clone())));
             }
             Err(error) => self.problems.push(Problem {
                 position: self.loaded.locate(name_path),

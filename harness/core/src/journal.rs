@@ -151,7 +151,9 @@ impl Journal {
         }
         let scan = Reader::open(path)?.scan(Some(header), each)?;
         damage.extend(scan.damage);
-        file.set_len(scan.complete).map_err(io(path, "cut the torn last line of"))?;
+        if file.metadata().map_err(io(path, "read"))?.len() != scan.complete {
+            file.set_len(scan.complete).map_err(io(path, "cut the torn last line of"))?;
+        }
         let mut journal = Journal {
             path: path.to_owned(),
             file,

@@ -12,6 +12,7 @@ pub mod host;
 pub mod hub;
 pub mod journal;
 pub mod loader;
+pub mod parallel;
 pub mod plan;
 pub mod progress;
 pub mod report;

@@ -2,12 +2,13 @@
 //! requests they take, and what their datasets can show.
 
 use crate::host::Shared;
+use crate::parallel;
 use crate::run::evaluate::{self, Inputs, Pair, Survey};
 use crate::run::order::makers;
 use crate::run::provenance::{Provenance, StageRecord, Status, identity};
 use crate::run::{pairs, selected};
 use crate::statistics::smallest_paired_difference;
-use examiner_api::{Model, ModelInfo, PluginError, Result};
+use examiner_api::{ModelInfo, PluginError, Result};
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,9 +36,6 @@ pub enum State {
     Fail(String),
 }
 
-/// A model and what it says of itself, or why it cannot be opened.
-type Opened = Result<(Box<dyn Model>, ModelInfo)>;
-
 /// Plans a suite. `directory` is the run that would go on, or the last one of the suite.
 pub fn plan(shared: &Arc<Shared>, directory: Option<&Path>, limit: Option<u64>, only: &[String]) -> Vec<Stage> {
     let earlier = directory.and_then(Provenance::read).unwrap_or_default();
@@ -49,21 +47,16 @@ pub fn plan(shared: &Arc<Shared>, directory: Option<&Path>, limit: Option<u64>, 
             stages.push(maker(shared, kind, &name, stage, &earlier, limit));
         }
     }
-    // One model is resident at a time.
-    let mut resident: Option<(String, Opened)> = None;
-    for pair in pairs(suite).into_iter().filter(|pair| selected(only, &pair.stage())) {
-        if resident.as_ref().is_none_or(|(name, _)| *name != pair.model) {
-            drop(resident.take());
-            let host = shared.host(&format!("models/{}", pair.model));
-            let opened = shared.roles.model_with_info(&pair.model, host);
-            resident = Some((pair.model.clone(), opened));
-        }
-        let info = match &resident {
-            Some((_, Ok((_, info)))) => Ok(info),
-            Some((_, Err(error))) => Err(error.clone()),
-            None => continue,
-        };
-        stages.push(examination(shared, &pair, info, directory, &earlier, limit, &stages));
+    let pairs: Vec<Pair> = pairs(suite).into_iter().filter(|pair| selected(only, &pair.stage())).collect();
+    // One model is resident at a time, and only until it has said what it is.
+    for of_model in pairs.chunk_by(|one, other| one.model == other.model) {
+        let host = shared.host(&of_model[0].model_stage());
+        let info = shared.roles.model_with_info(&of_model[0].model, host).map(|(_, info)| info);
+        let examined = parallel::map(of_model, |pair| {
+            let info = info.as_ref().map_err(Clone::clone);
+            examination(shared, pair, info, directory, &earlier, limit, &stages)
+        });
+        stages.extend(examined);
     }
     stages
 }

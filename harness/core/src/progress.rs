@@ -118,6 +118,13 @@ impl Task {
         }
     }
 
+    /// Takes the bar away, and says nothing: the task is begun anew.
+    pub fn dismiss(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
     /// Takes the bar away, and leaves a line that says what was done.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {

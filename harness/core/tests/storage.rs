@@ -276,8 +276,10 @@ fn what_may_not_be_written_stops_the_run_until_it_may() {
     unfinish();
     refused(&latest.join("journal/a/sums.jsonl"), 0o444, "sums.jsonl");
     refused(&latest.join("journal/a"), 0o000, "sums.jsonl");
+    // What would be written is there already, unless it is spoilt.
+    std::fs::write(latest.join("samples/a/sums.jsonl"), "{}\n").unwrap();
     refused(&latest.join("samples/a"), 0o555, "sums.jsonl");
-    refused(&latest, 0o555, "suite.yaml");
+    refused(&latest, 0o555, "run.json");
     assert!(attempt().status.success());
     same_results(&run, &latest);
 }

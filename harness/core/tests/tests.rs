@@ -9,6 +9,7 @@
 //! - `rescore`: what a run's models answered, judged once more
 //! - `bad_input`: suites, data files, checkpoints and plugins that are none, and what is said of them
 //! - `resume`: a killed run goes on, and its results are those of an undisturbed one
+//! - `replan`: a run over what is finished changes nothing
 //! - `torn`: the same for a journal that ends at any byte
 //! - `identity`: what has changed is done again, and nothing else
 //! - `storage`: a run whose files could not be written goes on, too
@@ -20,6 +21,7 @@ mod failures;
 mod identity;
 mod loader;
 mod out_of_tree;
+mod replan;
 mod report;
 mod rescore;
 mod resume;

@@ -11,7 +11,7 @@ use examiner::progress::Progress;
 use examiner::report::summary::SummaryRow;
 use examiner::roles::Roles;
 use examiner::run::directory::RunDirectory;
-use examiner::run::evaluate::{examine, prepare};
+use examiner::run::evaluate::{Told, examine, prepare};
 use examiner::run::pairs;
 use examiner_api::{Flow, GenerateRequest, GenerateResult, Model, ModelInfo, Response, Result, Sink};
 use std::path::Path;
@@ -61,7 +61,8 @@ fn a_journal_that_ends_at_any_byte_is_gone_on_with() {
     let go = || {
         let mut model = Adder(0);
         let prepared = prepare(&shared, &pair, &model.info().unwrap(), None).unwrap();
-        let examined = examine(&shared, &pair, &mut model, prepared, &directory, &|_| {}).unwrap();
+        let told = Told { begin: &mut || Ok(()), publish: &|_| {} };
+        let examined = examine(&shared, &pair, &mut model, prepared, &directory, told).unwrap();
         assert!(examined.failure.is_none());
         let rows: Vec<SummaryRow> = examined.rows.into_iter().map(|row| SummaryRow { seconds: None, ..row }).collect();
         (model.0, (rows, std::fs::read(&samples).unwrap()))

@@ -53,7 +53,7 @@ enum Command {
     Verify(verify::VerifyArguments),
     /// Kill runs, damage and starve them, go on with them, and hold them against undisturbed ones.
     Torture(torture::TortureArguments),
-    /// Measure start-up time, and time and memory per sample of the harness itself.
+    /// Measure what the harness itself takes: to start, to find a suite finished, and for each sample.
     Bench(bench::BenchArguments),
     /// Measure the speed of training, beside PyTorch's where a Python that has it is named.
     BenchTrain(bench_train::BenchTrainArguments),

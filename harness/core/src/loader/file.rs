@@ -13,9 +13,12 @@ use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::Path;
 
-/// The content of a file.
+/// So much is hashed at a time, while it is still near.
+const PIECE: usize = 1 << 18;
+
+/// What the content of a file is known by.
+#[derive(Debug)]
 pub(super) struct Content {
-    pub(super) bytes: Vec<u8>,
     /// SHA-256, in hex.
     pub(super) sha256: String,
     pub(super) identity: Identity,
@@ -31,8 +34,8 @@ pub(super) struct Identity {
     modified: Option<std::time::SystemTime>,
 }
 
-/// Reads a file.
-pub(super) fn read(path: &Path) -> Result<Content, Problem> {
+/// Reads a file. Its bytes stand in `bytes` then, in place of what stood there before.
+pub(super) fn read(path: &Path, bytes: &mut Vec<u8>) -> Result<Content, Problem> {
     let unreadable = |error: std::io::Error| Problem::Unreadable(error.to_string());
     // Opening a pipe would wait for somebody to write to it.
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
@@ -42,13 +45,22 @@ pub(super) fn read(path: &Path) -> Result<Content, Problem> {
     }
     let mut file = File::open(path).map_err(unreadable)?;
     let identity = Identity::of(&file.metadata().map_err(unreadable)?);
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    bytes.clear();
+    bytes.reserve(usize::try_from(metadata.len()).unwrap_or(0));
+    let mut hasher = Sha256::new();
+    loop {
+        let before = bytes.len();
+        (&mut file).take(PIECE as u64).read_to_end(bytes).map_err(unreadable)?;
+        if bytes.len() == before {
+            break;
+        }
+        hasher.update(&bytes[before..]);
+    }
     if Identity::of(&file.metadata().map_err(unreadable)?) != identity {
         return Err(Problem::Changed);
     }
-    let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Content { bytes, sha256, identity })
+    let sha256 = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Content { sha256, identity })
 }
 
 impl Identity {
@@ -87,7 +99,7 @@ mod tests {
         let path = directory.path().join("plugin.so");
         let change = |what: &dyn Fn()| {
             std::fs::write(&path, "one").unwrap();
-            let content = read(&path).unwrap();
+            let content = read(&path, &mut Vec::new()).unwrap();
             content.identity.check(&path).unwrap();
             what();
             content.identity.check(&path)
@@ -107,11 +119,27 @@ mod tests {
         assert!(matches!(change(&replace), Err(Problem::Changed)));
     }
 
+    /// In pieces, and in a place where something longer stood.
+    #[test]
+    fn what_is_read_and_hashed_is_the_whole_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("plugin.so");
+        let mut bytes = Vec::new();
+        for length in [2 * PIECE + 1, 2 * PIECE, PIECE - 1, 0] {
+            let content: Vec<u8> = (0..length).map(|place| (place % 251) as u8).collect();
+            std::fs::write(&path, &content).unwrap();
+            let found = read(&path, &mut bytes).unwrap();
+            assert_eq!(bytes, content);
+            let whole: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(found.sha256, whole);
+        }
+    }
+
     #[test]
     fn what_is_no_regular_file_is_not_waited_for() {
         let directory = tempfile::tempdir().unwrap();
-        assert!(matches!(read(directory.path()), Err(Problem::NotALibrary(_))));
+        assert!(matches!(read(directory.path(), &mut Vec::new()), Err(Problem::NotALibrary(_))));
         #[cfg(unix)]
-        assert!(matches!(read(Path::new("/dev/null")), Err(Problem::NotALibrary(_))));
+        assert!(matches!(read(Path::new("/dev/null"), &mut Vec::new()), Err(Problem::NotALibrary(_))));
     }
 }

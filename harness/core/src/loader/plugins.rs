@@ -2,10 +2,11 @@
 
 use super::places::{Candidate, SearchPath, candidates};
 use super::{LoadError, Problem, file, image, library};
+use crate::parallel;
 use crate::suite::nearest;
 use examiner_api::ffi::LoadedPlugin;
 use examiner_api::{Host, Metadata, OpenRole, Plugin, PluginError, PluginInfo, RoleInfo, RoleKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// The SHA-256, in hex, that the file of a plugin must have, by the plugin's name.
@@ -66,17 +67,21 @@ impl Plugins {
     /// the suite names for the plugin, or that is named like it, is judged before any of it runs. What a file of another
     /// name is can only be asked of itself; it is judged then, before anything else is asked of it.
     pub fn search(&mut self, places: &[SearchPath], pins: &BTreeMap<String, String>) -> Result<(), LoadError> {
-        for place in places {
-            let entry = match place {
-                SearchPath::Plugin { name, .. } => Some(name.as_str()),
-                _ => None,
-            };
-            for candidate in candidates(place, places, entry.is_some_and(|name| pins.contains_key(name)))? {
+        let found: Vec<_> = places
+            .iter()
+            .map(|place| candidates(place, places, entry_of(place).is_some_and(|name| pins.contains_key(name))))
+            .collect();
+        let mut verdicts = judge_all(places, &found, pins);
+        for (place, candidates) in places.iter().zip(found) {
+            let entry = entry_of(place);
+            for candidate in candidates? {
                 if candidate.real.as_ref().is_ok_and(|real| self.loaded.iter().any(|file| file.path == *real)) {
                     continue;
                 }
                 let shown = candidate.real.as_ref().unwrap_or(&candidate.path).clone();
-                match load(&candidate, entry, pins) {
+                let verdict = verdicts.remove(&candidate.path);
+                let verdict = verdict.unwrap_or_else(|| judge(&candidate, entry, pins, &mut Vec::new()));
+                match verdict.and_then(|judged| open(judged, entry, pins)) {
                     Ok(file) => self.add(LoadedFile { chosen: place.is_file(), ..file })?,
                     Err(problem) => self.reject(place, LoadError::of(shown, problem, entry))?,
                 }
@@ -202,29 +207,72 @@ impl Plugins {
 /// # Errors
 /// The file cannot be read or opened, or has another content than the one of that SHA-256.
 pub fn open_file(path: &Path, sha256: &str) -> Result<LoadedPlugin, LoadError> {
-    let opened = file::read(path).and_then(|content| match content.sha256 == sha256 {
+    let opened = file::read(path, &mut Vec::new()).and_then(|content| match content.sha256 == sha256 {
         true => library::open(path, &content.identity),
         false => Err(Problem::Changed),
     });
     opened.map_err(|problem| LoadError { path: path.to_owned(), plugin: None, problem })
 }
 
-/// Judges a file and opens it. `entry` is the name that a suite has for its plugin.
-fn load(candidate: &Candidate, entry: Option<&str>, pins: &Pins) -> Result<LoadedFile, Problem> {
+/// The name that a suite has for the plugin in a place.
+fn entry_of(place: &SearchPath) -> Option<&str> {
+    match place {
+        SearchPath::Plugin { name, .. } => Some(name),
+        _ => None,
+    }
+}
+
+/// A file whose bytes are those of a plugin that may be opened.
+struct Judged {
+    path: PathBuf,
+    content: file::Content,
+}
+
+type Verdict = Result<Judged, Problem>;
+
+/// Judges all files that were found, the largest first and on all processors: reading and hashing them is most of what a
+/// short command does. By the path under which a file was found; one that is found twice is judged once.
+fn judge_all(
+    places: &[SearchPath],
+    found: &[Result<Vec<Candidate>, LoadError>],
+    pins: &Pins,
+) -> HashMap<PathBuf, Verdict> {
+    let all = places.iter().zip(found).flat_map(|(place, found)| found.iter().flatten().map(move |one| (place, one)));
+    let mut seen = HashSet::new();
+    let mut files: Vec<(u64, &SearchPath, &Candidate)> = all
+        .filter(|(_, candidate)| candidate.real.as_ref().is_ok_and(|real| seen.insert(real)))
+        .map(|(place, candidate)| (std::fs::metadata(&candidate.path).map_or(0, |file| file.len()), place, candidate))
+        .collect();
+    files.sort_by_key(|(length, ..)| std::cmp::Reverse(*length));
+    // What has been read for one file makes room for the next: fresh memory would have to be cleared.
+    let verdicts = parallel::map_with(&files, |(_, place, candidate), bytes: &mut Vec<u8>| {
+        judge(candidate, entry_of(place), pins, bytes)
+    });
+    files.iter().map(|(_, _, candidate)| candidate.path.clone()).zip(verdicts).collect()
+}
+
+/// Reads a file and judges its bytes. Nothing of it runs. `entry` is the name that a suite has for its plugin.
+fn judge(candidate: &Candidate, entry: Option<&str>, pins: &Pins, bytes: &mut Vec<u8>) -> Verdict {
     let path = candidate.real.as_ref().map_err(Clone::clone)?;
-    let content = file::read(path)?;
+    let content = file::read(path, bytes)?;
     let is_named = |name: &str| names_plugin(&candidate.path, name) || names_plugin(path, name);
     let named = entry.or_else(|| pins.keys().map(String::as_str).find(|name| is_named(name)));
     // Before anything else is made of the bytes.
     check_pin(named, &content.sha256, pins)?;
-    image::check(&content.bytes)?;
-    let plugin = library::open(path, &content.identity)?;
+    image::check(bytes)?;
+    Ok(Judged { path: path.clone(), content })
+}
+
+/// Opens a file that has been judged, if it is still the same.
+fn open(judged: Judged, entry: Option<&str>, pins: &Pins) -> Result<LoadedFile, Problem> {
+    let Judged { path, content } = judged;
+    let plugin = library::open(&path, &content.identity)?;
     let info = plugin.info().map_err(Problem::Registration)?;
     if let Some(entry) = entry.filter(|entry| *entry != info.name) {
         return Err(Problem::OtherPlugin { found: info.name, expected: entry.to_owned() });
     }
     check_pin(Some(&info.name), &content.sha256, pins)?;
-    Ok(LoadedFile { path: path.clone(), sha256: content.sha256, info, chosen: false, source: Source::Library(plugin) })
+    Ok(LoadedFile { path, sha256: content.sha256, info, chosen: false, source: Source::Library(plugin) })
 }
 
 fn check_pin(plugin: Option<&str>, found: &str, pins: &Pins) -> Result<(), Problem> {

@@ -1,7 +1,7 @@
 //! Files that are either there as a whole or not at all.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
 /// Writes a file under a temporary name, syncs it, and renames it to `path`. Whoever reads `path` sees the old content
@@ -23,6 +23,50 @@ pub fn write(path: &Path, content: impl FnOnce(&mut File) -> io::Result<()>) -> 
         let _ = std::fs::remove_file(&temporary);
     }
     renamed
+}
+
+/// As [`write()`], unless `path` holds just that already: then it stays as it is, and nothing waits for the disk. `content`
+/// is called once to compare, as far as the file agrees, and once to write; it must say the same both times.
+///
+/// # Errors
+/// As [`write()`].
+pub fn update(path: &Path, mut content: impl FnMut(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    // A file that cannot be read is one to be replaced.
+    if holds(path, &mut content).unwrap_or(false) {
+        return Ok(());
+    }
+    write(path, |file| content(file))
+}
+
+/// Whether the file holds what `content` writes, and nothing more.
+fn holds(path: &Path, content: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> io::Result<bool> {
+    if !std::fs::symlink_metadata(path)?.is_file() {
+        return Ok(false);
+    }
+    let mut same = Same { file: BufReader::with_capacity(1 << 16, File::open(path)?) };
+    content(&mut same)?;
+    Ok(same.file.fill_buf()?.is_empty())
+}
+
+/// Takes what a file holds, and fails at the first byte that is another.
+struct Same {
+    file: BufReader<File>,
+}
+
+impl Write for Same {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let there = self.file.fill_buf()?;
+        let length = there.len().min(bytes.len());
+        if length == 0 && !bytes.is_empty() || there[..length] != bytes[..length] {
+            return Err(io::Error::other("the file holds something else"));
+        }
+        self.file.consume(length);
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Removes what processes that were killed have left of their attempts, in `directory` and beneath it. Only for a
@@ -48,7 +92,6 @@ fn is_temporary(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     #[test]
     fn a_failed_write_leaves_the_old_content() {
@@ -62,6 +105,36 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_there_already_is_not_written_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        // Longer than what is compared at once, in pieces that are not those in which it is read.
+        let text = |change: &str| format!("{}{change}", "some lines\n".repeat(20_000));
+        let put = |text: &str| {
+            let mut calls = 0;
+            let done = update(&path, |file| {
+                calls += 1;
+                text.as_bytes().chunks(777).try_for_each(|piece| file.write_all(piece))
+            });
+            done.unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+            calls
+        };
+        let modified = || std::fs::metadata(&path).unwrap().modified().unwrap();
+        assert_eq!(put(&text("a")), 1, "there was no file");
+        let before = modified();
+        assert_eq!(put(&text("a")), 1);
+        assert_eq!(modified(), before);
+        // Another byte, one more, one less, none at all.
+        for other in [text("b"), text("bc"), text("b"), String::new(), text("")] {
+            assert_eq!(put(&other), 2);
+            assert_eq!(put(&other), 1);
+        }
+        let failed = update(&path, |_| Err(io::Error::other("cannot be said")));
+        assert!(failed.is_err() && path.exists());
     }
 
     #[test]

@@ -118,12 +118,12 @@ impl SummaryRow {
     }
 }
 
-/// Writes the file as a whole or not at all. Floats are written so that they read back as they were.
+/// Writes the file as a whole or not at all, unless it says the same already. Floats are written so that they read back as they were.
 ///
 /// # Errors
 /// Writing, syncing or renaming fails.
 pub fn write(path: &Path, rows: &[SummaryRow]) -> io::Result<()> {
-    atomic::write(path, |file| {
+    atomic::update(path, |file| {
         let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(file);
         // Written by hand, so that a file without rows has its header too.
         writer.write_record(COLUMNS)?;

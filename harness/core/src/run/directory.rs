@@ -98,6 +98,9 @@ impl RunDirectory {
     pub fn mark_latest(&self) -> Result<()> {
         let Some(outputs) = self.path.parent() else { return Ok(()) };
         let link = outputs.join("latest");
+        if std::fs::read_link(&link).is_ok_and(|target| target == Path::new(&self.name())) {
+            return Ok(());
+        }
         let temporary = outputs.join(format!("latest.{}.tmp", std::process::id()));
         let linked = symlink(Path::new(&self.name()), &temporary).and_then(|()| std::fs::rename(&temporary, &link));
         linked.map_err(|error| failure("make the link", &link, &error))

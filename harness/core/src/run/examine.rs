@@ -1,9 +1,10 @@
 //! Examines models one after the other, each on all of its datasets, and keeps the report up to date.
 
 use super::Run;
-use super::evaluate::{self, EvaluateError, Examined};
+use super::evaluate::{self, EvaluateError, Examined, Prepared, Told};
 use super::provenance::{StageRecord, Status, identity};
 use super::storage;
+use crate::parallel;
 use crate::report::summary::{self, SummaryRow};
 use examiner_api::{ErrorCode, Model, ModelInfo, PluginError, Result};
 use std::path::PathBuf;
@@ -18,11 +19,16 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn publish(&self, pair: usize, rows: Vec<SummaryRow>) -> Result<()> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)[pair] = rows;
+        self.set(pair, rows);
         self.write()
     }
 
-    /// Writes `summary.csv`, as a whole or not at all.
+    /// Takes the rows of a pair, which are written with the next ones.
+    fn set(&self, pair: usize, rows: Vec<SummaryRow>) {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)[pair] = rows;
+    }
+
+    /// Writes `summary.csv`, as a whole or not at all, unless it says the same already.
     pub(super) fn write(&self) -> Result<()> {
         summary::write(&self.path, &self.rows()).map_err(|error| storage::failure("write", &self.path, &error))
     }
@@ -50,11 +56,15 @@ impl Run {
         match opened {
             Ok((mut model, info)) => {
                 self.provenance.models.insert(name.to_owned(), info.clone());
+                let mut counted = self.recount(places.clone(), &info).into_iter();
                 for place in places {
                     if self.is_over() {
                         return;
                     }
-                    self.examine_pair(place, &mut *model, &info);
+                    match counted.next().flatten() {
+                        Some((record, examined)) => self.conclude(place, record, examined),
+                        None => self.examine_pair(place, &mut *model, &info),
+                    }
                 }
             }
             Err(error) => {
@@ -68,6 +78,20 @@ impl Run {
         }
     }
 
+    /// What an earlier try has finished of a model's pairs, where nothing that they depend on has changed since.
+    fn recount(&self, places: std::ops::Range<usize>, info: &ModelInfo) -> Vec<Option<(StageRecord, Examined)>> {
+        parallel::map(&self.pairs[places], |pair| {
+            let earlier = self.earlier.stages.get(&pair.stage());
+            let earlier =
+                earlier.filter(|earlier| earlier.status == Status::Complete && !self.shared.is_cancelled())?;
+            let prepared = evaluate::prepare(&self.shared, pair, info, self.limit).ok()?;
+            let record = begun(&prepared);
+            let same = (&record.inputs, &record.version) == (&earlier.inputs, &earlier.version);
+            let examined = same.then(|| evaluate::recount(&self.shared, pair, prepared, &self.directory)).flatten()?;
+            Some((record, examined))
+        })
+    }
+
     fn examine_pair(&mut self, place: usize, model: &mut dyn Model, info: &ModelInfo) {
         let pair = self.pairs[place].clone();
         let began = Instant::now();
@@ -76,14 +100,21 @@ impl Run {
             Ok(prepared) => prepared,
             Err(error) => return self.fail(place, record, &error),
         };
-        record.identity = identity(&prepared.inputs);
-        record.inputs = prepared.inputs.clone();
-        record.version = prepared.version.clone();
+        record = begun(&prepared);
+        let (provenance, report, directory) = (&mut self.provenance, &self.report, &self.directory);
+        let seconds_before = self.seconds_before;
+        let run_began = self.began;
         // Written before anything is asked: should this try be killed, its answers can still be told apart.
-        self.note(pair.stage(), record.clone());
+        let mut begin = || {
+            provenance.stages.insert(pair.stage(), record.clone());
+            provenance.seconds = seconds_before + run_began.elapsed().as_secs_f64();
+            provenance.write(&directory.path)?;
+            report.write()
+        };
         // On the way it is a convenience, which is tried again; at the end it counts.
-        let publish = |rows| drop(self.report.publish(place, rows));
-        let examined = evaluate::examine(&self.shared, &pair, model, prepared, &self.directory, &publish);
+        let publish = |rows| drop(report.publish(place, rows));
+        let told = Told { begin: &mut begin, publish: &publish };
+        let examined = evaluate::examine(&self.shared, &pair, model, prepared, directory, told);
         record.seconds = began.elapsed().as_secs_f64();
         match examined {
             Ok(examined) => self.conclude(place, record, examined),
@@ -101,6 +132,7 @@ impl Run {
         record.questions = examined.questions;
         record.errors = examined.errors;
         record.reused = examined.reused;
+        record.seconds = examined.seconds;
         let mut rows = examined.rows;
         let too_many = self.shared.roles.suite.fail_on_error.is_exceeded(examined.errors, examined.questions);
         record.status = if let Some(failure) = &examined.failure {
@@ -129,6 +161,14 @@ impl Run {
         } else {
             Status::Complete
         };
+        if !examined.asked
+            && let Some(earlier) = self.earlier.stages.get(&stage)
+            && earlier.is_the_work_of(&record)
+        {
+            // Nothing has come of this try: it is the earlier one that took its time.
+            rows.iter_mut().filter_map(|row| row.seconds.as_mut()).for_each(|seconds| *seconds = earlier.seconds);
+            return self.report.set(place, rows);
+        }
         if let Err(error) = self.report.publish(place, rows) {
             self.stop(error);
         }
@@ -168,4 +208,10 @@ impl Run {
         let pair = &self.pairs[place];
         SummaryRow::failed(&self.directory.suite, &self.directory.name(), &pair.model, &pair.dataset, message)
     }
+}
+
+/// The record of a pair of which it is known what it depends on.
+fn begun(prepared: &Prepared) -> StageRecord {
+    let inputs = prepared.inputs.clone();
+    StageRecord { identity: identity(&inputs), inputs, version: prepared.version.clone(), ..StageRecord::default() }
 }

@@ -65,6 +65,7 @@ impl Run {
         }
         let began = Instant::now();
         let mut record = StageRecord::default();
+        let mut taken = None;
         let made = maker_inputs(&self.shared, kind, name, self.limit).and_then(|inputs| {
             record.identity = identity(&inputs);
             record.inputs = inputs;
@@ -74,12 +75,16 @@ impl Run {
                     && earlier.identity == record.identity
                     && earlier.product.as_ref().is_some_and(|product| std::path::Path::new(product).exists())
             });
-            match reused.and_then(|earlier| Some((earlier.product?, earlier.details))) {
-                Some((product, details)) => Ok(Made { product, details }),
+            match reused.and_then(|earlier| Some((earlier.product?, earlier.details, earlier.seconds))) {
+                Some((product, details, seconds)) => {
+                    taken = Some(seconds);
+                    Ok(Made { product, details })
+                }
                 None => self.work(kind, name, &stage),
             }
         });
-        record.seconds = began.elapsed().as_secs_f64();
+        // What was made earlier took what it took then.
+        record.seconds = taken.unwrap_or_else(|| began.elapsed().as_secs_f64());
         match made {
             Ok(Made { product, details }) => {
                 self.shared.roles.offer(kind, name, product.clone());

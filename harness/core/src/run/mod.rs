@@ -27,7 +27,6 @@ use examiner_api::{PluginError, Result};
 pub use make::maker_inputs;
 use provenance::{Provenance, StageRecord, Status};
 pub use selection::{newest_run, pairs, request, resumable, selected};
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -124,7 +123,7 @@ impl Run {
             None => job.progress.say(&format!("running in `{}`", directory.path.display())),
         }
         let suite_path = directory.path.join("suite.yaml");
-        crate::report::atomic::write(&suite_path, |file| file.write_all(job.loaded.text.as_bytes()))
+        crate::report::atomic::update(&suite_path, |file| file.write_all(job.loaded.text.as_bytes()))
             .map_err(|error| storage::failure("write", &suite_path, &error))?;
         let mut provenance = Provenance {
             suite: suite_name,
@@ -141,6 +140,9 @@ impl Run {
             ..Provenance::default()
         };
         provenance.note_plugins(&job.plugins);
+        // A complete run of just this suite says already what it will say if nothing turns out to be left to do.
+        let complete = Provenance { status: Status::Complete, models: earlier.models.clone(), ..provenance.clone() };
+        let stands = resumed.is_some() && complete.says_the_same(&earlier);
         let selected_pairs = pairs(&job.loaded.suite).into_iter().filter(|pair| selected(&job.only, &pair.stage()));
         let pairs: Vec<Pair> = selected_pairs.collect();
         let run_name = directory.name();
@@ -167,8 +169,10 @@ impl Run {
             storage: None,
             directory,
         };
-        run.provenance.write(&run.directory.path)?;
-        run.report.write()?;
+        if !stands {
+            run.provenance.write(&run.directory.path)?;
+            run.report.write()?;
+        }
         if job.out.is_none() {
             run.directory.mark_latest()?;
         }
@@ -184,7 +188,11 @@ impl Run {
         }
     }
 
+    /// Takes note of how a stage stands. What an earlier try has written stays as it is where nothing has come of this one.
     fn note(&mut self, stage: String, record: StageRecord) {
+        if self.provenance.stages.get(&stage) == Some(&record) {
+            return;
+        }
         self.provenance.stages.insert(stage.clone(), record);
         self.provenance.seconds = self.seconds_before + self.began.elapsed().as_secs_f64();
         if let Err(error) = self.provenance.write(&self.directory.path) {
@@ -205,6 +213,12 @@ impl Run {
         self.shared.is_cancelled() || self.storage.is_some()
     }
 
+    /// Whether `run.json` on the disk is as good as the one that would be written now.
+    fn stands(&self) -> bool {
+        let written = Provenance::read(&self.directory.path);
+        written.is_some_and(|written| self.provenance.says_the_same(&written))
+    }
+
     fn end(mut self) -> Result<Outcome> {
         let interrupted = self.shared.is_cancelled();
         let rows = self.report.rows();
@@ -218,10 +232,12 @@ impl Run {
             (false, true) => Status::Complete,
             (false, false) => Status::Failed,
         };
-        self.provenance.finished = Some(jiff::Timestamp::now().to_string());
-        self.provenance.seconds = self.seconds_before + self.began.elapsed().as_secs_f64();
-        if let Err(error) = self.provenance.write(&self.directory.path) {
-            self.stop(error);
+        if !self.stands() {
+            self.provenance.finished = Some(jiff::Timestamp::now().to_string());
+            self.provenance.seconds = self.seconds_before + self.began.elapsed().as_secs_f64();
+            if let Err(error) = self.provenance.write(&self.directory.path) {
+                self.stop(error);
+            }
         }
         let ended = match (interrupted, &self.storage) {
             (true, _) => cancelled().message,

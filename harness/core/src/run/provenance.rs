@@ -114,6 +114,14 @@ pub struct StageRecord {
     pub seconds: f64,
 }
 
+impl StageRecord {
+    /// Whether `other` tells of the same outcome of the same inputs, whenever it came about and however much of it was there
+    /// already.
+    pub fn is_the_work_of(&self, other: &Self) -> bool {
+        *self == StageRecord { reused: self.reused, seconds: self.seconds, ..other.clone() }
+    }
+}
+
 impl Provenance {
     /// Reads the `run.json` of a run; none if there is none that can be read.
     pub fn read(directory: &Path) -> Option<Self> {
@@ -127,6 +135,13 @@ impl Provenance {
             .map_err(|error| PluginError::bad_input("cannot write `run.json`").with_cause(&error))?;
         crate::report::atomic::write(&path, |file| file.write_all(text.as_bytes()))
             .map_err(|error| super::storage::failure("write", &path, &error))
+    }
+
+    /// Whether it tells the same as `other`, which may have been written at another time.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let at_that_time =
+            |this: &Self| Provenance { finished: other.finished.clone(), seconds: other.seconds, ..this.clone() };
+        at_that_time(self) == *other
     }
 
     /// Notes the plugins at hand.

@@ -3,7 +3,7 @@
 //! The key decision: a suite is read into a tree that knows the place of every key and value, and every section notes
 //! what is wrong and goes on. So all mistakes are reported at once, each with its line, before any work starts. What a
 //! suite *means* (stages, identities, requests) is none of this module's business, and neither are the options of
-//! plugins, except that [`check_options`] compares them with the schema that a plugin publishes.
+//! plugins, except that [`OptionsSchema`] compares them with the schema that a plugin publishes.
 
 mod datasets;
 mod fields;
@@ -26,7 +26,7 @@ mod yaml;
 pub use overrides::Override;
 pub use problem::{FieldPath, Position, Problem, Problems, Segment, nearest};
 pub use references::{Reference, StageKind, references, substitute};
-pub use schema::check_options;
+pub use schema::OptionsSchema;
 pub use types::*;
 
 use std::path::{Path, PathBuf};

@@ -3,30 +3,43 @@
 use super::Loaded;
 use super::problem::{FieldPath, Problem, Problems, Segment, listed, nearest};
 use super::sections::harness_keys;
-use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::paths::LocationSegment;
+use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
-/// What is wrong with `options` according to `schema`, each with the place where it was typed.
-///
-/// `prefix` is where the options stand in the suite: `models.original`, `datasets.gsm8k.scorer.0`. A text with a
-/// `${...}` that is yet to be filled in may break rules about its content, but not the one that says it is text.
-pub fn check_options(loaded: &Loaded, prefix: &FieldPath, options: &Value, schema: &Value) -> Vec<Problem> {
-    let validator = match jsonschema::validator_for(schema) {
-        Ok(validator) => validator,
-        Err(error) => {
-            let message = format!("the plugin's schema of options is not valid: {error}");
-            return vec![
-                loaded.problem(prefix, false, message).with_help("this is a mistake in the plugin; tell its author"),
-            ];
-        }
-    };
-    let mut problems = Vec::new();
-    for error in validator.iter_errors(options) {
-        explain(loaded, prefix, schema, &error, &mut problems);
+/// The schema of a plugin's options, compiled once for all that a suite says of the plugin: that takes far longer than to
+/// hold options against it.
+pub struct OptionsSchema<'a> {
+    schema: &'a Value,
+    validator: Result<Validator, String>,
+}
+
+impl<'a> OptionsSchema<'a> {
+    /// Compiles a schema. One that is not valid is told of when options are held against it.
+    pub fn new(schema: &'a Value) -> Self {
+        OptionsSchema { schema, validator: jsonschema::validator_for(schema).map_err(|error| error.to_string()) }
     }
-    Problems::sorted(problems).0
+
+    /// What is wrong with `options`, each with the place where it was typed.
+    ///
+    /// `prefix` is where the options stand in the suite: `models.original`, `datasets.gsm8k.scorer.0`. A text with a
+    /// `${...}` that is yet to be filled in may break rules about its content, but not the one that says it is text.
+    pub fn check(&self, loaded: &Loaded, prefix: &FieldPath, options: &Value) -> Vec<Problem> {
+        let validator = match &self.validator {
+            Ok(validator) => validator,
+            Err(error) => {
+                let message = format!("the plugin's schema of options is not valid: {error}");
+                let problem = loaded.problem(prefix, false, message);
+                return vec![problem.with_help("this is a mistake in the plugin; tell its author")];
+            }
+        };
+        let mut problems = Vec::new();
+        for error in validator.iter_errors(options) {
+            explain(loaded, prefix, self.schema, &error, &mut problems);
+        }
+        Problems::sorted(problems).0
+    }
 }
 
 impl Loaded {

@@ -296,12 +296,15 @@ fn death(status: Option<ExitStatus>, held_mib: u64) -> String {
 
 fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
     let began = Instant::now();
+    // Most workers end at once, some have much to tidy up.
+    let mut pause = Duration::from_micros(100);
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Some(status),
-            Ok(None) if began.elapsed() < patience => std::thread::sleep(Duration::from_millis(2)),
+            Ok(None) if began.elapsed() < patience => std::thread::sleep(pause),
             _ => return None,
         }
+        pause = (2 * pause).min(Duration::from_millis(2));
     }
 }
 

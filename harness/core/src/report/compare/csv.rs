@@ -63,7 +63,7 @@ impl Comparison {
     /// # Errors
     /// Writing, syncing or renaming fails.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        atomic::write(path, |file| self.csv(file))
+        atomic::update(path, |file| self.csv(file))
     }
 }
 

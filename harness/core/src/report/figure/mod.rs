@@ -15,7 +15,6 @@ use super::atomic;
 use super::metrics::{UnknownMetric, chosen};
 use super::summary::SummaryRow;
 use palette::Palette;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What was drawn, and what could not be.
@@ -75,7 +74,7 @@ fn save(path: &Path, content: Result<Vec<u8>, String>, drawn: &mut Drawn) {
         let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
         directory
             .map_or(Ok(()), std::fs::create_dir_all)
-            .and_then(|()| atomic::write(path, |file| file.write_all(&content)))
+            .and_then(|()| atomic::update(path, |file| file.write_all(&content)))
             .map_err(|error| error.to_string())
     });
     match written {

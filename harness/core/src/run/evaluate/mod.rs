@@ -9,12 +9,14 @@ mod judge;
 mod prepare;
 mod questions;
 mod reader;
+mod recount;
 mod recover;
 mod rejudge;
 mod reuse;
 mod writer;
 
 pub use prepare::{Prepared, prepare};
+pub use recount::recount;
 pub use rejudge::{Counts, Earlier, Rejudged, rejudge};
 pub use reuse::{Survey, survey};
 
@@ -137,6 +139,10 @@ pub struct Examined {
     pub errors: u64,
     /// Questions whose record was in the journal already.
     pub reused: u64,
+    /// Whether there was anything else: whether the model was asked, or the scorers without it.
+    pub asked: bool,
+    /// How long it took.
+    pub seconds: f64,
     /// The first few errors, for people.
     pub error_examples: Vec<String>,
     /// Whether the user stopped it before its end.
@@ -145,21 +151,30 @@ pub struct Examined {
     pub failure: Option<EvaluateError>,
 }
 
-/// Asks, judges and records every question that the journal does not hold yet. `publish` gets the rows now and then.
+/// What a pair tells of while it is examined.
+pub struct Told<'a> {
+    /// Called before the first question is asked, if there is one that the journal does not hold. Without its leave
+    /// nothing is asked.
+    pub begin: &'a mut dyn FnMut() -> Result<()>,
+    /// Gets the rows now and then, once questions are being asked.
+    pub publish: &'a (dyn Fn(Vec<SummaryRow>) + Sync),
+}
+
+/// Asks, judges and records every question that the journal does not hold yet.
 pub fn examine(
     shared: &Arc<Shared>,
     pair: &Pair,
     model: &mut dyn Model,
     prepared: Prepared,
     directory: &RunDirectory,
-    publish: &(dyn Fn(Vec<SummaryRow>) + Sync),
+    told: Told<'_>,
 ) -> Result<Examined, EvaluateError> {
     let Prepared { mut dataset, scorers, prompter, spec, limit, seed, inputs, questions, version, macro_average } =
         prepared;
     let began = Instant::now();
     let path = directory.journal(&pair.model, &pair.dataset).map_err(EvaluateError::Storage)?;
     let samples_path = directory.samples(&pair.model, &pair.dataset).map_err(EvaluateError::Storage)?;
-    let header = json!({ "format": 1, "model": pair.model, "dataset": pair.dataset });
+    let header = header(pair);
     let mut known = HashMap::new();
     let (journal, damage) = Journal::open(&path, &header, |offset, line| note_known(&mut known, offset, line))?;
     for damage in damage {
@@ -174,14 +189,15 @@ pub fn examine(
     let last_publish = Mutex::new(Instant::now());
     let seconds = || began.elapsed().as_secs_f64();
     let fail_on_error = shared.roles.suite.fail_on_error;
-    let given_up = AtomicBool::new(false);
+    let Told { begin, publish } = told;
+    let (asking, given_up) = (AtomicBool::new(false), AtomicBool::new(false));
     let on_batch = |done, errors, tally: &Tally| {
         task.set(done);
         if fail_on_error.is_certainly_exceeded(errors, questions) {
             given_up.store(true, Ordering::SeqCst);
         }
         let mut last = last_publish.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.elapsed() >= PUBLISH_EVERY {
+        if asking.load(Ordering::SeqCst) && last.elapsed() >= PUBLISH_EVERY {
             *last = Instant::now();
             let mut rows = rows(tally, &scorers, seconds());
             rows.iter_mut().for_each(|row| row.unfinished(&format!("under way: {done} questions so far")));
@@ -200,6 +216,7 @@ pub fn examine(
         reader::Plan { prompter: &prompter, scorers: &scorers, base: &base, repeats: spec.repeats.max(1), limit };
     let stopped = || shared.is_cancelled() || given_up.load(Ordering::SeqCst);
     let reused = Mutex::new(0);
+    let mut unwritten = None;
     let (read, asked, writer) = std::thread::scope(|scope| {
         let (to_model, windows) = sync_channel(1);
         let (to_writer, inbox) = sync_channel(256);
@@ -220,6 +237,12 @@ pub fn examine(
         let writing = scope.spawn(move || writer.run(&inbox));
         let mut asked = Ok(Flow::Continue);
         for window in windows {
+            if !asking.swap(true, Ordering::SeqCst)
+                && let Err(error) = begin()
+            {
+                unwritten = Some(error);
+                break;
+            }
             asked = ask_window(model, &pair.dataset, window, &to_writer, stopped);
             if !matches!(asked, Ok(Flow::Continue)) {
                 break;
@@ -229,10 +252,13 @@ pub fn examine(
         (joined(reading.join(), "reading the dataset"), asked, joined(writing.join(), "judging answers"))
     });
     task.finish();
+    if let Some(error) = unwritten {
+        return Err(EvaluateError::Storage(error));
+    }
     let mut writer = writer??;
     let interrupted = shared.is_cancelled();
     let done = writer.offsets.len() as u64;
-    let samples = write_samples(&path, &samples_path, &mut writer)?;
+    let samples = write_samples(&path, &samples_path, &mut writer.offsets)?;
     let failure = match (read, asked) {
         // There are questions that were left out, and not because the user stopped.
         (Ok(Ok(read)), Ok(_))
@@ -245,7 +271,8 @@ pub fn examine(
         (_, Err(error)) if error.code == ErrorCode::Cancelled => None,
         (_, Err(error)) | (Ok(Err(error)), _) | (Err(error), _) => Some(EvaluateError::Role(error)),
     };
-    let mut rows = rows(&writer.tally, &scorers, seconds());
+    let seconds = seconds();
+    let mut rows = rows(&writer.tally, &scorers, seconds);
     if failure.is_some() {
         rows.iter_mut().for_each(SummaryRow::forget_range);
     }
@@ -254,10 +281,17 @@ pub fn examine(
         questions: done,
         errors: writer.errors,
         reused: reused.into_inner().unwrap_or_else(PoisonError::into_inner),
+        asked: asking.into_inner(),
+        seconds,
         error_examples: samples,
         interrupted,
         failure,
     })
+}
+
+/// The first line of a pair's journal.
+fn header(pair: &Pair) -> serde_json::Value {
+    json!({ "format": 1, "model": pair.model, "dataset": pair.dataset })
 }
 
 fn ask_window(
@@ -328,19 +362,21 @@ fn rows(tally: &Tally, scorers: &Scorers, seconds: f64) -> Vec<SummaryRow> {
     })
 }
 
-/// Copies the records, in the order of the suite, out of the journal. Returns the first few errors among them.
+/// Copies the records, in the order of the dataset, out of the journal: `offsets` are their indices, and where they stand.
+/// Returns the first few errors among them.
 fn write_samples(
     journal: &std::path::Path,
     path: &std::path::Path,
-    writer: &mut Writer<'_>,
+    offsets: &mut [(u64, u64)],
 ) -> Result<Vec<String>, EvaluateError> {
-    writer.offsets.sort_unstable();
+    offsets.sort_unstable();
     let mut reader = crate::journal::Reader::open(journal)?;
     let mut examples = Vec::new();
     let failed = |source| EvaluateError::Write { path: path.to_owned(), source };
-    crate::report::atomic::write(path, |file| {
+    crate::report::atomic::update(path, |file| {
+        examples.clear();
         let mut file = std::io::BufWriter::new(file);
-        for (_, offset) in &writer.offsets {
+        for (_, offset) in &*offsets {
             let line = reader.read_at(*offset).map_err(std::io::Error::other)?;
             if examples.len() < 3 && line.contains("\"error\"") {
                 examples.extend(error_in(line));

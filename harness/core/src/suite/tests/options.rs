@@ -1,5 +1,5 @@
 use super::*;
-use crate::suite::{FieldPath, check_options};
+use crate::suite::{FieldPath, OptionsSchema};
 use insta::assert_snapshot;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -62,7 +62,7 @@ fn check(options: &str) -> String {
     let loaded = read(&text);
     let schema = serde_json::to_value(schemars::schema_for!(Options)).unwrap();
     let options = serde_json::Value::Object(loaded.suite.models["m"].options.clone());
-    let problems = check_options(&loaded, &FieldPath::of(&["models", "m"]), &options, &schema);
+    let problems = OptionsSchema::new(&schema).check(&loaded, &FieldPath::of(&["models", "m"]), &options);
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
@@ -146,7 +146,7 @@ fn a_key_of_the_harness_is_suggested() {
 fn a_bad_schema_is_the_plugins_mistake() {
     let loaded = read("name: n\nmodels: { m: { plugin: p } }");
     let schema = serde_json::json!({"type": "nonsense"});
-    let problems = check_options(&loaded, &FieldPath::of(&["models", "m"]), &serde_json::json!({}), &schema);
+    let problems = OptionsSchema::new(&schema).check(&loaded, &FieldPath::of(&["models", "m"]), &serde_json::json!({}));
     assert_eq!(problems.len(), 1);
     assert!(problems[0].message.contains("schema"), "{}", problems[0]);
 }
