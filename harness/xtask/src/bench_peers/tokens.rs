@@ -64,12 +64,12 @@ pub(super) fn training(ground: &Ground) -> Result<Vec<Line>> {
 }
 
 /// What both sides did, round by round.
-pub(super) struct Both {
-    pub(super) ours: Vec<Measured>,
+struct Both {
+    ours: Vec<Measured>,
     theirs: Vec<Measured>,
 }
 
-pub(super) fn both(ground: &Ground, name: &str, size: Size, peer: Peer) -> Result<Both> {
+fn both(ground: &Ground, name: &str, size: Size, peer: Peer) -> Result<Both> {
     let directory = ground.work.join(name);
     let work = Work::new(GPT2.vocabulary, size);
     work.write(&directory)?;
@@ -118,10 +118,5 @@ impl Both {
             at_least,
             scores: Some(scores),
         })
-    }
-
-    /// The median speed of scoring by the program, in tokens a second.
-    pub(super) fn our_scoring(&self) -> Result<f64> {
-        median(self.ours.iter().map(|measured| measured.scoring).collect())
     }
 }

@@ -20,7 +20,11 @@ pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
     };
     let optimum = json!(bench.shared("models/tiny-gpt2-optimum"));
     let mut lines = transformers::agreement(bench, "onnx, Optimum", &json!({ "models": model(optimum) }))?;
-    for (title, operators, logits) in [("onnx", "standard", "all"), ("onnx, fused", "fused", "wanted")] {
+    let mut variants = vec![("onnx", "standard", "all"), ("onnx, fused", "fused", "wanted")];
+    if bench.device.is_cpu() {
+        variants.push(("onnx, grouped", "grouped", "wanted"));
+    }
+    for (title, operators, logits) in variants {
         let stages = json!({
             "export": { "tiny": export(bench, operators, logits, "f32") },
             "models": model(json!("${export.tiny}"))
