@@ -19,7 +19,8 @@ mod tasks;
 mod tile;
 
 pub use lanes::Isa;
-pub use linear::{Finish, Linear, Order};
+pub use linear::{Finish, Linear};
+pub use strips::Order;
 
 pub(crate) use activation::{activate, gate, softcap};
 pub(crate) use attention::{AttentionShape, attend};

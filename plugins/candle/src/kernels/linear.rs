@@ -2,7 +2,7 @@
 
 use super::activation::activate_body;
 use super::lanes::{Element, Isa, Lanes, for_each_isa};
-use super::strips::{Matrix, Weights};
+use super::strips::{Matrix, Order, Weights};
 use super::tasks::for_each_task;
 use super::tile::{Ahead, From, Operands, ROWS, STRIP, abreast, multiply_tile};
 use crate::device::NumberType;
@@ -17,15 +17,6 @@ const DEPTH: usize = 768;
 const BLOCK: usize = 20 * ROWS;
 /// A task below this many multiply-adds costs more to hand out than it saves.
 const LEAST_WORK: usize = 1 << 17;
-
-/// How a weight matrix lies in its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// `[inputs, outputs]`: GPT-2's `Conv1D`.
-    InputsFirst,
-    /// `[outputs, inputs]`: embeddings, and linear layers of nearly everything else.
-    OutputsFirst,
-}
 
 /// What becomes of the output while it is near.
 #[derive(Debug, Clone, Copy)]

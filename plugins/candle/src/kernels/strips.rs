@@ -1,11 +1,19 @@
 //! The weights of a linear layer as they lie in memory: in strips of columns, as numbers of one of four types.
 
 use super::lanes::Element;
-use super::linear::Order;
 use super::tile::STRIP;
 use crate::device::NumberType;
 use half::{bf16, f16};
 use rayon::prelude::*;
+
+/// How a weight matrix lies in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// `[inputs, outputs]`: GPT-2's `Conv1D`.
+    InputsFirst,
+    /// `[outputs, inputs]`: embeddings, and linear layers of nearly everything else.
+    OutputsFirst,
+}
 
 /// A matrix as it lies in its file, row-major.
 pub(super) struct Matrix<'a, S> {
