@@ -332,7 +332,7 @@ pub struct Finding {
     pub state: FindingState,
     /// What was found and where, or what is missing, in one sentence.
     pub detail: String,
-    /// The command that mends it.
+    /// The command that fixes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }

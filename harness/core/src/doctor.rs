@@ -1,4 +1,4 @@
-//! What the program and its plugins need of the machine: what is there, what is missing, and the command that mends it.
+//! What the program and its plugins need of the machine: what is there, what is missing, and the command that fixes it.
 
 use crate::hub::Settings;
 use crate::loader::Plugins;
@@ -43,7 +43,7 @@ pub fn findings(plugins: &Plugins) -> Vec<Finding> {
     findings
 }
 
-/// The findings as a table: a state, a subject, a sentence, and beneath it what mends it.
+/// The findings as a table: a state, a subject, a sentence, and beneath it what fixes it.
 pub fn table(findings: &[Finding]) -> String {
     let width = findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or_default();
     let mut text = String::new();
@@ -157,10 +157,10 @@ mod tests {
     #[test]
     fn a_directory_that_cannot_be_made_is_found_out() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let inside = writable("downloads", &file.path().join("cache"), "mend it");
+        let inside = writable("downloads", &file.path().join("cache"), "fix it");
         // The file is no directory, so the one above it counts.
         assert_eq!(inside.state, FindingState::Ok);
-        let nowhere = writable("downloads", Path::new("/proc/self/fd/none"), "mend it");
-        assert_eq!((nowhere.state, nowhere.fix.as_deref()), (FindingState::Broken, Some("mend it")));
+        let nowhere = writable("downloads", Path::new("/proc/self/fd/none"), "fix it");
+        assert_eq!((nowhere.state, nowhere.fix.as_deref()), (FindingState::Broken, Some("fix it")));
     }
 }

@@ -5,8 +5,8 @@
 //! anywhere else is told from it and costs one record, not the file. The first line is a header that says what the
 //! records belong to; where it is damaged, it is written anew, because a record says by itself what it holds for.
 
-mod mend;
 mod reader;
+mod repair;
 #[cfg(test)]
 mod tests;
 
@@ -110,7 +110,7 @@ impl Damage {
     /// What is said of it. `path` is the journal.
     pub fn told(&self, path: &Path) -> String {
         let consequence = match self.line {
-            1 => format!("it is written anew, and the damaged file is kept as `{}`", mend::kept(path).display()),
+            1 => format!("it is written anew, and the damaged file is kept as `{}`", repair::kept(path).display()),
             _ => "its sample is done again".to_owned(),
         };
         format!("line {} of `{}` is damaged ({}); {consequence}", self.line, path.display(), self.reason)
@@ -147,7 +147,7 @@ impl Journal {
         let mut file = hold(path)?;
         let mut damage = Vec::new();
         if Reader::open(path)?.header(header)? == Header::Damaged {
-            (file, damage) = mend::mend(path, header)?;
+            (file, damage) = repair::repair(path, header)?;
         }
         let scan = Reader::open(path)?.scan(Some(header), each)?;
         damage.extend(scan.damage);

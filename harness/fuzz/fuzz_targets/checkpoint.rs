@@ -76,11 +76,11 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
 static CHECKPOINT: LazyLock<PathBuf> = LazyLock::new(|| {
     let directory = file("checkpoint");
     std::fs::create_dir_all(&directory).expect("a directory");
-    mend(&directory);
+    repair(&directory);
     directory
 });
 
-fn mend(directory: &std::path::Path) {
+fn repair(directory: &std::path::Path) {
     for (_, name) in &FILES[1..] {
         let _ = std::fs::remove_file(directory.join(name));
     }
@@ -115,7 +115,7 @@ fuzz_target!(
             }
         });
         if index || *first == b'c' {
-            mend(&CHECKPOINT);
+            repair(&CHECKPOINT);
         } else {
             std::fs::remove_file(CHECKPOINT.join(name)).expect("a file");
         }

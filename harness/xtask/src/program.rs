@@ -82,7 +82,7 @@ pub(crate) struct Ran {
     /// The exit status; none if the program was killed.
     pub(crate) status: Option<i32>,
     /// What it said on stderr.
-    pub(crate) talk: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs a suite in a new directory under `work`. Samples without an answer are a failure.
@@ -90,7 +90,7 @@ pub(crate) fn examine(program: &Path, work: &Path, suite: &Value) -> Result<Resu
     let ran = run_suite(program, work, suite, &[])?;
     match ran.status {
         Some(0) => Ok(ran.results),
-        status => bail!("the suite `{}` ended with {status:?}:\n{}", suite["name"], ran.talk.trim_end()),
+        status => bail!("the suite `{}` ended with {status:?}:\n{}", suite["name"], ran.stderr.trim_end()),
     }
 }
 
@@ -104,8 +104,8 @@ pub(crate) fn run_suite(program: &Path, work: &Path, suite: &Value, environment:
     command.arg("run").arg(&path).arg("--out").arg(&directory).stdout(Stdio::null()).current_dir(work);
     command.envs(environment.iter().copied()).stderr(Stdio::piped());
     let output = command.output().with_context(|| format!("cannot start `{}`", said(&command)))?;
-    let talk = String::from_utf8_lossy(&output.stderr).into_owned();
-    Ok(Ran { results: Results { directory }, status: output.status.code(), talk })
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    Ok(Ran { results: Results { directory }, status: output.status.code(), stderr })
 }
 
 impl Results {

@@ -80,8 +80,8 @@ fn the_first_look_prints_the_table_that_the_page_shows() {
     let mut command = Command::new(program);
     command.args(["run", "configs/first-look.yaml", "--out"]).arg(out.path()).current_dir(xtask::root());
     let output = command.output().unwrap();
-    let (table, talk) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{talk}");
+    let (table, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
     assert!(
         crate::blocks::page("docs/suites.md").contains(&*table),
         "`docs/suites.md` shows another table than\n{table}"

@@ -8,24 +8,24 @@
 
 mod activation;
 mod attention;
+mod kv_layout;
 mod lanes;
 mod linear;
 mod math;
 mod norm;
-mod past;
+mod packed_weights;
 mod rotary;
-mod strips;
 mod tasks;
 mod tile;
 
 pub use lanes::Isa;
 pub use linear::{Finish, Linear};
-pub use strips::Order;
+pub use packed_weights::Order;
 
 pub(crate) use activation::{activate, gate, softcap};
 pub(crate) use attention::{AttentionShape, attend};
+pub(crate) use kv_layout::{Past, PastLayout};
 pub(crate) use lanes::for_each_isa;
 pub(crate) use math::{exp, highest_of, sum_of};
 pub(crate) use norm::{layer_norm, rms_norm};
-pub(crate) use past::{Past, PastLayout};
 pub(crate) use rotary::rotate;

@@ -3,18 +3,18 @@
 //! One task decides everything: which job is next, whether it may be sent, what follows from what came back. So nothing
 //! is locked, and what is sent depends on what was decided, not on which thread came first.
 
-mod landing;
+mod response;
 mod waiting;
 
 use crate::batch::Job;
+use crate::budget::{Budget, Reservation};
 use crate::errors::Failure;
 use crate::http::{self, Http};
-use crate::ledger::{Ledger, Reservation};
 use crate::options::Options;
-use crate::pace::{Pace, Ticket, Turn};
+use crate::rate_limit::{RateLimit, Ticket, Turn};
 use crate::request_log::Entry;
 use examiner_api::{Answer, ErrorCode, PluginError, Result};
-use landing::Landed;
+use response::AfterResponse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -29,15 +29,15 @@ pub(crate) enum Event {
     /// What became of an attempt.
     Attempt(Box<Entry>),
     /// Nothing more will come; what was spent so far.
-    End(Result<()>, Box<Ledger>),
+    End(Result<()>, Box<Budget>),
 }
 
 /// The server's side of a model. It outlives batches, and remembers what the server can bear.
 pub(crate) struct Dispatcher {
     options: Arc<Options>,
     http: Arc<Http>,
-    pace: Pace,
-    ledger: Ledger,
+    rate_limit: RateLimit,
+    budget: Budget,
     began: Instant,
     random: u64,
     /// Answers so far.
@@ -62,10 +62,11 @@ const LOOK_UP_EVERY: Duration = Duration::from_millis(50);
 
 impl Dispatcher {
     pub(crate) fn new(options: Arc<Options>, http: Arc<Http>) -> Self {
-        let pace = Pace::new(options.max_concurrency, options.requests_per_minute, options.tokens_per_minute);
+        let rate_limit =
+            RateLimit::new(options.max_concurrency, options.requests_per_minute, options.tokens_per_minute);
         Dispatcher {
-            ledger: Ledger::new(&options),
-            pace,
+            budget: Budget::new(&options),
+            rate_limit,
             http,
             options,
             began: Instant::now(),
@@ -85,15 +86,15 @@ impl Dispatcher {
         };
         // Whatever is still under way is not wanted any more, but may be charged.
         for _ in 0..flights.len() {
-            self.pace.lost();
+            self.rate_limit.lost();
         }
-        self.ledger.give_up_all();
+        self.budget.give_up_all();
         if let Err(error) = &end
             && error.code != ErrorCode::Cancelled
         {
             self.fatal = Some(error.clone());
         }
-        let _ = events.send(Event::End(end, Box::new(self.ledger.clone())));
+        let _ = events.send(Event::End(end, Box::new(self.budget.clone())));
     }
 
     async fn ask(
@@ -141,12 +142,12 @@ impl Dispatcher {
                     return Err(PluginError::new(ErrorCode::Panic, "an attempt broke off").with_cause(&error));
                 }
                 Some(Ok(flight)) => match self.land(flight, events) {
-                    Landed::Done => {}
-                    Landed::Again(jobs) => waiting.add_all(jobs),
-                    Landed::At(job, at) => waiting.add_at(*job, at),
+                    AfterResponse::Done => {}
+                    AfterResponse::Again(jobs) => waiting.add_all(jobs),
+                    AfterResponse::At(job, at) => waiting.add_at(*job, at),
                     // What is under way may be answered yet where only the money is at its end.
-                    Landed::Over(error) if error.code == ErrorCode::Quota => over = Some(over.unwrap_or(error)),
-                    Landed::Over(error) => return Err(over.unwrap_or(error)),
+                    AfterResponse::Over(error) if error.code == ErrorCode::Quota => over = Some(over.unwrap_or(error)),
+                    AfterResponse::Over(error) => return Err(over.unwrap_or(error)),
                 },
             }
         }
@@ -165,28 +166,28 @@ impl Dispatcher {
         }
         let wants = job.wants();
         let likely = job.work.likely_tokens(&self.options, wants);
-        match self.pace.turn(now, likely) {
+        match self.rate_limit.turn(now, likely) {
             Turn::Now => {}
             Turn::At(at) => return Sent::NotYet(Box::new(job), Some(at)),
             Turn::Later => return Sent::NotYet(Box::new(job), None),
         }
         let most = job.work.most_tokens(&self.options, wants);
-        let Some(reservation) = self.ledger.reserve(most) else {
+        let Some(reservation) = self.budget.reserve(most) else {
             // What is under way may turn out cheaper than was set aside for it.
             return match flights.is_empty() {
-                true => Sent::Never(self.ledger.refusal(most)),
+                true => Sent::Never(self.budget.refusal(most)),
                 false => Sent::NotYet(Box::new(job), None),
             };
         };
-        self.ledger.requests += 1;
-        self.ledger.retries += u64::from(job.past.attempts > 0);
+        self.budget.requests += 1;
+        self.budget.retries += u64::from(job.past.attempts > 0);
         job.past.attempts += 1;
         job.past.first_sent = Some(first_sent);
         job.past.answered_before = self.answered;
         let body = job.work.body(&self.options, wants, job.own_seed()).to_string().into_bytes();
         let path = job.work.path(&self.options);
         let timeout = seconds(self.options.attempt_timeout_s.min(left_s));
-        let ticket = self.pace.sent(now, likely);
+        let ticket = self.rate_limit.sent(now, likely);
         let http = self.http.clone();
         flights.spawn(async move {
             let came = http.post(path, body, timeout).await;

@@ -1,6 +1,6 @@
 //! What a server's headers say of waiting and of limits.
 
-use crate::pace::Limits;
+use crate::rate_limit::Limits;
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 

@@ -3,7 +3,7 @@
 use crate::errors::{Failure, Kind};
 use crate::headers;
 use crate::options::Options;
-use crate::pace::Limits;
+use crate::rate_limit::Limits;
 use crate::secret::ApiKey;
 use examiner_api::{ErrorCode, PluginError, Result};
 use jiff::Timestamp;

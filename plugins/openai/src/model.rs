@@ -1,11 +1,11 @@
 //! The model as the harness sees it.
 
 use crate::batch::{self, Job, Past, Slot};
+use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::dispatch::{Dispatcher, Event};
 use crate::forms::{Scoring, Way, Work};
 use crate::http::Http;
-use crate::ledger::Ledger;
 use crate::options::{Api, Options, ScoreMode};
 use crate::probe::{self, Found};
 use crate::request_log::Log;
@@ -186,7 +186,7 @@ impl OpenAi {
             return Ok(());
         }
         let mut cache = self.cache.as_ref();
-        let (end, ledger) = self.ask(jobs(left), &mut |place, result| {
+        let (end, budget) = self.ask(jobs(left), &mut |place, result| {
             if let (Ok(answer), Some(kept), Some(name)) = (&result, cache, names.get(place))
                 && let Err(error) = kept.keep(name, answer)
             {
@@ -195,8 +195,8 @@ impl OpenAi {
             }
             send(place, result)
         });
-        if let Some(ledger) = ledger {
-            self.host.info(format!("so far: {ledger}"));
+        if let Some(budget) = budget {
+            self.host.info(format!("so far: {budget}"));
         }
         end
     }
@@ -206,7 +206,7 @@ impl OpenAi {
         &self,
         jobs: Vec<Job>,
         on_answer: &mut dyn FnMut(usize, Result<Answer>) -> Flow,
-    ) -> (Result<()>, Option<Box<Ledger>>) {
+    ) -> (Result<()>, Option<Box<Budget>>) {
         let stop = Arc::new(AtomicBool::new(false));
         let events = self.worker.begin(jobs, stop.clone());
         let mut wanted = true;
@@ -224,8 +224,8 @@ impl OpenAi {
                 Ok(Event::Answered { .. }) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Event::Attempt(entry)) => lock(&self.log).note(&self.host, &entry),
                 // What the receiver did not want any more is no error.
-                Ok(Event::End(_, ledger)) if !wanted => return (Ok(()), Some(ledger)),
-                Ok(Event::End(end, ledger)) => return (end, Some(ledger)),
+                Ok(Event::End(_, budget)) if !wanted => return (Ok(()), Some(budget)),
+                Ok(Event::End(end, budget)) => return (end, Some(budget)),
                 Err(RecvTimeoutError::Disconnected) => {
                     let message = "the thread that asks for answers is gone";
                     return (Err(PluginError::new(ErrorCode::Panic, message)), None);

@@ -7,7 +7,7 @@ use crate::host::Shared;
 use crate::hub::Hub;
 use crate::loader::{Plugins, SearchPath};
 use crate::progress::{Progress, tell};
-use crate::report::{made, markdown, wide};
+use crate::report::{markdown, stage_summary, wide};
 use crate::roles::Roles;
 use crate::run::provenance::Provenance;
 use crate::run::{self, Job};
@@ -152,7 +152,7 @@ pub(super) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
 
 /// What was made on the way, and what models warn of, beneath the results.
 fn made_below(provenance: &Provenance) -> String {
-    let parts = [made::render(provenance), made::warnings(provenance)];
+    let parts = [stage_summary::render(provenance), stage_summary::warnings(provenance)];
     parts.iter().filter(|part| !part.is_empty()).map(|part| format!("\n{part}")).collect()
 }
 

@@ -39,7 +39,7 @@ enum Command {
     /// List the plugins, their roles and, with `--schema`, their options.
     Plugins(PluginsArguments),
     /// Look at what the program and its plugins need of this machine: what is there, what is missing, and the command
-    /// that mends it.
+    /// that fixes it.
     Doctor,
     /// Show the results of a run.
     Report(ReportArguments),

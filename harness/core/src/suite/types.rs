@@ -305,7 +305,7 @@ mod tests {
     use super::FailOnError::{Count, First, Never, Share};
 
     #[test]
-    fn too_many_errors_are_told_as_soon_as_nothing_can_mend_them() {
+    fn too_many_errors_are_told_as_soon_as_nothing_can_change_that() {
         for (limit, errors, samples, exceeded) in [
             (Never, 9, 9, false),
             (First, 0, 9, false),

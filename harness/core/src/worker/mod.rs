@@ -13,11 +13,11 @@
 mod connection;
 pub mod frame;
 mod isolated;
-mod makers;
 mod model;
 mod process;
 mod serve;
-mod talk;
+mod stage_workers;
+mod stderr_tail;
 mod trace;
 
 pub use isolated::Job;
@@ -45,12 +45,12 @@ impl Workers {
 
     /// A trainer in a worker.
     pub fn trainer(&self, job: Job, host: Host) -> Result<Box<dyn Trainer>> {
-        Ok(Box::new(makers::IsolatedTrainer(Isolated::open(self, job, host)?)))
+        Ok(Box::new(stage_workers::IsolatedTrainer(Isolated::open(self, job, host)?)))
     }
 
     /// An exporter in a worker.
     pub fn exporter(&self, job: Job, host: Host) -> Result<Box<dyn Exporter>> {
-        Ok(Box::new(makers::IsolatedExporter(Isolated::open(self, job, host)?)))
+        Ok(Box::new(stage_workers::IsolatedExporter(Isolated::open(self, job, host)?)))
     }
 }
 

@@ -120,7 +120,7 @@ impl<'a, T: DeserializeOwned> Batch<'a, T> {
             }
             let outcome = self.ask(&sample);
             if let Some(death) = self.settled(outcome, &sample)? {
-                self.condemn(&sample, death)?;
+                self.on_death(&sample, death)?;
             } else {
                 self.deaths = 0;
             }
@@ -140,7 +140,7 @@ impl<'a, T: DeserializeOwned> Batch<'a, T> {
     }
 
     /// A sample that has ended the process twice, the second time alone.
-    fn condemn<Q: Request>(&mut self, sample: &[&Q], death: PluginError) -> Result<()> {
+    fn on_death<Q: Request>(&mut self, sample: &[&Q], death: PluginError) -> Result<()> {
         self.fail(sample, &death);
         self.deaths += 1;
         if self.deaths < self.role.deaths() {

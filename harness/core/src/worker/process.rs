@@ -3,7 +3,7 @@
 use super::Workers;
 use super::connection::{Connection, Incoming, lock};
 use super::frame::{FrameError, Kind};
-use super::talk::Talk;
+use super::stderr_tail::StderrTail;
 use examiner_api::wire::{self, Call, RawSink, host_method};
 use examiner_api::{ErrorCode, Host, PluginError, Result};
 use std::io;
@@ -37,7 +37,7 @@ pub(super) struct Worker {
 /// What the threads that listen to a worker know of it.
 struct Watched {
     connection: Connection,
-    talk: Talk,
+    stderr_tail: StderrTail,
     began: Instant,
     /// Milliseconds from `began` to the last beat, and to the last sign of work that is no result.
     beat_ms: AtomicU64,
@@ -77,7 +77,8 @@ impl Worker {
         let (asked, process) = (host.clone(), child.id());
         let listen = move || Watched::listen(&listening, output, &asked, process, allowed_mib);
         let (talking, heard) = (shared.clone(), host.clone());
-        let threads = [std::thread::spawn(listen), std::thread::spawn(move || talking.talk.listen(said, &heard))];
+        let threads =
+            [std::thread::spawn(listen), std::thread::spawn(move || talking.stderr_tail.listen(said, &heard))];
         Ok(Worker {
             name: name.to_owned(),
             host: host.clone(),
@@ -120,8 +121,8 @@ impl Worker {
     }
 
     /// What became of a worker that is no more: an error of its own.
-    fn obituary(&self) -> PluginError {
-        let status = self.bury();
+    fn exit_reason(&self) -> PluginError {
+        let status = self.reap();
         // What it said last may still be on its way. Whoever else holds its pipes open is not waited for.
         let began = Instant::now();
         while lock(&self.threads).iter().any(|thread| !thread.is_finished()) && began.elapsed() < LAST_WORDS {
@@ -154,11 +155,11 @@ impl Worker {
                   program itself, for a debugger"
             }
         };
-        PluginError::new(code, format!("{what}{}", self.shared.talk.tail())).with_help(help)
+        PluginError::new(code, format!("{what}{}", self.shared.stderr_tail.tail())).with_help(help)
     }
 
     /// Waits for the end of the process, and helps it along.
-    fn bury(&self) -> Option<ExitStatus> {
+    fn reap(&self) -> Option<ExitStatus> {
         let mut child = lock(&self.child);
         // One that has closed its pipes is at its end, or is broken.
         let status = wait(&mut child, Duration::from_secs(2));
@@ -173,7 +174,7 @@ impl Worker {
 impl Call for &Worker {
     fn call(&self, name: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
         let called = self.shared.connection.call(name, payload, sink, &|since| self.look(since));
-        called.unwrap_or_else(|_| Err(self.obituary()))
+        called.unwrap_or_else(|_| Err(self.exit_reason()))
     }
 }
 
@@ -194,7 +195,7 @@ impl Watched {
     fn new(input: ChildStdin) -> Self {
         Watched {
             connection: Connection::new(input),
-            talk: Talk::default(),
+            stderr_tail: StderrTail::default(),
             began: Instant::now(),
             beat_ms: AtomicU64::new(0),
             work_ms: AtomicU64::new(0),

@@ -78,7 +78,7 @@ fn find(checkpoint: &Checkpoint) -> Result<Option<Source>> {
         Some(Value::Array(templates)) => named(templates, origin, tokens).map(Some),
         Some(_) => {
             let message = format!("{origin} is neither a text nor a list of named templates");
-            Err(PluginError::bad_input(message).with_help("mend the file, or set `chat: false` to do without it"))
+            Err(PluginError::bad_input(message).with_help("fix the file, or set `chat: false` to do without it"))
         }
     }
 }

@@ -53,12 +53,12 @@ pub enum ChatError {
 impl From<ChatError> for PluginError {
     fn from(error: ChatError) -> Self {
         let help = match error {
-            ChatError::Malformed { .. } => "mend the file, or set `chat: false` to do without it",
+            ChatError::Malformed { .. } => "fix the file, or set `chat: false` to do without it",
             ChatError::Refused { .. } => {
                 "set `shots_as_turns: false` to give the model one turn of the user, or `chat: false`"
             }
             ChatError::Failed { .. } => {
-                "it may use what Python has and this program has not: mend it, or set `chat: false`"
+                "it may use what Python has and this program has not: fix it, or set `chat: false`"
             }
         };
         PluginError::bad_input(error.to_string()).with_help(help)

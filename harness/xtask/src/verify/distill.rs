@@ -23,8 +23,8 @@ pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
     }
     let output = command.current_dir(&bench.work).stdout(Stdio::null()).output();
     let output = output.with_context(|| format!("cannot start `{}`", said(&command)))?;
-    let talk = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "`{}` ended with {}:\n{}", said(&command), output.status, talk.trim_end());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "`{}` ended with {}:\n{}", said(&command), output.status, stderr.trim_end());
     let results = Results::at(directory);
     let mut cells = Comparison::new("recorded experiment: cells of the table");
     for model in MODELS {

@@ -9,7 +9,7 @@ use crate::program::{Ran, run_suite};
 use anyhow::{Result, ensure};
 use limit::Limit;
 use serde_json::{Value, json};
-use server::{Deed, Server, right};
+use server::{Server, Step, right};
 use std::path::Path;
 
 /// What no file and no message may hold.
@@ -61,15 +61,15 @@ fn ask(bench: &Bench, name: &str, server: &Server, count: usize, more: Value) ->
 fn misbehaviour(bench: &Bench, secrets: &mut Comparison) -> Result<Vec<Comparison>> {
     const QUESTIONS: usize = 200;
     const HOPELESS: usize = 7;
-    let deeds = [Deed::TooMany, Deed::Status(500), Deed::Cut, Deed::Drip, Deed::Malformed, Deed::Page, Deed::Reset];
+    let steps = [Step::TooMany, Step::Status(500), Step::Cut, Step::Drip, Step::Malformed, Step::Page, Step::Reset];
     let codes = ["overloaded", "network", "network", "timeout", "network", "network", "network"];
     let number = |prompt: &str| prompt.rsplit(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0_usize);
     let server = Server::start(None, move |prompt, times| match (number(prompt), times) {
-        (number, _) if number < HOPELESS => deeds[number],
-        (HOPELESS, _) => Deed::Status(400),
-        (number, 0) => deeds[number % deeds.len()],
-        (number, 1) if number % 3 == 0 => deeds[(number / 3) % deeds.len()],
-        _ => Deed::Answer,
+        (number, _) if number < HOPELESS => steps[number],
+        (HOPELESS, _) => Step::Status(400),
+        (number, 0) => steps[number % steps.len()],
+        (number, 1) if number % 3 == 0 => steps[(number / 3) % steps.len()],
+        _ => Step::Answer,
     })?;
     let more = json!({ "attempt_timeout_s": 1.0, "max_attempts": 5 });
     let ran = ask(bench, "endpoint-misbehaviour", &server, QUESTIONS, more)?;
@@ -99,13 +99,13 @@ fn misbehaviour(bench: &Bench, secrets: &mut Comparison) -> Result<Vec<Compariso
 /// A key that is refused ends the stage at once, and once.
 fn refusal(bench: &Bench, secrets: &mut Comparison) -> Result<Comparison> {
     const AT_A_TIME: usize = 8;
-    let server = Server::start(None, |_, _| Deed::Status(401))?;
+    let server = Server::start(None, |_, _| Step::Status(401))?;
     let ran = ask(bench, "endpoint-refusal", &server, 300, json!({ "max_concurrency": AT_A_TIME }))?;
     let asked: usize = server.tallies().values().map(|tally| tally.asked).sum();
     let mut once = Comparison::new("endpoint: a refused key ends it, and once");
     once.row(ran.status == Some(1));
     once.row((1..=AT_A_TIME).contains(&asked));
-    once.row(ran.talk.lines().filter(|line| line.contains("answered 401")).count() == 1);
+    once.row(ran.stderr.lines().filter(|line| line.contains("answered 401")).count() == 1);
     once.row(ran.results.summary_text()?.lines().filter(|line| line.contains(",failed,")).count() == 1);
     grep(&ran, secrets)?;
     Ok(once)
@@ -113,7 +113,7 @@ fn refusal(bench: &Bench, secrets: &mut Comparison) -> Result<Comparison> {
 
 /// The server repeats the key in every refusal. It must stand nowhere.
 fn grep(ran: &Ran, secrets: &mut Comparison) -> Result<()> {
-    secrets.row(!ran.talk.contains(KEY));
+    secrets.row(!ran.stderr.contains(KEY));
     files(ran.results.directory(), &mut |path| {
         let content = std::fs::read(path)?;
         secrets.row(!content.windows(KEY.len()).any(|window| window == KEY.as_bytes()));
@@ -135,9 +135,9 @@ fn rate(bench: &Bench, way: &str, limit: Limit) -> Result<Vec<Comparison>> {
     const REQUESTS: usize = 5000;
     let (per_second, saved) = (limit.rate, limit.capacity);
     let more = if way == "told" { json!({ "requests_per_minute": per_second * 60.0 }) } else { json!({}) };
-    let server = Server::start(Some(limit), |_, _| Deed::Answer)?;
+    let server = Server::start(Some(limit), |_, _| Step::Answer)?;
     let ran = ask(bench, &format!("endpoint-rate-{way}"), &server, REQUESTS, more)?;
-    ensure!(ran.status == Some(0), "expected status 0, found {:?}:\n{}", ran.status, ran.talk);
+    ensure!(ran.status == Some(0), "expected status 0, found {:?}:\n{}", ran.status, ran.stderr);
     let mut share = Comparison::new(format!("endpoint: share of a limit that is {way}"));
     share.numbers(&[(REQUESTS as f64 - saved) / (per_second * server.seconds())], &[1.0], 0.05);
     let mut all = Comparison::new(format!("endpoint: answers at a limit that is {way}"));

@@ -12,7 +12,7 @@ mod options;
 mod plan;
 mod product;
 mod select;
-mod sitting;
+mod session;
 mod yields;
 
 use crate::benchmark::{Benchmark, Reading};
@@ -27,7 +27,7 @@ use examiner_api::{
 use product::{Contents, Identity, Product};
 use select::Origin;
 use serde_json::{Value, json};
-use sitting::Sitting;
+use session::Session;
 use yields::{Counts, Yield};
 
 pub use options::{Keep, Options, TrainingForm};
@@ -81,9 +81,9 @@ impl Recipe for TeacherData {
 
         let plan = plan::plan(&self.benchmark, &self.options, &job, &info, &sampling);
         let answers = Answers::open(&product.answers(), &self.host)?;
-        let mut sitting = Sitting { teacher, scorer, sampling, answers, failures: Failures::default() };
-        let judged = sitting.answered(&plan, &self.host, sink)?;
-        let Sitting { failures, sampling, .. } = sitting;
+        let mut session = Session { teacher, scorer, sampling, answers, failures: Failures::default() };
+        let judged = session.answered(&plan, &self.host, sink)?;
+        let Session { failures, sampling, .. } = session;
         self.tolerate(&failures, plan.len() as u64)?;
 
         let questions = plan::grouped(&plan, judged, self.options.samples.get() as usize);

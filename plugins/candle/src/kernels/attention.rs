@@ -1,8 +1,8 @@
 //! Attention of consecutive rows of one sequence over its own cache. Cached and fresh positions are the same to it.
 
+use super::kv_layout::{PADDING, Past};
 use super::lanes::{Isa, Lanes, for_each_isa};
 use super::math::{exp, highest_of, sum_of, tanh};
-use super::past::{PADDING, Past};
 use super::tile::{From, Operands, ROWS, STRIP, multiply};
 
 /// The shape of a layer's attention.
@@ -126,7 +126,7 @@ unsafe fn body<V: Lanes>(shape: AttentionShape, past: &[Past<'_>], first: usize,
                     x_stride,
                     w: query,
                     w_stride: 0,
-                    strips_apart: 0,
+                    column_block_stride: 0,
                     from: From::Zeros,
                     out: scores.as_mut_ptr().add(STRIP),
                     out_stride: score_stride,
@@ -159,7 +159,7 @@ unsafe fn body<V: Lanes>(shape: AttentionShape, past: &[Past<'_>], first: usize,
                     x_stride: score_stride,
                     w: query,
                     w_stride: 0,
-                    strips_apart: 0,
+                    column_block_stride: 0,
                     from: From::Zeros,
                     out: sums.as_mut_ptr(),
                     out_stride: sum_stride,
@@ -195,7 +195,7 @@ unsafe fn score<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: 
                 let m = Operands {
                     w: keys,
                     w_stride: strip,
-                    strips_apart: strip * shape.width,
+                    column_block_stride: strip * shape.width,
                     out: m.out.offset((before + skipped) as isize - begin as isize),
                     ..m
                 };
@@ -238,7 +238,7 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: 
                         x: m.x.add(row * m.x_stride + from - begin),
                         w: values.add((from - before) * strip),
                         w_stride: strip,
-                        strips_apart: layout.capacity * strip,
+                        column_block_stride: layout.capacity * strip,
                         from: From::Values(out, m.out_stride),
                         out,
                         ..m
@@ -256,7 +256,7 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: 
 
 #[cfg(test)]
 mod tests {
-    use super::super::past::PastLayout;
+    use super::super::kv_layout::PastLayout;
     use super::*;
 
     /// Four heads of queries, two of keys and values.

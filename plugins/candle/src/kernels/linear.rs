@@ -2,7 +2,7 @@
 
 use super::activation::activate_body;
 use super::lanes::{Element, Isa, Lanes, for_each_isa};
-use super::strips::{Matrix, Order, Weights};
+use super::packed_weights::{Matrix, Order, Weights};
 use super::tasks::for_each_task;
 use super::tile::{Ahead, From, Operands, ROWS, STRIP, abreast, multiply_tile};
 use crate::device::NumberType;
@@ -231,7 +231,7 @@ unsafe fn products<V: Lanes, W: Element>(
                         x_stride: inputs,
                         w: packed.add(column * inputs + k * STRIP),
                         w_stride: STRIP,
-                        strips_apart: inputs * STRIP,
+                        column_block_stride: inputs * STRIP,
                         from,
                         out,
                         out_stride: outputs,

@@ -18,7 +18,7 @@ pub(super) struct Operands<W = f32> {
     /// Weights, `[depth, columns]`, and how far apart strips of [`STRIP`] columns begin.
     pub(super) w: *const W,
     pub(super) w_stride: usize,
-    pub(super) strips_apart: usize,
+    pub(super) column_block_stride: usize,
     /// What the chain of each element goes on from.
     pub(super) from: From,
     /// Outputs, `[rows, columns]`.
@@ -67,7 +67,7 @@ impl<W: Element> Operands<W> {
         // SAFETY: the caller has that many columns.
         unsafe {
             Operands {
-                w: self.w.add(column / STRIP * self.strips_apart + column % STRIP),
+                w: self.w.add(column / STRIP * self.column_block_stride + column % STRIP),
                 from: self.from.at(0, column),
                 out: self.out.add(column),
                 ..self
@@ -201,14 +201,14 @@ unsafe fn tile<V: Lanes, W: Element, const R: usize, const C: usize, const AHEAD
         for k in 0..depth {
             if AHEAD {
                 for strip in 0..(C * V::WIDTH).div_ceil(STRIP) {
-                    prefetch(next.wrapping_add(strip * m.strips_apart));
+                    prefetch(next.wrapping_add(strip * m.column_block_stride));
                 }
                 next = next.wrapping_add(ahead.step);
             }
             let mut weights = [V::splat(0.0); C];
             for c in 0..C {
                 let column = c * V::WIDTH;
-                let at = column / STRIP * m.strips_apart + column % STRIP;
+                let at = column / STRIP * m.column_block_stride + column % STRIP;
                 weights[c] = W::load(m.w.add(k * m.w_stride + at));
             }
             for r in 0..R {

@@ -1,7 +1,7 @@
 //! Free answers, by chat and by completion.
 
+use crate::budget::Tokens;
 use crate::errors::Failure;
-use crate::ledger::Tokens;
 use crate::options::{Api, Options};
 use examiner_api::{Answer, ErrorCode, FinishReason, GenerateResult, PluginError, Result, Sampling, Speaker, Turn};
 use serde_json::{Map, Value, json};

@@ -3,8 +3,8 @@
 mod generation;
 mod scoring;
 
+use crate::budget::Tokens;
 use crate::errors::Failure;
-use crate::ledger::Tokens;
 use crate::options::{Api, Options};
 use examiner_api::{Answer, Result};
 use serde_json::{Map, Value, json};

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// What the server does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum Step {
     Answer,
     /// This status, with the key that was sent in the message.
     Status(u16),
@@ -31,7 +31,7 @@ pub(super) enum Deed {
 }
 
 /// What the server does by the prompt and the number of times that it was asked before.
-type Script = dyn Fn(&str, usize) -> Deed + Send + Sync;
+type Script = dyn Fn(&str, usize) -> Step + Send + Sync;
 
 /// What became of a prompt.
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,7 +74,7 @@ pub(super) fn right(prompt: &str) -> String {
 impl Server {
     pub(super) fn start(
         limit: Option<Limit>,
-        script: impl Fn(&str, usize) -> Deed + Send + Sync + 'static,
+        script: impl Fn(&str, usize) -> Step + Send + Sync + 'static,
     ) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("cannot open a port on this machine")?;
         let address = listener.local_addr()?;
@@ -128,32 +128,32 @@ impl Shared {
             }
             let body: Value = serde_json::from_str(&body)?;
             let prompt = body["messages"][0]["content"].as_str().unwrap_or_default();
-            let deed = self.decide(prompt);
-            if deed == Deed::Reset {
+            let step = self.decide(prompt);
+            if step == Step::Reset {
                 // What was not read makes the system reset the connection when it is closed.
                 break;
             }
             stream.read_exact(&mut vec![0; length])?;
-            if !self.act(&mut stream, deed, prompt, &head)? {
+            if !self.act(&mut stream, step, prompt, &head)? {
                 break;
             }
         }
         Ok(())
     }
 
-    fn decide(&self, prompt: &str) -> Deed {
+    fn decide(&self, prompt: &str) -> Step {
         let mut book = lock(&self.book);
         book.first.get_or_insert_with(Instant::now);
         let tally = book.prompts.entry(prompt.to_owned()).or_default();
         tally.asked += 1;
         tally.in_vain += usize::from(tally.answered > 0);
-        let deed = (self.script)(prompt, tally.asked - 1);
+        let step = (self.script)(prompt, tally.asked - 1);
         let refused = self.limit.as_ref().is_some_and(|limit| !lock(limit).admits());
-        if refused { Deed::TooMany } else { deed }
+        if refused { Step::TooMany } else { step }
     }
 
     /// Whether the connection stays open.
-    fn act(&self, stream: &mut TcpStream, deed: Deed, prompt: &str, head: &str) -> std::io::Result<bool> {
+    fn act(&self, stream: &mut TcpStream, step: Step, prompt: &str, head: &str) -> std::io::Result<bool> {
         let key = head.lines().find_map(|line| line.split_once("earer ")).map_or("", |(_, key)| key);
         let answer = json!({
             "choices": [{ "message": { "content": right(prompt) }, "finish_reason": "stop" }],
@@ -171,29 +171,29 @@ impl Shared {
             )
         };
         let (json_type, length) = ("application/json", answer.len());
-        let whole = match deed {
-            Deed::Answer => {
+        let whole = match step {
+            Step::Answer => {
                 // Noted before it is sent: what the client does next comes after it.
                 let mut book = lock(&self.book);
                 book.last_answer = Some(Instant::now());
                 book.prompts.entry(prompt.to_owned()).or_default().answered += 1;
                 text(200, json_type, length, "", &answer)
             }
-            Deed::Status(status) => text(status, json_type, refusal.len(), "", &refusal),
-            Deed::TooMany => text(429, json_type, refusal.len(), &format!("retry-after: {wait}\r\n"), &refusal),
-            Deed::Malformed => text(200, json_type, half.len(), "", half),
-            Deed::Page => text(200, "text/html", 5, "", "<br/>"),
-            Deed::Cut => text(200, json_type, length, "", half),
-            Deed::Drip | Deed::Reset => text(200, json_type, 1 << 20, "", ""),
+            Step::Status(status) => text(status, json_type, refusal.len(), "", &refusal),
+            Step::TooMany => text(429, json_type, refusal.len(), &format!("retry-after: {wait}\r\n"), &refusal),
+            Step::Malformed => text(200, json_type, half.len(), "", half),
+            Step::Page => text(200, "text/html", 5, "", "<br/>"),
+            Step::Cut => text(200, json_type, length, "", half),
+            Step::Drip | Step::Reset => text(200, json_type, 1 << 20, "", ""),
         };
         stream.write_all(whole.as_bytes())?;
-        if deed == Deed::Drip {
+        if step == Step::Drip {
             for _ in 0..600 {
                 stream.write_all(b" ")?;
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
-        Ok(!matches!(deed, Deed::Cut | Deed::Drip | Deed::Reset))
+        Ok(!matches!(step, Step::Cut | Step::Drip | Step::Reset))
     }
 }
 

@@ -1,6 +1,6 @@
-//! The pace against servers whose limits are known, on a clock that only the test moves.
+//! The rate_limit against servers whose limits are known, on a clock that only the test moves.
 
-use super::{Limits, Pace, Refusal, Ticket, Turn};
+use super::{Limits, RateLimit, Refusal, Ticket, Turn};
 use proptest::prelude::*;
 use std::collections::{BTreeSet, BinaryHeap};
 
@@ -71,7 +71,7 @@ impl Ord for Return {
     }
 }
 
-fn run(server: Server, mut pace: Pace, requests: usize) -> Outcome {
+fn run(server: Server, mut rate_limit: RateLimit, requests: usize) -> Outcome {
     // Sending takes time on a real machine, too, and a clock has ticks.
     const STEP_S: f64 = 2e-4;
     let refusal_s = server.latency_s.min(0.05);
@@ -88,12 +88,12 @@ fn run(server: Server, mut pace: Pace, requests: usize) -> Outcome {
             outcome.elapsed_s = now;
             return outcome;
         }
-        let turn = if waiting.is_empty() { Turn::Later } else { pace.turn(now, 1.0) };
+        let turn = if waiting.is_empty() { Turn::Later } else { rate_limit.turn(now, 1.0) };
         let next_return = returns.peek().map_or(f64::INFINITY, |next| next.at);
         match turn {
             Turn::Now if next_return > now => {
                 let Some(request) = waiting.pop_first() else { unreachable!() };
-                let ticket = pace.sent(now, 1.0);
+                let ticket = rate_limit.sent(now, 1.0);
                 outcome.sent_in_pause += usize::from(now < pause_until);
                 in_flight += 1;
                 outcome.most_in_flight = outcome.most_in_flight.max(in_flight);
@@ -127,12 +127,12 @@ fn run(server: Server, mut pace: Pace, requests: usize) -> Outcome {
                     None => {
                         busy -= 1;
                         done += 1;
-                        pace.answered(now, &next.ticket, &next.limits, None);
+                        rate_limit.answered(now, &next.ticket, &next.limits, None);
                     }
                     Some(refusal) => {
                         outcome.refusals += 1;
                         pause_until = pause_until.max(now + refusal.wait_s.unwrap_or(0.0));
-                        pace.refused(now, &next.ticket, &refusal, &next.limits, 0.5);
+                        rate_limit.refused(now, &next.ticket, &refusal, &next.limits, 0.5);
                         waiting.insert(next.request);
                     }
                 }
@@ -143,7 +143,7 @@ fn run(server: Server, mut pace: Pace, requests: usize) -> Outcome {
 }
 
 fn held(server: Server, requests: usize, at_least: f64) -> Outcome {
-    let outcome = run(server, Pace::new(CEILING, None, None), requests);
+    let outcome = run(server, RateLimit::new(CEILING, None, None), requests);
     let share = outcome.share(&server, requests);
     assert!(share >= at_least && share <= 1.01, "{share:.3} of the limit: {server:?} {outcome:?}");
     assert!(outcome.most_in_flight <= CEILING, "{outcome:?}");
@@ -175,7 +175,7 @@ proptest! {
         let capacity = f64::max(rate * saved_s, 20.0);
         let server = Server { rate, capacity, latency_s, wait_s: 1.0, states: true, ..PLAIN };
         let requests = (rate * 12.5 + capacity) as usize;
-        let outcome = run(server, Pace::new(CEILING, None, None), requests);
+        let outcome = run(server, RateLimit::new(CEILING, None, None), requests);
         let share = requests as f64 / (rate * outcome.elapsed_s);
         prop_assert!(share >= 0.95 && outcome.refusals == 0, "{share:.3} of the limit: {server:?} {outcome:?}");
     }
@@ -185,7 +185,7 @@ proptest! {
     fn keeps_a_limit_that_is_told(rate in 5.0..800.0_f64, latency_s in 0.001..0.1) {
         let server = Server { rate, capacity: (0.2 * rate).max(2.0), latency_s, wait_s: 1.0, states: false, ..PLAIN };
         let requests = (rate * 12.5) as usize + 1;
-        let outcome = run(server, Pace::new(CEILING, Some(rate * 60.0), None), requests);
+        let outcome = run(server, RateLimit::new(CEILING, Some(rate * 60.0), None), requests);
         prop_assert!(outcome.refusals == 0, "{server:?} {outcome:?}");
         let share = requests as f64 / (rate * outcome.elapsed_s);
         prop_assert!(share > 0.94, "{share} {server:?} {outcome:?}");
@@ -196,7 +196,7 @@ proptest! {
     fn finds_how_many_requests_a_server_bears(places in 4_usize..60, latency_s in 0.01..0.5) {
         let server = Server { rate: 1e9, capacity: 1e9, places, latency_s, wait_s: 0.01, states: false, ..PLAIN };
         let requests = places * 200;
-        let outcome = run(server, Pace::new(CEILING, None, None), requests);
+        let outcome = run(server, RateLimit::new(CEILING, None, None), requests);
         let share = requests as f64 * latency_s / (places as f64 * outcome.elapsed_s);
         prop_assert!(share > 0.6, "{share} {server:?} {outcome:?}");
     }
@@ -207,7 +207,7 @@ proptest! {
     fn a_stingy_server_is_not_stormed(rate in 50.0..400.0_f64, latency_s in 0.001..0.05) {
         let server = Server { rate, capacity: 0.05 * rate + 4.0, latency_s, wait_s: 1.0, states: false, ..PLAIN };
         let requests = (rate * 120.0) as usize;
-        let outcome = run(server, Pace::new(CEILING, None, None), requests);
+        let outcome = run(server, RateLimit::new(CEILING, None, None), requests);
         let share = outcome.share(&server, requests);
         prop_assert!(share > 0.1, "{share} {server:?} {outcome:?}");
         prop_assert!(outcome.refusals * 2 < requests, "{server:?} {outcome:?}");
@@ -229,7 +229,7 @@ fn five_thousand_requests_reach_the_limit() {
 fn refusals_for_no_reason_do_not_bring_it_to_a_halt() {
     for (whim, wait_s) in [(7, 0.1), (3, 0.05), (50, 1.0), (20, 0.0)] {
         let server = Server { whim, wait_s, ..PLAIN };
-        let outcome = run(server, Pace::new(CEILING, None, None), 3000);
+        let outcome = run(server, RateLimit::new(CEILING, None, None), 3000);
         let pauses_s = outcome.refusals as f64 * (wait_s + 2.0 * server.latency_s);
         assert!(outcome.elapsed_s < 2.0 * pauses_s + 5.0, "{server:?} {outcome:?}");
     }
@@ -245,13 +245,13 @@ fn a_long_wait_for_answers_does_not_hide_the_limit() {
 
 #[test]
 fn pauses_that_nobody_names_grow_until_an_answer_comes() {
-    let mut pace = Pace::new(1, None, None);
+    let mut rate_limit = RateLimit::new(1, None, None);
     let (mut now, mut pauses) = (0.0, Vec::new());
     for _ in 0..10 {
-        assert_eq!(pace.turn(now, 1.0), Turn::Now);
-        let ticket = pace.sent(now, 1.0);
-        pace.refused(now, &ticket, &Refusal::default(), &Limits::default(), 1.0);
-        let Turn::At(next) = pace.turn(now, 1.0) else { panic!("no pause") };
+        assert_eq!(rate_limit.turn(now, 1.0), Turn::Now);
+        let ticket = rate_limit.sent(now, 1.0);
+        rate_limit.refused(now, &ticket, &Refusal::default(), &Limits::default(), 1.0);
+        let Turn::At(next) = rate_limit.turn(now, 1.0) else { panic!("no pause") };
         pauses.push(next - now);
         now = next;
     }

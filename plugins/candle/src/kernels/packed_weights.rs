@@ -24,19 +24,19 @@ pub(super) struct Matrix<'a, S> {
 }
 
 /// `[strips][inputs][STRIP]`; columns after the last are zero.
-pub(super) struct Strips<T> {
+pub(super) struct PackedWeights<T> {
     values: Vec<T>,
     /// Where they begin in their allocation, so that registers are loaded from whole cache lines.
     start: usize,
 }
 
-/// Strips of one of the number types.
+/// PackedWeights of one of the number types.
 pub(super) enum Weights {
-    F32(Strips<f32>),
-    F16(Strips<f16>),
-    Bf16(Strips<bf16>),
+    F32(PackedWeights<f32>),
+    F16(PackedWeights<f16>),
+    Bf16(PackedWeights<bf16>),
     /// And what the numbers of each column are to be multiplied by, `[strips][STRIP]`.
-    Int8(Strips<i8>, Vec<f32>),
+    Int8(PackedWeights<i8>, Vec<f32>),
 }
 
 impl Weights {
@@ -48,7 +48,7 @@ impl Weights {
             NumberType::Bf16 => Weights::Bf16(rounded(matrix, bf16::from_f32)),
             NumberType::Int8 => {
                 let mut scales = vec![0.0; matrix.outputs.next_multiple_of(STRIP)];
-                Weights::Int8(Strips::pack(matrix, &mut scales, quantize), scales)
+                Weights::Int8(PackedWeights::pack(matrix, &mut scales, quantize), scales)
             }
         }
     }
@@ -67,7 +67,7 @@ impl Weights {
     }
 }
 
-impl<T: Element> Strips<T> {
+impl<T: Element> PackedWeights<T> {
     /// Every strip is gathered in 32 bits, `[inputs][STRIP]`, and turned into what it is to be, with `STRIP` of the scales.
     fn pack<S: Copy + Sync + Into<f32>>(
         matrix: &Matrix<'_, S>,
@@ -87,7 +87,7 @@ impl<T: Element> Strips<T> {
                 encode(gathered, packed, scales);
             },
         );
-        Strips { values, start }
+        PackedWeights { values, start }
     }
 
     /// The first value of the first strip.
@@ -125,15 +125,15 @@ impl<S: Copy + Into<f32>> Matrix<'_, S> {
     }
 }
 
-/// Strips of numbers that are rounded each by itself.
-fn rounded<S, T>(matrix: &Matrix<'_, S>, round: impl Fn(f32) -> T + Sync) -> Strips<T>
+/// PackedWeights of numbers that are rounded each by itself.
+fn rounded<S, T>(matrix: &Matrix<'_, S>, round: impl Fn(f32) -> T + Sync) -> PackedWeights<T>
 where
     S: Copy + Sync + Into<f32>,
     T: Element,
 {
     // Nothing is scaled, but there is one chunk of scales for each strip.
     let mut unused = vec![0.0; matrix.outputs.next_multiple_of(STRIP)];
-    Strips::pack(matrix, &mut unused, |strip, into, _| {
+    PackedWeights::pack(matrix, &mut unused, |strip, into, _| {
         into.iter_mut().zip(strip).for_each(|(into, value)| *into = round(*value));
     })
 }

@@ -52,7 +52,7 @@ pub(crate) struct Refusal {
 }
 
 /// Holds requests back.
-pub(crate) struct Pace {
+pub(crate) struct RateLimit {
     window: Window,
     paused_until: f64,
     /// Refusals in a row that named no time.
@@ -77,10 +77,10 @@ const TOLD: f64 = 0.99;
 /// Timers are not finer.
 const TICK_S: f64 = 0.002;
 
-impl Pace {
+impl RateLimit {
     /// At most `ceiling` requests at a time, and at most so many requests and tokens a minute.
     pub(crate) fn new(ceiling: usize, requests_per_minute: Option<f64>, tokens_per_minute: Option<f64>) -> Self {
-        Pace {
+        RateLimit {
             window: Window::new(ceiling),
             paused_until: 0.0,
             unnamed: 0,

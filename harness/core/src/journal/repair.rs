@@ -20,14 +20,14 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// Writes `header` and all intact records to a new file, which takes the journal's place at once or not at all. Returns
 /// the new file, held like the old one, and what was lost, the first line first.
-pub(super) fn mend(path: &Path, header: &Value) -> Result<(File, Vec<Damage>)> {
+pub(super) fn repair(path: &Path, header: &Value) -> Result<(File, Vec<Damage>)> {
     let new = beside(path, "new");
-    let mended = hold(&new).and_then(|file| Ok((replace(path, header, &new, &file)?, file)));
-    if mended.is_err() {
+    let repaired = hold(&new).and_then(|file| Ok((replace(path, header, &new, &file)?, file)));
+    if repaired.is_err() {
         // What is left of the attempt is of no use; that it cannot be removed changes nothing.
         let _ = std::fs::remove_file(&new);
     }
-    mended.map(|(damage, file)| (file, damage))
+    repaired.map(|(damage, file)| (file, damage))
 }
 
 fn replace(path: &Path, header: &Value, new: &Path, file: &File) -> Result<Vec<Damage>> {

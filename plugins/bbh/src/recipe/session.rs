@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const WINDOW: usize = 2048;
 
 /// A teacher with the answers so far, and who judges them.
-pub(super) struct Sitting {
+pub(super) struct Session {
     pub(super) teacher: Box<dyn Model>,
     pub(super) scorer: Box<dyn Scorer>,
     pub(super) sampling: Sampling,
@@ -19,7 +19,7 @@ pub(super) struct Sitting {
     pub(super) failures: Failures,
 }
 
-impl Sitting {
+impl Session {
     /// Asks what is not known yet, window by window, and judges all. One judgement for each of the plan; none where there
     /// is no answer.
     pub(super) fn answered(
@@ -60,7 +60,7 @@ impl Sitting {
         if asks.is_empty() {
             return Ok(());
         }
-        let Sitting { teacher, sampling, answers, failures, .. } = self;
+        let Session { teacher, sampling, answers, failures, .. } = self;
         let asked = ask::ask(&mut **teacher, &asks, sampling, answers, failures, host, on_done);
         answers.sync()?;
         asked

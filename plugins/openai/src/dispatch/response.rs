@@ -5,7 +5,7 @@ use crate::batch::Job;
 use crate::errors::{self, Failure, Kind};
 use crate::forms::Said;
 use crate::http;
-use crate::pace::{Limits, Refusal};
+use crate::rate_limit::{Limits, Refusal};
 use crate::request_log::Entry;
 use examiner_api::{Answer, PluginError, Result};
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::sync::mpsc::Sender;
 
 /// What becomes of a job.
-pub(super) enum Landed {
+pub(super) enum AfterResponse {
     /// All that waited for it have their answer or their error.
     Done,
     /// It is asked again, or its parts are.
@@ -27,8 +27,8 @@ pub(super) enum Landed {
 const LONGEST_BACKOFF_S: f64 = 60.0;
 
 impl Dispatcher {
-    /// Takes what came back: to the pace, to the ledger, to the log, to whom it was for.
-    pub(super) fn land(&mut self, flight: Flight, events: &Sender<Event>) -> Landed {
+    /// Takes what came back: to the rate_limit, to the budget, to the log, to whom it was for.
+    pub(super) fn land(&mut self, flight: Flight, events: &Sender<Event>) -> AfterResponse {
         let Flight { job, ticket, reservation, sent, came } = flight;
         let now = self.now();
         let (status, limits, wait_s) = match &came {
@@ -41,17 +41,17 @@ impl Dispatcher {
         match &said {
             Err(Failure { kind: Kind::Overloaded { is_rate }, .. }) => {
                 let jitter = self.jitter();
-                self.pace.refused(now, &ticket, &Refusal { wait_s, is_rate: *is_rate }, &limits, jitter);
+                self.rate_limit.refused(now, &ticket, &Refusal { wait_s, is_rate: *is_rate }, &limits, jitter);
             }
             _ if status.is_some() => {
-                self.pace.answered(now, &ticket, &limits, usage.map(|usage| usage.total() as f64));
+                self.rate_limit.answered(now, &ticket, &limits, usage.map(|usage| usage.total() as f64));
             }
-            _ => self.pace.lost(),
+            _ => self.rate_limit.lost(),
         }
         match &said {
-            Ok(_) => self.ledger.settle(reservation, usage),
-            Err(Failure { kind: Kind::Passing { may_be_charged: true }, .. }) => self.ledger.settle(reservation, None),
-            Err(_) => self.ledger.release(reservation),
+            Ok(_) => self.budget.settle(reservation, usage),
+            Err(Failure { kind: Kind::Passing { may_be_charged: true }, .. }) => self.budget.settle(reservation, None),
+            Err(_) => self.budget.release(reservation),
         }
         let error = said.as_ref().err().map(|failure| &failure.error);
         let _ = events.send(Event::Attempt(Box::new(Entry {
@@ -64,7 +64,7 @@ impl Dispatcher {
             latency_ms: ((now - sent) * 1000.0) as u64,
             tokens_in: usage.map(|usage| usage.read),
             tokens_out: usage.map(|usage| usage.generated),
-            cost: usage.and_then(|usage| self.ledger.cost(usage)),
+            cost: usage.and_then(|usage| self.budget.cost(usage)),
             error: error.map(|error| error.code),
             message: error.map(|error| self.http.redact(error.message.clone())),
         })));
@@ -98,7 +98,7 @@ impl Dispatcher {
         }
     }
 
-    fn deliver(&mut self, mut job: Job, said: Said, events: &Sender<Event>) -> Landed {
+    fn deliver(&mut self, mut job: Job, said: Said, events: &Sender<Event>) -> AfterResponse {
         self.answered += 1;
         // Alone it works: the server does not know `n`.
         self.one_by_one |= job.past.split;
@@ -106,19 +106,19 @@ impl Dispatcher {
             if let Some(answer) = said.answers.into_iter().next() {
                 give(events, &job, answer);
             }
-            return Landed::Done;
+            return AfterResponse::Done;
         }
         let given = said.answers.len();
         for (slot, answer) in job.slots.iter().zip(said.answers) {
             let _ = events.send(Event::Answered { place: slot.place, result: Box::new(answer) });
         }
         if given >= job.slots.len() {
-            return Landed::Done;
+            return AfterResponse::Done;
         }
         self.one_by_one |= given == 1;
         job.slots.drain(..given);
         job.past = Default::default();
-        Landed::Again(vec![job])
+        AfterResponse::Again(vec![job])
     }
 
     fn judge(
@@ -128,16 +128,16 @@ impl Dispatcher {
         wait_s: Option<f64>,
         now: f64,
         events: &Sender<Event>,
-    ) -> Landed {
+    ) -> AfterResponse {
         let Failure { kind, mut error } = failure;
         error.message = self.http.redact(error.message);
         let may_try_alone = job.wants() > 1 && !job.past.split;
         match kind {
-            Kind::Everything => return Landed::Over(error),
-            Kind::Request if may_try_alone => return Landed::Again(job.split().collect()),
+            Kind::Everything => return AfterResponse::Over(error),
+            Kind::Request if may_try_alone => return AfterResponse::Again(job.split().collect()),
             Kind::Request => {
                 give(events, &job, Err(error));
-                return Landed::Done;
+                return AfterResponse::Done;
             }
             // The server works, only not for us: that says nothing about this request.
             Kind::Overloaded { .. } if self.answered > job.past.answered_before => {}
@@ -148,7 +148,7 @@ impl Dispatcher {
                 error.message = format!("{} ({} attempts)", error.message, job.past.attempts);
             }
             give(events, &job, Err(error));
-            return Landed::Done;
+            return AfterResponse::Done;
         }
         job.past.last_error = Some(error);
         let pause_s = match kind {
@@ -164,9 +164,9 @@ impl Dispatcher {
         if now + pause_s >= deadline {
             let error = self.too_late(&job);
             give(events, &job, Err(error));
-            return Landed::Done;
+            return AfterResponse::Done;
         }
-        Landed::At(Box::new(job), now + pause_s)
+        AfterResponse::At(Box::new(job), now + pause_s)
     }
 }
 

@@ -23,7 +23,7 @@ impl Tokens {
 
 /// The account of a model.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct Budget {
     price: Option<Price>,
     max_cost: Option<f64>,
     max_tokens: Option<u64>,
@@ -41,10 +41,10 @@ pub(crate) struct Ledger {
 #[must_use]
 pub(crate) struct Reservation(Tokens);
 
-impl Ledger {
+impl Budget {
     pub(crate) fn new(options: &Options) -> Self {
         let Options { price, max_cost, max_tokens_total, .. } = options;
-        Ledger { price: *price, max_cost: *max_cost, max_tokens: *max_tokens_total, ..Ledger::default() }
+        Budget { price: *price, max_cost: *max_cost, max_tokens: *max_tokens_total, ..Budget::default() }
     }
 
     /// Sets aside what a request can take at most, or says that it could exceed a cap.
@@ -115,10 +115,10 @@ fn sum<const N: usize>(tokens: [Tokens; N]) -> Tokens {
     })
 }
 
-impl fmt::Display for Ledger {
+impl fmt::Display for Budget {
     /// `12 requests (1 of them retries), 340 + 560 tokens, cost 0.012`
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ledger { requests, retries, counted, uncertain, .. } = self;
+        let Budget { requests, retries, counted, uncertain, .. } = self;
         write!(formatter, "{requests} requests ({retries} of them retries), ")?;
         write!(formatter, "{} tokens read and {} generated", counted.read, counted.generated)?;
         if let Some(cost) = self.cost(*counted) {
@@ -136,9 +136,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn ledger(max_cost: f64) -> Ledger {
+    fn budget(max_cost: f64) -> Budget {
         let price = Price { input_per_million: 1e6, output_per_million: 2e6 };
-        Ledger { price: Some(price), max_cost: Some(max_cost), ..Ledger::default() }
+        Budget { price: Some(price), max_cost: Some(max_cost), ..Budget::default() }
     }
 
     fn tokens(read: u64, generated: u64) -> Tokens {
@@ -147,16 +147,16 @@ mod tests {
 
     #[test]
     fn sets_aside_and_settles() {
-        let mut ledger = ledger(100.0);
-        let first = ledger.reserve(tokens(20, 30)).unwrap();
-        assert!(ledger.reserve(tokens(0, 11)).is_none(), "80 + 22 exceed 100");
-        ledger.settle(first, Some(tokens(10, 5)));
-        let second = ledger.reserve(tokens(20, 30)).unwrap();
-        ledger.release(second);
-        let third = ledger.reserve(tokens(80, 0)).unwrap();
-        ledger.settle(third, None);
-        assert!(ledger.reserve(tokens(1, 0)).is_none());
-        let error = ledger.refusal(tokens(1, 0));
+        let mut budget = budget(100.0);
+        let first = budget.reserve(tokens(20, 30)).unwrap();
+        assert!(budget.reserve(tokens(0, 11)).is_none(), "80 + 22 exceed 100");
+        budget.settle(first, Some(tokens(10, 5)));
+        let second = budget.reserve(tokens(20, 30)).unwrap();
+        budget.release(second);
+        let third = budget.reserve(tokens(80, 0)).unwrap();
+        budget.settle(third, None);
+        assert!(budget.reserve(tokens(1, 0)).is_none());
+        let error = budget.refusal(tokens(1, 0));
         assert_eq!(error.code, ErrorCode::Quota);
         assert!(error.message.contains("cost 20.000000") && error.message.contains("80 tokens more"), "{error}");
     }
@@ -165,28 +165,28 @@ mod tests {
         /// Whatever is under way at the same time, and however it ends within its bound: never above the cap.
         #[test]
         fn the_cap_holds(cap in 0.0..2000.0_f64, steps in prop::collection::vec((0_u64..50, 0_u64..50, 0_u8..4), 1..200)) {
-            let mut ledger = ledger(cap);
+            let mut budget = budget(cap);
             let mut open = Vec::new();
             let mut charged = Tokens::default();
             for (read, generated, what) in steps {
                 match what {
-                    0 | 1 => open.extend(ledger.reserve(tokens(read, generated))),
+                    0 | 1 => open.extend(budget.reserve(tokens(read, generated))),
                     _ if open.is_empty() => {}
                     2 => {
                         let reservation = open.swap_remove(read as usize % open.len());
                         let most = reservation.0;
                         let counted = tokens(most.read.min(generated), most.generated.min(read));
                         charged = sum([charged, counted]);
-                        ledger.settle(reservation, Some(counted));
+                        budget.settle(reservation, Some(counted));
                     }
                     _ => {
                         let reservation = open.swap_remove(0);
                         charged = sum([charged, reservation.0]);
-                        ledger.settle(reservation, None);
+                        budget.settle(reservation, None);
                     }
                 }
                 let under_way = open.iter().fold(charged, |all, reservation| sum([all, reservation.0]));
-                prop_assert!(ledger.cost(under_way).unwrap() <= cap + 1e-9);
+                prop_assert!(budget.cost(under_way).unwrap() <= cap + 1e-9);
             }
         }
     }

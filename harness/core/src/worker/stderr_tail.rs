@@ -11,11 +11,11 @@ const LONGEST: usize = 200;
 
 /// The last lines.
 #[derive(Default)]
-pub(super) struct Talk {
+pub(super) struct StderrTail {
     last: Mutex<VecDeque<String>>,
 }
 
-impl Talk {
+impl StderrTail {
     /// Takes lines to the end of the stream. They need not be text, nor end.
     pub(super) fn listen(&self, stream: impl Read, host: &Host) {
         let mut stream = BufReader::new(stream);
