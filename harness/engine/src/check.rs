@@ -1,8 +1,7 @@
 //! Holds a suite against the plugins: does every role exist, and do its options fit the schema it publishes?
 
+use crate::graph::{pairs, producers, selected};
 use crate::loader::Plugins;
-use crate::run::order::makers;
-use crate::run::{pairs, selected};
 use examiner_api::{RoleKind, nearest};
 use examiner_suite::{FieldPath, Loaded, Options, OptionsSchema, Problem, Problems, ScorerSpec, Suite};
 use serde_json::Value;
@@ -45,8 +44,8 @@ pub fn check_judging(loaded: &Loaded, plugins: &Plugins) -> Result<(), Problems>
 /// # Errors
 /// The pattern, and the stages that there are.
 pub fn check_only(suite: &Suite, only: &[String]) -> Result<(), String> {
-    let makers = makers(suite).into_iter().map(|(kind, name)| format!("{kind}/{name}"));
-    let stages: Vec<String> = makers.chain(pairs(suite).iter().map(|pair| pair.stage())).collect();
+    let producers = producers(suite).into_iter().map(|producer| producer.to_string());
+    let stages: Vec<String> = producers.chain(pairs(suite).iter().map(|pair| pair.stage())).collect();
     let idle = |pattern: &&String| {
         pattern.is_empty() || !stages.iter().any(|stage| selected(std::slice::from_ref(*pattern), stage))
     };

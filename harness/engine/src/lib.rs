@@ -7,12 +7,16 @@
 
 pub mod check;
 pub mod doctor;
+pub mod evaluate;
+pub mod graph;
 pub mod host;
 pub mod loader;
 pub mod parallel;
 pub mod plan;
 pub mod progress;
+pub mod rescore;
 pub mod roles;
 pub mod run;
 pub mod scorers;
+mod stages;
 pub mod worker;

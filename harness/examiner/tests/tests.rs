@@ -2,6 +2,7 @@
 //!
 //! - `loader`: plugins that load, and every way in which a file can fail to be one
 //! - `out_of_tree`: the tutorial plugin, built from a directory of its own
+//! - `plan`: what `plan` prints is what `run` does
 //! - `run`: suites from YAML to CSV, through the program
 //! - `report`: what is made of a run: comparisons and pictures
 //! - `failures`: what a faulty role does to a run, and what it does not
@@ -21,6 +22,7 @@ mod failures;
 mod identity;
 mod loader;
 mod out_of_tree;
+mod plan;
 mod replan;
 mod report;
 mod rescore;

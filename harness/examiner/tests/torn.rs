@@ -5,12 +5,12 @@ use crate::build;
 use crate::resume::same_results;
 use crate::run::{run, stderr, suite};
 use examiner_api::{Flow, GenerateRequest, GenerateResult, Model, ModelInfo, Response, Result, Sink};
+use examiner_engine::evaluate::{Events, examine, prepare};
+use examiner_engine::graph::pairs;
 use examiner_engine::host::Shared;
 use examiner_engine::loader::{Plugins, SearchPath};
 use examiner_engine::progress::Progress;
 use examiner_engine::roles::Roles;
-use examiner_engine::run::evaluate::{Told, examine, prepare};
-use examiner_engine::run::pairs;
 use examiner_hub::Hub;
 use examiner_report::Reports;
 use examiner_store::directory::RunDirectory;
@@ -63,8 +63,8 @@ fn a_journal_that_ends_at_any_byte_is_gone_on_with() {
     let go = || {
         let mut model = Adder(0);
         let prepared = prepare(&shared, &pair, &model.info().unwrap(), None).unwrap();
-        let told = Told { begin: &mut || Ok(()), publish: &|_| {} };
-        let examined = examine(&shared, &pair, &mut model, prepared, &directory, told).unwrap();
+        let events = Events { begin: &mut || Ok(()), publish: &|_| {} };
+        let examined = examine(&shared, &mut model, prepared, &directory, events).unwrap();
         assert!(examined.failure.is_none());
         let rows: Vec<SummaryRow> = examined.rows.into_iter().map(|row| SummaryRow { seconds: None, ..row }).collect();
         (model.0, (rows, std::fs::read(&samples).unwrap()))

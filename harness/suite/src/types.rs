@@ -2,7 +2,7 @@
 
 use examiner_api::Sampling;
 use indexmap::IndexMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::fmt;
 use std::path::PathBuf;
@@ -159,7 +159,7 @@ pub struct DatasetSpec {
 }
 
 /// How few-shot examples are chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ShotsFrom {
     /// The first of the pool, for every question the same, so that a model reads them once.

@@ -1,21 +1,19 @@
 //! Runs a suite: teach, train, export, examine, report.
 
-pub mod evaluate;
-mod examine;
-mod make;
-pub mod order;
+mod earlier;
+mod examine_pairs;
+mod produce;
 mod publish;
-pub mod rescore;
-mod selection;
-mod stages;
 
+use crate::graph::{Pair, pairs, selected};
 use crate::host::{Shared, cancelled};
 use crate::loader::Plugins;
+use crate::plan::{Action, Next, Planner};
 use crate::progress::{Progress, duration};
 use crate::roles::Roles;
-use evaluate::Pair;
-use examine::Report;
-use examiner_api::{PluginError, Result};
+pub use earlier::{newest_run, request, resumable};
+use examine_pairs::Report;
+use examiner_api::{Host, PluginError, Result};
 use examiner_hub::Hub;
 use examiner_store::aggregate::Reporter;
 use examiner_store::directory::RunDirectory;
@@ -23,11 +21,9 @@ use examiner_store::provenance::{Provenance, StageRecord, Status};
 use examiner_store::summary::SummaryRow;
 use examiner_store::{provenance, storage};
 use examiner_suite::Loaded;
-pub use make::maker_inputs;
-pub use selection::{newest_run, pairs, request, resumable, selected};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// What to run, and where.
@@ -59,7 +55,7 @@ pub struct Job {
 }
 
 /// How a run ended.
-pub struct Outcome {
+pub struct RunResult {
     /// Its directory.
     pub directory: PathBuf,
     /// The rows of its `summary.csv`.
@@ -70,13 +66,22 @@ pub struct Outcome {
     pub failures: Vec<String>,
     /// Whether the user stopped it.
     pub interrupted: bool,
+    /// What was done for each stage, in this order.
+    pub actions: Vec<(String, Action)>,
 }
 
 /// Runs the suite.
-pub fn run(job: Job) -> Result<Outcome> {
+pub fn run(job: Job) -> Result<RunResult> {
     let mut run = Run::begin(job)?;
-    run.make_all();
-    run.examine();
+    let mut planner = run.planner();
+    while !run.is_over()
+        && let Some(next) = planner.next()
+    {
+        match next {
+            Next::Producer(stage) => run.produce(stage),
+            Next::Model(stages) => run.examine(&planner, stages),
+        }
+    }
     run.end()
 }
 
@@ -93,6 +98,9 @@ struct Run {
     pairs: Vec<Pair>,
     report: Report,
     failures: Vec<String>,
+    actions: Vec<(String, Action)>,
+    /// Where the actions are logged.
+    log: Host,
     /// Why the run's own files cannot be written, which ends it.
     storage: Option<PluginError>,
 }
@@ -147,15 +155,17 @@ impl Run {
         let pairs: Vec<Pair> = selected_pairs.collect();
         let run_name = directory.name();
         let pending = |pair: &Pair| vec![SummaryRow::pending(&directory.suite, &run_name, &pair.model, &pair.dataset)];
-        let rows = Mutex::new(pairs.iter().map(pending).collect());
-        let report = Report { path: directory.path.join("summary.csv"), rows };
+        let rows = pairs.iter().map(|pair| (pair.stage(), pending(pair))).collect();
+        let report = Report::new(directory.path.join("summary.csv"), rows);
         let hub = Hub::from_env()?;
         // Beside the runs, so that one TensorBoard shows all of them; a run elsewhere keeps everything to itself.
         let events = job.out.as_ref().unwrap_or(&job.outputs).join("runs").join(directory.name());
         let logs = Some(directory.path.join("logs"));
         let roles = Roles::new(job.loaded.suite, job.plugins).in_workers(job.program);
+        let shared = Shared::new(roles, job.progress, job.cancelled, hub, job.reporter, logs);
         let run = Run {
-            shared: Shared::new(roles, job.progress, job.cancelled, hub, job.reporter, logs),
+            log: shared.host("stages"),
+            shared,
             limit: job.limit,
             events,
             only: job.only,
@@ -166,6 +176,7 @@ impl Run {
             pairs,
             report,
             failures: Vec::new(),
+            actions: Vec::new(),
             storage: None,
             directory,
         };
@@ -179,6 +190,18 @@ impl Run {
         Ok(run)
     }
 
+    /// Decides what the run does.
+    fn planner(&self) -> Planner {
+        let names = (self.directory.suite.clone(), self.directory.name());
+        Planner::new(self.shared.clone(), Some(&self.directory.path), names, self.limit, &self.only)
+    }
+
+    /// Records what is done for a stage: `logs/stages.log` has a line for each, in every try.
+    fn begin_stage(&mut self, stage: &str, action: &Action) {
+        self.log.info(format!("{stage}: {}: {action}", action.word()));
+        self.actions.push((stage.to_owned(), action.clone()));
+    }
+
     /// A message with the place of the log of the stage or of its model, if there is one.
     fn with_log(&self, stages: &[&str], message: &str) -> String {
         let mut logs = stages.iter().filter_map(|stage| self.shared.log_path(stage));
@@ -188,7 +211,7 @@ impl Run {
         }
     }
 
-    /// Takes note of how a stage stands. What an earlier try has written stays as it is where nothing has come of this one.
+    /// Records the state of a stage. What an earlier try has written stays as it is where nothing has come of this one.
     fn note(&mut self, stage: String, record: StageRecord) {
         if self.provenance.stages.get(&stage) == Some(&record) {
             return;
@@ -219,7 +242,7 @@ impl Run {
         written.is_some_and(|written| self.provenance.says_the_same(&written))
     }
 
-    fn end(mut self) -> Result<Outcome> {
+    fn end(mut self) -> Result<RunResult> {
         let interrupted = self.shared.is_cancelled();
         let rows = self.report.rows();
         if let Err(error) = self.report.write() {
@@ -245,6 +268,13 @@ impl Run {
             (false, None) => "done".to_owned(),
         };
         self.shared.progress.say(&format!("{ended} in {}", duration(self.began.elapsed().as_secs_f64())));
-        Ok(Outcome { directory: self.directory.path, rows, comparison, failures: self.failures, interrupted })
+        Ok(RunResult {
+            directory: self.directory.path,
+            rows,
+            comparison,
+            failures: self.failures,
+            interrupted,
+            actions: self.actions,
+        })
     }
 }

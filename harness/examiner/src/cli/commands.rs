@@ -4,14 +4,16 @@ use super::{PluginsArguments, ReportArguments, RunArguments, SuiteArguments};
 use super::{plan_table, results, search};
 use anyhow::{Context, Result, anyhow};
 use examiner_api::{ErrorCode, FindingState};
+use examiner_engine::check as checks;
 use examiner_engine::doctor;
+use examiner_engine::graph::pairs;
 use examiner_engine::host::Shared;
 use examiner_engine::loader::{Plugins, SearchPath};
+use examiner_engine::plan::Planner;
 use examiner_engine::progress::{Progress, tell};
 use examiner_engine::roles::Roles;
 use examiner_engine::run::{self, Job};
 use examiner_engine::worker;
-use examiner_engine::{check as checks, plan as plans};
 use examiner_hub::Hub;
 use examiner_report::{Reports, markdown, stage_summary, wide};
 use examiner_store::provenance::Provenance;
@@ -59,7 +61,7 @@ pub(super) fn ended(directory: &Path, failures: &[String], interrupted: bool) ->
 
 pub(super) fn check(arguments: &SuiteArguments, directories: &[PathBuf]) -> Result<ExitCode> {
     let (loaded, _) = load(arguments, directories)?;
-    let stages = run::pairs(&loaded.suite).len();
+    let stages = pairs(&loaded.suite).len();
     print(&format!("`{}` is a good suite: {stages} examinations\n", arguments.suite.display()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -71,6 +73,7 @@ pub(super) fn plan(arguments: RunArguments, directories: &[PathBuf]) -> Result<E
         let last = run::newest_run(&job.outputs, &job.loaded.suite.name);
         last.filter(|_| job.out.is_none() && !job.fresh)
     });
+    let suite_name = job.loaded.suite.name.clone();
     let roles = Roles::new(job.loaded.suite, job.plugins).in_workers(job.program);
     let shared = Shared::new(roles, job.progress, job.cancelled, Hub::from_env()?, job.reporter, None);
     match &directory {
@@ -79,9 +82,10 @@ pub(super) fn plan(arguments: RunArguments, directories: &[PathBuf]) -> Result<E
         Some(path) => print(&format!("compared with `{0}`; `run --out {0}` uses what holds of it\n", path.display()))?,
         None => print("there is no earlier run to compare with\n")?,
     }
-    let stages = plans::plan(&shared, directory.as_deref(), job.limit, &job.only);
-    print(&plan_table::render(&stages))?;
-    let fails = stages.iter().any(|stage| matches!(stage.state, plans::State::Fail(_)));
+    let names = (suite_name, String::new());
+    let plan = Planner::new(shared, directory.as_deref(), names, job.limit, &job.only).plan();
+    print(&plan_table::render(&plan))?;
+    let fails = plan.stages.iter().any(|stage| stage.action.is_failure());
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -1,23 +1,18 @@
 //! The plan of a suite as a table: what is done for each stage and why, and what its dataset can show.
 
-use examiner_engine::plan::{Stage, State};
-use examiner_engine::run::evaluate::Survey;
+use examiner_engine::evaluate::Survey;
+use examiner_engine::plan::Plan;
 use examiner_report::statistics::smallest_paired_difference;
 use std::fmt::Write;
 
 /// The plan as a table.
-pub(super) fn render(stages: &[Stage]) -> String {
-    let mut rows = vec![["STAGE", "STATE", "IDENTITY", "SAMPLES", "REQUESTS", "DETECTS", "WHY"].map(str::to_owned)];
-    for stage in stages {
-        let (state, why) = match &stage.state {
-            State::Reuse => ("reuse", "nothing it depends on has changed"),
-            State::Run(why) => ("run", why.as_str()),
-            State::Fail(why) => ("fail", why.as_str()),
-        };
+pub(super) fn render(plan: &Plan) -> String {
+    let mut rows = vec![["STAGE", "ACTION", "IDENTITY", "SAMPLES", "REQUESTS", "DETECTS", "WHY"].map(str::to_owned)];
+    for stage in &plan.stages {
         let survey = |text: fn(&Survey) -> String| stage.survey.as_ref().map_or("-".to_owned(), text);
         rows.push([
             stage.name.clone(),
-            state.to_owned(),
+            stage.action.word().to_owned(),
             stage.identity.clone().unwrap_or_else(|| "-".to_owned()),
             survey(|survey| survey.questions.to_string()),
             survey(|survey| survey.requests.to_string()),
@@ -25,7 +20,7 @@ pub(super) fn render(stages: &[Stage]) -> String {
                 let points = smallest_paired_difference(survey.questions, 0.5).map(|difference| 100.0 * difference);
                 points.map_or("-".to_owned(), |points| format!("{points:.1} points"))
             }),
-            why.to_owned(),
+            stage.action.to_string(),
         ]);
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);

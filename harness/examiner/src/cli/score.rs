@@ -5,7 +5,7 @@ use super::{ScoreArguments, search};
 use anyhow::{Context, Result};
 use examiner_engine::check::check_judging;
 use examiner_engine::progress::Progress;
-use examiner_engine::run::rescore::{Rescore, Typed, provenance_of, rescore};
+use examiner_engine::rescore::{Rescore, Typed, provenance_of, rescore};
 use examiner_report::{Reports, markdown};
 use std::path::PathBuf;
 use std::process::ExitCode;

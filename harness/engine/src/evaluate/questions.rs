@@ -3,14 +3,24 @@
 use examiner_api::{DatasetInfo, PluginError, Question, Result, Sample, Sampling, Shot, Turn};
 use examiner_store::random::{Random, key_of};
 use examiner_suite::{DatasetSpec, ShotsFrom};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// How the fingerprint of questions ends that are given as turns too.
-const AS_TURNS: &str = " as turns";
+/// What changes a question besides the dataset itself. It is serialized into the inputs of a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Prompting {
+    version: u32,
+    shots: usize,
+    shots_from: ShotsFrom,
+    seed: u64,
+    sampling: Sampling,
+    /// Whether questions are given as turns, too.
+    turns: bool,
+}
 
-/// Whether a [`Prompter`] with this fingerprint gives its questions as turns too.
-pub(super) fn as_turns(fingerprint: &str) -> bool {
-    fingerprint.ends_with(AS_TURNS)
+/// Whether the questions of a stage with this input `prompting` were given as turns, too.
+pub(crate) fn has_turns(prompting: &str) -> bool {
+    serde_json::from_str::<Prompting>(prompting).is_ok_and(|prompting| prompting.turns)
 }
 
 /// Turns the samples of one dataset into questions.
@@ -87,10 +97,18 @@ impl Prompter {
         Question { sample, context, turns: Arc::new(turns), sampling: self.sampling.clone() }
     }
 
-    /// Anything that changes a question besides the dataset itself.
-    pub(super) fn fingerprint(&self) -> String {
-        let form = if self.as_turns { AS_TURNS } else { "" };
-        format!("shots {} {:?} seed {} sampling {:?}{form}", self.shots, self.from, self.seed, self.sampling)
+    /// What changes a question besides the dataset itself, as JSON.
+    pub(super) fn fingerprint(&self) -> Result<String> {
+        let prompting = Prompting {
+            version: 1,
+            shots: self.shots,
+            shots_from: self.from,
+            seed: self.seed,
+            sampling: self.sampling.clone(),
+            turns: self.as_turns,
+        };
+        serde_json::to_string(&prompting)
+            .map_err(|error| PluginError::bad_input("cannot write how questions are put").with_cause(&error))
     }
 
     /// Examples for one question, drawn without replacement by seed and id, never the question itself.
@@ -200,12 +218,11 @@ mod tests {
             Prompter::new(&spec(shots, ShotsFrom::First), info, pool(), 1, reads).unwrap()
         };
         let bare = DatasetInfo::default();
-        let before = "shots 2 First seed 1 sampling ";
+        let fingerprint = |prompter: Prompter| prompter.fingerprint().unwrap();
         let plain = prompter(2, &bare, false);
-        assert!(plain.fingerprint().starts_with(before) && plain.fingerprint().ends_with('}'));
         assert!(plain.question(sample("7")).turns.is_empty());
-        assert_ne!(plain.fingerprint(), prompter(2, &bare, true).fingerprint());
-        assert!(as_turns(&prompter(2, &bare, true).fingerprint()) && !as_turns(&plain.fingerprint()));
+        assert_ne!(fingerprint(prompter(2, &bare, false)), fingerprint(prompter(2, &bare, true)));
+        assert!(has_turns(&fingerprint(prompter(2, &bare, true))) && !has_turns(&fingerprint(plain)));
         let alone = prompter(0, &bare, true);
         assert_eq!(alone.fingerprint(), prompter(0, &bare, false).fingerprint());
         assert!(alone.question(sample("7")).turns.is_empty());

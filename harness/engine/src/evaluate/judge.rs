@@ -1,15 +1,15 @@
 //! Turns answers into verdicts and records, whether they come from a model or from an earlier run.
 
+use super::prepare::OpenScorer;
 use super::reader::Item;
-use super::{OpenScorer, Scorers};
 use examiner_api::{Aggregation, Answer, Answered, ErrorCode, Outcome, PluginError, Result, Verdict};
 use examiner_store::record::{Record, ScorerVerdict};
 use std::collections::BTreeMap;
 
 /// The records of some questions, in their order.
-pub(super) fn judge(scorers: &Scorers, mut answered: Vec<(Item, Vec<Result<Answer>>)>) -> Result<Vec<Record>> {
+pub(crate) fn judge(scorers: &[OpenScorer], mut answered: Vec<(Item, Vec<Result<Answer>>)>) -> Result<Vec<Record>> {
     let mut verdicts: Vec<Vec<ScorerVerdict>> = answered.iter().map(|_| Vec::new()).collect();
-    for (place, scorer) in scorers.list.iter().enumerate() {
+    for (place, scorer) in scorers.iter().enumerate() {
         let mut whole = Vec::new();
         let mut places = Vec::new();
         for (at, (item, answers)) in answered.iter_mut().enumerate() {

@@ -1,15 +1,16 @@
 //! One model on one dataset, judged once more.
 
 use super::Scoring;
-use crate::run::evaluate::{self, Counts, Earlier, EvaluateError, Pair, Rejudged};
-use crate::run::pairs;
+use super::judging::{Counts, Earlier, RescoredPair, rescore_pair};
+use crate::evaluate::EvaluateError;
+use crate::graph::{Pair, pairs};
 use examiner_api::{PluginError, Result};
 use examiner_store::provenance::{StageRecord, Status, identity};
 use examiner_store::summary::SummaryRow;
 
 impl Scoring {
     /// Judges a pair of the suite by what the run has of it.
-    pub(super) fn judge_pair(&self, pair: &Pair) -> Result<Rejudged, EvaluateError> {
+    pub(super) fn judge_pair(&self, pair: &Pair) -> Result<RescoredPair, EvaluateError> {
         let stage = pair.stage();
         let earlier = self.of.stages.get(&stage);
         let inputs = earlier.map(|earlier| &earlier.inputs).filter(|inputs| !inputs.is_empty());
@@ -25,12 +26,12 @@ impl Scoring {
         std::fs::create_dir_all(parent).map_err(|error| PluginError::io("make the directory", parent, &error))?;
         let limit = self.of.request.limit;
         let earlier = Earlier { shared: &self.before, pair: &before, inputs, journal: &journal, limit };
-        evaluate::rejudge(&self.now, pair, &earlier, (&self.provenance.suite, &self.provenance.run), &path)
+        rescore_pair(&self.now, pair, &earlier, (&self.provenance.suite, &self.provenance.run), &path)
     }
 
     /// The rows of a pair that was judged, and what is noted of it.
-    pub(super) fn conclude(&mut self, pair: &Pair, judged: Rejudged) -> (Vec<SummaryRow>, StageRecord) {
-        let Rejudged { mut rows, inputs, version, counts } = judged;
+    pub(super) fn conclude(&mut self, pair: &Pair, judged: RescoredPair) -> (Vec<SummaryRow>, StageRecord) {
+        let RescoredPair { mut rows, inputs, version, counts } = judged;
         let stage = pair.stage();
         let judged = counts.questions - counts.missing;
         if judged == 0 && counts.missing > 0 && !self.now.is_cancelled() {

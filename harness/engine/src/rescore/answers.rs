@@ -4,18 +4,15 @@
 //! made again from the dataset and the scorers of that time, and a record's key, which is a hash of all that was asked,
 //! says whether they are the same. What the key does not confirm is not used.
 
-use super::EvaluateError;
-use super::prepare::Prepared;
-use super::reader::{Item, Plan, read_items};
-use super::reuse::base_key;
+use crate::evaluate::{EvaluateError, Item, Prepared, read_items};
 use examiner_api::{Answer, Ask, ErrorCode, Flow, PluginError, Result};
 use examiner_store::journal::{Damage, Reader};
 use examiner_store::provenance::Inputs;
 use examiner_store::record::Record;
+use parking_lot::Mutex;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 /// The answers of an earlier examination. Of each question only a few numbers are in memory; answers stay in the journal.
 pub(super) struct Answers {
@@ -76,14 +73,7 @@ pub(super) fn recover(
     stopped: &(dyn Fn() -> bool + Sync),
 ) -> Result<Answers, EvaluateError> {
     let (records, damage) = Records::read(journal)?;
-    let base = base_key(inputs);
-    let plan = Plan {
-        prompter: &prepared.prompter,
-        scorers: &prepared.scorers,
-        base: &base,
-        repeats: prepared.spec.repeats.max(1),
-        limit: prepared.limit,
-    };
+    prepared.setup.with_keys_of(inputs);
     let answers = Answers {
         journal: Reader::open(journal)?,
         questions: HashMap::new(),
@@ -93,13 +83,14 @@ pub(super) fn recover(
         damage,
     };
     let state = Mutex::new((answers, Ok(())));
-    read_items(&mut *prepared.dataset, &plan, &|items| {
-        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    let Prepared { dataset, setup } = &mut prepared;
+    read_items(&mut **dataset, setup, &|items| {
+        let mut state = state.lock();
         let (answers, outcome) = &mut *state;
         *outcome = items.iter().try_for_each(|item| answers.note(item, &records));
         if outcome.is_err() || stopped() { Flow::Stop } else { Flow::Continue }
     })?;
-    let (answers, outcome) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (answers, outcome) = state.into_inner();
     outcome.map(|()| answers)
 }
 

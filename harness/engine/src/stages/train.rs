@@ -10,15 +10,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Where a training leaves what.
-pub(in crate::run) struct Place {
+pub(crate) struct Place {
     /// Checkpoints and curves.
-    pub(in crate::run) out: PathBuf,
+    pub(crate) out: PathBuf,
     /// TensorBoard's event files.
-    pub(in crate::run) events: PathBuf,
+    pub(crate) events: PathBuf,
 }
 
 /// What a checkpoint depends on.
-pub(in crate::run) fn train_inputs(shared: &Arc<Shared>, spec: &TrainSpec, limit: Option<u64>) -> Result<Inputs> {
+pub(crate) fn train_inputs(shared: &Arc<Shared>, spec: &TrainSpec, limit: Option<u64>) -> Result<Inputs> {
     let data = match &spec.data {
         TrainData::File(text) => {
             let path = shared.roles.fill(text)?;
@@ -42,7 +42,7 @@ pub(in crate::run) fn train_inputs(shared: &Arc<Shared>, spec: &TrainSpec, limit
 }
 
 /// Trains.
-pub(in crate::run) fn train(
+pub(crate) fn train(
     shared: &Arc<Shared>,
     stage: &str,
     spec: &TrainSpec,

@@ -1,32 +1,8 @@
-//! What of a suite is run, and which earlier run goes on.
+//! Which earlier run is continued.
 
 use super::Job;
-use super::evaluate::Pair;
 use examiner_store::provenance::{Provenance, Request, Status};
-use examiner_suite::Suite;
 use std::path::{Path, PathBuf};
-
-/// The models and datasets to examine, in the order of the suite.
-pub fn pairs(suite: &Suite) -> Vec<Pair> {
-    let mut pairs: Vec<Pair> = Vec::new();
-    for evaluation in &suite.evaluate {
-        for model in &evaluation.models {
-            for dataset in &evaluation.datasets {
-                let pair = Pair { model: model.clone(), dataset: dataset.clone(), scorers: evaluation.scorers.clone() };
-                if !pairs.iter().any(|known| known.stage() == pair.stage()) {
-                    pairs.push(pair);
-                }
-            }
-        }
-    }
-    pairs
-}
-
-/// Whether `--only` leaves the stage in: one of the patterns is a part of its name, or begins it.
-pub fn selected(only: &[String], stage: &str) -> bool {
-    let fits = |pattern: &String| stage.starts_with(pattern.as_str()) || stage.split('/').any(|part| part == pattern);
-    only.is_empty() || only.iter().any(fits)
-}
 
 /// The identity of what was asked for, by which an unfinished run is recognised.
 pub fn request(job: &Job) -> Request {
@@ -61,19 +37,4 @@ pub fn newest_run(outputs: &Path, suite: &str) -> Option<PathBuf> {
         let made = std::fs::metadata(path.join("suite.yaml")).and_then(|file| file.modified()).ok();
         (made, path.clone())
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_takes_parts_of_stage_names_or_their_beginning() {
-        let only = |pattern: &str, stage: &str| selected(&[pattern.to_owned()], stage);
-        assert!(only("gsm8k", "evaluate/student/gsm8k"));
-        assert!(only("evaluate/student", "evaluate/student/gsm8k"));
-        assert!(only("train", "train/vanilla"));
-        assert!(!only("gsm", "train/gsm8k-vanilla"));
-        assert!(selected(&[], "anything"));
-    }
 }

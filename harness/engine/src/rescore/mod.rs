@@ -3,13 +3,14 @@
 //! The run is only read. The new results lie in a directory `scores/<name>` of it that looks like a run's, so that
 //! whatever reads a run (tables, comparisons, pictures) reads it too.
 
+mod answers;
 mod directory;
+mod judging;
 mod pair;
 
 pub use directory::provenance_of;
 
-use super::evaluate::Pair;
-use super::{pairs, selected};
+use crate::graph::{Pair, pairs, selected};
 use crate::host::Shared;
 use crate::loader::Plugins;
 use crate::progress::Progress;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 const DATA: &str = "data";
 
 /// What a recipe's product depends on.
-pub(in crate::run) fn teach_inputs(shared: &Shared, spec: &TeachSpec, limit: Option<u64>) -> Result<Inputs> {
+pub(crate) fn teach_inputs(shared: &Shared, spec: &TeachSpec, limit: Option<u64>) -> Result<Inputs> {
     let teacher = shared.roles.suite.models.get(&spec.teacher);
     let teacher = teacher
         .map(|teacher| Ok::<_, PluginError>(format!("{} {}", teacher.plugin, described(shared, &teacher.options)?)));
@@ -28,7 +28,7 @@ pub(in crate::run) fn teach_inputs(shared: &Shared, spec: &TeachSpec, limit: Opt
 
 /// Follows the recipe. It is followed in a run that is gone on from, too: only the recipe knows whether its questions
 /// and its teacher are still the same, and it asks nothing twice.
-pub(in crate::run) fn teach(shared: &Arc<Shared>, stage: &str, spec: &TeachSpec, limit: Option<u64>) -> Result<Made> {
+pub(crate) fn teach(shared: &Arc<Shared>, stage: &str, spec: &TeachSpec, limit: Option<u64>) -> Result<Made> {
     let mut recipe = shared.roles.open_recipe(&spec.recipe, &spec.options, shared.host(stage))?;
     let out = PathBuf::from(DATA);
     make_directory(&out)?;

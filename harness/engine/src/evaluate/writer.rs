@@ -1,8 +1,9 @@
-//! Writes what was judged: journal first, totals after. Runs beside the model.
+//! Writes the records of judged answers: journal first, totals after. Runs beside the model.
 
+use super::error::EvaluateError;
 use super::judge::judge;
+use super::prepare::OpenScorer;
 use super::reader::Item;
-use super::{EvaluateError, Scorers};
 use examiner_api::{Answer, Result};
 use examiner_store::aggregate::Aggregate;
 use examiner_store::journal::{Journal, Reader as JournalReader};
@@ -28,12 +29,12 @@ pub(super) enum Done {
 /// What the writer needs.
 pub(super) struct Writer<'a> {
     pub(super) journal: Journal,
-    pub(super) scorers: &'a Scorers,
+    pub(super) scorers: &'a [OpenScorer],
     pub(super) totals: Box<dyn Aggregate>,
     /// The index of every record, and where it stands in the journal.
     pub(super) offsets: Vec<(u64, u64)>,
-    /// Told after every batch: questions done, errors among them, and the totals so far.
-    pub(super) on_batch: &'a (dyn Fn(u64, u64, &dyn Aggregate) + Sync),
+    /// Called after every batch: questions done, errors among them, and the totals so far.
+    pub(super) on_batch: Box<dyn Fn(u64, u64, &dyn Aggregate) + Send + Sync + 'a>,
     /// Questions of which at least one scorer has no verdict.
     pub(super) errors: u64,
 }

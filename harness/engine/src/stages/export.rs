@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What an export depends on.
-pub(in crate::run) fn export_inputs(shared: &Shared, spec: &ExportSpec) -> Result<Inputs> {
+pub(crate) fn export_inputs(shared: &Shared, spec: &ExportSpec) -> Result<Inputs> {
     Ok(Inputs::from([
         ("exporter".to_owned(), spec.exporter.clone()),
         ("plugin".to_owned(), shared.roles.build(RoleKind::Exporter, &spec.exporter)?),
@@ -19,7 +19,7 @@ pub(in crate::run) fn export_inputs(shared: &Shared, spec: &ExportSpec) -> Resul
 }
 
 /// Exports.
-pub(in crate::run) fn export(shared: &Arc<Shared>, stage: &str, spec: &ExportSpec, out: &Path) -> Result<Made> {
+pub(crate) fn export(shared: &Arc<Shared>, stage: &str, spec: &ExportSpec, out: &Path) -> Result<Made> {
     make_directory(out)?;
     let host = shared.host(stage);
     let from = host.fetch(&start(shared, &spec.from)?)?;

@@ -5,21 +5,70 @@ mod rows;
 mod teach;
 mod train;
 
-pub(super) use export::{export, export_inputs};
-pub(super) use teach::{teach, teach_inputs};
-pub(super) use train::{Place, train, train_inputs};
+use train::Place;
 
+use crate::graph::Producer;
 use crate::host::Shared;
 use examiner_api::{Flow, Metadata, PluginError, Result};
-use examiner_suite::{Options, Start};
+use examiner_store::provenance::Inputs;
+use examiner_suite::{Options, StageKind, Start};
 use std::path::Path;
+use std::sync::Arc;
 
 /// What came of a stage.
-pub(super) struct Made {
+pub(crate) struct Made {
     /// What later stages refer to.
-    pub(super) product: String,
+    pub(crate) product: String,
     /// What is worth knowing of it: how many rows, how many steps.
-    pub(super) details: Metadata,
+    pub(crate) details: Metadata,
+}
+
+/// What a stage depends on.
+///
+/// # Errors
+/// Something that it refers to has no product, or cannot be read.
+pub(crate) fn inputs(shared: &Arc<Shared>, producer: &Producer, limit: Option<u64>) -> Result<Inputs> {
+    let suite = &shared.roles.suite;
+    let name = &producer.name;
+    let inputs = match producer.kind {
+        StageKind::Teach => suite.teach.get(name).map(|spec| teach::teach_inputs(shared, spec, limit)),
+        StageKind::Train => suite.train.get(name).map(|spec| train::train_inputs(shared, spec, limit)),
+        StageKind::Export => suite.export.get(name).map(|spec| export::export_inputs(shared, spec)),
+    };
+    inputs.unwrap_or_else(|| Err(undefined(producer)))
+}
+
+/// Where a run puts what its stages make.
+pub(crate) struct Outputs<'a> {
+    /// The run's directory.
+    pub(crate) run: &'a Path,
+    /// The directory of TensorBoard's event files.
+    pub(crate) events: &'a Path,
+}
+
+/// Runs a stage.
+pub(crate) fn produce(
+    shared: &Arc<Shared>,
+    producer: &Producer,
+    outputs: &Outputs<'_>,
+    limit: Option<u64>,
+) -> Result<Made> {
+    let suite = &shared.roles.suite;
+    let (name, stage) = (&producer.name, producer.to_string());
+    let out = outputs.run.join(producer.kind.to_string()).join(name);
+    let made = match producer.kind {
+        StageKind::Teach => suite.teach.get(name).map(|spec| teach::teach(shared, &stage, spec, limit)),
+        StageKind::Train => suite.train.get(name).map(|spec| {
+            let place = Place { out, events: outputs.events.join(name) };
+            train::train(shared, &stage, spec, place, limit)
+        }),
+        StageKind::Export => suite.export.get(name).map(|spec| export::export(shared, &stage, spec, &out)),
+    };
+    made.unwrap_or_else(|| Err(undefined(producer)))
+}
+
+fn undefined(producer: &Producer) -> PluginError {
+    PluginError::not_found(format!("the suite has no stage `{producer}`"))
 }
 
 fn absolute(path: &Path) -> String {

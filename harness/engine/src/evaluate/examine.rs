@@ -1,0 +1,301 @@
+//! Asks, judges and records what the journal does not hold yet.
+//!
+//! Three threads: one reads samples and makes questions of them, the caller's asks the model, one turns answers into
+//! verdicts and writes the journal. Between them are bounded channels, so that memory does not grow with the dataset
+//! and neither templates nor JSON delay the model.
+
+use super::ask::{self, Asked};
+use super::error::EvaluateError;
+use super::examined::Examined;
+use super::known::{KnownRecord, note_known};
+use super::prepare::{Prepared, Setup};
+use super::reader::{self, Item, Read};
+use super::samples::write_samples;
+use super::writer::{Done, Writer};
+use crate::host::Shared;
+use crate::progress::Task;
+use examiner_api::{Answer, Dataset, ErrorCode, Flow, Model, PluginError, Result, SampleRef};
+use examiner_store::aggregate::Aggregate;
+use examiner_store::directory::RunDirectory;
+use examiner_store::journal::Journal;
+use examiner_store::summary::SummaryRow;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+/// For so many questions, at most, memory is reserved before they are read.
+const ROOM: u64 = 100_000_000;
+/// How often the report is written while results arrive.
+const PUBLISH_EVERY: Duration = Duration::from_secs(5);
+
+/// What a pair calls while it is examined.
+pub struct Events<'a> {
+    /// Called before the first question is asked, if there is one that the journal does not hold. If it fails, nothing is
+    /// asked.
+    pub begin: &'a mut dyn FnMut() -> Result<()>,
+    /// Gets the rows now and then, once questions are being asked.
+    pub publish: &'a (dyn Fn(Vec<SummaryRow>) + Sync),
+}
+
+/// Asks, judges and records every question that the journal does not hold yet.
+pub fn examine(
+    shared: &Shared,
+    model: &mut dyn Model,
+    prepared: Prepared,
+    directory: &RunDirectory,
+    events: Events<'_>,
+) -> Result<Examined, EvaluateError> {
+    let Prepared { dataset, setup } = prepared;
+    let files = Files::open(shared, &setup, directory)?;
+    let (journal, samples) = (files.journal.path().to_owned(), files.samples.clone());
+    let session = Session::new(shared, &setup, events.publish);
+    let totals = session.totals(directory);
+    let threads = session.run(dataset, model, files, totals, events.begin)?;
+    let mut writer = threads.written?;
+    let examples = write_samples(&journal, &samples, &mut writer.offsets)?;
+    Ok(session.conclude(threads.read, threads.asked, &writer, examples))
+}
+
+/// The files of a pair.
+struct Files {
+    journal: Journal,
+    /// What the journal holds, by index of the question.
+    known: HashMap<u64, KnownRecord>,
+    samples: PathBuf,
+}
+
+impl Files {
+    fn open(shared: &Shared, setup: &Setup, directory: &RunDirectory) -> Result<Self, EvaluateError> {
+        let pair = &setup.pair;
+        let path = directory.journal(&pair.model, &pair.dataset).map_err(EvaluateError::Storage)?;
+        let samples = directory.samples(&pair.model, &pair.dataset).map_err(EvaluateError::Storage)?;
+        let mut known = HashMap::new();
+        let header = setup.journal_header();
+        let (journal, damage) = Journal::open(&path, &header, |offset, line| note_known(&mut known, offset, line))?;
+        for damage in damage {
+            shared.progress.say(&format!("{}: {}", pair.stage(), damage.told(&path)));
+        }
+        Ok(Files { journal, known, samples })
+    }
+}
+
+/// What the three threads share.
+struct Session<'a> {
+    shared: &'a Shared,
+    setup: &'a Setup,
+    publish: &'a (dyn Fn(Vec<SummaryRow>) + Sync),
+    began: Instant,
+    last_publish: Mutex<Instant>,
+    task: Task,
+    asking: AtomicBool,
+    given_up: AtomicBool,
+    reused: AtomicU64,
+}
+
+/// How the threads ended.
+struct Threads<'a> {
+    /// Questions read.
+    read: Result<u64>,
+    asked: Result<Flow>,
+    written: Result<Writer<'a>, EvaluateError>,
+}
+
+impl<'a> Session<'a> {
+    fn new(shared: &'a Shared, setup: &'a Setup, publish: &'a (dyn Fn(Vec<SummaryRow>) + Sync)) -> Self {
+        Session {
+            shared,
+            setup,
+            publish,
+            began: Instant::now(),
+            last_publish: Mutex::new(Instant::now()),
+            task: shared.progress.task(&setup.pair.stage(), setup.questions, "samples"),
+            asking: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
+            reused: AtomicU64::new(0),
+        }
+    }
+
+    fn totals(&self, directory: &RunDirectory) -> Box<dyn Aggregate> {
+        let mut totals = self.setup.aggregate(self.shared, (&directory.suite, &directory.name()));
+        totals.reserve(self.expected());
+        totals
+    }
+
+    fn expected(&self) -> usize {
+        self.setup.questions.map_or(0, |questions| questions.min(ROOM) as usize)
+    }
+
+    fn seconds(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
+    }
+
+    /// Whether no further question is asked.
+    fn is_over(&self) -> bool {
+        self.shared.is_cancelled() || self.given_up.load(Ordering::SeqCst)
+    }
+
+    /// Reads, asks and writes, each in a thread.
+    fn run<'s>(
+        &'s self,
+        mut dataset: Box<dyn Dataset>,
+        model: &mut dyn Model,
+        files: Files,
+        totals: Box<dyn Aggregate>,
+        begin: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<Threads<'s>, EvaluateError> {
+        let Files { journal, known, .. } = files;
+        let writer = Writer {
+            journal,
+            scorers: &self.setup.scorers,
+            totals,
+            offsets: Vec::with_capacity(self.expected()),
+            on_batch: Box::new(move |done, errors, totals| self.on_batch(done, errors, totals)),
+            errors: 0,
+        };
+        let mut unwritten = None;
+        let threads = std::thread::scope(|scope| {
+            let (to_model, windows) = sync_channel(1);
+            let (to_writer, inbox) = sync_channel(256);
+            let to_writer_too = to_writer.clone();
+            let reading = scope.spawn(move || {
+                reader::read(&mut *dataset, self.setup, &known, &|read| {
+                    let sent = match read {
+                        Read::Window(items) => to_model.send(items).is_ok(),
+                        Read::Reused { index, offset } => {
+                            self.reused.fetch_add(1, Ordering::SeqCst);
+                            to_writer_too.send(Done::Reused { index, offset }).is_ok()
+                        }
+                    };
+                    if sent && !self.is_over() { Flow::Continue } else { Flow::Stop }
+                })
+            });
+            let writing = scope.spawn(move || writer.run(&inbox));
+            let mut asked = Ok(Flow::Continue);
+            for window in windows {
+                if !self.asking.swap(true, Ordering::SeqCst)
+                    && let Err(error) = begin()
+                {
+                    unwritten = Some(error);
+                    break;
+                }
+                asked = self.ask(model, window, &to_writer);
+                if !matches!(asked, Ok(Flow::Continue)) {
+                    break;
+                }
+            }
+            drop(to_writer);
+            let read = joined(reading.join(), "reading the dataset").and_then(|read| read);
+            let written = joined(writing.join(), "judging answers");
+            Threads { read, asked, written: written.map_err(EvaluateError::Role).and_then(|written| written) }
+        });
+        self.task.finish();
+        unwritten.map_or(Ok(threads), |error| Err(EvaluateError::Storage(error)))
+    }
+
+    /// Shows how far the pair is, and publishes its rows now and then.
+    fn on_batch(&self, done: u64, errors: u64, totals: &dyn Aggregate) {
+        self.task.set(done);
+        if self.shared.roles.suite.fail_on_error.is_certainly_exceeded(errors, self.setup.questions) {
+            self.given_up.store(true, Ordering::SeqCst);
+        }
+        let mut last = self.last_publish.lock();
+        if self.asking.load(Ordering::SeqCst) && last.elapsed() >= PUBLISH_EVERY {
+            *last = Instant::now();
+            let mut rows = self.setup.rows(totals, self.seconds());
+            rows.iter_mut().for_each(|row| row.unfinished(&format!("under way: {done} questions so far")));
+            (self.publish)(rows);
+        }
+    }
+
+    /// Asks the model a window of questions; each goes to the writer when its last request is answered.
+    fn ask(&self, model: &mut dyn Model, window: Vec<Item>, to_writer: &SyncSender<Done>) -> Result<Flow> {
+        struct Slot {
+            item: Option<Box<Item>>,
+            answers: Vec<Option<Result<Answer>>>,
+            left: usize,
+        }
+        let mut asked = Vec::with_capacity(window.len());
+        let mut slots = Vec::with_capacity(window.len());
+        for mut item in window {
+            let asks = std::mem::take(&mut item.asks);
+            if asks.is_empty() {
+                // Nothing to ask: the scorer judges by the question alone.
+                let _ = to_writer.send(Done::Answered(Box::new(item), Vec::new()));
+                continue;
+            }
+            let sample = SampleRef {
+                dataset: self.setup.pair.dataset.clone(),
+                id: item.question.sample.id.clone(),
+                repeat: item.repeat,
+                metadata: item.question.sample.metadata.clone(),
+            };
+            slots.push(Slot { item: Some(Box::new(item)), answers: vec![None; asks.len()], left: asks.len() });
+            asked.push(Asked { sample, asks });
+        }
+        let slots = Mutex::new(slots);
+        ask::ask(model, asked, &|question, request, answer| {
+            let mut slots = slots.lock();
+            let slot = &mut slots[question];
+            slot.answers[request] = Some(answer);
+            slot.left -= 1;
+            if slot.left == 0
+                && let Some(item) = slot.item.take()
+            {
+                let answers = slot.answers.drain(..).flatten().collect();
+                if to_writer.send(Done::Answered(item, answers)).is_err() {
+                    return Flow::Stop;
+                }
+            }
+            if self.is_over() { Flow::Stop } else { Flow::Continue }
+        })
+    }
+
+    fn conclude(
+        &self,
+        read: Result<u64>,
+        asked: Result<Flow>,
+        writer: &Writer<'_>,
+        error_examples: Vec<String>,
+    ) -> Examined {
+        let interrupted = self.shared.is_cancelled();
+        let questions = writer.offsets.len() as u64;
+        let given_up = self.given_up.load(Ordering::SeqCst) && !interrupted;
+        let failure = match (read, asked) {
+            // There are questions that were left out, and not because the user stopped.
+            (Ok(read), Ok(_)) if given_up && questions < read.max(self.setup.questions.unwrap_or(0)) => {
+                Some(EvaluateError::GaveUp {
+                    done: questions,
+                    errors: writer.errors,
+                    limit: self.shared.roles.suite.fail_on_error,
+                    first: error_examples.first().cloned().unwrap_or_default(),
+                })
+            }
+            (Ok(_), Ok(_)) => None,
+            (_, Err(error)) if error.code == ErrorCode::Cancelled => None,
+            (_, Err(error)) | (Err(error), _) => Some(EvaluateError::Role(error)),
+        };
+        let seconds = self.seconds();
+        let mut rows = self.setup.rows(&*writer.totals, seconds);
+        if failure.is_some() {
+            rows.iter_mut().for_each(SummaryRow::forget_range);
+        }
+        Examined {
+            rows,
+            questions,
+            errors: writer.errors,
+            reused: self.reused.load(Ordering::SeqCst),
+            asked: self.asking.load(Ordering::SeqCst),
+            seconds,
+            error_examples,
+            interrupted,
+            failure,
+        }
+    }
+}
+
+fn joined<T>(result: std::thread::Result<T>, doing: &str) -> Result<T> {
+    result.map_err(|payload| PluginError::from_panic(doing, &*payload))
+}

@@ -1,0 +1,29 @@
+//! Examines one model on one dataset.
+//!
+//! [`prepare()`] opens the dataset and its scorers: the set-up that asking, reviewing and rescoring share. [`review()`]
+//! compares the set-up with the journal, without a model: it says what is left to ask, and computes the results where
+//! nothing is left. [`examine()`] asks the rest.
+
+mod ask;
+mod error;
+mod examine;
+mod examined;
+mod judge;
+mod known;
+mod prepare;
+mod questions;
+mod reader;
+mod review;
+mod samples;
+mod writer;
+
+pub use error::EvaluateError;
+pub use examine::{Events, examine};
+pub use examined::Examined;
+pub use prepare::{Prepared, prepare};
+pub use review::{Complete, Review, Survey, review};
+
+pub(crate) use judge::judge;
+pub(crate) use prepare::{OpenScorer, Setup, dataset_spec, prepare_dataset, prepare_judging};
+pub(crate) use questions::has_turns;
+pub(crate) use reader::{Item, read_items};

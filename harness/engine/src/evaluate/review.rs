@@ -1,0 +1,154 @@
+//! Compares what is to be asked with what the journal of an earlier try holds, without a model.
+//!
+//! Where every record is there, nothing has to be asked: the results are computed from the journal in the same pass.
+
+use super::error::EvaluateError;
+use super::examined::Examined;
+use super::known::known_records;
+use super::prepare::{Prepared, Setup};
+use super::reader::{self, Read};
+use super::samples::write_samples;
+use crate::host::Shared;
+use examiner_api::Flow;
+use examiner_store::aggregate::Aggregate;
+use examiner_store::directory::RunDirectory;
+use examiner_store::journal::Reader;
+use examiner_store::record::Record;
+use parking_lot::Mutex;
+use std::path::Path;
+use std::time::Instant;
+
+/// Progress is shown after so many records.
+const SHOWN: usize = 256;
+
+/// How much there is to do for a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Survey {
+    /// Questions, repetitions included.
+    pub questions: u64,
+    /// Requests still to be made.
+    pub requests: u64,
+    /// Questions whose record is in the journal already.
+    pub reused: u64,
+}
+
+/// What a journal holds of a pair.
+pub struct Review {
+    /// What is left to ask.
+    pub survey: Survey,
+    /// The results, if nothing is left to ask and the journal is intact.
+    pub complete: Option<Complete>,
+}
+
+/// The results of a pair whose every record is in its journal.
+pub struct Complete {
+    totals: Box<dyn Aggregate>,
+    /// The index of every record, and where it is in the journal.
+    offsets: Vec<(u64, u64)>,
+    seconds: f64,
+}
+
+/// Reads the dataset and the journal without asking anything. `run` is the names of suite and run.
+///
+/// # Errors
+/// The dataset or the journal cannot be read, or the journal belongs to something else.
+pub fn review(
+    shared: &Shared,
+    prepared: &mut Prepared,
+    journal: Option<&Path>,
+    run: (&str, &str),
+) -> Result<Review, EvaluateError> {
+    let began = Instant::now();
+    let Prepared { dataset, setup } = prepared;
+    let (known, intact) = known_records(journal, &setup.journal_header())?;
+    // Where records are missing for certain, none is counted.
+    let may_be_complete = intact && setup.questions.is_none_or(|questions| known.len() as u64 >= questions);
+    let replay = match journal.filter(|_| may_be_complete) {
+        Some(path) => Some(Replay::new(shared, setup, path, run, known.len())?),
+        None => None,
+    };
+    let task = replay.as_ref().map(|_| shared.progress.task(&setup.pair.stage(), setup.questions, "samples"));
+    let pass = Mutex::new((Survey::default(), replay));
+    let questions = reader::read(&mut **dataset, setup, &known, &|read| {
+        let mut pass = pass.lock();
+        let (survey, replay) = &mut *pass;
+        match read {
+            Read::Window(items) => {
+                survey.requests += items.iter().map(|item| item.asks.len() as u64).sum::<u64>();
+                *replay = None;
+            }
+            Read::Reused { index, offset } => {
+                survey.reused += 1;
+                if replay.as_mut().is_some_and(|replay| !replay.add(index, offset)) {
+                    *replay = None;
+                }
+                if let (Some(task), true) = (&task, survey.reused % SHOWN as u64 == 0) {
+                    task.set(survey.reused);
+                }
+            }
+        }
+        if shared.is_cancelled() { Flow::Stop } else { Flow::Continue }
+    })?;
+    let (survey, replay) = pass.into_inner();
+    let survey = Survey { questions, ..survey };
+    let replay = replay.filter(|replay| replay.offsets.len() as u64 == questions && !shared.is_cancelled());
+    match (&task, &replay) {
+        (Some(task), Some(_)) => {
+            task.set(questions);
+            task.finish();
+        }
+        (Some(task), None) => task.dismiss(),
+        (None, _) => {}
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let complete = replay.map(|replay| Complete { totals: replay.totals, offsets: replay.offsets, seconds });
+    Ok(Review { survey, complete })
+}
+
+impl Complete {
+    /// Writes the samples of the pair where they are not as they should be, and returns the results.
+    pub(crate) fn conclude(mut self, setup: &Setup, directory: &RunDirectory) -> Result<Examined, EvaluateError> {
+        let (model, dataset) = (&setup.pair.model, &setup.pair.dataset);
+        let journal = directory.journal(model, dataset).map_err(EvaluateError::Storage)?;
+        let samples = directory.samples(model, dataset).map_err(EvaluateError::Storage)?;
+        write_samples(&journal, &samples, &mut self.offsets)?;
+        let questions = self.offsets.len() as u64;
+        Ok(Examined {
+            rows: setup.rows(&*self.totals, self.seconds),
+            questions,
+            reused: questions,
+            seconds: self.seconds,
+            ..Examined::default()
+        })
+    }
+}
+
+/// Adds up the records of a journal as the dataset asks for them.
+struct Replay {
+    journal: Reader,
+    totals: Box<dyn Aggregate>,
+    offsets: Vec<(u64, u64)>,
+}
+
+impl Replay {
+    fn new(
+        shared: &Shared,
+        setup: &Setup,
+        journal: &Path,
+        run: (&str, &str),
+        records: usize,
+    ) -> Result<Self, EvaluateError> {
+        let mut totals = setup.aggregate(shared, run);
+        totals.reserve(records);
+        Ok(Replay { journal: Reader::open(journal)?, totals, offsets: Vec::with_capacity(records) })
+    }
+
+    /// Whether the record can be counted.
+    fn add(&mut self, index: u64, offset: u64) -> bool {
+        let record: Option<Record> = self.journal.read_at(offset).ok().and_then(|line| serde_json::from_str(line).ok());
+        let Some(record) = record.filter(|record| record.error().is_none()) else { return false };
+        self.totals.add(&record);
+        self.offsets.push((index, offset));
+        true
+    }
+}
