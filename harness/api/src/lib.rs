@@ -16,6 +16,7 @@ mod error;
 pub mod ffi;
 mod host;
 mod plugin;
+pub mod random;
 mod request;
 mod roles;
 #[cfg(feature = "rows")]
