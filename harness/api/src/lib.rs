@@ -15,6 +15,7 @@ mod error;
 #[doc(hidden)]
 pub mod ffi;
 mod host;
+mod nearest;
 mod plugin;
 pub mod random;
 mod request;
@@ -29,6 +30,7 @@ pub mod wire;
 
 pub use error::{ErrorCode, PluginError};
 pub use host::{Host, HostApi, Level, Progress, RoleAddress};
+pub use nearest::nearest;
 pub use plugin::{OpenRole, Plugin, PluginInfo, RoleInfo, RoleKind};
 pub use request::{
     FinishReason, GenerateRequest, GenerateResult, Metadata, Response, SampleRef, Sampling, ScoreRequest, ScoreResult,

@@ -5,7 +5,7 @@
 //! of each saying its kind.
 #![no_main]
 
-use examiner::worker::frame::{Frame, Kind, Reader, write};
+use examiner_engine::worker::frame::{Frame, Kind, Reader, write};
 use examiner_fuzz::sow;
 use libfuzzer_sys::fuzz_target;
 

@@ -3,7 +3,7 @@
 //! Checksums are out of reach of chance, so a line of the input gets a good one unless it begins with `!`.
 #![no_main]
 
-use examiner::journal::{Journal, JournalError, Reader};
+use examiner_store::journal::{Journal, JournalError, Reader};
 use examiner_fuzz::{file, sow};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;

@@ -3,7 +3,7 @@
 //! Lines that begin with `--set ` are changes, the rest is the suite.
 #![no_main]
 
-use examiner::suite::{Override, load_text};
+use examiner_suite::{Override, load_text};
 use examiner_fuzz::sow;
 use libfuzzer_sys::fuzz_target;
 use std::path::Path;
@@ -63,7 +63,7 @@ fuzz_target!(
                 // A line of YAML may end in a carriage return alone.
                 let lines = suite.split(['\n', '\r']).count() + 1;
                 for problem in &problems.0 {
-                    let inside = |at: &examiner::suite::Position| at.line <= lines;
+                    let inside = |at: &examiner_suite::Position| at.line <= lines;
                     assert!(problem.position.as_ref().is_none_or(inside), "{problems}");
                 }
                 assert!(!problems.to_string().is_empty());

@@ -63,7 +63,7 @@ fn every_rust_block_is_code_that_is_compiled() {
 #[test]
 fn the_manifest_of_the_tutorial_is_one_that_builds() {
     let blocks = blocks("toml");
-    let tested = xtask::root().join("harness/core/tests/out-of-tree/Cargo.toml");
+    let tested = xtask::root().join("harness/examiner/tests/out-of-tree/Cargo.toml");
     let tested: toml::Lines = toml::lines(&std::fs::read_to_string(tested).unwrap());
     for block in &blocks {
         for line in toml::lines(&block.text) {
@@ -87,7 +87,7 @@ mod toml {
 
 #[test]
 fn the_columns_are_those_of_the_program() {
-    let source = std::fs::read_to_string(xtask::root().join("harness/core/src/report/summary.rs")).unwrap();
+    let source = std::fs::read_to_string(xtask::root().join("harness/store/src/summary.rs")).unwrap();
     let (_, list) = source.split_once("pub const COLUMNS").expect("the columns");
     let list = list.split_once("= [").unwrap().1.split_once("];").unwrap().0;
     let columns: Vec<&str> =

@@ -1,0 +1,166 @@
+//! What the program and its plugins need of the machine: what is there, what is missing, and the command that fixes it.
+
+use crate::loader::Plugins;
+use examiner_api::wire::RawSink;
+use examiner_api::{
+    ErrorCode, Finding, FindingState, Host, HostApi, Level, Metadata, OpenRole, PluginError, Progress, Result,
+    RoleAddress, RoleKind,
+};
+use examiner_hub::Settings;
+use std::path::{Path, PathBuf};
+
+/// Everything that was looked at, the program's own first, then each plugin's.
+pub fn findings(plugins: &Plugins) -> Vec<Finding> {
+    let mut findings = vec![in_use(plugins)];
+    findings.extend(plugins.rejected().iter().map(|rejected| {
+        let detail = rejected.to_string();
+        Finding { subject: "plugin".to_owned(), state: FindingState::Broken, detail, fix: None }
+    }));
+    let settings = Settings::from_env();
+    findings.push(writable("downloads", &settings.cache, "point `HF_HOME` to a folder that you may write to"));
+    findings.push(writable(
+        "working directory",
+        Path::new("."),
+        "run the program in a directory that you may write to",
+    ));
+    let roles = plugins.loaded().iter().flat_map(|file| &file.info.roles);
+    for role in roles.filter(|role| role.kind == RoleKind::Diagnostic) {
+        let opened = plugins.open(RoleKind::Diagnostic, &role.name, Metadata::new(), Host::new(Quiet));
+        let found = opened.and_then(|role| match role {
+            OpenRole::Diagnostic(diagnostic) => diagnostic.findings(),
+            _ => Err(PluginError::new(ErrorCode::Protocol, "the plugin opened another role")),
+        });
+        match found {
+            Ok(found) => findings.extend(found),
+            Err(error) => findings.push(Finding {
+                subject: role.name.clone(),
+                state: FindingState::Broken,
+                detail: format!("the diagnostic failed: {error}"),
+                fix: None,
+            }),
+        }
+    }
+    findings
+}
+
+/// The findings as a table: a state, a subject, a sentence, and beneath it what fixes it.
+pub fn table(findings: &[Finding]) -> String {
+    let width = findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or_default();
+    let mut text = String::new();
+    for Finding { subject, state, detail, fix } in findings {
+        let state = match state {
+            FindingState::Ok => "ok",
+            FindingState::Absent => "absent",
+            FindingState::Broken => "BROKEN",
+        };
+        text.push_str(&format!("{state:<6}  {subject:<width$}  {detail}\n"));
+        if let Some(fix) = fix {
+            text.push_str(&format!("{:<6}  {:<width$}  fix: {fix}\n", "", ""));
+        }
+    }
+    text
+}
+
+fn in_use(plugins: &Plugins) -> Finding {
+    let mut names: Vec<&str> = plugins.loaded().iter().map(|file| file.info.name.as_str()).collect();
+    names.sort_unstable();
+    // The built-in scorers are always there.
+    let (state, fix) = match names.len() {
+        0 | 1 => (
+            FindingState::Absent,
+            Some("put plugin libraries beside the program, or name their directory with `--plugins`"),
+        ),
+        _ => (FindingState::Ok, None),
+    };
+    let detail = format!("{} in use: {}", names.len(), names.join(", "));
+    Finding { subject: "plugins".to_owned(), state, detail, fix: fix.map(ToOwned::to_owned) }
+}
+
+/// Whether files can be made in a directory, or in the nearest one above it that there is.
+fn writable(subject: &str, directory: &Path, fix: &str) -> Finding {
+    let there = directory.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+    let (state, detail, fix) = match tempfile::tempfile_in(there) {
+        Ok(_) => (FindingState::Ok, format!("`{}` can be written to", directory.display()), None),
+        Err(error) => (
+            FindingState::Broken,
+            format!("`{}` cannot be written to: {error}", directory.display()),
+            Some(fix.to_owned()),
+        ),
+    };
+    Finding { subject: subject.to_owned(), state, detail, fix }
+}
+
+/// The host of diagnostics: they look, and ask for nothing.
+struct Quiet;
+
+impl HostApi for Quiet {
+    fn log(&self, level: Level, message: &str) {
+        if level >= Level::Warn {
+            eprintln!("{message}");
+        }
+    }
+
+    fn progress(&self, _: Progress) {}
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    fn scratch_dir(&self) -> Result<PathBuf> {
+        Ok(std::env::temp_dir())
+    }
+
+    fn fetch(&self, uri: &str) -> Result<PathBuf> {
+        Err(PluginError::unsupported(format!("a diagnostic fetches nothing, not even `{uri}`")))
+    }
+
+    fn call_role(&self, role: &RoleAddress, _: &str, _: &[u8], _: &RawSink<'_>) -> Result<Vec<u8>> {
+        Err(PluginError::unsupported(format!("a diagnostic asks no other role, not even `{}`", role.name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use examiner_api::{Diagnostic, Open, Plugin};
+
+    struct Missing;
+
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+
+    impl Open for Missing {
+        type Options = Nothing;
+
+        fn open(_: Nothing, _: Host) -> Result<Self> {
+            Ok(Missing)
+        }
+    }
+
+    impl Diagnostic for Missing {
+        fn findings(&self) -> Result<Vec<Finding>> {
+            let (subject, detail) = ("GPU".to_owned(), "there is none".to_owned());
+            Ok(vec![Finding { subject, state: FindingState::Absent, detail, fix: Some("buy one".to_owned()) }])
+        }
+    }
+
+    #[test]
+    fn plugins_are_asked_and_the_table_names_the_fix() {
+        let plugin = Plugin::new("gpu", "1.0.0").diagnostic::<Missing>("gpu", "Looks for one.");
+        let found = findings(&Plugins::built_in(vec![crate::scorers::plugin(), plugin]));
+        assert_eq!(found[0].detail, "2 in use: core, gpu");
+        let table = table(&found[3..]);
+        assert_eq!(table, "absent  GPU  there is none\n             fix: buy one\n");
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_found_out() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let inside = writable("downloads", &file.path().join("cache"), "fix it");
+        // The file is no directory, so the one above it counts.
+        assert_eq!(inside.state, FindingState::Ok);
+        let nowhere = writable("downloads", Path::new("/proc/self/fd/none"), "fix it");
+        assert_eq!((nowhere.state, nowhere.fix.as_deref()), (FindingState::Broken, Some("fix it")));
+    }
+}

@@ -1,0 +1,18 @@
+//! Plans and runs suites.
+//!
+//! [`plan`] decides what is to be done for each stage of a suite, [`run`] does it. Roles are played by plugins ([`loader`],
+//! [`roles`]), in processes of their own where the suite wants it ([`worker`]), and reach the program through [`host`];
+//! the two [`scorers`] that every suite needs are built in, on the same interface as any plugin's.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod check;
+pub mod doctor;
+pub mod host;
+pub mod loader;
+pub mod parallel;
+pub mod plan;
+pub mod progress;
+pub mod roles;
+pub mod run;
+pub mod scorers;
+pub mod worker;

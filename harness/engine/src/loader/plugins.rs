@@ -1,0 +1,327 @@
+//! All plugins that a run can use, and the roles in them.
+
+use super::places::{Candidate, SearchPath, candidates};
+use super::{LoadError, Problem, file, image, library};
+use crate::parallel;
+use examiner_api::ffi::LoadedPlugin;
+use examiner_api::nearest;
+use examiner_api::{Host, Metadata, OpenRole, Plugin, PluginError, PluginInfo, RoleInfo, RoleKind};
+use examiner_store::provenance::PluginFile;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+/// The SHA-256, in hex, that the file of a plugin must have, by the plugin's name.
+type Pins = BTreeMap<String, String>;
+
+/// A plugin library in use.
+pub struct LoadedFile {
+    /// The file.
+    pub path: PathBuf,
+    /// SHA-256 of the file, in hex: the identity of the build.
+    pub sha256: String,
+    /// What the plugin says of itself.
+    pub info: PluginInfo,
+    /// Whether the suite names the file itself.
+    chosen: bool,
+    source: Source,
+}
+
+impl LoadedFile {
+    /// Whether it is a library of its own, and not the program itself.
+    pub fn is_library(&self) -> bool {
+        matches!(self.source, Source::Library(_))
+    }
+}
+
+enum Source {
+    BuiltIn(Plugin),
+    Library(LoadedPlugin),
+}
+
+/// The plugins that were found.
+#[derive(Default)]
+pub struct Plugins {
+    loaded: Vec<LoadedFile>,
+    rejected: Vec<LoadError>,
+}
+
+impl Plugins {
+    /// The plugins as `run.json` lists them, by name.
+    pub fn provenance(&self) -> BTreeMap<String, PluginFile> {
+        let file = |file: &LoadedFile| {
+            let path = file.path.display().to_string();
+            let (version, sha256) = (file.info.version.clone(), file.sha256.clone());
+            (file.info.name.clone(), PluginFile { path, version, sha256 })
+        };
+        self.loaded.iter().map(file).collect()
+    }
+
+    /// The built-in roles alone.
+    pub fn built_in(plugins: Vec<Plugin>) -> Self {
+        let path = std::env::current_exe().unwrap_or_else(|_| "examiner".into());
+        let loaded = plugins.into_iter().map(|plugin| LoadedFile {
+            path: path.clone(),
+            sha256: format!("built-in {}", env!("CARGO_PKG_VERSION")),
+            info: plugin.info(),
+            chosen: false,
+            source: Source::BuiltIn(plugin),
+        });
+        Plugins { loaded: loaded.collect(), rejected: Vec::new() }
+    }
+
+    /// Adds what stands in the search paths. A file that cannot be used is remembered, and reported when a role is not
+    /// found; two plugins of one name are an error at once, because which of them ran would be a matter of chance, unless
+    /// the suite names the file of one of them. Places with files must come first.
+    ///
+    /// `pins` are the SHA-256 that files of some plugins must have, by plugin name. A file that has another is an error
+    /// at once, wherever it comes from, unless the suite names the file of that plugin: then it is passed over. A file that
+    /// the suite names for the plugin, or that is named like it, is judged before any of it runs. What a file of another
+    /// name is can only be asked of itself; it is judged then, before anything else is asked of it.
+    pub fn search(&mut self, places: &[SearchPath], pins: &BTreeMap<String, String>) -> Result<(), LoadError> {
+        let found: Vec<_> = places
+            .iter()
+            .map(|place| candidates(place, places, entry_of(place).is_some_and(|name| pins.contains_key(name))))
+            .collect();
+        let mut verdicts = judge_all(places, &found, pins);
+        for (place, candidates) in places.iter().zip(found) {
+            let entry = entry_of(place);
+            for candidate in candidates? {
+                if candidate.real.as_ref().is_ok_and(|real| self.loaded.iter().any(|file| file.path == *real)) {
+                    continue;
+                }
+                let shown = candidate.real.as_ref().unwrap_or(&candidate.path).clone();
+                let verdict = verdicts.remove(&candidate.path);
+                let verdict = verdict.unwrap_or_else(|| judge(&candidate, entry, pins, &mut Vec::new()));
+                match verdict.and_then(|judged| open(judged, entry, pins)) {
+                    Ok(file) => self.add(LoadedFile { chosen: place.is_file(), ..file })?,
+                    Err(problem) => self.reject(place, LoadError::of(shown, problem, entry))?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers a file that cannot be used; or gives the error back, where nothing can be used in its place.
+    fn reject(&mut self, place: &SearchPath, error: LoadError) -> Result<(), LoadError> {
+        let fatal = match &error.problem {
+            Problem::WrongHash { plugin, .. } => !self.is_chosen(plugin),
+            _ => false,
+        };
+        if fatal || place.is_file() {
+            return Err(error);
+        }
+        self.rejected.push(error);
+        Ok(())
+    }
+
+    /// Whether the suite names the file of the plugin, and it is in use.
+    fn is_chosen(&self, name: &str) -> bool {
+        self.loaded.iter().any(|file| file.chosen && file.info.name == name)
+    }
+
+    fn add(&mut self, file: LoadedFile) -> Result<(), LoadError> {
+        if let Some(other) = self.loaded.iter().find(|other| other.info.name == file.info.name) {
+            // A file that the suite names (a build for a GPU, say) stands before what lies in a directory.
+            if other.chosen && !file.chosen {
+                return Ok(());
+            }
+            let problem = Problem::DuplicateName { name: file.info.name.clone(), other: other.path.clone() };
+            return Err(LoadError::of(file.path, problem, Some(&file.info.name)));
+        }
+        self.loaded.push(file);
+        Ok(())
+    }
+
+    /// The plugins in use.
+    pub fn loaded(&self) -> &[LoadedFile] {
+        &self.loaded
+    }
+
+    /// The files that were found but are not used.
+    pub fn rejected(&self) -> &[LoadError] {
+        &self.rejected
+    }
+
+    /// The role of that kind and name, and the file it is in.
+    pub fn find(&self, kind: RoleKind, name: &str) -> Result<(&LoadedFile, &RoleInfo), PluginError> {
+        let mut found = self.loaded.iter().filter_map(|file| {
+            file.info.roles.iter().find(|role| role.kind == kind && role.name == name).map(|role| (file, role))
+        });
+        match (found.next(), found.next()) {
+            (Some(one), None) => Ok(one),
+            (Some((one, _)), Some((other, _))) => Err(PluginError::bad_options(format!(
+                "there are two {kind}s named `{name}`: in `{}` and in `{}`",
+                one.path.display(),
+                other.path.display()
+            ))
+            .with_help("remove one of the two plugins")),
+            (None, _) => Err(self.missing(kind, name)),
+        }
+    }
+
+    /// The plugin of that name.
+    pub fn named(&self, name: &str) -> Result<&LoadedFile, PluginError> {
+        if let Some(file) = self.loaded.iter().find(|file| file.info.name == name) {
+            return Ok(file);
+        }
+        let names: Vec<&str> = self.loaded.iter().map(|file| file.info.name.as_str()).collect();
+        let near = nearest(name, names.iter().copied()).map(|near| format!("did you mean `{near}`? "));
+        let there = format!("the plugins at hand are `{}`", names.join("`, `"));
+        let help = format!("{}{there}{}", near.unwrap_or_default(), self.not_used(name));
+        Err(PluginError::not_found(format!("there is no plugin named `{name}`")).with_help(help))
+    }
+
+    fn missing(&self, kind: RoleKind, name: &str) -> PluginError {
+        let names: Vec<&str> = self
+            .loaded
+            .iter()
+            .flat_map(|file| &file.info.roles)
+            .filter(|role| role.kind == kind)
+            .map(|role| role.name.as_str())
+            .collect();
+        let mut help = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`? "),
+            None => String::new(),
+        };
+        help.push_str(&match names.is_empty() {
+            true => format!("no {kind} was found in any plugin; `examiner plugins` shows where they are looked for"),
+            false => format!("the {kind}s at hand are `{}`", names.join("`, `")),
+        });
+        help.push_str(&self.not_used(name));
+        PluginError::not_found(format!("there is no {kind} named `{name}` in any plugin")).with_help(help)
+    }
+
+    /// What to say of files that are not used where `name` was not found. One that is named for it is the likely culprit;
+    /// the others are no news.
+    fn not_used(&self, name: &str) -> String {
+        let (named, others): (Vec<_>, Vec<_>) =
+            self.rejected.iter().partition(|rejected| names_plugin(&rejected.path, name));
+        let mut text: String = named.iter().map(|rejected| format!("; not used: {rejected}")).collect();
+        if !others.is_empty() {
+            text.push_str(&format!("; other files not used: {}, `examiner plugins` says why", others.len()));
+        }
+        text
+    }
+
+    /// Opens a role with its options.
+    pub fn open(&self, kind: RoleKind, name: &str, options: Metadata, host: Host) -> Result<OpenRole, PluginError> {
+        let (file, role) = self.find(kind, name)?;
+        match &file.source {
+            Source::BuiltIn(plugin) => plugin.open(kind, &role.name, options, host),
+            Source::Library(plugin) => plugin.open(kind, &role.name, options, host),
+        }
+    }
+}
+
+/// Opens a plugin file that has been judged before, if it is still the same.
+///
+/// # Errors
+/// The file cannot be read or opened, or has another content than the one of that SHA-256.
+pub fn open_file(path: &Path, sha256: &str) -> Result<LoadedPlugin, LoadError> {
+    let opened = file::read(path, &mut Vec::new()).and_then(|content| match content.sha256 == sha256 {
+        true => library::open(path, &content.identity),
+        false => Err(Problem::Changed),
+    });
+    opened.map_err(|problem| LoadError { path: path.to_owned(), plugin: None, problem })
+}
+
+/// The name that a suite has for the plugin in a place.
+fn entry_of(place: &SearchPath) -> Option<&str> {
+    match place {
+        SearchPath::Plugin { name, .. } => Some(name),
+        _ => None,
+    }
+}
+
+/// A file whose bytes are those of a plugin that may be opened.
+struct Judged {
+    path: PathBuf,
+    content: file::Content,
+}
+
+type Verdict = Result<Judged, Problem>;
+
+/// Judges all files that were found, the largest first and on all processors: reading and hashing them is most of what a
+/// short command does. By the path under which a file was found; one that is found twice is judged once.
+fn judge_all(
+    places: &[SearchPath],
+    found: &[Result<Vec<Candidate>, LoadError>],
+    pins: &Pins,
+) -> HashMap<PathBuf, Verdict> {
+    let all = places.iter().zip(found).flat_map(|(place, found)| found.iter().flatten().map(move |one| (place, one)));
+    let mut seen = HashSet::new();
+    let mut files: Vec<(u64, &SearchPath, &Candidate)> = all
+        .filter(|(_, candidate)| candidate.real.as_ref().is_ok_and(|real| seen.insert(real)))
+        .map(|(place, candidate)| (std::fs::metadata(&candidate.path).map_or(0, |file| file.len()), place, candidate))
+        .collect();
+    files.sort_by_key(|(length, ..)| std::cmp::Reverse(*length));
+    // What has been read for one file makes room for the next: fresh memory would have to be cleared.
+    let verdicts = parallel::map_with(&files, |(_, place, candidate), bytes: &mut Vec<u8>| {
+        judge(candidate, entry_of(place), pins, bytes)
+    });
+    files.iter().map(|(_, _, candidate)| candidate.path.clone()).zip(verdicts).collect()
+}
+
+/// Reads a file and judges its bytes. Nothing of it runs. `entry` is the name that a suite has for its plugin.
+fn judge(candidate: &Candidate, entry: Option<&str>, pins: &Pins, bytes: &mut Vec<u8>) -> Verdict {
+    let path = candidate.real.as_ref().map_err(Clone::clone)?;
+    let content = file::read(path, bytes)?;
+    let is_named = |name: &str| names_plugin(&candidate.path, name) || names_plugin(path, name);
+    let named = entry.or_else(|| pins.keys().map(String::as_str).find(|name| is_named(name)));
+    // Before anything else is made of the bytes.
+    check_pin(named, &content.sha256, pins)?;
+    image::check(bytes)?;
+    Ok(Judged { path: path.clone(), content })
+}
+
+/// Opens a file that has been judged, if it is still the same.
+fn open(judged: Judged, entry: Option<&str>, pins: &Pins) -> Result<LoadedFile, Problem> {
+    let Judged { path, content } = judged;
+    let plugin = library::open(&path, &content.identity)?;
+    let info = plugin.info().map_err(Problem::Registration)?;
+    if let Some(entry) = entry.filter(|entry| *entry != info.name) {
+        return Err(Problem::OtherPlugin { found: info.name, expected: entry.to_owned() });
+    }
+    check_pin(Some(&info.name), &content.sha256, pins)?;
+    Ok(LoadedFile { path, sha256: content.sha256, info, chosen: false, source: Source::Library(plugin) })
+}
+
+fn check_pin(plugin: Option<&str>, found: &str, pins: &Pins) -> Result<(), Problem> {
+    let Some((plugin, expected)) = plugin.and_then(|plugin| pins.get_key_value(plugin)) else { return Ok(()) };
+    match expected.eq_ignore_ascii_case(found) {
+        true => Ok(()),
+        false => {
+            Err(Problem::WrongHash { plugin: plugin.clone(), expected: expected.to_owned(), found: found.to_owned() })
+        }
+    }
+}
+
+/// Whether the file is named like the plugin, so that a pinned plugin is refused before any of it runs.
+fn names_plugin(path: &Path, name: &str) -> bool {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let bare = stem.strip_prefix("lib").unwrap_or(stem);
+    let own = format!("examiner_plugin_{}", name.replace('-', "_"));
+    stem == name || bare == name || bare == name.replace('-', "_") || bare == own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_plugin;
+    use std::path::Path;
+
+    #[test]
+    fn files_are_named_like_plugins() {
+        for (file, name, fits) in [
+            ("libexaminer_plugin_echo.so", "echo", true),
+            ("libexaminer_plugin_my_own.so", "my-own", true),
+            ("libmy_own.so", "my-own", true),
+            ("echo.so", "echo", true),
+            ("liblibrary.so", "library", true),
+            ("library.so", "library", true),
+            ("libexaminer_plugin_echo_again.so", "echo", false),
+            ("libecho.so.1", "echo", false),
+        ] {
+            assert_eq!(names_plugin(Path::new(file), name), fits, "{file} for {name}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Opens the roles that a suite names: which plugin plays what, with options in which references are filled in.
+
+use crate::loader::{LoadedFile, Plugins};
+use crate::worker::{Job, Workers};
+use examiner_api::{
+    Dataset, Exporter, Host, Metadata, Model, ModelInfo, OpenRole, PluginError, Recipe, Result, RoleKind, Scorer,
+    Trainer,
+};
+use examiner_suite::{Options, Reference, ScorerSpec, StageKind, Suite, substitute};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+/// The roles of a suite.
+pub struct Roles {
+    /// What was typed.
+    pub suite: Suite,
+    /// Where roles come from.
+    pub plugins: Plugins,
+    products: Mutex<BTreeMap<(StageKind, String), String>>,
+    workers: Option<Workers>,
+}
+
+macro_rules! open {
+    ($(#[$doc:meta])* $method:ident, $kind:ident $(, in a worker: $isolated:ident)?) => {
+        $(#[$doc])*
+        pub fn $method(&self, plugin: &str, options: &Options, host: Host) -> Result<Box<dyn $kind>> {
+            let options = self.filled(options)?;
+            $(if let Some((workers, file)) = self.isolated(RoleKind::$kind, plugin)? {
+                let (library, sha256) = (file.path.clone(), file.sha256.clone());
+                let job = Job { library, sha256, kind: RoleKind::$kind, name: plugin.to_owned(), options };
+                return workers.$isolated(job, host);
+            })?
+            match self.plugins.open(RoleKind::$kind, plugin, options, host)? {
+                OpenRole::$kind(role) => Ok(role),
+                _ => Err(PluginError::new(
+                    examiner_api::ErrorCode::Protocol,
+                    format!("plugin `{plugin}` opened another kind of role than the {} asked for", RoleKind::$kind),
+                )),
+            }
+        }
+    };
+}
+
+impl Roles {
+    /// The roles of `suite`, played by `plugins`.
+    pub fn new(suite: Suite, plugins: Plugins) -> Self {
+        Roles { suite, plugins, products: Mutex::default(), workers: None }
+    }
+
+    /// The same, with models, trainers and exporters in workers, which are `program`, if the suite wants it.
+    #[must_use]
+    pub fn in_workers(mut self, program: Option<PathBuf>) -> Self {
+        let isolation = self.suite.isolate.clone().filter(|_| cfg!(unix));
+        self.workers = program.zip(isolation).map(|(program, isolation)| Workers { program, isolation });
+        self
+    }
+
+    /// The workers and the plugin's file, if the role is to run in one.
+    fn isolated(&self, kind: RoleKind, plugin: &str) -> Result<Option<(&Workers, &LoadedFile)>> {
+        let (file, _) = self.plugins.find(kind, plugin)?;
+        Ok(self.workers.as_ref().filter(|_| file.is_library()).map(|workers| (workers, file)))
+    }
+
+    /// From now on, `${stage.name}` means `product`.
+    pub fn offer(&self, stage: StageKind, name: &str, product: String) {
+        self.products.lock().unwrap_or_else(PoisonError::into_inner).insert((stage, name.to_owned()), product);
+    }
+
+    /// What `${stage.name}` means, if it has been made.
+    pub fn product(&self, reference: &Reference) -> Option<String> {
+        let products = self.products.lock().unwrap_or_else(PoisonError::into_inner);
+        products.get(&(reference.stage, reference.name.clone())).cloned()
+    }
+
+    /// A text with its references filled in.
+    pub fn fill(&self, text: &str) -> Result<String> {
+        match self.fill_value(Value::String(text.to_owned()))? {
+            Value::String(text) => Ok(text),
+            other => Ok(other.to_string()),
+        }
+    }
+
+    /// Options with their references filled in.
+    pub fn filled(&self, options: &Options) -> Result<Metadata> {
+        match self.fill_value(Value::Object(options.clone()))? {
+            Value::Object(options) => Ok(options),
+            _ => Ok(Metadata::new()),
+        }
+    }
+
+    fn fill_value(&self, mut value: Value) -> Result<Value> {
+        let missing = substitute(&mut value, |reference| self.product(reference));
+        match missing.first() {
+            None => Ok(value),
+            Some(reference) => Err(PluginError::not_found(format!("`{reference}` has not been made"))
+                .with_help(format!("stage `{}/{}` failed or was left out", reference.stage, reference.name))),
+        }
+    }
+
+    /// A model of the suite.
+    pub fn model(&self, name: &str, host: Host) -> Result<Box<dyn Model>> {
+        let spec = self.suite.models.get(name).ok_or_else(|| undefined("model", name))?;
+        self.open_model(&spec.plugin, &spec.options, host)
+    }
+
+    /// A model of the suite, and what it says of itself.
+    pub fn model_with_info(&self, name: &str, host: Host) -> Result<(Box<dyn Model>, ModelInfo)> {
+        let model = self.model(name, host)?;
+        let info = model.info()?;
+        Ok((model, info))
+    }
+
+    /// A dataset of the suite.
+    pub fn dataset(&self, name: &str, host: Host) -> Result<Box<dyn Dataset>> {
+        let spec = self.suite.datasets.get(name).ok_or_else(|| undefined("dataset", name))?;
+        self.open_dataset(&spec.plugin, &spec.options, host)
+    }
+
+    /// A scorer.
+    pub fn scorer(&self, spec: &ScorerSpec, host: Host) -> Result<Box<dyn Scorer>> {
+        self.open_scorer(&spec.name, &spec.options, host)
+    }
+
+    open!(/// A model by its plugin.
+        open_model, Model, in a worker: model);
+    open!(/// A dataset by its plugin.
+        open_dataset, Dataset);
+    open!(/// A scorer by its name.
+        open_scorer, Scorer);
+    open!(/// A trainer by its name.
+        open_trainer, Trainer, in a worker: trainer);
+    open!(/// A recipe by its name.
+        open_recipe, Recipe);
+    open!(/// An exporter by its name.
+        open_exporter, Exporter, in a worker: exporter);
+
+    /// The identity of the build that plays a role.
+    pub fn build(&self, kind: RoleKind, name: &str) -> Result<String> {
+        self.plugins.find(kind, name).map(|(file, _)| file.sha256.clone())
+    }
+}
+
+fn undefined(kind: &str, name: &str) -> PluginError {
+    PluginError::not_found(format!("the suite has no {kind} named `{name}`"))
+}

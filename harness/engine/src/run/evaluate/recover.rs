@@ -1,0 +1,334 @@
+//! Which answer of an earlier examination belongs to which request.
+//!
+//! A record holds what the model answered, and not what it was asked: that would repeat every prompt. So the requests are
+//! made again from the dataset and the scorers of that time, and a record's key, which is a hash of all that was asked,
+//! says whether they are the same. What the key does not confirm is not used.
+
+use super::EvaluateError;
+use super::prepare::Prepared;
+use super::reader::{Item, Plan, read_items};
+use super::reuse::base_key;
+use examiner_api::{Answer, Ask, ErrorCode, Flow, PluginError, Result};
+use examiner_store::journal::{Damage, Reader};
+use examiner_store::provenance::Inputs;
+use examiner_store::record::Record;
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// The answers of an earlier examination. Of each question only a few numbers are in memory; answers stay in the journal.
+pub(super) struct Answers {
+    journal: Reader,
+    questions: HashMap<u128, Asked>,
+    /// Hashes of the requests of all questions.
+    requests: Vec<u128>,
+    /// Whether log-likelihoods are among them.
+    pub(super) scored: bool,
+    /// Whether generated answers are among them.
+    pub(super) generated: bool,
+    /// Lines of the journal that cannot be read.
+    pub(super) damage: Vec<Damage>,
+}
+
+/// A question of the earlier examination.
+struct Asked {
+    standing: Standing,
+    /// Whether an item has claimed it: several samples may have one id.
+    claimed: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Standing {
+    /// There is no record of it.
+    Unknown,
+    /// There is a record of another question in its place.
+    Changed(&'static str),
+    /// The record at `offset` answers `count` requests, whose hashes begin at `first`.
+    Answered { offset: u64, first: usize, count: usize },
+}
+
+/// What there is for a question.
+pub(super) enum Found {
+    /// It was never asked, or is not the question that was asked.
+    Nothing(Option<PluginError>),
+    /// What became of each of its requests.
+    Fates(Vec<Fate>),
+}
+
+/// What became of a request.
+#[derive(Debug, Clone)]
+pub(super) enum Fate {
+    /// The model answered.
+    Answer(Answer),
+    /// The model was asked, and there is no answer.
+    Failed(PluginError),
+    /// The model was not asked this.
+    NeverAsked,
+}
+
+/// Makes the requests of an earlier examination again, and holds its journal against them. `inputs` are what its results
+/// depended on.
+pub(super) fn recover(
+    mut prepared: Prepared,
+    inputs: &Inputs,
+    journal: &Path,
+    stopped: &(dyn Fn() -> bool + Sync),
+) -> Result<Answers, EvaluateError> {
+    let (records, damage) = Records::read(journal)?;
+    let base = base_key(inputs);
+    let plan = Plan {
+        prompter: &prepared.prompter,
+        scorers: &prepared.scorers,
+        base: &base,
+        repeats: prepared.spec.repeats.max(1),
+        limit: prepared.limit,
+    };
+    let answers = Answers {
+        journal: Reader::open(journal)?,
+        questions: HashMap::new(),
+        requests: Vec::new(),
+        scored: false,
+        generated: false,
+        damage,
+    };
+    let state = Mutex::new((answers, Ok(())));
+    read_items(&mut *prepared.dataset, &plan, &|items| {
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (answers, outcome) = &mut *state;
+        *outcome = items.iter().try_for_each(|item| answers.note(item, &records));
+        if outcome.is_err() || stopped() { Flow::Stop } else { Flow::Continue }
+    })?;
+    let (answers, outcome) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    outcome.map(|()| answers)
+}
+
+impl Answers {
+    /// Takes note of a question as it was asked then.
+    fn note(&mut self, item: &Item, records: &Records) -> Result<(), EvaluateError> {
+        let standing = match records.of(item) {
+            Ok(offset) => {
+                let first = self.requests.len();
+                for ask in &item.asks {
+                    self.requests.push(hash(ask)?);
+                    match ask {
+                        Ask::Score { .. } => self.scored = true,
+                        Ask::Generate { .. } => self.generated = true,
+                    }
+                }
+                Standing::Answered { offset, first, count: item.asks.len() }
+            }
+            Err(None) => Standing::Unknown,
+            Err(Some(offset)) => {
+                let record: Record = serde_json::from_str(self.journal.read_at(offset)?)?;
+                Standing::Changed(difference(item, &record))
+            }
+        };
+        let free = |id: &u128| !self.questions.contains_key(id);
+        if let Some(id) = identities(item).find(free) {
+            self.questions.insert(id, Asked { standing, claimed: false });
+        }
+        Ok(())
+    }
+
+    /// What the model answered to the requests of a question, whoever asks them now. Every question of the earlier
+    /// examination is given out once.
+    pub(super) fn find(&mut self, item: &Item) -> Result<Found, EvaluateError> {
+        let unclaimed = |id: &u128| self.questions.get(id).is_none_or(|asked| !asked.claimed);
+        let asked = identities(item).find(unclaimed).and_then(|id| self.questions.get_mut(&id));
+        let Some(asked) = asked else { return Ok(Found::Nothing(None)) };
+        asked.claimed = true;
+        let (offset, first, count) = match asked.standing {
+            Standing::Unknown => return Ok(Found::Nothing(None)),
+            Standing::Changed(what) => {
+                let message = format!("sample `{}` is not what the model was asked: {what}", item.question.sample.id);
+                let error = PluginError::bad_input(message)
+                    .with_help("`examiner run` asks again what has changed; answers to other questions are not judged");
+                return Ok(Found::Nothing(Some(error)));
+            }
+            Standing::Answered { offset, first, count } => (offset, first, count),
+        };
+        let record: Record = serde_json::from_str(self.journal.read_at(offset)?)?;
+        let known = &self.requests[first..first + count];
+        let fates = fates(record, count);
+        let fate = |ask: &Ask| {
+            let hash = hash(ask)?;
+            let place = known.iter().position(|known| *known == hash);
+            Ok(place.map_or(Fate::NeverAsked, |place| fates[place].clone()))
+        };
+        Ok(Found::Fates(item.asks.iter().map(fate).collect::<Result<_>>()?))
+    }
+}
+
+/// What became of each of the `count` requests of a record.
+fn fates(record: Record, count: usize) -> Vec<Fate> {
+    let why = record.error().cloned();
+    if record.answers.len() + record.failed.len() == count {
+        let (mut answers, mut failed) = (record.answers.into_iter(), record.failed);
+        let fate = |place| match failed.remove(&place) {
+            Some(error) => Some(Fate::Failed(error)),
+            None => answers.next().map(Fate::Answer),
+        };
+        let fates: Vec<Fate> = (0..count).map_while(fate).collect();
+        if fates.len() == count {
+            return fates;
+        }
+    }
+    // Records did not always say which of several requests have no answer.
+    let unclear = || PluginError::new(ErrorCode::Other, "the record does not say which requests its answers belong to");
+    vec![Fate::Failed(why.unwrap_or_else(unclear)); count]
+}
+
+/// What tells the question of a record from the one in its place now.
+fn difference(item: &Item, record: &Record) -> &'static str {
+    let sample = &item.question.sample;
+    if record.id != sample.id {
+        "another sample stood in its place"
+    } else if record.context != item.question.context {
+        "its context has changed since"
+    } else if record.choices != sample.choices {
+        "its choices have changed since"
+    } else if record.gold != sample.gold {
+        "its right answer has changed since"
+    } else {
+        "the record is of another try, with another model or other requests, or its metadata have changed since"
+    }
+}
+
+/// What a question is known by: sample and repetition, and which of several of the same name.
+fn identities(item: &Item) -> impl Iterator<Item = u128> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&item.repeat.to_le_bytes()).update(item.question.sample.id.as_bytes());
+    (0_u32..).map(move |occurrence| short(hasher.clone().update(&occurrence.to_le_bytes()).finalize()))
+}
+
+fn hash(ask: &Ask) -> Result<u128> {
+    Ok(short(blake3::hash(&examiner_api::wire::encode(ask)?)))
+}
+
+fn short(hash: blake3::Hash) -> u128 {
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash.as_bytes()[..16]);
+    u128::from_le_bytes(half)
+}
+
+/// Where the records of a journal stand. Of several of one question the last one counts, an error too.
+#[derive(Default)]
+struct Records {
+    /// Key and offset.
+    by_index: HashMap<u64, (u128, u64)>,
+    by_key: HashMap<u128, u64>,
+}
+
+impl Records {
+    fn read(journal: &Path) -> Result<(Self, Vec<Damage>), EvaluateError> {
+        #[derive(Deserialize)]
+        struct Brief {
+            index: u64,
+            key: String,
+        }
+        let mut records = Records::default();
+        let scan = Reader::open(journal)?.scan(None, |offset, line| {
+            let Ok(brief) = serde_json::from_str::<Brief>(line) else { return };
+            if let Ok(key) = u128::from_str_radix(&brief.key, 16) {
+                records.by_index.insert(brief.index, (key, offset));
+                records.by_key.insert(key, offset);
+            }
+        })?;
+        Ok((records, scan.damage))
+    }
+
+    /// Where the record of a question stands; if there is none, where one of another question stands in its place.
+    fn of(&self, item: &Item) -> Result<u64, Option<u64>> {
+        let key = u128::from_str_radix(&item.key, 16).ok();
+        match (self.by_index.get(&item.index), key) {
+            (Some((known, offset)), Some(key)) if *known == key => Ok(*offset),
+            // Rows may have moved.
+            (other, Some(key)) => self.by_key.get(&key).copied().ok_or(other.map(|(_, offset)| *offset)),
+            (other, None) => Err(other.map(|(_, offset)| *offset)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use examiner_api::{GenerateResult, Outcome, Verdict};
+    use examiner_store::record::ScorerVerdict;
+    use std::collections::BTreeMap;
+
+    fn record(answers: &[&str], failed: &[usize]) -> Record {
+        let text = |text: &&str| Answer::Generate(GenerateResult { text: (*text).into(), ..GenerateResult::default() });
+        let outcome = Outcome::Error(PluginError::new(ErrorCode::Timeout, "too late"));
+        Record {
+            answers: answers.iter().map(text).collect(),
+            failed: failed
+                .iter()
+                .map(|place| (*place, PluginError::new(ErrorCode::Network, place.to_string())))
+                .collect(),
+            verdicts: vec![ScorerVerdict { scorer: "s".into(), verdict: Verdict { outcome, ..Verdict::default() } }],
+            index: 0,
+            id: String::new(),
+            repeat: 0,
+            key: String::new(),
+            subset: None,
+            cluster: None,
+            context: String::new(),
+            choices: Vec::new(),
+            gold: examiner_api::Gold::None,
+            tokens_in: 0,
+            tokens_out: 0,
+        }
+    }
+
+    fn told(record: Record, count: usize) -> Vec<String> {
+        let told = |fate| match fate {
+            Fate::Answer(Answer::Generate(answer)) => answer.text,
+            Fate::Failed(error) => format!("no: {}", error.message),
+            other => format!("{other:?}"),
+        };
+        fates(record, count).into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn answers_stand_in_the_order_of_the_requests_that_have_one() {
+        assert_eq!(told(record(&["a", "b"], &[]), 2), ["a", "b"]);
+        assert_eq!(told(record(&["a", "b"], &[0, 2]), 4), ["no: 0", "a", "no: 2", "b"]);
+        assert_eq!(told(record(&[], &[0]), 1), ["no: 0"]);
+        assert!(told(record(&[], &[]), 0).is_empty());
+    }
+
+    /// One answer of two, and no word which: as good as none.
+    #[test]
+    fn what_cannot_be_told_is_not_guessed() {
+        assert_eq!(told(record(&["a"], &[]), 2), ["no: too late"; 2]);
+        assert_eq!(told(record(&["a", "b"], &[7]), 3), ["no: too late"; 3]);
+        let mut silent = record(&["a"], &[]);
+        silent.verdicts.clear();
+        assert_eq!(told(silent, 2), ["no: the record does not say which requests its answers belong to"; 2]);
+    }
+
+    #[test]
+    fn a_record_is_found_by_its_key_wherever_it_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("j");
+        let (mut journal, _) =
+            examiner_store::journal::Journal::open(&path, &serde_json::json!({}), |_, _| {}).unwrap();
+        let mut offsets = BTreeMap::new();
+        for (name, index, key) in [("old", 0, 1), ("last", 0, 1), ("moved", 1, 2), ("other", 2, 3)] {
+            let line = format!("{{\"index\":{index},\"key\":\"{key:032x}\"}}");
+            offsets.insert(name, journal.append(&line).unwrap());
+        }
+        let (records, damage) = Records::read(&path).unwrap();
+        assert!(damage.is_empty());
+        let of = |index: u64, key: u128| {
+            let question = examiner_api::Question::default();
+            let key = format!("{key:032x}");
+            records.of(&Item { index, repeat: 0, key, question, asks: Vec::new(), wanted: Vec::new() })
+        };
+        assert_eq!(of(0, 1), Ok(offsets["last"]));
+        assert_eq!(of(5, 2), Ok(offsets["moved"]));
+        assert_eq!(of(2, 9), Err(Some(offsets["other"])));
+        assert_eq!(of(5, 9), Err(None));
+    }
+}

@@ -1,0 +1,250 @@
+//! Runs a suite: teach, train, export, examine, report.
+
+pub mod evaluate;
+mod examine;
+mod make;
+pub mod order;
+mod publish;
+pub mod rescore;
+mod selection;
+mod stages;
+
+use crate::host::{Shared, cancelled};
+use crate::loader::Plugins;
+use crate::progress::{Progress, duration};
+use crate::roles::Roles;
+use evaluate::Pair;
+use examine::Report;
+use examiner_api::{PluginError, Result};
+use examiner_hub::Hub;
+use examiner_store::aggregate::Reporter;
+use examiner_store::directory::RunDirectory;
+use examiner_store::provenance::{Provenance, StageRecord, Status};
+use examiner_store::summary::SummaryRow;
+use examiner_store::{provenance, storage};
+use examiner_suite::Loaded;
+pub use make::maker_inputs;
+pub use selection::{newest_run, pairs, request, resumable, selected};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// What to run, and where.
+pub struct Job {
+    /// The suite.
+    pub loaded: Loaded,
+    /// Where roles come from.
+    pub plugins: Plugins,
+    /// `--set`, as typed.
+    pub set: Vec<String>,
+    /// At most this many questions of each dataset.
+    pub limit: Option<u64>,
+    /// Only stages in whose name one of these stands.
+    pub only: Vec<String>,
+    /// The run's directory; without it, one in `outputs`.
+    pub out: Option<PathBuf>,
+    /// Where runs lie.
+    pub outputs: PathBuf,
+    /// Begin anew even if an unfinished run could go on.
+    pub fresh: bool,
+    /// Set when the user wants to stop.
+    pub cancelled: Arc<AtomicBool>,
+    /// Where progress is shown.
+    pub progress: Progress,
+    /// Computes results from records.
+    pub reporter: Arc<dyn Reporter>,
+    /// This program, to start workers with; none to run everything in this process.
+    pub program: Option<PathBuf>,
+}
+
+/// How a run ended.
+pub struct Outcome {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// The rows of its `summary.csv`.
+    pub rows: Vec<SummaryRow>,
+    /// The models against the baseline that the suite's `report` names, as Markdown.
+    pub comparison: Option<String>,
+    /// One line for each failure.
+    pub failures: Vec<String>,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+}
+
+/// Runs the suite.
+pub fn run(job: Job) -> Result<Outcome> {
+    let mut run = Run::begin(job)?;
+    run.make_all();
+    run.examine();
+    run.end()
+}
+
+struct Run {
+    shared: Arc<Shared>,
+    directory: RunDirectory,
+    limit: Option<u64>,
+    events: PathBuf,
+    only: Vec<String>,
+    began: Instant,
+    seconds_before: f64,
+    provenance: Provenance,
+    earlier: Provenance,
+    pairs: Vec<Pair>,
+    report: Report,
+    failures: Vec<String>,
+    /// Why the run's own files cannot be written, which ends it.
+    storage: Option<PluginError>,
+}
+
+impl Run {
+    fn begin(job: Job) -> Result<Self> {
+        let resumed = resumable(&job);
+        let suite_name = &job.loaded.suite.name;
+        let directory = match (&resumed, &job.out) {
+            (Some(path), _) | (None, Some(path)) => RunDirectory::open(path, suite_name)?,
+            (None, None) => RunDirectory::create(&job.outputs, suite_name)?,
+        };
+        let made = (resumed.is_none() && job.out.is_none()).then(|| directory.path.clone());
+        let begun = Self::begin_in(directory, job, resumed);
+        if let (Err(_), Some(path)) = (&begun, made) {
+            // Nothing was asked yet, so that there is nothing in it to go on from.
+            let _ = std::fs::remove_dir_all(path);
+        }
+        begun
+    }
+
+    fn begin_in(directory: RunDirectory, job: Job, resumed: Option<PathBuf>) -> Result<Self> {
+        let request = request(&job);
+        let suite_name = job.loaded.suite.name.clone();
+        let earlier = Provenance::read(&directory.path).unwrap_or_default();
+        match &resumed {
+            Some(path) => job.progress.say(&format!("going on in `{}` (`--fresh` begins anew)", path.display())),
+            None => job.progress.say(&format!("running in `{}`", directory.path.display())),
+        }
+        let suite_path = directory.path.join("suite.yaml");
+        examiner_store::atomic::update(&suite_path, |file| file.write_all(job.loaded.text.as_bytes()))
+            .map_err(|error| storage::failure("write", &suite_path, &error))?;
+        let mut provenance = Provenance {
+            suite: suite_name,
+            run: directory.name(),
+            status: Status::Running,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            api: examiner_api::API_VERSION.to_owned(),
+            host: provenance::host(),
+            request,
+            seed: job.loaded.suite.seed,
+            started: if resumed.is_some() { earlier.started.clone() } else { jiff::Timestamp::now().to_string() },
+            // Should this try be killed too, the next one still knows what the last one made.
+            stages: earlier.stages.clone(),
+            ..Provenance::default()
+        };
+        provenance.plugins = job.plugins.provenance();
+        // A complete run of just this suite says already what it will say if nothing turns out to be left to do.
+        let complete = Provenance { status: Status::Complete, models: earlier.models.clone(), ..provenance.clone() };
+        let stands = resumed.is_some() && complete.says_the_same(&earlier);
+        let selected_pairs = pairs(&job.loaded.suite).into_iter().filter(|pair| selected(&job.only, &pair.stage()));
+        let pairs: Vec<Pair> = selected_pairs.collect();
+        let run_name = directory.name();
+        let pending = |pair: &Pair| vec![SummaryRow::pending(&directory.suite, &run_name, &pair.model, &pair.dataset)];
+        let rows = Mutex::new(pairs.iter().map(pending).collect());
+        let report = Report { path: directory.path.join("summary.csv"), rows };
+        let hub = Hub::from_env()?;
+        // Beside the runs, so that one TensorBoard shows all of them; a run elsewhere keeps everything to itself.
+        let events = job.out.as_ref().unwrap_or(&job.outputs).join("runs").join(directory.name());
+        let logs = Some(directory.path.join("logs"));
+        let roles = Roles::new(job.loaded.suite, job.plugins).in_workers(job.program);
+        let run = Run {
+            shared: Shared::new(roles, job.progress, job.cancelled, hub, job.reporter, logs),
+            limit: job.limit,
+            events,
+            only: job.only,
+            began: Instant::now(),
+            seconds_before: earlier.seconds,
+            provenance,
+            earlier,
+            pairs,
+            report,
+            failures: Vec::new(),
+            storage: None,
+            directory,
+        };
+        if !stands {
+            run.provenance.write(&run.directory.path)?;
+            run.report.write()?;
+        }
+        if job.out.is_none() {
+            run.directory.mark_latest()?;
+        }
+        Ok(run)
+    }
+
+    /// A message with the place of the log of the stage or of its model, if there is one.
+    fn with_log(&self, stages: &[&str], message: &str) -> String {
+        let mut logs = stages.iter().filter_map(|stage| self.shared.log_path(stage));
+        match logs.find(|path| path.exists()) {
+            Some(path) => format!("{message} (log: `{}`)", path.display()),
+            None => message.to_owned(),
+        }
+    }
+
+    /// Takes note of how a stage stands. What an earlier try has written stays as it is where nothing has come of this one.
+    fn note(&mut self, stage: String, record: StageRecord) {
+        if self.provenance.stages.get(&stage) == Some(&record) {
+            return;
+        }
+        self.provenance.stages.insert(stage.clone(), record);
+        self.provenance.seconds = self.seconds_before + self.began.elapsed().as_secs_f64();
+        if let Err(error) = self.provenance.write(&self.directory.path) {
+            self.stop(error);
+        }
+    }
+
+    /// Ends the run, because its own files cannot be written. What follows from that is not told again.
+    fn stop(&mut self, error: PluginError) {
+        if self.storage.is_none() {
+            self.failures.push(error.to_string());
+            self.storage = Some(error);
+        }
+    }
+
+    /// Whether no further stage is begun.
+    fn is_over(&self) -> bool {
+        self.shared.is_cancelled() || self.storage.is_some()
+    }
+
+    /// Whether `run.json` on the disk is as good as the one that would be written now.
+    fn stands(&self) -> bool {
+        let written = Provenance::read(&self.directory.path);
+        written.is_some_and(|written| self.provenance.says_the_same(&written))
+    }
+
+    fn end(mut self) -> Result<Outcome> {
+        let interrupted = self.shared.is_cancelled();
+        let rows = self.report.rows();
+        if let Err(error) = self.report.write() {
+            self.stop(error);
+        }
+        // What was interrupted is compared and drawn when it is done.
+        let comparison = if self.is_over() { None } else { self.publish(&rows) };
+        self.provenance.status = match (interrupted, self.failures.is_empty()) {
+            (true, _) => Status::Interrupted,
+            (false, true) => Status::Complete,
+            (false, false) => Status::Failed,
+        };
+        if !self.stands() {
+            self.provenance.finished = Some(jiff::Timestamp::now().to_string());
+            self.provenance.seconds = self.seconds_before + self.began.elapsed().as_secs_f64();
+            if let Err(error) = self.provenance.write(&self.directory.path) {
+                self.stop(error);
+            }
+        }
+        let ended = match (interrupted, &self.storage) {
+            (true, _) => cancelled().message,
+            (false, Some(_)) => "stopped".to_owned(),
+            (false, None) => "done".to_owned(),
+        };
+        self.shared.progress.say(&format!("{ended} in {}", duration(self.began.elapsed().as_secs_f64())));
+        Ok(Outcome { directory: self.directory.path, rows, comparison, failures: self.failures, interrupted })
+    }
+}

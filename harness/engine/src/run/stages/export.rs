@@ -1,0 +1,29 @@
+//! Exports; the product is the exported checkpoint.
+
+use super::{Made, absolute, checkpoint_identity, described, make_directory, start};
+use crate::host::Shared;
+use examiner_api::{ExportJob, Result, RoleKind};
+use examiner_store::provenance::Inputs;
+use examiner_suite::ExportSpec;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What an export depends on.
+pub(in crate::run) fn export_inputs(shared: &Shared, spec: &ExportSpec) -> Result<Inputs> {
+    Ok(Inputs::from([
+        ("exporter".to_owned(), spec.exporter.clone()),
+        ("plugin".to_owned(), shared.roles.build(RoleKind::Exporter, &spec.exporter)?),
+        ("options".to_owned(), described(shared, &spec.options)?),
+        ("from".to_owned(), checkpoint_identity(shared, &spec.from)?),
+    ]))
+}
+
+/// Exports.
+pub(in crate::run) fn export(shared: &Arc<Shared>, stage: &str, spec: &ExportSpec, out: &Path) -> Result<Made> {
+    make_directory(out)?;
+    let host = shared.host(stage);
+    let from = host.fetch(&start(shared, &spec.from)?)?;
+    let mut exporter = shared.roles.open_exporter(&spec.exporter, &spec.options, host)?;
+    let exported = exporter.export(ExportJob { from, out: out.to_owned() })?;
+    Ok(Made { product: absolute(&exported.checkpoint), details: exported.details })
+}

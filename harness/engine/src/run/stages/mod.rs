@@ -1,0 +1,100 @@
+//! The stages before the examination: teach, train, export. Each leaves a product that later stages refer to.
+
+mod export;
+mod rows;
+mod teach;
+mod train;
+
+pub(super) use export::{export, export_inputs};
+pub(super) use teach::{teach, teach_inputs};
+pub(super) use train::{Place, train, train_inputs};
+
+use crate::host::Shared;
+use examiner_api::{Flow, Metadata, PluginError, Result};
+use examiner_suite::{Options, Start};
+use std::path::Path;
+
+/// What came of a stage.
+pub(super) struct Made {
+    /// What later stages refer to.
+    pub(super) product: String,
+    /// What is worth knowing of it: how many rows, how many steps.
+    pub(super) details: Metadata,
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
+fn described(shared: &Shared, options: &Options) -> Result<String> {
+    Ok(serde_json::Value::Object(shared.roles.filled(options)?).to_string())
+}
+
+fn make_directory(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(|error| PluginError::io("make the directory", path, &error))
+}
+
+fn go_on(shared: &Shared) -> Flow {
+    if shared.is_cancelled() { Flow::Stop } else { Flow::Continue }
+}
+
+/// The checkpoint that `from` means. A model's is what its `checkpoint` option says.
+fn start(shared: &Shared, from: &Start) -> Result<String> {
+    let name = match from {
+        Start::Checkpoint(text) => return shared.roles.fill(text),
+        Start::Model(name) => name,
+    };
+    let options = shared.roles.suite.models.get(name).map(|model| shared.roles.filled(&model.options)).transpose()?;
+    let checkpoint = options.as_ref().and_then(|options| options.get("checkpoint")).and_then(|value| value.as_str());
+    checkpoint.map(ToOwned::to_owned).ok_or_else(|| {
+        PluginError::bad_options(format!("model `{name}` has no `checkpoint` to start from"))
+            .with_help("name a model with one, a directory, `hf://org/name` or `${train.NAME}`")
+    })
+}
+
+/// What a checkpoint is told by: of a local one its content, so that other weights in the same place are noticed; of
+/// any other its address.
+fn checkpoint_identity(shared: &Shared, from: &Start) -> Result<String> {
+    let from = start(shared, from)?;
+    match Path::new(&from).exists() {
+        true => content(Path::new(&from)),
+        false => Ok(from),
+    }
+}
+
+/// The hash of a file, or of the files of a directory with their names.
+fn content(path: &Path) -> Result<String> {
+    let failed = |error: std::io::Error| PluginError::io("read", path, &error);
+    let mut hasher = blake3::Hasher::new();
+    if path.is_file() {
+        std::fs::File::open(path).and_then(|file| hasher.update_reader(file).map(|_| ())).map_err(failed)?;
+        return Ok(hasher.finalize().to_hex().to_string());
+    }
+    let entries = std::fs::read_dir(path).map_err(failed)?;
+    let mut files: Vec<_> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file()).collect();
+    files.sort();
+    for file in files {
+        hasher.update(file.file_name().map(|name| name.as_encoded_bytes().to_vec()).unwrap_or_default().as_slice());
+        hasher.update(content(&file)?.as_bytes());
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_told_by_its_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let hash_with = |weights: &str| {
+            std::fs::write(folder.path().join("config.json"), "{}").unwrap();
+            std::fs::write(folder.path().join("model.safetensors"), weights).unwrap();
+            content(folder.path()).unwrap()
+        };
+        let (one, two) = (hash_with("one"), hash_with("two"));
+        assert_ne!(one, two);
+        assert_eq!(hash_with("one"), one);
+    }
+}

@@ -1,0 +1,96 @@
+//! Trains; the product is a checkpoint directory.
+
+use super::rows::{self, training_rows};
+use super::{Made, absolute, checkpoint_identity, content, go_on, make_directory, start};
+use crate::host::Shared;
+use examiner_api::{PluginError, Result, RoleKind, TrainEvent, TrainJob};
+use examiner_store::provenance::Inputs;
+use examiner_suite::{TrainData, TrainSpec};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where a training leaves what.
+pub(in crate::run) struct Place {
+    /// Checkpoints and curves.
+    pub(in crate::run) out: PathBuf,
+    /// TensorBoard's event files.
+    pub(in crate::run) events: PathBuf,
+}
+
+/// What a checkpoint depends on.
+pub(in crate::run) fn train_inputs(shared: &Arc<Shared>, spec: &TrainSpec, limit: Option<u64>) -> Result<Inputs> {
+    let data = match &spec.data {
+        TrainData::File(text) => {
+            let path = shared.roles.fill(text)?;
+            if PathBuf::from(&path).exists() { content(path.as_ref())? } else { path }
+        }
+        TrainData::Dataset { dataset, form, match_rows } => {
+            let matched = match_rows.as_ref().map(|teach| content(&rows::taught(shared, teach)?)).transpose()?;
+            let opened = rows::open(shared, "plan", dataset, form)?;
+            format!("{} as {form} {limit:?} {matched:?}", opened.info()?.fingerprint)
+        }
+    };
+    let from = spec.from.as_ref().map(|from| checkpoint_identity(shared, from)).transpose()?;
+    Ok(Inputs::from([
+        ("trainer".to_owned(), spec.trainer.clone()),
+        ("plugin".to_owned(), shared.roles.build(RoleKind::Trainer, &spec.trainer)?),
+        ("options".to_owned(), super::described(shared, &spec.options)?),
+        ("from".to_owned(), from.unwrap_or_default()),
+        ("data".to_owned(), data),
+        ("seed".to_owned(), shared.roles.suite.seed.to_string()),
+    ]))
+}
+
+/// Trains.
+pub(in crate::run) fn train(
+    shared: &Arc<Shared>,
+    stage: &str,
+    spec: &TrainSpec,
+    place: Place,
+    limit: Option<u64>,
+) -> Result<Made> {
+    make_directory(&place.out)?;
+    let host = shared.host(stage);
+    let from = match &spec.from {
+        Some(from) => Some(host.fetch(&start(shared, from)?)?),
+        None => None,
+    };
+    let rows = match &spec.data {
+        TrainData::File(text) => host.fetch(&shared.roles.fill(text)?)?,
+        TrainData::Dataset { dataset, form, match_rows } => {
+            let matched = match_rows.as_ref().map(|teach| rows::taught(shared, teach)).transpose()?;
+            let dataset = rows::open(shared, stage, dataset, form)?;
+            training_rows(dataset, &place.out, matched.as_deref(), limit)?
+        }
+    };
+    let mut trainer = shared.roles.open_trainer(&spec.trainer, &spec.options, host)?;
+    let seed = shared.roles.suite.seed;
+    let job = TrainJob { from, rows, out: place.out, events: Some(place.events), seed };
+    let task = shared.progress.task(stage, None, "steps");
+    let trained = trainer.train(job, &|event: TrainEvent| {
+        task.set_total(event.steps);
+        task.note(&said(&event));
+        task.set(event.step);
+        go_on(shared)
+    });
+    task.finish();
+    let trained = trained?;
+    if !trained.checkpoint.exists() {
+        return Err(PluginError::not_found(format!(
+            "the trainer `{}` says that it left a checkpoint in `{}`, where there is nothing",
+            spec.trainer,
+            trained.checkpoint.display()
+        )));
+    }
+    let mut details = trained.details;
+    details.entry("steps").or_insert_with(|| trained.steps.into());
+    Ok(Made { product: absolute(&trained.checkpoint), details })
+}
+
+/// A step, for the progress bar.
+fn said(event: &TrainEvent) -> String {
+    let number = |name: &str, value: Option<f64>| value.map(|value| format!("{name} {value:.3}"));
+    let speed = event.tokens_per_s.map(|speed| format!("{speed:.0} tokens/s"));
+    let parts = [number("loss", event.loss), number("validation loss", event.validation_loss), speed];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,190 @@
+//! The command line: what can be typed, and which part of the program does it.
+
+mod commands;
+mod plan_table;
+mod results;
+mod score;
+mod search;
+
+use clap::{Parser, Subcommand, ValueHint};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Trains language models and examines them from one YAML file.
+#[derive(Debug, Parser)]
+#[command(name = "examiner", version, about, max_term_width = 100)]
+#[command(
+    after_help = "Exit status: 0 complete; 1 finished with failures (a line for each on stderr); 2 bad usage or \
+                        suite; 130 interrupted (run the same command again to go on)."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Look for plugins in this directory too (repeatable). They are always looked for beside the program, in `plugins`
+    /// beside it, and in the directories that EXAMINER_PLUGINS lists.
+    #[arg(long = "plugins", global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    plugin_directories: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a suite: teach, train, export, examine, report.
+    ///
+    /// A run of the same suite that is not complete goes on where it was: nothing finished is done again, and what failed
+    /// is tried again.
+    Run(RunArguments),
+    /// Check a suite without running it: every mistake at once, with its line.
+    Check(SuiteArguments),
+    /// Show the stages of a suite: what is reused and why, how many requests there are, what a dataset can show.
+    Plan(RunArguments),
+    /// List the plugins, their roles and, with `--schema`, their options.
+    Plugins(PluginsArguments),
+    /// Look at what the program and its plugins need of this machine: what is there, what is missing, and the command
+    /// that fixes it.
+    Doctor,
+    /// Show the results of a run.
+    Report(ReportArguments),
+    /// Judge the answers of a run once more, by other scorers or other rules, without asking its models.
+    ///
+    /// The scores that are there are kept: the new ones lie in `scores/` of the run's directory, which `report`,
+    /// `compare` and `plot` read like a run's.
+    Score(ScoreArguments),
+    /// Compare the models of a run with one of them, on the same samples: is the difference more than chance?
+    Compare(CompareArguments),
+    /// Draw a run: results with their intervals, training curves, what the teacher yielded.
+    Plot(PlotArguments),
+    /// Serve one role on stdin and stdout. Not for people: the program starts its workers with it.
+    #[command(hide = true)]
+    Worker {
+        /// The program's process id.
+        program: u32,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct SuiteArguments {
+    /// The suite, a YAML file.
+    #[arg(value_hint = ValueHint::FilePath)]
+    suite: PathBuf,
+    /// Change a field of the suite, or a variable of its `vars` (repeatable): `--set datasets.gsm8k.shots=8`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct RunArguments {
+    #[command(flatten)]
+    suite: SuiteArguments,
+    /// Ask at most this many questions of each dataset: for a first look.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    /// Run only stages that begin with, or have as one of their parts, this name (repeatable): `--only gsm8k`,
+    /// `--only evaluate/student`.
+    #[arg(long, value_name = "STAGE")]
+    only: Vec<String>,
+    /// Use this directory for the run, and whatever of an earlier run in it still holds.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    out: Option<PathBuf>,
+    /// Begin anew, even if an unfinished run of this suite could go on.
+    #[arg(long)]
+    fresh: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct PluginsArguments {
+    /// Print the JSON Schema of the options of every role of this name.
+    #[arg(long, value_name = "ROLE")]
+    schema: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct ReportArguments {
+    /// The run's directory.
+    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
+    run: PathBuf,
+    /// Print OpenCompass's layout as CSV: `dataset,version,metric,mode,<model>...`.
+    #[arg(long)]
+    wide: bool,
+    /// Print `summary.csv` itself.
+    #[arg(long, conflicts_with = "wide")]
+    csv: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct ScoreArguments {
+    /// The run's directory.
+    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
+    run: PathBuf,
+    /// Take the scorers from this suite instead of the run's own `suite.yaml`.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    suite: Option<PathBuf>,
+    /// Change a field of the suite (repeatable), after the changes that the run was made with:
+    /// `--set datasets.gsm8k.scorer=answer-extraction`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Judge everything by this scorer (repeatable), whatever the suite says: a name, or YAML with options,
+    /// `--scorer "{ name: answer-extraction, extract: last-number }"`.
+    #[arg(long, value_name = "SCORER")]
+    scorer: Vec<String>,
+    /// Judge only stages that begin with, or have as one of their parts, this name (repeatable): `--only gsm8k`.
+    #[arg(long, value_name = "STAGE")]
+    only: Vec<String>,
+    /// What the new scores are called; the time, if not given.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct CompareArguments {
+    /// The run's directory.
+    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
+    run: PathBuf,
+    /// The model that all others are compared with.
+    #[arg(long, value_name = "MODEL")]
+    baseline: String,
+    /// Compare by this metric (repeatable), `all` for every one; without it, by the first of each dataset and scorer.
+    #[arg(long, value_name = "METRIC")]
+    metric: Vec<String>,
+    /// Compare on the parts of datasets, too. More comparisons make each harder to pass.
+    #[arg(long)]
+    subsets: bool,
+    /// Print CSV.
+    #[arg(long)]
+    csv: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct PlotArguments {
+    /// The run's directory.
+    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
+    run: PathBuf,
+    /// The picture of the results; the others stand beside it, with `-training` and `-yield` in their names. Each is
+    /// drawn as `.svg` and as `.png`.
+    #[arg(long, value_name = "FILE", default_value = "figs/result.svg", value_hint = ValueHint::FilePath)]
+    out: PathBuf,
+    /// Draw this metric (repeatable), `all` for every one; without it, the first of each dataset and scorer.
+    #[arg(long, value_name = "METRIC")]
+    metric: Vec<String>,
+}
+
+/// Runs the program with the arguments of the process.
+pub(crate) fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let directories = arguments.plugin_directories;
+    let result = match arguments.command {
+        Command::Run(run) => commands::run(run, &directories),
+        Command::Check(suite) => commands::check(&suite, &directories),
+        Command::Plan(run) => commands::plan(run, &directories),
+        Command::Plugins(plugins) => commands::plugins(&plugins, &directories),
+        Command::Doctor => commands::doctor(&directories),
+        Command::Report(report) => commands::report(&report),
+        Command::Score(arguments) => score::score(arguments, &directories),
+        Command::Compare(compare) => results::compare(compare),
+        Command::Plot(plot) => results::plot(&plot),
+        Command::Worker { program } => Ok(examiner_engine::worker::main(program)),
+    };
+    result.unwrap_or_else(|error| {
+        examiner_engine::progress::tell(&format!("error: {error:#}"));
+        ExitCode::from(2)
+    })
+}

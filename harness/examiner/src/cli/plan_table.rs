@@ -1,0 +1,43 @@
+//! The plan of a suite as a table: what is done for each stage and why, and what its dataset can show.
+
+use examiner_engine::plan::{Stage, State};
+use examiner_engine::run::evaluate::Survey;
+use examiner_report::statistics::smallest_paired_difference;
+use std::fmt::Write;
+
+/// The plan as a table.
+pub(super) fn render(stages: &[Stage]) -> String {
+    let mut rows = vec![["STAGE", "STATE", "IDENTITY", "SAMPLES", "REQUESTS", "DETECTS", "WHY"].map(str::to_owned)];
+    for stage in stages {
+        let (state, why) = match &stage.state {
+            State::Reuse => ("reuse", "nothing it depends on has changed"),
+            State::Run(why) => ("run", why.as_str()),
+            State::Fail(why) => ("fail", why.as_str()),
+        };
+        let survey = |text: fn(&Survey) -> String| stage.survey.as_ref().map_or("-".to_owned(), text);
+        rows.push([
+            stage.name.clone(),
+            state.to_owned(),
+            stage.identity.clone().unwrap_or_else(|| "-".to_owned()),
+            survey(|survey| survey.questions.to_string()),
+            survey(|survey| survey.requests.to_string()),
+            survey(|survey| {
+                let points = smallest_paired_difference(survey.questions, 0.5).map(|difference| 100.0 * difference);
+                points.map_or("-".to_owned(), |points| format!("{points:.1} points"))
+            }),
+            why.to_owned(),
+        ]);
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..6).map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        for (cell, width) in row.iter().zip(&widths) {
+            // Writing to a text cannot fail.
+            let _ = write!(text, "{cell:width$}  ");
+        }
+        text.push_str(row[6].trim_end());
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,57 @@
+//! `examiner score`: a run's answers, judged once more.
+
+use super::commands::{ended, on_interrupt, overrides, print};
+use super::{ScoreArguments, search};
+use anyhow::{Context, Result};
+use examiner_engine::check::check_judging;
+use examiner_engine::progress::Progress;
+use examiner_engine::run::rescore::{Rescore, Typed, provenance_of, rescore};
+use examiner_report::{Reports, markdown};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+pub(super) fn score(arguments: ScoreArguments, directories: &[PathBuf]) -> Result<ExitCode> {
+    let ScoreArguments { run, suite, set, scorer, only, name } = arguments;
+    let typed = Typed { name, suite, set, scorer, only };
+    let progress = Progress::on_stderr();
+    let made_with = provenance_of(&run)?.request.set;
+    let own = run.join("suite.yaml");
+    let before =
+        examiner_suite::load(&own, &overrides(&made_with)?).context("the run's own suite cannot be read any more")?;
+    let before_plugins = search::plugins_left(&before, directories)?;
+
+    // The scorers that were typed are changes like any other, so that what is wrong with them has a place, too.
+    let path = typed.suite.clone().unwrap_or(own);
+    let mut set: Vec<String> = made_with.iter().chain(&typed.set).cloned().collect();
+    if !made_with.is_empty() {
+        progress.say(&format!("with the changes that the run was made with: --set {}", made_with.join(" --set ")));
+    }
+    let mut now = examiner_suite::load(&path, &overrides(&set)?)?;
+    if !typed.scorer.is_empty() {
+        let list = format!("[{}]", typed.scorer.join(", "));
+        set.extend(now.scorer_keys().into_iter().map(|key| format!("{key}={list}")));
+        now = examiner_suite::load(&path, &overrides(&set)?)?;
+    }
+    let plugins = search::plugins_left(&now, directories)?;
+    check_judging(&now, &plugins)?;
+
+    let cancelled = Arc::default();
+    on_interrupt(&cancelled)?;
+    let job = Rescore {
+        run,
+        before: (before, before_plugins),
+        now: (now, plugins),
+        typed,
+        set,
+        cancelled,
+        progress,
+        reporter: Arc::new(Reports),
+    };
+    let outcome = rescore(job)?;
+    print(&markdown::render_beside(&outcome.rows, &outcome.before))?;
+    if let Some(comparison) = &outcome.comparison {
+        print(&format!("\n{comparison}"))?;
+    }
+    Ok(ended(&outcome.directory, &outcome.failures, outcome.interrupted))
+}

@@ -1,0 +1,139 @@
+//! A comparison as a table for people.
+
+use super::{Apart, Comparison, Line, Outcome, Test};
+use crate::markdown::{escaped, layout};
+use crate::statistics::Method;
+use examiner_store::summary::WHOLE;
+
+impl Comparison {
+    /// The comparison as a table for people, in Markdown that reads well as it is.
+    pub fn markdown(&self) -> String {
+        let head = [
+            "dataset",
+            "metric",
+            "model",
+            "n",
+            "baseline",
+            "value",
+            "difference",
+            "95 % interval",
+            "p",
+            "p (Holm)",
+            "wins/losses/ties",
+        ];
+        let mut table = vec![head.map(str::to_owned).to_vec()];
+        let mut notes: Vec<String> = Vec::new();
+        for line in &self.lines {
+            let mut cells = vec![self.dataset(line), self.metric(line), escaped(&line.model)];
+            cells.extend(match &line.outcome {
+                Outcome::Tested(test) => numbers(test),
+                _ => std::iter::repeat_n("-".to_owned(), head.len() - 3).collect(),
+            });
+            let (word, note) = match &line.outcome {
+                Outcome::Tested(test) => (None, self.apart(line, &test.apart)),
+                Outcome::NotRun(reason) => (Some("not run"), format!("`{}`: {reason}", line.metric.dataset)),
+                Outcome::Failed(reason) => (Some("failed"), format!("`{}`: {reason}", line.metric.dataset)),
+                Outcome::Refused(reason) => (Some("not compared"), format!("`{}`: {reason}", line.metric.dataset)),
+            };
+            if !note.is_empty() {
+                let place = notes.iter().position(|known| *known == note).unwrap_or_else(|| {
+                    notes.push(note);
+                    notes.len() - 1
+                });
+                let cell = &mut cells[3];
+                *cell = format!("{} [{}]", word.unwrap_or(cell), place + 1);
+            }
+            table.push(cells);
+        }
+        let mut text = layout(&table, 3);
+        text.push_str(&format!("\n{}\n", self.legend()));
+        for (place, note) in notes.iter().enumerate() {
+            text.push_str(&format!("{}[{}] {note}\n", if place == 0 { "\n" } else { "" }, place + 1));
+        }
+        text
+    }
+
+    fn dataset(&self, line: &Line) -> String {
+        let dataset = &line.metric.dataset;
+        escaped(&if line.subset == WHOLE { dataset.clone() } else { format!("{dataset}-{}", line.subset) })
+    }
+
+    /// The metric's name, after that of the scorer where the dataset has several; `-` where nothing is known of it.
+    fn metric(&self, line: &Line) -> String {
+        let metric = &line.metric;
+        let several = self
+            .lines
+            .iter()
+            .any(|other| other.metric.dataset == metric.dataset && other.metric.scorer != metric.scorer);
+        match (metric.name.as_str(), several) {
+            ("", _) => "-".to_owned(),
+            (name, false) => escaped(name),
+            (name, true) => escaped(&format!("{}: {name}", metric.scorer)),
+        }
+    }
+
+    /// What was left out of a comparison, and what else to know of it; empty where there is nothing.
+    fn apart(&self, line: &Line, apart: &Apart) -> String {
+        let (baseline, model) = (&self.baseline, &line.model);
+        let parts = [
+            (apart.errors, "left out: an error in one of the two".to_owned()),
+            (apart.only_baseline, format!("left out: only `{baseline}` has them")),
+            (apart.only_model, format!("left out: only `{model}` has them")),
+            (apart.other_prompt, "counted, though the two saw different prompts".to_owned()),
+        ];
+        let told = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        match told.collect::<Vec<_>>().join("; ") {
+            told if told.is_empty() => told,
+            told => format!("`{model}` on `{}`: {told}", self.dataset(line)),
+        }
+    }
+
+    fn legend(&self) -> String {
+        let tests = || {
+            self.lines.iter().filter_map(|line| match &line.outcome {
+                Outcome::Tested(test) => Some(test),
+                _ => None,
+            })
+        };
+        let mut methods: Vec<&str> = Vec::new();
+        for test in tests() {
+            let name = match test.method {
+                Method::McNemarExact => "McNemar's exact test",
+                Method::PermutationExact => "an exact permutation test",
+                Method::Permutation(_) => "a permutation test of random signs",
+            };
+            if !methods.contains(&name) {
+                methods.push(name);
+            }
+        }
+        match methods.as_slice() {
+            [] => format!("Nothing could be compared with `{}`.", self.baseline),
+            methods => format!(
+                "Each model against `{}` on the same samples; a win is a higher value. p: {}; Holm: adjusted for the \
+                 number of comparisons in this table, {}.",
+                self.baseline,
+                methods.join(" or "),
+                tests().count()
+            ),
+        }
+    }
+}
+
+fn numbers(test: &Test) -> Vec<String> {
+    let interval = test.interval.map(|(low, high)| format!("{low:+.4} to {high:+.4}"));
+    vec![
+        test.n.to_string(),
+        format!("{:.4}", test.baseline),
+        format!("{:.4}", test.value),
+        format!("{:+.4}", test.difference),
+        interval.unwrap_or_else(|| "none".to_owned()),
+        p_value(test.p_value),
+        p_value(test.p_holm),
+        format!("{}/{}/{}", test.wins, test.losses, test.ties),
+    ]
+}
+
+/// Four decimals; what they cannot show is said to be smaller.
+fn p_value(p: f64) -> String {
+    if p < 0.0001 { "< 0.0001".to_owned() } else { format!("{p:.4}") }
+}

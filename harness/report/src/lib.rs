@@ -1,0 +1,18 @@
+//! What is made of a run's records: totals and their uncertainty, tables, comparisons, figures.
+//!
+//! A missing value never stands alone: wherever one would be, there is a row with a status and a reason.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod compare;
+pub mod figure;
+mod macro_average;
+pub mod markdown;
+pub mod metrics;
+mod pivot;
+mod publish;
+pub mod stage_summary;
+pub mod statistics;
+pub mod totals;
+pub mod wide;
+
+pub use publish::Reports;

@@ -1,0 +1,50 @@
+//! What the engine calls while a suite runs: totals of records, and the comparison and figure of the whole run.
+
+use crate::compare::{Request, compare};
+use crate::figure;
+use crate::totals::Totals;
+use examiner_store::aggregate::{Aggregate, Examination, PublishRequest, Published, Reporter};
+use examiner_store::summary::SummaryRow;
+use std::path::Path;
+
+/// Reports as this crate makes them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reports;
+
+impl Reporter for Reports {
+    fn aggregate(&self, of: Examination) -> Box<dyn Aggregate> {
+        Box::new(Totals::new(of))
+    }
+
+    /// What cannot be drawn or compared is a failure: it was asked for.
+    fn publish(&self, directory: &Path, rows: &[SummaryRow], request: &PublishRequest) -> Published {
+        let mut published = Published::default();
+        if let Some(out) = &request.figure {
+            match figure::draw(directory, rows, &[], out) {
+                Ok(drawn) => {
+                    published.failures.extend(drawn.failures.iter().map(|failure| format!("report: {failure}")))
+                }
+                Err(error) => published.failures.push(format!("report: {error}")),
+            }
+        }
+        if let Some(baseline) = &request.baseline {
+            compare_with(baseline, directory, rows, &mut published);
+        }
+        published
+    }
+}
+
+/// Compares the models with the baseline and writes `comparison.csv`.
+fn compare_with(baseline: &str, directory: &Path, rows: &[SummaryRow], published: &mut Published) {
+    let request = Request { baseline: baseline.to_owned(), ..Request::default() };
+    let comparison = match compare(directory, rows, &request) {
+        Ok(comparison) => comparison,
+        Err(error) => return published.failures.push(format!("report: {error}")),
+    };
+    published.failures.extend(comparison.refusals());
+    let path = directory.join("comparison.csv");
+    if let Err(error) = comparison.write(&path) {
+        published.failures.push(format!("report: cannot write `{}`: {error}", path.display()));
+    }
+    published.comparison = Some(comparison.markdown());
+}

@@ -1,0 +1,73 @@
+//! What stands beneath the results: what the stages before the examination made, and what models warn of.
+
+use super::markdown::layout;
+use examiner_store::provenance::{Provenance, Status};
+use serde_json::Value;
+
+/// A table with a line for each stage that made something, empty where none did.
+pub fn render(run: &Provenance) -> String {
+    let stages =
+        run.stages.iter().filter(|(_, record)| !record.details.is_empty() && record.status == Status::Complete);
+    let mut table = vec![["stage", "what it made"].map(str::to_owned).to_vec()];
+    table.extend(stages.map(|(stage, record)| {
+        let known = record.details.iter().filter_map(|(name, value)| said(name, value));
+        vec![stage.clone(), known.collect::<Vec<_>>().join(", ")]
+    }));
+    if table.len() == 1 { String::new() } else { layout(&table, 2) }
+}
+
+/// A line for each thing that a model warns of (`warnings` among its details): another device than the one asked for, say.
+pub fn warnings(run: &Provenance) -> String {
+    let of = |(model, info): (&String, &examiner_api::ModelInfo)| -> Vec<String> {
+        let warnings = info.details.get("warnings").and_then(Value::as_array);
+        let texts = warnings.into_iter().flatten().filter_map(Value::as_str);
+        texts.map(|text| format!("warning: `{model}`: {text}\n")).collect()
+    };
+    run.models.iter().flat_map(of).collect()
+}
+
+/// `rows 2400`; nothing for what is no number: paths stand in `run.json`.
+fn said(name: &str, value: &Value) -> Option<String> {
+    let name = name.replace('_', " ");
+    let number = value.as_number()?;
+    Some(match (number.as_i64(), number.as_f64()) {
+        (Some(whole), _) => format!("{name} {whole}"),
+        (None, Some(float)) => format!("{name} {float:.4}"),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use examiner_store::provenance::StageRecord;
+
+    #[test]
+    fn warnings_stand_with_their_model() {
+        let mut run = Provenance::default();
+        assert_eq!(warnings(&run), "");
+        let mut info = examiner_api::ModelInfo::default();
+        info.details.insert("warnings".to_owned(), serde_json::json!(["on the CPU"]));
+        run.models.insert("student".to_owned(), info);
+        assert_eq!(warnings(&run), "warning: `student`: on the CPU\n");
+    }
+
+    #[test]
+    fn numbers_stand_beside_the_stage_that_made_them() {
+        let mut run = Provenance::default();
+        assert_eq!(render(&run), "");
+        let details = serde_json::json!({ "rows": 2400, "final_loss": 0.25, "file": "data/F.jsonl" });
+        let record = |status| StageRecord {
+            status,
+            details: details.as_object().cloned().unwrap_or_default(),
+            ..StageRecord::default()
+        };
+        run.stages.insert("train/student".to_owned(), record(Status::Complete));
+        run.stages.insert("train/vanilla".to_owned(), record(Status::Failed));
+        insta::assert_snapshot!(render(&run), @r"
+        | stage         | what it made                 |
+        | ------------- | ---------------------------- |
+        | train/student | rows 2400, final loss 0.2500 |
+        ");
+    }
+}

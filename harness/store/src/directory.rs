@@ -1,0 +1,146 @@
+//! The directory of a run: `outputs/<suite>-<timestamp>/`, and what lies where in it.
+
+use crate::storage::failure;
+use examiner_api::{PluginError, Result};
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// A run's directory, held by this process alone.
+#[derive(Debug)]
+pub struct RunDirectory {
+    /// The directory.
+    pub path: PathBuf,
+    /// The suite's name.
+    pub suite: String,
+    _lock: File,
+}
+
+impl RunDirectory {
+    /// Makes a new directory `<outputs>/<suite>-<timestamp>`, with a suffix if there is one of that name.
+    pub fn create(outputs: &Path, suite: &str) -> Result<Self> {
+        let timestamp = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
+        make(outputs)?;
+        for attempt in 1..1000 {
+            let suffix = if attempt == 1 { String::new() } else { format!("-{attempt}") };
+            let path = outputs.join(format!("{suite}-{timestamp}{suffix}"));
+            match std::fs::create_dir(&path) {
+                Ok(()) => {
+                    return Self::open(&path, suite).inspect_err(|_| {
+                        // Nothing is in it yet.
+                        let _ = std::fs::remove_dir_all(&path);
+                    });
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failure("make the directory", &path, &error)),
+            }
+        }
+        Err(PluginError::bad_input(format!("`{}` holds a thousand runs of this second", outputs.display())))
+    }
+
+    /// Takes a directory that may exist already. Another process that holds it is named in the error.
+    pub fn open(path: &Path, suite: &str) -> Result<Self> {
+        for part in ["journal", "samples", "logs"] {
+            make(&path.join(part))?;
+        }
+        let lock_path = path.join("run.lock");
+        let failed = |error: &std::io::Error| failure("lock", &lock_path, error);
+        let mut lock = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&lock_path)
+            .map_err(|error| failed(&error))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // The number is a courtesy; the lock is what counts.
+                let _ = lock.read_to_string(&mut holder);
+                return Err(PluginError::bad_input(format!(
+                    "`{}` is in use by process {}",
+                    path.display(),
+                    holder.trim()
+                ))
+                .with_help("wait for it, or begin another run with `--fresh` or `--out`"));
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(&error)),
+        }
+        lock.set_len(0).and_then(|()| lock.rewind()).map_err(|error| failed(&error))?;
+        writeln!(lock, "{}", std::process::id()).map_err(|error| failed(&error))?;
+        crate::atomic::remove_leftovers(path);
+        Ok(RunDirectory { path: path.to_owned(), suite: suite.to_owned(), _lock: lock })
+    }
+
+    /// The run's name: the last part of its path.
+    pub fn name(&self) -> String {
+        self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// The journal of a pair; its directory is made.
+    pub fn journal(&self, model: &str, dataset: &str) -> Result<PathBuf> {
+        self.file("journal", model, dataset)
+    }
+
+    /// The samples of a pair; their directory is made.
+    pub fn samples(&self, model: &str, dataset: &str) -> Result<PathBuf> {
+        self.file("samples", model, dataset)
+    }
+
+    fn file(&self, part: &str, model: &str, dataset: &str) -> Result<PathBuf> {
+        let directory = self.path.join(part).join(model);
+        make(&directory)?;
+        Ok(directory.join(format!("{dataset}.jsonl")))
+    }
+
+    /// Points `<outputs>/latest` to this run.
+    pub fn mark_latest(&self) -> Result<()> {
+        let Some(outputs) = self.path.parent() else { return Ok(()) };
+        let link = outputs.join("latest");
+        if std::fs::read_link(&link).is_ok_and(|target| target == Path::new(&self.name())) {
+            return Ok(());
+        }
+        let temporary = outputs.join(format!("latest.{}.tmp", std::process::id()));
+        let linked = symlink(Path::new(&self.name()), &temporary).and_then(|()| std::fs::rename(&temporary, &link));
+        linked.map_err(|error| failure("make the link", &link, &error))
+    }
+}
+
+#[cfg(unix)]
+fn symlink(target: &Path, link: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(target, link)
+}
+
+#[cfg(not(unix))]
+fn symlink(target: &Path, link: &Path) -> std::io::Result<()> {
+    std::fs::write(link, target.to_string_lossy().as_bytes())
+}
+
+fn make(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(|error| failure("make the directory", path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_runs_of_one_second_get_two_directories() {
+        let outputs = tempfile::tempdir().unwrap();
+        let one = RunDirectory::create(outputs.path(), "s").unwrap();
+        let two = RunDirectory::create(outputs.path(), "s").unwrap();
+        assert_ne!(one.path, two.path);
+        two.mark_latest().unwrap();
+        one.mark_latest().unwrap();
+        assert_eq!(outputs.path().join("latest").canonicalize().unwrap(), one.path.canonicalize().unwrap());
+    }
+
+    #[test]
+    fn a_directory_in_use_is_refused_with_the_holders_number() {
+        let outputs = tempfile::tempdir().unwrap();
+        let one = RunDirectory::create(outputs.path(), "s").unwrap();
+        let error = RunDirectory::open(&one.path, "s").unwrap_err();
+        assert!(error.message.contains(&format!("in use by process {}", std::process::id())), "{error}");
+    }
+}

@@ -1,0 +1,170 @@
+//! `run.json`: what ran, from what, on what, and how it ended. A later run reads it to see what has changed.
+
+use examiner_api::{ModelInfo, PluginError, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+/// How a run or a stage stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Under way, or killed.
+    #[default]
+    Running,
+    /// Done, without a failure.
+    Complete,
+    /// Done, but some samples are errors.
+    Partial,
+    /// Not done, for a reason that stands beside it.
+    Failed,
+    /// The user stopped it.
+    Interrupted,
+}
+
+/// What decides the result of a stage: everything that its identity depends on, by name.
+pub type Inputs = BTreeMap<String, String>;
+
+/// The content of `run.json`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Provenance {
+    /// The suite's name.
+    pub suite: String,
+    /// The run's name.
+    pub run: String,
+    /// How it stands.
+    pub status: Status,
+    /// Version of the program.
+    pub program: String,
+    /// Version of the plugin interface.
+    pub api: String,
+    /// The machine.
+    pub host: BTreeMap<String, String>,
+    /// What was asked for on the command line.
+    pub request: Request,
+    /// Key of all random numbers.
+    pub seed: u64,
+    /// When it began, in UTC.
+    pub started: String,
+    /// When it ended, in UTC.
+    pub finished: Option<String>,
+    /// How long it took, in seconds, over all resumptions.
+    pub seconds: f64,
+    /// The plugins that were at hand: name to file, version and SHA-256.
+    pub plugins: BTreeMap<String, PluginFile>,
+    /// What the models said of themselves.
+    pub models: BTreeMap<String, ModelInfo>,
+    /// The stages, by name.
+    pub stages: BTreeMap<String, StageRecord>,
+}
+
+/// What of the command line decides what is run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Request {
+    /// BLAKE3 of the suite's text.
+    pub suite: String,
+    /// `--set`, as typed.
+    pub set: Vec<String>,
+    /// `--limit`.
+    pub limit: Option<u64>,
+    /// `--only`.
+    pub only: Vec<String>,
+}
+
+/// A plugin that was at hand.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PluginFile {
+    /// The file.
+    pub path: String,
+    /// Its version.
+    pub version: String,
+    /// Its SHA-256.
+    pub sha256: String,
+}
+
+/// How a stage stands, and what it depends on.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StageRecord {
+    /// How it stands.
+    pub status: Status,
+    /// Hash of `inputs`.
+    pub identity: String,
+    /// What it depends on.
+    pub inputs: Inputs,
+    /// The dataset's version of the prompt, where the stage is an examination.
+    pub version: String,
+    /// What it made, for `${...}`.
+    pub product: Option<String>,
+    /// What is worth knowing of what it made: rows, steps, losses.
+    #[serde(skip_serializing_if = "examiner_api::Metadata::is_empty")]
+    pub details: examiner_api::Metadata,
+    /// Why it failed, or the first of its errors.
+    pub message: Option<String>,
+    /// Questions done.
+    pub questions: u64,
+    /// Questions without an answer.
+    pub errors: u64,
+    /// Questions whose record was there already.
+    pub reused: u64,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+}
+
+impl StageRecord {
+    /// Whether `other` tells of the same outcome of the same inputs, whenever it came about and however much of it was there
+    /// already.
+    pub fn is_the_work_of(&self, other: &Self) -> bool {
+        *self == StageRecord { reused: self.reused, seconds: self.seconds, ..other.clone() }
+    }
+}
+
+impl Provenance {
+    /// Reads the `run.json` of a run; none if there is none that can be read.
+    pub fn read(directory: &Path) -> Option<Self> {
+        serde_json::from_str(&std::fs::read_to_string(directory.join("run.json")).ok()?).ok()
+    }
+
+    /// Writes `run.json`, as a whole or not at all.
+    pub fn write(&self, directory: &Path) -> Result<()> {
+        let path = directory.join("run.json");
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|error| PluginError::bad_input("cannot write `run.json`").with_cause(&error))?;
+        crate::atomic::write(&path, |file| file.write_all(text.as_bytes()))
+            .map_err(|error| crate::storage::failure("write", &path, &error))
+    }
+
+    /// Whether it tells the same as `other`, which may have been written at another time.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let at_that_time =
+            |this: &Self| Provenance { finished: other.finished.clone(), seconds: other.seconds, ..this.clone() };
+        at_that_time(self) == *other
+    }
+}
+
+/// The hash of a stage's inputs.
+pub fn identity(inputs: &Inputs) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (name, value) in inputs {
+        hasher.update(format!("{}\0{name}\0{}\0{value}\0", name.len(), value.len()).as_bytes());
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+/// The machine, as far as it matters to results.
+pub fn host() -> BTreeMap<String, String> {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let mut host = BTreeMap::from([
+        ("os".to_owned(), std::env::consts::OS.to_owned()),
+        ("arch".to_owned(), std::env::consts::ARCH.to_owned()),
+        ("cores".to_owned(), cores.to_string()),
+    ]);
+    if let Ok(name) = std::fs::read_to_string("/proc/sys/kernel/hostname") {
+        host.insert("name".to_owned(), name.trim().to_owned());
+    }
+    host
+}
