@@ -10,6 +10,7 @@ mod checkpoints;
 mod curves;
 mod engine;
 mod events;
+mod identity;
 mod options;
 mod parameters;
 mod plan;

@@ -3,6 +3,7 @@
 use super::checkpoints::{Best, Checkpoints, Progress, remove, replace};
 use super::curves::{Curves, Point};
 use super::engine::{Batch, Composed, Engine, Fused, Parts, State, Update};
+use super::identity::identity;
 use super::options::{Keep, TrainOptions};
 use super::parameters::Layout;
 use super::plan::{self, Plan};
@@ -11,13 +12,9 @@ use super::schedule::LearningRate;
 use super::start::Start;
 use crate::device::ComputeDevice;
 use examiner_api::{ErrorCode, Flow, Host, Metadata, PluginError, Result, Sink, TrainEvent, TrainJob, TrainReport};
-use examiner_lm::fingerprint;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-
-/// Changes when the same options and rows would give another result.
-const VERSION: u32 = 2;
 
 /// What a finished training leaves, so that it is not done again.
 #[derive(Serialize, Deserialize)]
@@ -38,7 +35,7 @@ pub(super) fn train(
     let lines = rows::read(&job.rows)?;
     let mut start = Start::find(job.from.as_deref(), options, &lines, job.seed, host)?;
     let data = Data::new(options, &start, &lines, job, host)?;
-    let identity = identity(options, device, &start, &data, job)?;
+    let identity = identity(options, device, &start.fingerprint, [&data.train, &data.validation], job.seed)?;
     let finished_path = job.out.join("finished.json");
     if let Some(report) = finished(&finished_path, &identity) {
         host.info("the training is finished already");
@@ -149,47 +146,6 @@ impl Data {
         }
         Ok(Data { train, validation, truncated, left_out })
     }
-}
-
-/// All that the result depends on.
-#[derive(Serialize)]
-struct Identity<'a> {
-    version: u32,
-    arithmetic: &'a str,
-    start: &'a str,
-    seed: u64,
-    options: &'a TrainOptions,
-    train: String,
-    validation: String,
-}
-
-fn identity(
-    options: &TrainOptions,
-    device: &ComputeDevice,
-    start: &Start,
-    data: &Data,
-    job: &TrainJob,
-) -> Result<String> {
-    fingerprint(&Identity {
-        version: VERSION,
-        arithmetic: device.kind(),
-        start: &start.fingerprint,
-        seed: job.seed,
-        options,
-        train: hash(&data.train),
-        validation: hash(&data.validation),
-    })
-}
-
-/// The hash of rows in tokens.
-fn hash(rows: &[Row]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for row in rows {
-        hasher.update(&(row.tokens.len() as u64).to_le_bytes());
-        hasher.update(&(row.first_label as u64).to_le_bytes());
-        hasher.update(bytemuck::cast_slice(&row.tokens));
-    }
-    hasher.finalize().to_hex().to_string()
 }
 
 /// A training under way.
