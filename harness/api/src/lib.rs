@@ -17,6 +17,7 @@ pub mod ffi;
 mod host;
 mod nearest;
 mod plugin;
+pub mod random;
 mod request;
 mod roles;
 #[cfg(feature = "rows")]

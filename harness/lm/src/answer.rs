@@ -1,18 +1,21 @@
 //! One answer while it grows: which token comes next, and whether that was the last.
 
-use crate::random::Stream;
+use crate::detokenizer::{Detokenizer, Extension};
 use crate::sampling::{check, choose};
 use crate::scorer::not_finite;
 use crate::split::check_vocabulary;
 use crate::{SplitError, Tokenizer};
+use examiner_api::random::Stream;
 use examiner_api::{FinishReason, GenerateRequest, GenerateResult, PluginError, Result};
 
-/// What a row of logits led to.
+/// The next token of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Step {
     pub(crate) token: u32,
-    /// The text, if this was the last token, and why it was.
+    /// Why it is the last, if it is, and the text of the answer.
     pub(crate) end: Option<(FinishReason, String)>,
+    /// What it adds to the text, if that was looked at.
+    extension: Option<Extension>,
 }
 
 /// A prompt and what has been generated so far.
@@ -28,6 +31,7 @@ pub(crate) struct Answer {
     stop_tokens: Vec<u32>,
     stream: Stream,
     pub(crate) tokens: Vec<u32>,
+    text: Detokenizer,
 }
 
 impl Answer {
@@ -54,7 +58,8 @@ impl Answer {
         let room = max_new_tokens.min((context_length + 1).saturating_sub(prompt.len()));
         let stop_tokens = sampling.stop.iter().filter_map(|stop| tokenizer.special_token(stop)).collect();
         let stream = Stream::new(sampling.seed, &request.sample.id, request.sample.repeat);
-        Ok(Answer { prompt, truncated, room, stop_tokens, stream, tokens: Vec::new(), request })
+        let (tokens, text) = (Vec::new(), Detokenizer::default());
+        Ok(Answer { prompt, truncated, room, stop_tokens, stream, tokens, text, request })
     }
 
     /// Chooses the next token. It changes nothing, so that many answers can be worked on side by side.
@@ -66,31 +71,48 @@ impl Answer {
         let seen = self.prompt.iter().chain(&self.tokens).copied();
         let token = choose(logits, sampling, seen, self.stream.uniform(self.tokens.len() as u32))
             .map_err(|found| not_finite(self.prompt.len() + self.tokens.len() - 1, found))?;
-        let mut tokens = self.tokens.clone();
         let mut end = None;
-        if tokenizer.eos().contains(&token) {
+        let shown = !tokenizer.eos().contains(&token);
+        if !shown {
             end = Some(FinishReason::EndOfText);
-        } else {
-            tokens.push(token);
-            if self.stop_tokens.contains(&token) {
-                end = Some(FinishReason::StopString);
-            } else if tokens.len() >= self.room {
-                end = Some(FinishReason::Length);
-            }
+        } else if self.stop_tokens.contains(&token) {
+            end = Some(FinishReason::StopString);
+        } else if self.tokens.len() + 1 >= self.room {
+            end = Some(FinishReason::Length);
         }
         if end.is_none() && sampling.stop.is_empty() {
-            return Ok(Step { token, end: None });
+            return Ok(Step { token, end: None, extension: None });
         }
-        // The whole answer is decoded each time: a stop string may span tokens, a character too, and some tokenizers
-        // spell a token differently at the beginning.
-        let mut text = tokenizer.decode(&tokens)?;
-        // Bytes at the end that are no character yet may become one.
-        let settled = if end.is_none() { text.trim_end_matches('\u{fffd}') } else { &text };
-        if let Some(at) = sampling.stop.iter().filter_map(|stop| settled.find(stop)).min() {
-            text.truncate(at);
+        let mut tokens = self.tokens[self.text.skipped()..].to_vec();
+        tokens.extend(shown.then_some(token));
+        let extension = self.text.extend(tokenizer, &tokens)?;
+        // A stop string may span tokens, and so may a character: bytes at the end that are none yet may become one.
+        let new =
+            if end.is_none() { extension.text.trim_end_matches(char::REPLACEMENT_CHARACTER) } else { &extension.text };
+        // One that ends in the settled text would have been found before.
+        let longest = sampling.stop.iter().map(String::len).max().unwrap_or(1);
+        let settled = self.text.text();
+        let from = settled.floor_char_boundary(settled.len().saturating_sub(longest - 1));
+        let searched = format!("{}{new}", &settled[from..]);
+        let stop = sampling.stop.iter().filter_map(|stop| searched.find(stop)).min();
+        if stop.is_some() {
             end = Some(FinishReason::StopString);
         }
-        Ok(Step { token, end: end.map(|reason| (reason, text)) })
+        let end = end.map(|reason| {
+            let mut text = format!("{settled}{}", extension.text);
+            text.truncate(stop.map_or(text.len(), |at| from + at));
+            (reason, text)
+        });
+        Ok(Step { token, end, extension: Some(extension) })
+    }
+
+    /// Adds the token of a step. Gives the end of the answer, if that was the last.
+    pub(crate) fn take(&mut self, step: Step) -> Option<(FinishReason, String)> {
+        self.tokens.push(step.token);
+        if let Some(extension) = step.extension {
+            self.text.accept(extension);
+        }
+        step.end
     }
 
     /// The result once the last token is among `tokens`.
@@ -122,6 +144,7 @@ mod tests {
     use super::*;
     use crate::testing;
     use examiner_api::Sampling;
+    use proptest::prelude::*;
 
     fn answer(prompt: &str, stop: &[&str], max_new_tokens: u32) -> Answer {
         let stop = stop.iter().map(ToString::to_string).collect();
@@ -138,12 +161,42 @@ mod tests {
             logits[token as usize] = 1.0;
             let step = answer.step(&logits, &tokenizer).unwrap();
             assert_eq!(step.token, token);
-            answer.tokens.push(token);
-            if let Some((reason, text)) = step.end {
+            if let Some((reason, text)) = answer.take(step) {
                 return Some((reason, text, answer.tokens.len()));
             }
         }
         None
+    }
+
+    /// The same by decoding all tokens at every step.
+    fn whole(tokens: &[u32], stop: &[&str], room: usize) -> Option<(FinishReason, String, usize)> {
+        let tokenizer = testing::tokenizer();
+        (1..=tokens.len()).find_map(|count| {
+            let ends = tokens[count - 1] == testing::EOS;
+            let mut text = tokenizer.decode(&tokens[..count]).unwrap();
+            let end =
+                if ends { Some(FinishReason::EndOfText) } else { (count >= room).then_some(FinishReason::Length) };
+            let complete = if end.is_none() { text.trim_end_matches('\u{fffd}') } else { &text };
+            let found = stop.iter().filter_map(|stop| complete.find(stop)).min();
+            let end = if found.is_some() { Some(FinishReason::StopString) } else { end };
+            text.truncate(found.unwrap_or(text.len()));
+            Some((end?, text, count))
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn an_answer_ends_where_decoding_the_whole_of_it_says(
+            tokens in prop::collection::vec(prop_oneof![0_u32..266, Just(2), Just(67)], 0..40), text in "[a-c é漢🦀th]{0,16}",
+            stop in prop::collection::vec(prop::sample::select(vec!["c\u{e9}", "\u{fffd}", "\u{fffd}\u{fffd}", "é漢", "th", "a b", "🦀"]), 0..3),
+            room in 1_u32..60,
+        ) {
+            let tokens = [testing::tokenizer().encode(&text).unwrap(), tokens].concat();
+            let tokens: Vec<u32> = tokens.into_iter().filter(|&token| token != testing::TURN).collect();
+            prop_assert_eq!(feed(answer("p", &stop, room), &tokens), whole(&tokens, &stop, room as usize));
+        }
     }
 
     #[test]
@@ -173,8 +226,8 @@ mod tests {
         answer.request.sampling.temperature = 1.0;
         let flat = vec![0.0; tokenizer.vocabulary()];
         for _ in 0..8 {
-            let token = answer.step(&flat, &tokenizer).unwrap().token;
-            answer.tokens.push(token);
+            let step = answer.step(&flat, &tokenizer).unwrap();
+            answer.take(step);
         }
         let different: std::collections::BTreeSet<_> = answer.tokens.iter().collect();
         assert!(different.len() > 5, "{:?}", answer.tokens);

@@ -10,7 +10,7 @@ struct Stretch {
     length: usize,
 }
 
-/// Borrows a decoder and gives back every cache made through it, whatever way the work ends.
+/// Borrows a decoder and frees every cache made through it, also after an error.
 pub(crate) struct Caches<'d, D: Decoder + ?Sized> {
     pub(crate) decoder: &'d mut D,
     live: HashMap<CacheId, Vec<Rc<Stretch>>>,

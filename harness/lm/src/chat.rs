@@ -5,27 +5,27 @@
 //! --fewshot_as_multiturn`, so that numbers can be compared:
 //!
 //! - The prompt is the user's last turn; few-shot examples are turns of user and assistant before it.
-//! - The suite's system prompt and the dataset's preamble are what the system says. Some templates know no system: there
+//! - The suite's system prompt and the dataset's preamble are the system's turn. Some templates have no such role: there
 //!   the preamble begins the user's first turn, and a system prompt is an error.
-//! - Where a continuation is scored, it stands where the assistant's turn begins, and the white space before it, which
+//! - Where a continuation is scored, it is what the assistant's turn begins with, and the white space before it, which
 //!   separates it from the question in a plain text, is left out.
 //! - A whole text ([`Span::All`]) is no conversation, nor is a continuation of nothing: no template is applied.
 //!
 //! The text is all that there is: no beginning-of-text token is put before it, because a template writes its own.
 
-mod options;
 mod python;
 mod source;
 mod template;
 #[cfg(test)]
 mod tests;
 
-pub use options::{Auto, ChatOptions, ChatUse};
 pub use template::{ChatError, ChatTemplate};
 
+use crate::{LocalOptions, fingerprint};
 use examiner_api::{
-    GenerateRequest, Metadata, ModelInfo, PluginError, Result, ScoreRequest, Span, Speaker, Turn, serde_json::json,
+    GenerateRequest, Metadata, PluginError, Result, ScoreRequest, Span, Speaker, Turn, serde_json::json,
 };
+use serde::Serialize;
 use source::Source;
 use std::sync::Arc;
 
@@ -38,11 +38,22 @@ pub struct Chat {
     source: Source,
     system: Option<String>,
     shots_as_turns: bool,
-    /// Whether what the system says comes out of the template.
+    /// Whether the template writes the system's turn.
     knows_system: bool,
-    /// A question to which the fingerprint adds nothing: what it looks like, for people.
+    /// A question as the model sees it, for people.
     example: String,
-    fingerprint: String,
+    identity: ChatIdentity,
+}
+
+/// All that the text of a request depends on.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ChatIdentity {
+    rules: u32,
+    template: String,
+    tokens: Metadata,
+    system: Option<String>,
+    shots_as_turns: bool,
+    date: String,
 }
 
 impl Chat {
@@ -51,14 +62,14 @@ impl Chat {
     /// # Errors
     /// `BadInput` if the template does not bear the shortest conversation, `BadOptions` if it knows no system and the suite
     /// has a system prompt.
-    fn new(source: Source, options: &ChatOptions) -> Result<Self> {
+    fn new(source: Source, options: &LocalOptions) -> Result<Self> {
         let template = ChatTemplate::of(&source, options)?;
         let system = options.system.clone().filter(|text| !text.trim().is_empty());
-        let said = system.as_deref().unwrap_or("Answer the question.");
+        let shown = system.as_deref().unwrap_or("Answer the question.");
         let question = || Turn::user("What is 2 + 2?");
         let plain = template.render(&[question()])?;
-        let tried = template.render(&[Turn::system(said), question()]);
-        let knows_system = tried.as_ref().is_ok_and(|text| dense(text).contains(&dense(said)));
+        let tried = template.render(&[Turn::system(shown), question()]);
+        let knows_system = tried.as_ref().is_ok_and(|text| dense(text).contains(&dense(shown)));
         if system.is_some() && !knows_system {
             let why = match &tried {
                 Err(error) => error.to_string(),
@@ -68,16 +79,19 @@ impl Chat {
                 .with_help("leave out `system` and put the text into the dataset's `preamble`, which then begins the user's first turn"));
         }
         let example = if system.is_some() { tried? } else { plain };
-        let mut hasher = blake3::Hasher::new();
-        let choices =
-            json!([RULES, source.text, source.tokens, system, options.shots_as_turns, options.date()?.to_string()]);
-        hasher.update(choices.to_string().as_bytes());
-        let fingerprint = hasher.finalize().to_hex().to_string();
+        let identity = ChatIdentity {
+            rules: RULES,
+            template: source.text.clone(),
+            tokens: source.tokens.clone(),
+            system: system.clone(),
+            shots_as_turns: options.shots_as_turns,
+            date: options.date()?.to_string(),
+        };
         let shots_as_turns = options.shots_as_turns;
-        Ok(Chat { template, source, system, shots_as_turns, knows_system, example, fingerprint })
+        Ok(Chat { template, source, system, shots_as_turns, knows_system, example, identity })
     }
 
-    /// Where the template stands, for messages.
+    /// The file of the template, for messages.
     pub fn origin(&self) -> &str {
         &self.source.origin
     }
@@ -87,27 +101,32 @@ impl Chat {
         self.source.tokens.get("eos_token").and_then(|token| token.as_str())
     }
 
-    /// Says in a model's description that it is spoken to like this; its answers depend on it.
-    pub(crate) fn describe(&self, info: &mut ModelInfo) {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(info.fingerprint.as_bytes());
-        hasher.update(self.fingerprint.as_bytes());
-        info.fingerprint = hasher.finalize().to_hex().to_string();
-        info.reads_turns = self.shots_as_turns;
+    /// What answers depend on, for the model's fingerprint.
+    pub(crate) fn identity(&self) -> &ChatIdentity {
+        &self.identity
+    }
+
+    /// Whether few-shot examples are turns of the conversation.
+    pub(crate) fn reads_turns(&self) -> bool {
+        self.shots_as_turns
+    }
+
+    /// The part of a model's description about conversations.
+    pub(crate) fn details(&self) -> Metadata {
         let mut details = Metadata::new();
         details.insert("template".to_owned(), json!(self.source.origin));
-        details.insert("fingerprint".to_owned(), json!(self.fingerprint));
+        details.insert("fingerprint".to_owned(), json!(fingerprint(&self.identity).ok()));
         details.insert("system".to_owned(), json!(self.system));
         details.insert("knows_system".to_owned(), json!(self.knows_system));
         details.insert("shots_as_turns".to_owned(), json!(self.shots_as_turns));
         details.insert("example".to_owned(), json!(self.example));
-        info.details.insert("chat".to_owned(), details.into());
+        details
     }
 
     /// The text of a prompt, or of its turns if it has any.
     ///
     /// # Errors
-    /// What the template says against it.
+    /// What the template raises.
     pub fn text(&self, prompt: &str, turns: &[Turn]) -> Result<String, ChatError> {
         let mut turns = match turns {
             [_, ..] if self.shots_as_turns => turns.to_vec(),
@@ -117,14 +136,14 @@ impl Chat {
             Some(first) if first.speaker == Speaker::System => Some(turns.remove(0).content),
             _ => None,
         };
-        let said: Vec<&str> = self.system.iter().chain(&preamble).map(String::as_str).collect();
-        if !said.is_empty() {
-            let said = said.join("\n\n");
+        let system: Vec<&str> = self.system.iter().chain(&preamble).map(String::as_str).collect();
+        if !system.is_empty() {
+            let system = system.join("\n\n");
             match turns.first_mut() {
                 Some(first) if !self.knows_system && first.speaker == Speaker::User => {
-                    first.content = format!("{said}\n\n{}", first.content);
+                    first.content = format!("{system}\n\n{}", first.content);
                 }
-                _ => turns.insert(0, Turn::system(said)),
+                _ => turns.insert(0, Turn::system(system)),
             }
         }
         self.template.render(&turns)

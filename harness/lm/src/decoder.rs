@@ -1,6 +1,6 @@
 //! What a local language model implements: tokens and a key/value cache in, logits at the asked positions out.
 
-use examiner_api::Result;
+use examiner_api::{PluginError, Result};
 
 /// How a decoder's key/value cache is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,23 +19,46 @@ pub struct CacheId(pub u64);
 /// New tokens of one sequence.
 #[derive(Debug, Clone, Copy)]
 pub struct Segment<'a> {
-    /// The sequence's cache. The tokens stand at the positions after those it already holds; they are added to it. One
+    /// The sequence's cache. The tokens have the positions after those it already holds; they are added to it. One
     /// cache occurs at most once in a pass.
     pub cache: CacheId,
     /// At least one token.
     pub tokens: &'a [u32],
-    /// The places in `tokens`, ascending, after which logits are wanted: logits at place `i` are those of the token that
+    /// The indices in `tokens`, ascending, after which logits are wanted: logits at index `i` are those of the token that
     /// follows `tokens[i]`.
     pub wanted: &'a [usize],
 }
 
-/// Where one row of logits belongs.
+impl Segment<'_> {
+    /// Checks a segment that goes on after `past` positions of its cache.
+    ///
+    /// # Errors
+    /// `BadInput` if it is empty or longer than what is left of the context, has a token outside of the vocabulary, or
+    /// wants logits after a token that it has not.
+    pub fn check(&self, past: usize, context_length: usize, vocabulary: usize) -> Result<()> {
+        let tokens = self.tokens.len();
+        if tokens == 0 || past + tokens > context_length {
+            return Err(PluginError::bad_input(format!(
+                "{tokens} tokens after {past} do not fit a model of {context_length} positions"
+            )));
+        }
+        if let Some(token) = self.tokens.iter().find(|&&token| token as usize >= vocabulary) {
+            return Err(PluginError::bad_input(format!("token {token} of a vocabulary of {vocabulary}")));
+        }
+        if let Some(index) = self.wanted.iter().find(|&&index| index >= tokens) {
+            return Err(PluginError::bad_input(format!("logits wanted after token {index} of {tokens}")));
+        }
+        Ok(())
+    }
+}
+
+/// Which token one row of logits follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
     /// The index of the segment in the pass.
     pub segment: usize,
-    /// The place in the segment's tokens.
-    pub place: usize,
+    /// The index of the token in the segment.
+    pub index: usize,
 }
 
 /// Receives logits: `rows.len()` rows of `vocabulary()` values each, row-major. Called any number of times during a
@@ -74,6 +97,24 @@ pub trait Decoder: Send {
     /// Bytes of key/value memory that one position takes.
     fn cache_bytes_per_token(&self) -> usize;
 
-    /// Runs the segments, adds their keys and values to their caches, and hands over the wanted logits.
+    /// Runs the segments, adds their keys and values to their caches, and passes the wanted logits to `on_logits`.
     fn forward(&mut self, segments: &[Segment<'_>], on_logits: &mut OnLogits<'_>) -> Result<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_that_does_not_fit_is_refused() {
+        let check = |tokens: &[u32], wanted: &[usize], past| {
+            let segment = Segment { cache: CacheId(0), tokens, wanted };
+            segment.check(past, 8, 100).map_err(|error| error.message)
+        };
+        assert_eq!(check(&[1, 99], &[0, 1], 6), Ok(()));
+        assert_eq!(check(&[1, 2], &[], 7), Err("2 tokens after 7 do not fit a model of 8 positions".to_owned()));
+        assert!(check(&[], &[], 0).is_err());
+        assert_eq!(check(&[1, 100], &[], 0), Err("token 100 of a vocabulary of 100".to_owned()));
+        assert_eq!(check(&[1], &[1], 0), Err("logits wanted after token 1 of 1".to_owned()));
+    }
 }

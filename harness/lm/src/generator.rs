@@ -4,7 +4,7 @@
 //! growing behind its prompt. Prompts are computed beside the answers that are already growing, in what those leave of a
 //! pass.
 
-use crate::answer::{Answer, Step};
+use crate::answer::Answer;
 use crate::prefix_tree::{Sequence, Sharing, Tree};
 use crate::scheduler::{Limits, Work, walk};
 use crate::{Decoder, Tokenizer};
@@ -63,13 +63,13 @@ impl Growing<'_> {
         self.tree.order[self.tree.nodes[tail].members.start]
     }
 
-    /// The sequences that go on from a place of a node.
-    fn from(&self, node: usize, place: usize) -> Vec<usize> {
+    /// The sequences that go on after an offset of a node.
+    fn from(&self, node: usize, offset: usize) -> Vec<usize> {
         let this = &self.tree.nodes[node];
         if this.tail {
             return vec![self.sequence(node)];
         }
-        if place + 1 < this.tokens.len() {
+        if offset + 1 < this.tokens.len() {
             return Vec::new();
         }
         let tails = this.children.iter().filter(|&&child| self.tree.nodes[child].tail);
@@ -104,22 +104,21 @@ impl Work for Growing<'_> {
         Some(this.tokens.clone())
     }
 
-    fn wanted(&self, node: usize, places: Range<usize>) -> Vec<usize> {
-        places.filter(|&place| !self.from(node, place).is_empty()).collect()
+    fn wanted(&self, node: usize, offsets: Range<usize>) -> Vec<usize> {
+        offsets.filter(|&offset| !self.from(node, offset).is_empty()).collect()
     }
 
     fn take(&mut self, rows: &[(usize, usize)], logits: &[f32]) {
         let rows = rows.iter().zip(logits.chunks(self.vocabulary));
         let jobs: Vec<(usize, &[f32])> = rows
-            .flat_map(|(&(node, place), row)| self.from(node, place).into_iter().map(move |sequence| (sequence, row)))
+            .flat_map(|(&(node, offset), row)| self.from(node, offset).into_iter().map(move |sequence| (sequence, row)))
             .collect();
         let steps: Vec<_> =
             (jobs.par_iter()).map(|&(sequence, row)| self.slots[sequence].answer.step(row, self.tokenizer)).collect();
         for ((sequence, _), step) in jobs.into_iter().zip(steps) {
             match step {
-                Ok(Step { token, end }) => {
-                    self.slots[sequence].answer.tokens.push(token);
-                    if let Some(end) = end {
+                Ok(step) => {
+                    if let Some(end) = self.slots[sequence].answer.take(step) {
                         self.send(sequence, Ok(end));
                     }
                 }

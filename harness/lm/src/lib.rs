@@ -1,7 +1,8 @@
 //! What every local language model shares: tokenizer, prefix-sharing scorer, continuous-batching generator.
 //!
-//! A plugin that runs a model implements [`Decoder`] (tokens and caches in, logits at the asked positions out) and gets a
-//! complete [`examiner_api::Model`] from [`LocalModel`]. What happens in between:
+//! A plugin that runs a model implements [`Decoder`] (tokens and caches in, logits at the asked positions out) and
+//! [`LoadModel`] (how a decoder comes from options), and gets a complete [`examiner_api::Model`]: [`LoadedModel`], around a
+//! [`LocalModel`]. What happens in between:
 //!
 //! **Sequences are a tree.** All sequences of a batch go into a compressed prefix tree over their *input* tokens. A node
 //! is computed once, in a cache that its children fork; so a few-shot preamble is computed once for all questions, a
@@ -26,11 +27,14 @@ mod caches;
 pub mod chat;
 pub mod checkpoint;
 mod decoder;
+mod detokenizer;
+mod fingerprint;
 mod generator;
+mod load;
 mod local_model;
 mod log_softmax;
+mod options;
 mod prefix_tree;
-mod random;
 mod sampling;
 mod scheduler;
 mod scorer;
@@ -42,7 +46,9 @@ mod tests;
 mod tokenizer;
 
 pub use decoder::{CacheId, CacheLayout, Decoder, OnLogits, Row, Segment};
-pub use local_model::{LocalModel, LocalOptions};
-pub use random::Stream;
+pub use fingerprint::fingerprint;
+pub use load::{LoadModel, LoadedModel};
+pub use local_model::{LocalModel, ModelSource};
+pub use options::{Auto, ChatUse, LocalOptions, OwnOptions, WithLocalOptions};
 pub use split::{Split, SplitError, split};
 pub use tokenizer::Tokenizer;

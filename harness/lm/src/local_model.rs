@@ -1,49 +1,27 @@
 //! A decoder and its tokenizer as a model.
 
 use crate::answer::Answer;
-use crate::chat::Chat;
+use crate::chat::{Chat, ChatIdentity};
+use crate::checkpoint::{Checkpoint, CheckpointIdentity};
 use crate::prefix_tree::Sharing;
 use crate::scheduler::Limits;
 use crate::split::check_vocabulary;
-use crate::{Decoder, Split, Tokenizer, generator, scorer, split};
+use crate::{Decoder, LocalOptions, Split, Tokenizer, fingerprint, generator, scorer, split};
 use examiner_api::{
-    Flow, GenerateRequest, GenerateResult, Model, ModelInfo, PluginError, Response, Result, ScoreRequest, ScoreResult,
+    Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, Response, Result, ScoreRequest, ScoreResult,
     Sink,
 };
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::borrow::Cow;
 
-/// How a local model spends time and memory. None of it changes a result.
-///
-/// Plugins flatten it into their options.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(default)]
-pub struct LocalOptions {
-    /// Most tokens in one pass through the model. More is faster up to a point, and takes memory for activations.
-    #[schemars(range(min = 1))]
-    pub max_batch_tokens: usize,
-    /// Most answers that grow at the same time.
-    #[schemars(range(min = 1))]
-    pub max_sequences: usize,
-    /// Most positions whose keys and values are kept, all sequences together; never less than one whole context. An
-    /// answer counts with its prompt and `max_new_tokens` from the start, so that none has to give way later. If not
-    /// given: as many as fit into 2 GiB.
-    pub max_cache_tokens: Option<usize>,
-    /// Whether what several sequences begin with is computed once.
-    pub share_prefixes: bool,
-}
-
-impl Default for LocalOptions {
-    fn default() -> Self {
-        LocalOptions { max_batch_tokens: 2048, max_sequences: 64, max_cache_tokens: None, share_prefixes: true }
-    }
-}
-
-/// Bytes of keys and values that are kept if the suite does not say.
+/// Bytes of keys and values that are kept if the suite sets no limit.
 const DEFAULT_CACHE_BYTES: usize = 2 << 30;
 
-/// A [`Model`] that runs here: a decoder, its tokenizer, and what it says of itself.
+/// Changes whenever the same files and options could give other results.
+const VERSION: u32 = 2;
+
+/// A [`Model`] that runs here: a decoder, its tokenizer, and its description.
 pub struct LocalModel<D> {
     decoder: D,
     tokenizer: Tokenizer,
@@ -52,38 +30,80 @@ pub struct LocalModel<D> {
     chat: Option<Chat>,
 }
 
+/// What a plugin knows of a model beside its decoder.
+pub struct ModelSource {
+    /// Its name, for people: the checkpoint as the suite gives it.
+    pub name: String,
+    /// Where its files are.
+    pub checkpoint: Checkpoint,
+    /// The hashes of the files that results depend on: see [`Checkpoint::identity`].
+    pub identity: CheckpointIdentity,
+    /// What else results depend on: device, number type, the version of a library. It is in the model's description, too.
+    pub arithmetic: Metadata,
+    /// What else its description has.
+    pub details: Metadata,
+}
+
+/// All that a model's results depend on.
+#[derive(Serialize)]
+struct Identity<'a> {
+    version: u32,
+    checkpoint: &'a CheckpointIdentity,
+    arithmetic: &'a Metadata,
+    chat: Option<&'a ChatIdentity>,
+}
+
 impl<D: Decoder> LocalModel<D> {
-    /// Puts a model together.
+    /// Puts a model together, with the chat template of its checkpoint where the options ask for it. Answers then end with
+    /// the tokenizer's `eos_token` too, which is where a turn ends.
     ///
     /// # Errors
-    /// `BadOptions` if a limit is 0.
-    pub fn new(decoder: D, tokenizer: Tokenizer, options: LocalOptions, info: ModelInfo) -> Result<Self> {
-        for (name, value) in [("max_batch_tokens", options.max_batch_tokens), ("max_sequences", options.max_sequences)]
-        {
-            if value == 0 {
-                return Err(PluginError::bad_options(format!("expected `{name}` to be at least 1, found `0`")));
-            }
+    /// `BadOptions` if a limit is 0 or the checkpoint has no chat template that was asked for, `BadInput` for a template
+    /// that cannot be used, `NotFound` without a tokenizer.
+    pub fn open(decoder: D, source: ModelSource, options: LocalOptions) -> Result<Self> {
+        options.check()?;
+        let ModelSource { name, checkpoint, identity, arithmetic, mut details } = source;
+        let chat = checkpoint.chat(&options)?;
+        let fingerprint = fingerprint(&Identity {
+            version: VERSION,
+            checkpoint: &identity,
+            arithmetic: &arithmetic,
+            chat: chat.as_ref().map(Chat::identity),
+        })?;
+        let shown = arithmetic.iter().map(|(name, value)| match value.as_str() {
+            Some(text) => format!("{name}: {text}"),
+            None => format!("{name}: {value}"),
+        });
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        checkpoint.host().info(format!("`{name}` has the fingerprint {fingerprint} ({shown})"));
+        let mut all = Metadata::new();
+        all.insert("family".to_owned(), checkpoint.model_type().into());
+        all.extend(arithmetic);
+        all.append(&mut details);
+        all.insert("cache_bytes_per_token".to_owned(), decoder.cache_bytes_per_token().into());
+        all.insert("chat".to_owned(), chat.as_ref().map_or(false.into(), |chat| chat.details().into()));
+        let info = ModelInfo {
+            name,
+            fingerprint,
+            can_score: true,
+            can_generate: true,
+            context_length: u32::try_from(decoder.context_length()).ok(),
+            vocabulary: u32::try_from(decoder.vocabulary()).ok(),
+            reads_turns: chat.as_ref().is_some_and(Chat::reads_turns),
+            details: all,
+        };
+        let mut tokenizer = checkpoint.into_tokenizer()?;
+        if let Some(token) = chat.as_ref().and_then(Chat::eos_token) {
+            tokenizer.also_ends_with(token);
         }
-        Ok(LocalModel { decoder, tokenizer, options, info, chat: None })
+        Ok(LocalModel { decoder, tokenizer, options, info, chat })
     }
 
-    /// Speaks to the model like this from now on: see [`crate::checkpoint::Checkpoint::chat`]. Answers then end with the
-    /// tokenizer's `eos_token` too, which is where a turn ends. The model's description says whether there is a template.
-    #[must_use]
-    pub fn with_chat(mut self, chat: Option<Chat>) -> Self {
-        match &chat {
-            Some(chat) => {
-                chat.describe(&mut self.info);
-                if let Some(token) = chat.eos_token() {
-                    self.tokenizer.also_ends_with(token);
-                }
-            }
-            None => {
-                self.info.details.insert("chat".to_owned(), false.into());
-            }
-        }
-        self.chat = chat;
-        self
+    /// A model that has no checkpoint.
+    #[cfg(test)]
+    pub(crate) fn new(decoder: D, tokenizer: Tokenizer, options: LocalOptions) -> Result<Self> {
+        options.check()?;
+        Ok(LocalModel { decoder, tokenizer, options, info: ModelInfo::default(), chat: None })
     }
 
     /// The decoder.
@@ -192,32 +212,8 @@ impl<D: Decoder> Model for LocalModel<D> {
     }
 }
 
-/// Runs a walk on one of the threads that compute, so that handing work to the others wakes nobody else up.
+/// Runs a walk on one of the threads that compute, so that sharing work with the others wakes no further thread.
 fn on_the_threads(walk: impl FnOnce() -> Flow + Send) {
     // Whether the sink wants no more is of no use here: the walk has ended.
     let _ = rayon::scope(|_| walk());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Deserialize, schemars::JsonSchema)]
-    struct PluginOptions {
-        checkpoint: String,
-        #[serde(flatten)]
-        local: LocalOptions,
-    }
-
-    #[test]
-    fn options_can_be_flattened_into_those_of_a_plugin() {
-        let text = r#"{"checkpoint": "a", "max_batch_tokens": 7, "max_cache_tokens": 500}"#;
-        let options: PluginOptions = serde_json::from_str(text).unwrap();
-        let expected = LocalOptions { max_batch_tokens: 7, max_cache_tokens: Some(500), ..LocalOptions::default() };
-        assert_eq!((options.checkpoint.as_str(), options.local), ("a", expected));
-        let schema = schemars::schema_for!(PluginOptions);
-        let properties = schema.get("properties").unwrap().as_object().unwrap();
-        assert_eq!(properties.len(), 5);
-        assert_eq!(properties["max_sequences"]["minimum"], 1);
-    }
 }

@@ -6,7 +6,7 @@ pub(crate) struct RowSummary {
     max: f32,
     /// ln of the sum of exp(logit - max).
     log_sum: f64,
-    /// The place of the greatest logit, the first of equals.
+    /// The index of the greatest logit, the first of equals.
     pub(crate) argmax: u32,
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn summarize(row: &[f32]) -> Result<RowSummary, NonFinite> {
     Ok(RowSummary { max, log_sum: sum.ln(), argmax: argmax as u32 })
 }
 
-/// The place of the greatest logit, the first of equals.
+/// The index of the greatest logit, the first of equals.
 pub(crate) fn argmax(row: &[f32]) -> Result<usize, NonFinite> {
     let mut greatest = [f32::NEG_INFINITY; LANES];
     // Stays 0 unless a logit is not finite: infinity times 0 is not a number.
@@ -72,7 +72,7 @@ pub(crate) fn argmax(row: &[f32]) -> Result<usize, NonFinite> {
 /// two machines may round differently. 2^n * e^r with |r| <= ln(2)/2; the polynomial's coefficients are those of Cephes
 /// (`expf`, S. Moshier), ln(2) comes in two parts so that r keeps its low bits.
 fn exp(x: f32) -> f32 {
-    // Adding 1.5 * 2^23 rounds to the nearest whole number, which then stands in the lowest bits.
+    // Adding 1.5 * 2^23 rounds to the nearest whole number, which then is in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
     let x = if x > -87.0 { x } else { -87.0 };
     let rounded = x * std::f32::consts::LOG2_E + ROUND;

@@ -1,4 +1,4 @@
-//! The compressed prefix tree of a batch's sequences: what several sequences begin with stands in it once.
+//! The compressed prefix tree of a batch's sequences: what several sequences begin with is in it once.
 //!
 //! The sequences are sorted, so that those that go through a node are neighbours, and what the first and the last of
 //! them have in common, all of them have.

@@ -96,7 +96,7 @@ fn choose_penalized(logits: &[f32], sampling: &Sampling, uniform: f64) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Stream;
+    use examiner_api::random::Stream;
     use std::collections::BTreeSet;
 
     fn sampling(temperature: f32, top_k: u32, top_p: f32, repetition_penalty: f32) -> Sampling {

@@ -28,15 +28,15 @@ pub(crate) struct Limits {
     pub(crate) sequences: usize,
 }
 
-/// What is to be done at the nodes. Places are counted from a node's first token.
+/// What is to be done at the nodes. Offsets are counted from a node's first token.
 pub(crate) trait Work {
     /// The tokens that a node begins with; none if it is not to be computed any more.
     fn begin(&mut self, node: usize) -> Option<Vec<u32>>;
 
-    /// The places in the range after which logits are wanted, ascending.
-    fn wanted(&self, node: usize, places: Range<usize>) -> Vec<usize>;
+    /// The offsets in the range after which logits are wanted, ascending.
+    fn wanted(&self, node: usize, offsets: Range<usize>) -> Vec<usize>;
 
-    /// Takes rows of logits, each with its node and place.
+    /// Takes rows of logits, each with its node and offset.
     fn take(&mut self, rows: &[(usize, usize)], logits: &[f32]);
 
     /// After all tokens of a node so far: one more, or none at its end.
@@ -171,7 +171,7 @@ impl<D: Decoder + ?Sized> Walk<'_, '_, D> {
         let wanted: Vec<Vec<usize>> = (plan.iter())
             .map(|&(run, count)| {
                 let Run { node, done, .. } = self.running[run];
-                work.wanted(node, done..done + count).into_iter().map(|place| place - done).collect()
+                work.wanted(node, done..done + count).into_iter().map(|offset| offset - done).collect()
             })
             .collect();
         let (running, caches) = (&self.running, &mut self.caches);
@@ -183,18 +183,18 @@ impl<D: Decoder + ?Sized> Walk<'_, '_, D> {
             .collect();
         let vocabulary = caches.decoder.vocabulary();
         let outcome = caches.decoder.forward(&segments, &mut |rows, logits| {
-            let mut places = Vec::with_capacity(rows.len());
+            let mut offsets = Vec::with_capacity(rows.len());
             for row in rows {
-                if wanted.get(row.segment).is_none_or(|wanted| wanted.binary_search(&row.place).is_err()) {
+                if wanted.get(row.segment).is_none_or(|wanted| wanted.binary_search(&row.index).is_err()) {
                     return Err(broken(format!("logits that were not asked for ({row:?})")));
                 }
                 let run = &running[plan[row.segment].0];
-                places.push((run.node, run.done + row.place));
+                offsets.push((run.node, run.done + row.index));
             }
             if logits.len() != rows.len() * vocabulary {
                 return Err(broken(format!("{} logits for {} rows of {vocabulary}", logits.len(), rows.len())));
             }
-            work.take(&places, logits);
+            work.take(&offsets, logits);
             Ok(())
         });
         match outcome {

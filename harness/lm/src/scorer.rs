@@ -35,27 +35,27 @@ pub(crate) fn score<D: Decoder + ?Sized>(
 /// A token whose log-probability is wanted.
 #[derive(Debug, Clone, Copy)]
 struct Target {
-    /// The place in the node of the token before it.
-    place: usize,
+    /// The offset, in the node, of the token before it.
+    offset: usize,
     sequence: usize,
     /// Which of the sequence's scored tokens it is.
     slot: usize,
     token: u32,
 }
 
-/// The targets of all sequences through a node, by place.
+/// The targets of all sequences through a node, by offset.
 fn targets(requests: &[(u64, Split)], tree: &Tree, start: usize, end: usize, members: &Range<usize>) -> Vec<Target> {
     let mut targets = Vec::new();
     for &sequence in &tree.order[members.clone()] {
         let split = &requests[sequence].1;
         targets.extend((split.first_target.max(start + 1)..=end).map(|at| Target {
-            place: at - 1 - start,
+            offset: at - 1 - start,
             sequence,
             slot: at - split.first_target,
             token: split.tokens[at],
         }));
     }
-    targets.sort_by_key(|target| target.place);
+    targets.sort_by_key(|target| target.offset);
     targets
 }
 
@@ -100,10 +100,10 @@ struct Scoring<'a> {
 }
 
 impl Scoring<'_> {
-    fn at(&self, node: usize, places: Range<usize>) -> &[Target] {
+    fn at(&self, node: usize, offsets: Range<usize>) -> &[Target] {
         let targets = &self.targets[node];
-        let from = targets.partition_point(|target| target.place < places.start);
-        let to = targets.partition_point(|target| target.place < places.end);
+        let from = targets.partition_point(|target| target.offset < offsets.start);
+        let to = targets.partition_point(|target| target.offset < offsets.end);
         &targets[from..to]
     }
 
@@ -133,16 +133,16 @@ impl Work for Scoring<'_> {
         needed.then(|| node.tokens.clone())
     }
 
-    fn wanted(&self, node: usize, places: Range<usize>) -> Vec<usize> {
-        let mut wanted: Vec<usize> = self.at(node, places).iter().map(|target| target.place).collect();
+    fn wanted(&self, node: usize, offsets: Range<usize>) -> Vec<usize> {
+        let mut wanted: Vec<usize> = self.at(node, offsets).iter().map(|target| target.offset).collect();
         wanted.dedup();
         wanted
     }
 
     fn take(&mut self, rows: &[(usize, usize)], logits: &[f32]) {
         let summaries: Vec<_> = logits.par_chunks(self.vocabulary).map(summarize).collect();
-        for ((&(node, place), row), summary) in rows.iter().zip(logits.chunks(self.vocabulary)).zip(summaries) {
-            let targets = self.at(node, place..place + 1).to_vec();
+        for ((&(node, offset), row), summary) in rows.iter().zip(logits.chunks(self.vocabulary)).zip(summaries) {
+            let targets = self.at(node, offset..offset + 1).to_vec();
             for target in targets {
                 let progress = &mut self.progress[target.sequence];
                 match summary {
@@ -155,7 +155,7 @@ impl Work for Scoring<'_> {
                         }
                     }
                     Err(found) => {
-                        let position = self.tree.nodes[node].start + place;
+                        let position = self.tree.nodes[node].start + offset;
                         self.fail_sequence(target.sequence, &not_finite(position, found));
                     }
                 }

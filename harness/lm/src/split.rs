@@ -13,7 +13,7 @@ pub struct Split {
     /// The sequence after truncation: at most one more than the model's context, because the last token is a target
     /// alone, never an input. At least two.
     pub tokens: Vec<u32>,
-    /// The place in `tokens` of the first scored token; at least 1. All tokens from it to the end are scored.
+    /// The index in `tokens` of the first scored token; at least 1. All tokens from it to the end are scored.
     pub first_target: usize,
     /// Number of tokens before truncation, a beginning-of-text token included.
     pub total_tokens: usize,
@@ -114,7 +114,7 @@ pub fn split(request: &ScoreRequest, tokenizer: &Tokenizer, context_length: usiz
     Ok(Split { tokens: tokens[truncated_tokens..].to_vec(), first_target, total_tokens, truncated_tokens })
 }
 
-/// All tokens, and the place of the continuation's first.
+/// All tokens, and the index of the continuation's first.
 fn continuation(context: &str, continuation: &str, tokenizer: &Tokenizer) -> Result<(Vec<u32>, usize), SplitError> {
     if continuation.is_empty() {
         return Err(SplitError::EmptyContinuation);

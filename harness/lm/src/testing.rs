@@ -182,11 +182,11 @@ impl Decoder for Toy {
                 cache.push((token, self.made));
             }
             assert!(cache.len() <= self.context_length, "{} positions", cache.len());
-            for &place in segment.wanted {
-                rows.push(Row { segment: index, place });
-                let prefix: Vec<u32> = cache[..=past + place].iter().map(|&(token, _)| token).collect();
+            for &wanted in segment.wanted {
+                rows.push(Row { segment: index, index: wanted });
+                let prefix: Vec<u32> = cache[..=past + wanted].iter().map(|&(token, _)| token).collect();
                 let mut row = logits(&prefix, self.vocabulary);
-                if self.nan_after == Some(segment.tokens[place]) {
+                if self.nan_after == Some(segment.tokens[wanted]) {
                     row[3] = f32::NAN;
                 }
                 values.extend(row);

@@ -11,14 +11,14 @@ mod scoring;
 
 use crate::testing::{Toy, tokenizer};
 use crate::{CacheLayout, LocalModel, LocalOptions};
-use examiner_api::{Flow, Model, ModelInfo, Response};
+use examiner_api::{Flow, Model, Response};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 /// A model around a toy.
 fn model(toy: Toy, options: LocalOptions) -> LocalModel<Toy> {
-    LocalModel::new(toy, tokenizer(), options, ModelInfo::default()).unwrap()
+    LocalModel::new(toy, tokenizer(), options).unwrap()
 }
 
 /// What a method sends, by id; each id once.
@@ -71,7 +71,8 @@ fn setting() -> impl Strategy<Value = (Toy, LocalOptions)> {
     (layout, forks, budget, sequences, cache, any::<bool>()).prop_map(
         |(layout, (can_fork, copies), max_batch_tokens, max_sequences, max_cache_tokens, share_prefixes)| {
             let toy = Toy { copies, ..Toy::new(layout, can_fork) };
-            (toy, LocalOptions { max_batch_tokens, max_sequences, max_cache_tokens, share_prefixes })
+            let limits = LocalOptions { max_batch_tokens, max_sequences, max_cache_tokens, ..LocalOptions::default() };
+            (toy, LocalOptions { share_prefixes, ..limits })
         },
     )
 }

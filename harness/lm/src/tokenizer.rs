@@ -1,8 +1,9 @@
-//! Text to tokens and back, as the checkpoint's `tokenizer.json` says.
+//! Text to tokens and back, by the checkpoint's `tokenizer.json`.
 
 use examiner_api::{PluginError, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use tokenizers::DecoderWrapper;
 
 /// A checkpoint's tokenizer.
 ///
@@ -15,6 +16,7 @@ pub struct Tokenizer {
     bytes: Vec<u8>,
     bos: Option<u32>,
     eos: Vec<u32>,
+    decodes_in_pieces: bool,
 }
 
 impl Tokenizer {
@@ -39,7 +41,8 @@ impl Tokenizer {
         let mut inner = guarded("reading it", || tokenizers::Tokenizer::from_bytes(&bytes))?;
         inner.with_truncation(None).map_err(|error| PluginError::bad_input(error.to_string()))?;
         inner.with_padding(None);
-        Ok(Tokenizer { inner, bytes, bos, eos })
+        let decodes_in_pieces = decodes_in_pieces(inner.get_decoder());
+        Ok(Tokenizer { inner, bytes, bos, eos, decodes_in_pieces })
     }
 
     /// The tokens of a text, none added.
@@ -48,7 +51,7 @@ impl Tokenizer {
     /// `BadInput` if the tokenizer has no token for something in the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = guarded("tokenizing a text", || self.inner.encode_fast(text, false));
-        Ok(encoding.map_err(|error| told("cannot tokenize a text", error))?.get_ids().to_vec())
+        Ok(encoding.map_err(|error| failed("cannot tokenize a text", error))?.get_ids().to_vec())
     }
 
     /// The text of tokens, special tokens left out. Bytes that are not UTF-8 become U+FFFD.
@@ -57,7 +60,22 @@ impl Tokenizer {
     /// `BadInput` if the tokenizer's own decoder fails.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
         let text = guarded("turning tokens into text", || self.inner.decode(tokens, true));
-        text.map_err(|error| told("cannot turn tokens into text", error))
+        text.map_err(|error| failed("cannot turn tokens into text", error))
+    }
+
+    /// Whether text is made token by token, apart from how a text begins and from characters of several tokens: tokens
+    /// after a piece (see [`Tokenizer::ends_piece`]) then leave its text as it is.
+    #[cfg(test)]
+    pub(crate) fn decodes_in_pieces(&self) -> bool {
+        self.decodes_in_pieces
+    }
+
+    /// Whether a piece of text may end with this token, if its last character is complete: it shows in the text, and is no
+    /// byte that becomes a character together with later ones.
+    pub(crate) fn ends_piece(&self, token: u32) -> bool {
+        let shows =
+            |text: &String| !self.inner.get_added_vocabulary().is_special_token(text) && !text.starts_with("<0x");
+        self.decodes_in_pieces && self.inner.id_to_token(token).as_ref().is_some_and(shows)
     }
 
     /// The beginning-of-text token that the configuration names.
@@ -77,7 +95,7 @@ impl Tokenizer {
         }
     }
 
-    /// What stands for an empty context: the beginning-of-text token, or where a model has none (Qwen, say) the first
+    /// The token for an empty context: the beginning-of-text token, or where a model has none (Qwen, say) the first
     /// end-of-text token, as in lm-evaluation-harness.
     pub fn beginning(&self) -> Option<u32> {
         self.bos.or(self.eos.first().copied())
@@ -100,8 +118,26 @@ impl Tokenizer {
     }
 }
 
-/// The `tokenizers` library panics over some files that no tokenizer was ever saved in; to whoever has such a file that is
-/// an error like any other.
+/// Which decoders write each token by itself: after those that join all of them, nothing may depend on more than the
+/// beginning. A replacement by anything but a space could make something that looks like a byte.
+fn decodes_in_pieces(decoder: Option<&DecoderWrapper>) -> bool {
+    let steps = match decoder {
+        None => return true,
+        Some(DecoderWrapper::Sequence(sequence)) => sequence.get_decoders(),
+        Some(single) => std::slice::from_ref(single),
+    };
+    let mut joined = false;
+    steps.iter().all(|step| match step {
+        DecoderWrapper::Fuse(_) | DecoderWrapper::ByteLevel(_) => !std::mem::replace(&mut joined, true),
+        DecoderWrapper::Metaspace(_) | DecoderWrapper::WordPiece(_) | DecoderWrapper::ByteFallback(_) => !joined,
+        DecoderWrapper::Replace(replace) => !joined && replace.content == " ",
+        DecoderWrapper::Strip(strip) => !joined || strip.stop == 0,
+        DecoderWrapper::BPE(_) | DecoderWrapper::CTC(_) | DecoderWrapper::Sequence(_) => false,
+    })
+}
+
+/// The `tokenizers` library panics over some files that no tokenizer was ever saved in; here
+/// that is an error like any other.
 fn guarded<T>(doing: &str, call: impl FnOnce() -> tokenizers::Result<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(|error| PluginError::bad_input(error.to_string())),
@@ -112,7 +148,7 @@ fn guarded<T>(doing: &str, call: impl FnOnce() -> tokenizers::Result<T>) -> Resu
     }
 }
 
-fn told(what: &str, mut error: PluginError) -> PluginError {
+fn failed(what: &str, mut error: PluginError) -> PluginError {
     error.message = format!("{what}: {}", error.message);
     error
 }

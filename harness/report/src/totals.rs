@@ -2,9 +2,9 @@
 
 use super::macro_average;
 use crate::statistics::{clustered_bootstrap, clustered_mean, range_with_missing};
+use examiner_api::random::key_of;
 use examiner_api::{Aggregation, MetricInfo, Outcome, ScorerInfo};
 use examiner_store::aggregate::{Aggregate, Corpus, Examination};
-use examiner_store::random::key_of;
 use examiner_store::record::{Record, ScorerVerdict};
 use examiner_store::summary::{MACRO, Status, SummaryRow, WHOLE, one_line};
 use std::collections::BTreeMap;

@@ -12,7 +12,6 @@ pub mod atomic;
 pub mod directory;
 pub mod journal;
 pub mod provenance;
-pub mod random;
 pub mod record;
 pub mod storage;
 pub mod summary;

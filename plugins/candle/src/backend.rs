@@ -8,9 +8,9 @@ pub(crate) use cpu::Cpu;
 pub(crate) use ops::Ops;
 
 use crate::cache::{CacheShape, Chain};
-use crate::kernels::Order;
 use candle_core::Tensor;
 use examiner_api::{PluginError, Result};
+use examiner_kernels::Order;
 use examiner_lm::checkpoint::Activation;
 use std::borrow::Cow;
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! Key/value caches as chains of shared blocks.
 //!
-//! A fork takes hold of its parent's blocks and copies nothing: a chain says how much of each block is its own, and a
-//! chain writes only into a last block that nobody else holds. What goes on after a shared block gets a block of its
+//! A fork shares its parent's blocks and copies nothing: a chain says how much of each block is its own, and a
+//! chain writes only into a last block that no other chain holds. What goes on after a shared block gets a block of its
 //! own, exactly as large as it must be; only a sequence that grows token by token gets some room in advance.
 
 use examiner_api::{PluginError, Result};
@@ -86,7 +86,7 @@ impl<B> Chain<B> {
         Ok(())
     }
 
-    /// Forgets what stands after the first `length` positions.
+    /// Removes what comes after the first `length` positions.
     pub(crate) fn truncate(&mut self, length: usize) {
         let mut left = length;
         for link in &mut self.links {
@@ -96,8 +96,8 @@ impl<B> Chain<B> {
         self.links.retain(|link| link.used > 0);
     }
 
-    /// Hands over the blocks that hold the positions from `from` on, which were added by [`Chain::grow`]: the block,
-    /// the place of the first position within it, and which of the new positions they are, from 0.
+    /// Passes on the blocks that hold the positions from `from` on, which were added by [`Chain::grow`]: the block,
+    /// the index of the first position within it, and which of the new positions they are, from 0.
     pub(crate) fn write(
         &mut self,
         from: usize,

@@ -3,6 +3,7 @@
 use candle_core::{DType, Device};
 use examiner_api::schemars::{self, JsonSchema};
 use examiner_api::{PluginError, Result};
+use examiner_kernels::WeightType;
 use serde::{Deserialize, Serialize};
 
 /// The number type of the weights. Training knows `f32` and `bf16` alone.
@@ -22,6 +23,26 @@ pub enum NumberType {
 }
 
 impl NumberType {
+    /// As a suite writes it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            NumberType::F32 => "f32",
+            NumberType::F16 => "f16",
+            NumberType::Bf16 => "bf16",
+            NumberType::Int8 => "int8",
+        }
+    }
+
+    /// What the CPU's own kernels keep weights as.
+    pub(crate) fn weight_type(self) -> WeightType {
+        match self {
+            NumberType::F32 => WeightType::F32,
+            NumberType::F16 => WeightType::F16,
+            NumberType::Bf16 => WeightType::Bf16,
+            NumberType::Int8 => WeightType::Int8,
+        }
+    }
+
     /// What tensors are rounded to when they are read. The kernels make 8 bits of them.
     pub(crate) fn dtype(self) -> DType {
         match self {
@@ -34,20 +55,20 @@ impl NumberType {
 
 /// What the option `device` means on this machine.
 #[derive(Debug, Clone)]
-pub(crate) enum Place {
+pub(crate) enum ComputeDevice {
     /// The CPU with our own kernels.
     Cpu,
     /// A device of candle's, with candle's operations.
     Ops(Device),
 }
 
-impl Place {
+impl ComputeDevice {
     /// The kind of arithmetic, for the fingerprint: results differ between kinds in their last digits.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Place::Cpu => "cpu",
-            Place::Ops(Device::Cpu) => "cpu-candle",
-            Place::Ops(_) => "cuda",
+            ComputeDevice::Cpu => "cpu",
+            ComputeDevice::Ops(Device::Cpu) => "cpu-candle",
+            ComputeDevice::Ops(_) => "cuda",
         }
     }
 
@@ -57,7 +78,7 @@ impl Place {
     /// `Unsupported` if not.
     pub(crate) fn check(&self, numbers: NumberType) -> Result<()> {
         match (self, numbers) {
-            (Place::Ops(_), NumberType::Int8) => Err(PluginError::unsupported(format!(
+            (ComputeDevice::Ops(_), NumberType::Int8) => Err(PluginError::unsupported(format!(
                 "`dtype: int8` is for the CPU's own kernels, and this is `{}`",
                 self.kind()
             ))
@@ -70,12 +91,12 @@ impl Place {
     ///
     /// # Errors
     /// `BadOptions` for a name that is none; `Unsupported` for a GPU that this build or this machine does not have.
-    pub(crate) fn find(name: &str) -> Result<Place> {
+    pub(crate) fn find(name: &str) -> Result<ComputeDevice> {
         match name {
-            "cpu" => return Ok(Place::Cpu),
-            "cpu-candle" => return Ok(Place::Ops(Device::Cpu)),
-            "auto" if !cfg!(feature = "cuda") => return Ok(Place::Cpu),
-            "auto" => return Ok(Device::new_cuda(0).map_or(Place::Cpu, Place::Ops)),
+            "cpu" => return Ok(ComputeDevice::Cpu),
+            "cpu-candle" => return Ok(ComputeDevice::Ops(Device::Cpu)),
+            "auto" if !cfg!(feature = "cuda") => return Ok(ComputeDevice::Cpu),
+            "auto" => return Ok(Device::new_cuda(0).map_or(ComputeDevice::Cpu, ComputeDevice::Ops)),
             _ => (),
         }
         let ordinal = match name.strip_prefix("cuda") {
@@ -93,7 +114,7 @@ impl Place {
                     "build it with `cargo build --release -p examiner-plugin-candle --features cuda`, or write `device: cpu`",
                 ));
         }
-        Device::new_cuda(ordinal).map(Place::Ops).map_err(|error| {
+        Device::new_cuda(ordinal).map(ComputeDevice::Ops).map_err(|error| {
             PluginError::unsupported(format!("cannot open CUDA device {ordinal}"))
                 .with_cause(&error)
                 .with_help("check with `nvidia-smi` that the GPU and its driver are there, or write `device: cpu`")
@@ -108,17 +129,17 @@ mod tests {
 
     #[test]
     fn names_of_devices() {
-        assert!(matches!(Place::find("cpu"), Ok(Place::Cpu)));
-        assert!(matches!(Place::find("cpu-candle"), Ok(Place::Ops(Device::Cpu))));
+        assert!(matches!(ComputeDevice::find("cpu"), Ok(ComputeDevice::Cpu)));
+        assert!(matches!(ComputeDevice::find("cpu-candle"), Ok(ComputeDevice::Ops(Device::Cpu))));
         for wrong in ["gpu", "cuda0", "cuda:x", "cuda:", ""] {
-            assert_eq!(Place::find(wrong).unwrap_err().code, ErrorCode::BadOptions, "{wrong}");
+            assert_eq!(ComputeDevice::find(wrong).unwrap_err().code, ErrorCode::BadOptions, "{wrong}");
         }
     }
 
     #[test]
     fn eight_bits_are_for_our_own_kernels() {
-        assert!(Place::Cpu.check(NumberType::Int8).is_ok());
-        let ops = Place::Ops(Device::Cpu);
+        assert!(ComputeDevice::Cpu.check(NumberType::Int8).is_ok());
+        let ops = ComputeDevice::Ops(Device::Cpu);
         assert!([NumberType::F32, NumberType::F16, NumberType::Bf16].iter().all(|numbers| ops.check(*numbers).is_ok()));
         assert_eq!(ops.check(NumberType::Int8).unwrap_err().code, ErrorCode::Unsupported);
     }
@@ -126,8 +147,8 @@ mod tests {
     #[cfg(not(feature = "cuda"))]
     #[test]
     fn a_build_without_cuda_says_what_to_do() {
-        assert!(matches!(Place::find("auto"), Ok(Place::Cpu)));
-        let error = Place::find("cuda:1").unwrap_err();
+        assert!(matches!(ComputeDevice::find("auto"), Ok(ComputeDevice::Cpu)));
+        let error = ComputeDevice::find("cuda:1").unwrap_err();
         assert_eq!(error.code, ErrorCode::Unsupported);
         assert!(error.to_string().contains("--features cuda"), "{error}");
     }

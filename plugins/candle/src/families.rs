@@ -1,12 +1,12 @@
-//! The families of models: what `model_type` in `config.json` may say, and what of each family differs from the others.
+//! The families of models: the values of `model_type` in `config.json`, and what of each family differs from the others.
 //!
 //! A family is a description, no code of its own: its file turns `config.json` into a [`Plan`], and one machine (see
 //! [`decoder`]) loads and runs every plan. To add a family, write its file and name it in [`FAMILIES`].
 //!
 //! `candle-transformers` has all of these models, and they are not used: each of them owns its cache, one tensor for each
 //! layer and model, which can neither be forked where two prompts part ways nor hold sequences of different lengths.
-//! A few-shot preamble would be computed anew for each question, and an answer that ends would keep its place in the batch
-//! until the last one has ended. Neither are their results the same in every bit whatever stands beside a row.
+//! A few-shot preamble would be computed again for each question, and an answer that ends would keep its row of the batch
+//! until the last one has ended. Neither are their results the same in every bit whatever is beside a row.
 
 mod config;
 mod decoder;
@@ -23,7 +23,7 @@ mod qwen;
 mod rope;
 mod weights;
 
-pub(crate) use config::{Config, SIZE_LIMIT};
+pub(crate) use config::Config;
 pub(crate) use decoder::Transformer;
 pub(crate) use plan::Plan;
 
@@ -53,14 +53,14 @@ const FAMILIES: [(&str, Read); 11] = [
 /// configuration that makes no sense.
 pub(crate) fn plan(config: &Config<'_>) -> Result<Plan> {
     let family = config.model_type();
-    let says = match family {
+    let found = match family {
         "" => "has no `model_type`".to_owned(),
         family => format!("has `model_type: {family}`"),
     };
     let Some((_, read)) = FAMILIES.iter().find(|(name, _)| *name == family) else {
         let names: Vec<String> = FAMILIES.iter().map(|(name, _)| format!("`{name}`")).collect();
         return Err(PluginError::unsupported(format!(
-            "`{}` {says}; the plugin `candle` supports {}",
+            "`{}` {found}; the plugin `candle` supports {}",
             config.path().display(),
             names.join(", ")
         ))

@@ -1,8 +1,8 @@
 //! Decoders on candle: local language models, and a trainer of GPT-2, for Examiner.
 //!
-//! The key decision is who computes. On a GPU candle's tensor operations do; on the CPU kernels of this crate do, because a
-//! score must not depend on what else stands in the batch, not even in its last bit, and no common matrix library
-//! promises that (see [`kernels`]).
+//! The key decision is who computes. On a GPU candle's tensor operations do; on the CPU kernels of our own do, because a
+//! score must not depend on what else is in the batch, not even in its last bit, and no common matrix library
+//! promises that (see [`examiner_kernels`]).
 //!
 //! A model family is a description (see the module `families`), and one machine runs all descriptions over the small
 //! `backend` trait. `candle-transformers` has the same models, but each of them owns its cache, as one tensor of one length
@@ -14,15 +14,14 @@ mod backend;
 mod cache;
 mod device;
 mod families;
-pub mod kernels;
 mod model;
 mod options;
 mod tensors;
 mod train;
 
 pub use device::NumberType;
-pub use model::Candle;
-pub use options::Options;
+pub use model::{Candle, CandleLoader};
+pub use options::{CandleOptions, Options};
 pub use train::{CandleTrainer, Keep, LossOn, Order, Schedule, Scratch, TokenizerOptions, TrainOptions};
 
 /// The roles of this library.
@@ -50,6 +49,7 @@ mod tests {
         assert_eq!((role.kind, role.name.as_str()), (RoleKind::Model, "candle"));
         assert_eq!(role.options["additionalProperties"], json!(false));
         assert_eq!(role.options["required"], json!(["checkpoint"]));
+        assert_eq!(role.options["properties"]["max_batch_tokens"]["default"], json!(2048));
         let refused = |options: serde_json::Value, code| {
             let options = options.as_object().unwrap().clone();
             let error = plugin.open(RoleKind::Model, "candle", options, FakeHost::new().host()).err().unwrap();

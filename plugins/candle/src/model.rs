@@ -1,40 +1,35 @@
 //! The role `candle`: finds the checkpoint's family and puts decoder, tokenizer and limits together.
 
 use crate::backend::{Backend, Cpu, Ops};
-use crate::device::Place;
+use crate::device::ComputeDevice;
 use crate::families::{self, Config, Plan, Transformer};
-use crate::options::Options;
+use crate::options::{CandleOptions, Options};
 use crate::tensors::{Gguf, Tensors};
 use candle_core::DType;
-use examiner_api::{
-    GenerateRequest, GenerateResult, Host, Metadata, Model, ModelInfo, Open, PluginError, Response, Result,
-    ScoreRequest, ScoreResult, Sink,
-};
+use examiner_api::{Host, Metadata, Model, PluginError, Result};
 use examiner_lm::checkpoint::Checkpoint;
-use examiner_lm::{Decoder, LocalModel};
+use examiner_lm::{LoadModel, LoadedModel, LocalModel, ModelSource};
 use std::path::{Path, PathBuf};
 
 /// A language model on candle.
-pub struct Candle {
-    model: Box<dyn Model>,
-}
+pub type Candle = LoadedModel<CandleLoader>;
 
-impl Open for Candle {
-    type Options = Options;
+/// Loads models for [`Candle`].
+pub struct CandleLoader;
 
-    fn open(options: Options, host: Host) -> Result<Self> {
-        let place = Place::find(&options.device)?;
-        place.check(options.dtype)?;
-        let kind = place.kind();
-        let dtype = options.dtype.dtype();
-        let source = Source::open(&options.checkpoint, &host, dtype)?;
-        let model = match place {
-            Place::Cpu => source.model(Cpu::new(options.dtype), kind, &options)?,
-            Place::Ops(device) => source.model(Ops::new(device, dtype), kind, &options)?,
-        };
-        let info = model.info()?;
-        host.info(format!("`{}` with fingerprint {} on {kind}", options.checkpoint, info.fingerprint));
-        Ok(Candle { model })
+impl LoadModel for CandleLoader {
+    type Options = CandleOptions;
+
+    fn load(options: Options, host: Host) -> Result<Box<dyn Model>> {
+        let device = ComputeDevice::find(&options.own.device)?;
+        device.check(options.own.dtype)?;
+        let kind = device.kind();
+        let dtype = options.own.dtype.dtype();
+        let source = Source::open(&options.own.checkpoint, &host, dtype)?;
+        match device {
+            ComputeDevice::Cpu => source.model(Cpu::new(options.own.dtype.weight_type()), kind, options),
+            ComputeDevice::Ops(device) => source.model(Ops::new(device, dtype), kind, options),
+        }
     }
 }
 
@@ -64,68 +59,28 @@ impl Source {
         let plan = families::plan(&Config::new(&checkpoint.config, &checkpoint.config_path, dtype))?;
         checkpoint.check_vocabulary(plan.vocabulary)?;
         let weights = checkpoint.weights()?;
-        let tensors = Tensors::open_files(&weights, dtype)?;
+        let tensors = Tensors::open(&weights, dtype)?;
         let files = weights.paths().into_iter().map(PathBuf::from).collect();
         Ok(Source { checkpoint, plan, tensors, files })
     }
 
     /// Loads the weights for a backend.
-    fn model<B: Backend + 'static>(self, backend: B, kind: &str, options: &Options) -> Result<Box<dyn Model>> {
+    fn model<B: Backend + 'static>(self, backend: B, kind: &str, options: Options) -> Result<Box<dyn Model>> {
         let Source { checkpoint, plan, tensors, files } = self;
         let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
         // Both read all weights, and neither keeps all processors busy.
-        let (transformer, fingerprint) = std::thread::scope(|scope| {
-            let fingerprint = scope.spawn(|| checkpoint.fingerprint(&files));
-            let transformer = Transformer::load(backend, plan, tensors);
-            let hashed = fingerprint.join().unwrap_or_else(|panic| Err(PluginError::from_panic("hashing", &*panic)));
-            (transformer, hashed)
+        let (decoder, identity) = std::thread::scope(|scope| {
+            let identity = scope.spawn(|| checkpoint.identity(&files));
+            let decoder = Transformer::load(backend, plan, tensors);
+            let hashed = identity.join().unwrap_or_else(|panic| Err(PluginError::from_panic("hashing", &*panic)));
+            (decoder, hashed)
         });
-        finish(transformer?, kind, checkpoint, &fingerprint?, options)
-    }
-}
-
-fn finish<D>(
-    decoder: D,
-    kind: &str,
-    checkpoint: Checkpoint,
-    fingerprint: &str,
-    options: &Options,
-) -> Result<Box<dyn Model>>
-where
-    D: Decoder + 'static,
-{
-    let dtype = format!("{:?}", options.dtype).to_lowercase();
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(format!("{fingerprint} {dtype} {kind}").as_bytes());
-    let mut details = Metadata::new();
-    details.insert("family".to_owned(), checkpoint.model_type().into());
-    details.insert("device".to_owned(), kind.into());
-    details.insert("dtype".to_owned(), dtype.into());
-    details.insert("cache_bytes_per_token".to_owned(), decoder.cache_bytes_per_token().into());
-    let info = ModelInfo {
-        name: options.checkpoint.clone(),
-        fingerprint: hasher.finalize().to_hex().to_string(),
-        can_score: true,
-        can_generate: true,
-        context_length: u32::try_from(decoder.context_length()).ok(),
-        vocabulary: u32::try_from(decoder.vocabulary()).ok(),
-        details,
-        ..ModelInfo::default()
-    };
-    let chat = checkpoint.chat(&options.conversation())?;
-    Ok(Box::new(LocalModel::new(decoder, checkpoint.tokenizer, options.limits(), info)?.with_chat(chat)))
-}
-
-impl Model for Candle {
-    fn info(&self) -> Result<ModelInfo> {
-        self.model.info()
-    }
-
-    fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
-        self.model.score(requests, sink)
-    }
-
-    fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
-        self.model.generate(requests, sink)
+        let (decoder, identity) = (decoder?, identity?);
+        let mut arithmetic = Metadata::new();
+        arithmetic.insert("device".to_owned(), kind.into());
+        arithmetic.insert("dtype".to_owned(), options.own.dtype.name().into());
+        let source =
+            ModelSource { name: options.own.checkpoint, checkpoint, identity, arithmetic, details: Metadata::new() };
+        Ok(Box::new(LocalModel::open(decoder, source, options.local)?))
     }
 }

@@ -3,14 +3,14 @@
 //! The key decision is that on the CPU the passes are written out by hand ([`engine::Fused`]), over flat arrays that are used
 //! again and again, while on a GPU candle's operations and its automatic differentiation do ([`engine::Composed`]); tests hold
 //! one against the other. What happens at a step is a function of its number ([`plan`], [`schedule`]), and what the CPU computes
-//! does not depend on which thread was faster ([`kernels`]); so a training that was killed and goes on from a checkpoint ends with
+//! does not depend on which thread was faster ([`examiner_kernels::train`]); so a training that was killed and goes on from a checkpoint ends with
 //! the same bits as one that was not.
 
 mod checkpoints;
 mod curves;
 mod engine;
 mod events;
-mod kernels;
+mod identity;
 mod options;
 mod parameters;
 mod plan;
@@ -22,13 +22,13 @@ mod tokenizer;
 
 pub use options::{Keep, LossOn, Order, Schedule, Scratch, TokenizerOptions, TrainOptions};
 
-use crate::device::{NumberType, Place};
+use crate::device::{ComputeDevice, NumberType};
 use examiner_api::{Host, Open, PluginError, Result, Sink, TrainEvent, TrainJob, TrainReport, Trainer};
 
 /// Trains GPT-2.
 pub struct CandleTrainer {
     options: TrainOptions,
-    place: Place,
+    device: ComputeDevice,
     host: Host,
 }
 
@@ -37,11 +37,11 @@ impl Open for CandleTrainer {
 
     fn open(options: TrainOptions, host: Host) -> Result<Self> {
         options.check()?;
-        let place = Place::find(&options.device)?;
-        match (options.dtype, place.kind()) {
-            (NumberType::F32, _) | (NumberType::Bf16, "cuda") => Ok(CandleTrainer { options, place, host }),
+        let device = ComputeDevice::find(&options.device)?;
+        match (options.dtype, device.kind()) {
+            (NumberType::F32, _) | (NumberType::Bf16, "cuda") => Ok(CandleTrainer { options, device, host }),
             (dtype, kind) => {
-                let dtype = format!("{dtype:?}").to_lowercase();
+                let dtype = dtype.name();
                 Err(PluginError::unsupported(format!("`dtype: {dtype}` cannot be trained with on `{kind}`"))
                     .with_help("write `dtype: f32`, or `dtype: bf16` with `device: cuda`"))
             }
@@ -51,6 +51,6 @@ impl Open for CandleTrainer {
 
 impl Trainer for CandleTrainer {
     fn train(&mut self, job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport> {
-        run::train(&self.options, &self.place, &self.host, &job, sink)
+        run::train(&self.options, &self.device, &self.host, &job, sink)
     }
 }

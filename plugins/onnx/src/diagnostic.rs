@@ -1,4 +1,4 @@
-//! What `examiner doctor` hears of ONNX Runtime.
+//! What `examiner doctor` reports of ONNX Runtime.
 
 use crate::providers::{Device, install, usable};
 use crate::runtime::{self, Candidate, INSTALL, Runtime, candidates};
@@ -29,13 +29,13 @@ impl Diagnostic for OnnxDiagnostic {
             Ok(runtime) => runtime,
             Err(error) => return Ok(vec![unusable(&error)]),
         };
-        let place = candidates().into_iter().find(|candidate| candidate.path == runtime.path);
-        let place = place.map_or("`ORT_DYLIB_PATH`", |Candidate { place, .. }| place);
+        let found = candidates().into_iter().find(|candidate| candidate.path == runtime.path);
+        let found = found.map_or("`ORT_DYLIB_PATH`", |Candidate { found, .. }| found);
         let mut findings = vec![Finding {
             subject: SUBJECT.to_owned(),
             state: FindingState::Ok,
             detail: format!(
-                "{}, `{}` ({place}; 1.{} or newer is needed)",
+                "{}, `{}` ({found}; 1.{} or newer is needed)",
                 runtime.version,
                 runtime.path.display(),
                 runtime::API

@@ -57,7 +57,7 @@ impl Exporter for OnnxExporter {
         let external = self.options.external_data.decide(graph.bytes())?;
 
         let mut directory = Directory::new(&job.out)?;
-        if same_place(&job.from, &job.out) {
+        if same_directory(&job.from, &job.out) {
             return Err(PluginError::bad_options(format!("`{}` is the checkpoint itself", job.out.display()))
                 .with_help("export to another directory: the files of both have the same names"));
         }
@@ -96,7 +96,7 @@ impl OnnxExporter {
 }
 
 /// Whether two paths are of the same directory, however they are written.
-fn same_place(a: &Path, b: &Path) -> bool {
+fn same_directory(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 

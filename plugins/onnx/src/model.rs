@@ -12,20 +12,16 @@ mod shape;
 mod signature;
 mod slots;
 
-pub use options::{GraphOptimization, Options};
+pub use options::{GraphOptimization, OnnxOptions, Options};
 
 use crate::providers::{self, Chosen, Device, Devices};
 use crate::runtime::{Runtime, failed};
 use assemble::Assembler;
 use cache::Caches;
 use decoder::OnnxDecoder;
-use examiner_api::{
-    GenerateRequest, GenerateResult, Host, Metadata, Model, ModelInfo, Open, PluginError, Response, Result,
-    ScoreRequest, ScoreResult, Sink,
-};
-use examiner_lm::chat::Chat;
+use examiner_api::{Host, Metadata, Model, PluginError, Result};
 use examiner_lm::checkpoint::Checkpoint;
-use examiner_lm::{Decoder, LocalModel, LocalOptions, Tokenizer};
+use examiner_lm::{LoadModel, LoadedModel, LocalModel, ModelSource};
 use file::ModelFile;
 use in_place::InPlaceDecoder;
 use ort::session::Session;
@@ -35,14 +31,16 @@ use signature::Signature;
 use slots::{SlotShape, Slots};
 
 /// A language model in ONNX.
-pub struct Onnx {
-    model: Box<dyn Model>,
-}
+pub type Onnx = LoadedModel<OnnxLoader>;
 
-impl Open for Onnx {
-    type Options = Options;
+/// Loads models for [`Onnx`].
+pub struct OnnxLoader;
 
-    fn open(options: Options, host: Host) -> Result<Self> {
+impl LoadModel for OnnxLoader {
+    type Options = OnnxOptions;
+
+    fn load(options: Options, host: Host) -> Result<Box<dyn Model>> {
+        let Options { own: options, local } = options;
         let checkpoint = Checkpoint::open(&options.checkpoint, &host)?;
         let shape = Shape::read(&checkpoint.config, &checkpoint.config_path)?;
         checkpoint.check_vocabulary(shape.vocabulary)?;
@@ -57,20 +55,12 @@ impl Open for Onnx {
         let session = session.commit_from_file(&file.path).map_err(|error| refused(&file, &runtime, &error))?;
         let signature = Signature::read(session.inputs(), session.outputs(), shape, &file.path)?;
         let device = chosen.devices.iter().copied().find(|device| *device != Device::Cpu).unwrap_or(Device::Cpu);
-        let info = info(&checkpoint, &file, &runtime, &chosen, &signature)?;
-        host.info(format!(
-            "`{}` with fingerprint {} on {} by ONNX Runtime {} (`{}`)",
-            options.checkpoint,
-            info.fingerprint,
-            shown(&chosen),
-            runtime.version,
-            runtime.path.display()
-        ));
-        let (limits, chat) = (options.limits(), checkpoint.chat(&options.conversation())?);
+        host.info(format!("ONNX Runtime {} from `{}`", runtime.version, runtime.path.display()));
+        let source = source(checkpoint, &file, &runtime, &chosen)?;
         if signature.in_place {
             if device != Device::Cpu {
                 return Err(PluginError::unsupported(format!(
-                    "`{}` adds keys and values where they lie, which is for `device: cpu`",
+                    "`{}` adds keys and values in place (`operators: grouped`), which is for `device: cpu`",
                     file.path.display()
                 ))
                 .with_help("export the model with `operators: fused` for a GPU"));
@@ -79,10 +69,10 @@ impl Open for Onnx {
             let slots = SlotShape { tensors, heads: signature.shape.heads, width: signature.shape.head_width };
             let (memory, slots) = (Device::Cpu.memory()?, Slots::new(slots));
             let decoder = InPlaceDecoder { session, signature, memory, slots, path: file.path };
-            return Ok(Onnx { model: local(decoder, checkpoint.tokenizer, limits, info, chat)? });
+            return Ok(Box::new(LocalModel::open(decoder, source, local)?));
         }
-        // Copying takes one thread of the CPU, and none of it for rows that lie on a GPU.
-        let options = Options { device: Devices(chosen.devices.clone()), fallback: false, ..options };
+        // Copying takes one thread of the CPU, and none of it for rows that are on a GPU.
+        let options = OnnxOptions { device: Devices(chosen.devices.clone()), fallback: false, ..options };
         let make = move || Ok(builder(&runtime, &options, 1, &host)?.0);
         let decoder = OnnxDecoder {
             assembler: Assembler::new(Box::new(make), signature.past_type),
@@ -93,23 +83,12 @@ impl Open for Onnx {
             path: file.path,
             signature,
         };
-        Ok(Onnx { model: local(decoder, checkpoint.tokenizer, limits, info, chat)? })
+        Ok(Box::new(LocalModel::open(decoder, source, local)?))
     }
 }
 
-fn local<D: Decoder + 'static>(
-    decoder: D,
-    tokenizer: Tokenizer,
-    limits: LocalOptions,
-    mut info: ModelInfo,
-    chat: Option<Chat>,
-) -> Result<Box<dyn Model>> {
-    info.details.insert("cache_bytes_per_token".to_owned(), decoder.cache_bytes_per_token().into());
-    Ok(Box::new(LocalModel::new(decoder, tokenizer, limits, info)?.with_chat(chat)))
-}
-
 /// Prepares a session as the options ask for.
-fn builder(runtime: &Runtime, options: &Options, threads: usize, host: &Host) -> Result<(SessionBuilder, Chosen)> {
+fn builder(runtime: &Runtime, options: &OnnxOptions, threads: usize, host: &Host) -> Result<(SessionBuilder, Chosen)> {
     let level = match options.graph_optimization {
         GraphOptimization::None => GraphOptimizationLevel::Disable,
         GraphOptimization::Basic => GraphOptimizationLevel::Level1,
@@ -144,47 +123,17 @@ fn shown(chosen: &Chosen) -> String {
     chosen.devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn info(
-    checkpoint: &Checkpoint,
-    file: &ModelFile,
-    runtime: &Runtime,
-    chosen: &Chosen,
-    signature: &Signature,
-) -> Result<ModelInfo> {
-    let weights = checkpoint.fingerprint(&file.files())?;
-    let devices = shown(chosen);
-    let fingerprint = blake3::hash(format!("{weights} {devices} {}", runtime.version).as_bytes());
+/// The files, and what else the model's description has.
+fn source(checkpoint: Checkpoint, file: &ModelFile, runtime: &Runtime, chosen: &Chosen) -> Result<ModelSource> {
+    let identity = checkpoint.identity(&file.files())?;
+    let mut arithmetic = Metadata::new();
+    arithmetic.insert("device".to_owned(), shown(chosen).into());
+    arithmetic.insert("onnxruntime".to_owned(), runtime.version.clone().into());
     let mut details = Metadata::new();
-    details.insert("family".to_owned(), checkpoint.model_type().into());
     details.insert("file".to_owned(), file.path.display().to_string().into());
     details.insert("operators".to_owned(), file.opsets.clone().into());
-    details.insert("onnxruntime".to_owned(), runtime.version.clone().into());
-    details.insert("device".to_owned(), devices.into());
     if !chosen.warnings.is_empty() {
         details.insert("warnings".to_owned(), chosen.warnings.clone().into());
     }
-    Ok(ModelInfo {
-        name: checkpoint.source().to_owned(),
-        fingerprint: fingerprint.to_hex().to_string(),
-        can_score: true,
-        can_generate: true,
-        context_length: u32::try_from(signature.shape.context_length).ok(),
-        vocabulary: u32::try_from(signature.shape.vocabulary).ok(),
-        details,
-        ..ModelInfo::default()
-    })
-}
-
-impl Model for Onnx {
-    fn info(&self) -> Result<ModelInfo> {
-        self.model.info()
-    }
-
-    fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
-        self.model.score(requests, sink)
-    }
-
-    fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
-        self.model.generate(requests, sink)
-    }
+    Ok(ModelSource { name: checkpoint.source().to_owned(), checkpoint, identity, arithmetic, details })
 }

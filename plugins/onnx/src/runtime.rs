@@ -66,7 +66,7 @@ impl Runtime {
 /// The library to open.
 fn find(wanted: Option<&Path>) -> Result<PathBuf> {
     if let Some(wanted) = wanted {
-        return search::in_place(wanted).ok_or_else(|| {
+        return search::library_at(wanted).ok_or_else(|| {
             PluginError::not_found(format!(
                 "`runtime: {}` is no library of ONNX Runtime, nor a directory with one",
                 wanted.display()
@@ -75,7 +75,7 @@ fn find(wanted: Option<&Path>) -> Result<PathBuf> {
         });
     }
     if let Some(named) = std::env::var_os(search::VARIABLE).filter(|value| !value.is_empty()) {
-        return search::in_place(Path::new(&named)).ok_or_else(|| {
+        return search::library_at(Path::new(&named)).ok_or_else(|| {
             PluginError::not_found(format!(
                 "`{}` names `{}`, which is no library of ONNX Runtime",
                 search::VARIABLE,

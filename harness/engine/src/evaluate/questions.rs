@@ -1,7 +1,7 @@
 //! From samples to questions: few-shot examples are chosen and put before the prompt.
 
+use examiner_api::random::{Random, key_of};
 use examiner_api::{DatasetInfo, PluginError, Question, Result, Sample, Sampling, Shot, Turn};
-use examiner_store::random::{Random, key_of};
 use examiner_suite::{DatasetSpec, ShotsFrom};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

@@ -80,13 +80,13 @@ impl Formatter for Separators {
     }
 }
 
-/// Templates mark what the assistant says with `{% generation %}` and `{% endgeneration %}`, from which transformers makes
+/// Templates mark the assistant's text with `{% generation %}` and `{% endgeneration %}`, from which transformers makes
 /// masks. Here their body is what counts: each becomes a tag without effect that takes the same white space.
 pub(super) fn without_generation_tags(source: &str) -> String {
     let mut text = String::with_capacity(source.len());
     let mut rest = source;
-    while let Some(place) = rest.find("{%") {
-        let (before, tag) = rest.split_at(place + 2);
+    while let Some(start) = rest.find("{%") {
+        let (before, tag) = rest.split_at(start + 2);
         text.push_str(before);
         rest = tag;
         let Some(end) = tag.find("%}") else { break };

@@ -1,7 +1,8 @@
 //! Where a checkpoint keeps its chat template.
 
-use super::{Chat, ChatOptions, ChatTemplate, ChatUse};
+use super::{Chat, ChatTemplate};
 use crate::checkpoint::{Checkpoint, read_json};
+use crate::{ChatUse, LocalOptions};
 use examiner_api::{Metadata, PluginError, Result};
 use serde_json::Value;
 use std::path::Path;
@@ -11,7 +12,7 @@ const CONFIG: &str = "tokenizer_config.json";
 
 /// A template as it was found.
 pub(super) struct Source {
-    /// Where it stands, for messages.
+    /// The file it is in, for messages.
     pub(super) origin: String,
     pub(super) text: String,
     /// The special tokens, by name.
@@ -23,7 +24,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// `BadOptions` where the options ask for what the checkpoint has not, `BadInput` for a template that cannot be used.
-    pub fn chat(&self, options: &ChatOptions) -> Result<Option<Chat>> {
+    pub fn chat(&self, options: &LocalOptions) -> Result<Option<Chat>> {
         let source = match options.chat {
             ChatUse::Fixed(false) => None,
             _ => find(self)?,
@@ -56,7 +57,7 @@ impl Checkpoint {
 }
 
 impl ChatTemplate {
-    pub(super) fn of(source: &Source, options: &ChatOptions) -> Result<Self> {
+    pub(super) fn of(source: &Source, options: &LocalOptions) -> Result<Self> {
         Ok(ChatTemplate::compile(&source.origin, &source.text, &source.tokens, options.date()?)?)
     }
 }

@@ -23,7 +23,7 @@ pub enum ChatError {
     /// It is no template.
     #[error("the chat template {origin} is malformed in its line {line}: {reason}")]
     Malformed {
-        /// Where it stands.
+        /// The file it is in.
         origin: String,
         /// From 1.
         line: usize,
@@ -33,15 +33,15 @@ pub enum ChatError {
     /// The template raised an exception: it was not made for such a conversation.
     #[error("the chat template {origin} refuses the conversation: {message}")]
     Refused {
-        /// Where it stands.
+        /// The file it is in.
         origin: String,
-        /// What it says.
+        /// What it raised.
         message: String,
     },
     /// The template does what cannot be done.
     #[error("the chat template {origin} fails in its line {line}: {reason}")]
     Failed {
-        /// Where it stands.
+        /// The file it is in.
         origin: String,
         /// From 1.
         line: usize,
@@ -78,7 +78,7 @@ pub struct ChatTemplate {
 }
 
 impl ChatTemplate {
-    /// Compiles a template. `origin` says where it stands, for messages; `tokens` are the special tokens by the names that
+    /// Compiles a template. `origin` is the file it is in, for messages; `tokens` are the special tokens by the names that
     /// templates know them by (`bos_token`); `date` is the day of `strftime_now`.
     ///
     /// # Errors
@@ -135,7 +135,7 @@ impl ChatTemplate {
     }
 }
 
-/// The error without the place, which is said already.
+/// The error without its line, which the message has already.
 fn reason(error: &Error) -> String {
     match error.detail() {
         Some(detail) => format!("{}: {detail}", error.kind()),

@@ -1,8 +1,8 @@
 use super::*;
-use crate::LocalModel;
 use crate::checkpoint::Checkpoint;
 use crate::decoder::CacheLayout;
 use crate::testing::{self, Toy};
+use crate::{LocalModel, ModelSource};
 use examiner_api::testing::FakeHost;
 use examiner_api::{ErrorCode, Model, Response, Sampling};
 use serde_json::Value;
@@ -15,7 +15,7 @@ const GEMMA: &str = include_str!("references/gemma.jinja");
 
 fn compile(source: &str, tokens: &Value) -> Result<ChatTemplate, ChatError> {
     let tokens = tokens.as_object().unwrap();
-    ChatTemplate::compile("`t`", source, tokens, ChatOptions::default().date().unwrap())
+    ChatTemplate::compile("`t`", source, tokens, LocalOptions::default().date().unwrap())
 }
 
 /// A checkpoint of a configuration and a tokenizer, with these files beside them.
@@ -30,7 +30,7 @@ fn checkpoint(files: &[(&str, &str)]) -> (tempfile::TempDir, FakeHost, Checkpoin
     (folder, host, checkpoint)
 }
 
-fn options(value: Value) -> ChatOptions {
+fn options(value: Value) -> LocalOptions {
     serde_json::from_value(value).unwrap()
 }
 
@@ -76,7 +76,7 @@ fn templates_give_what_transformers_gives_byte_for_byte() {
 #[test]
 fn a_broken_template_is_named_with_its_line() {
     let (folder, _, checkpoint) = checkpoint(&[("chat_template.jinja", "{% for a in b %}\n{{ a }}\n{% endfro %}")]);
-    let error = checkpoint.chat(&ChatOptions::default()).err().unwrap();
+    let error = checkpoint.chat(&LocalOptions::default()).err().unwrap();
     assert_eq!(error.code, ErrorCode::BadInput);
     let place = format!("`{}` is malformed in its line 3", folder.path().join("chat_template.jinja").display());
     assert!(error.message.contains(&place), "{error}");
@@ -104,7 +104,7 @@ fn the_template_is_found_where_transformers_finds_it() {
         |template: Value| json!({ "chat_template": template, "eos_token": { "content": "<|turn|>" } }).to_string();
     let first = |files: &[(&str, &str)]| {
         let (_folder, host, checkpoint) = checkpoint(files);
-        let chat = checkpoint.chat(&ChatOptions::default());
+        let chat = checkpoint.chat(&LocalOptions::default());
         (chat.map(|chat| chat.map(|chat| chat.text("Q", &[]).unwrap())), host.messages().pop().map(|(_, text)| text))
     };
     let text = config(json!("text:{{ messages[0].content }}{{ eos_token }}"));
@@ -208,10 +208,18 @@ fn ask(model: &mut LocalModel<Toy>, scores: Vec<ScoreRequest>, prompts: Vec<Gene
     (seen.into_inner().unwrap(), told.into_inner().unwrap())
 }
 
-fn model(chat: Option<Chat>) -> LocalModel<Toy> {
-    let info = ModelInfo { fingerprint: "weights".into(), ..ModelInfo::default() };
-    let toy = Toy::new(CacheLayout::Ragged, true);
-    LocalModel::new(toy, testing::tokenizer(), crate::LocalOptions::default(), info).unwrap().with_chat(chat)
+/// A toy with these files beside its configuration and tokenizer.
+fn model(files: &[(&str, &str)], value: Value) -> LocalModel<Toy> {
+    let (_folder, _, checkpoint) = checkpoint(files);
+    let identity = checkpoint.identity(&[]).unwrap();
+    let (name, arithmetic, details) = ("toy".to_owned(), Metadata::new(), Metadata::new());
+    let source = ModelSource { name, checkpoint, identity, arithmetic, details };
+    LocalModel::open(Toy::new(CacheLayout::Ragged, true), source, options(value)).unwrap()
+}
+
+/// A toy that is spoken to through a template.
+fn templated(template: &str, value: Value) -> LocalModel<Toy> {
+    model(&[("chat_template.jinja", template)], value)
 }
 
 #[test]
@@ -234,26 +242,21 @@ fn a_model_with_a_template_answers_what_one_without_answers_to_the_text() {
         ..ScoreRequest::default()
     };
     let text = "<|endoftext|><|turn|>ua<|turn|>ab<|turn|>uQ<|turn|>a";
-    let templated = ask(
-        &mut model(Some(chat(TEMPLATE, json!({})).unwrap())),
-        vec![score("flat", " xyz", shots())],
-        vec![prompt("flat", shots())],
-    );
-    let plain = ask(&mut model(None), vec![score(text, "xyz", Arc::default())], vec![prompt(text, Arc::default())]);
-    assert_eq!(templated, plain);
+    let found =
+        ask(&mut templated(TEMPLATE, json!({})), vec![score("flat", " xyz", shots())], vec![prompt("flat", shots())]);
+    let plain =
+        ask(&mut model(&[], json!({})), vec![score(text, "xyz", Arc::default())], vec![prompt(text, Arc::default())]);
+    assert_eq!(found, plain);
     // No beginning-of-text token besides the template's own.
     let tokens = testing::tokenizer().encode(&format!("{text}xyz")).unwrap();
-    assert_eq!(templated.0, [(0, tokens.len() as u32)]);
+    assert_eq!(found.0, [(0, tokens.len() as u32)]);
 }
 
 #[test]
 fn a_models_description_says_how_it_is_spoken_to() {
-    let described = |template: &str, value: Value| model(Some(chat(template, value).unwrap())).info().unwrap();
-    let plain = model(None).info().unwrap();
-    assert_eq!(
-        (plain.fingerprint.as_str(), &plain.details["chat"], plain.reads_turns),
-        ("weights", &json!(false), false)
-    );
+    let described = |template: &str, value: Value| templated(template, value).info().unwrap();
+    let plain = model(&[], json!({})).info().unwrap();
+    assert_eq!((&plain.details["chat"], plain.reads_turns), (&json!(false), false));
     let info = described(CHATML, json!({ "system": "S" }));
     assert!(info.reads_turns && !described(CHATML, json!({ "shots_as_turns": false })).reads_turns);
     let chat = &info.details["chat"];
@@ -278,8 +281,7 @@ fn a_models_description_says_how_it_is_spoken_to() {
 #[test]
 fn an_answer_ends_where_the_assistants_turn_does() {
     let config = json!({ "chat_template": "{{ messages[0].content }}", "eos_token": "<|turn|>" }).to_string();
-    let (_folder, _, checkpoint) = checkpoint(&[("tokenizer_config.json", &config)]);
-    let chat = checkpoint.chat(&ChatOptions::default()).unwrap();
-    assert_eq!(model(chat).tokenizer().eos(), [testing::EOS, testing::TURN]);
-    assert_eq!(model(None).tokenizer().eos(), [testing::EOS]);
+    let templated = model(&[("tokenizer_config.json", &config)], json!({}));
+    assert_eq!(templated.tokenizer().eos(), [testing::EOS, testing::TURN]);
+    assert_eq!(model(&[], json!({})).tokenizer().eos(), [testing::EOS]);
 }

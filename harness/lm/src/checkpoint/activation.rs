@@ -1,6 +1,6 @@
 //! The names of activation functions.
 
-/// What stands between the two linear layers of a feed-forward block.
+/// The function between the two linear layers of a feed-forward block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// `x·Φ(x)` by its tanh approximation: Hugging Face's `gelu_new`, `gelu_fast` and `gelu_pytorch_tanh`.
@@ -14,7 +14,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Names as they stand in `config.json`, for messages.
+    /// Names as they are in `config.json`, for messages.
     pub const NAMES: &str = "gelu_new, gelu_fast, gelu_pytorch_tanh, gelu, relu, silu, swish";
 
     /// The activation of that name in `config.json`.

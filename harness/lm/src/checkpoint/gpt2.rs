@@ -21,7 +21,7 @@ pub struct Gpt2Config {
     pub n_head: usize,
     /// Width of the feed-forward block.
     pub n_inner: usize,
-    /// What stands between the layers of the feed-forward block.
+    /// The function between the layers of the feed-forward block.
     pub activation: Activation,
     /// Added to the variance.
     pub layer_norm_epsilon: f64,
@@ -31,7 +31,7 @@ pub struct Gpt2Config {
     scale_attn_by_inverse_layer_idx: bool,
 }
 
-/// The fields as they stand in the file.
+/// The fields of the file.
 #[derive(Deserialize)]
 #[serde(default)]
 struct File {
@@ -101,7 +101,7 @@ fn check_numbers(config: &Value, path: &Path) -> Result<()> {
 }
 
 impl Gpt2Config {
-    /// Reads what `config.json` says. `path` is for messages.
+    /// Reads `config.json`. `path` is for messages.
     ///
     /// # Errors
     /// `BadInput` for values that make no sense, `Unsupported` for those that this code cannot do.

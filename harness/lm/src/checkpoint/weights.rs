@@ -12,7 +12,7 @@ const INDEX: &str = "model.safetensors.index.json";
 /// The files with the weights of a checkpoint.
 #[derive(Debug, Clone)]
 pub struct WeightFiles {
-    /// The file that says what there is: the weights themselves, or the index of their shards.
+    /// The file that lists the tensors: the weights themselves, or the index of their shards.
     pub path: PathBuf,
     /// The files, in the order of their names.
     pub shards: Vec<Shard>,
@@ -21,7 +21,7 @@ pub struct WeightFiles {
 /// A file of weights.
 #[derive(Debug, Clone)]
 pub struct Shard {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
     /// The tensors that the index finds in it; none where there is no index, which any tensor fits.
     pub tensors: Option<BTreeSet<String>>,

@@ -81,6 +81,6 @@ fn requests_that_make_no_sense_are_answered_too() {
 fn a_limit_of_nothing_is_refused() {
     let toy = Toy::new(CacheLayout::Ragged, true);
     let options = LocalOptions { max_batch_tokens: 0, ..LocalOptions::default() };
-    let error = LocalModel::new(toy, tokenizer(), options, ModelInfo::default()).err().unwrap();
+    let error = LocalModel::new(toy, tokenizer(), options).err().unwrap();
     assert_eq!(error.code, ErrorCode::BadOptions);
 }

@@ -18,8 +18,7 @@ fn naive(request: &GenerateRequest, toy: &Toy) -> examiner_api::Result<GenerateR
     loop {
         let row = logits(&[answer.prompt.clone(), answer.tokens.clone()].concat(), toy.vocabulary);
         let step = answer.step(&row, &tokenizer)?;
-        answer.tokens.push(step.token);
-        if let Some((finish, text)) = step.end {
+        if let Some((finish, text)) = answer.take(step) {
             return Ok(answer.result(finish, text));
         }
     }

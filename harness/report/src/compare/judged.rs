@@ -1,8 +1,8 @@
 //! What is needed of a file of samples to compare it with another.
 
 use super::Metric;
+use examiner_api::random::key_of;
 use examiner_api::{Gold, Outcome};
-use examiner_store::random::key_of;
 use examiner_store::record::ScorerVerdict;
 use serde::Deserialize;
 use std::collections::HashMap;

@@ -3,7 +3,7 @@
 use super::judged::{Judged, Sample, Value};
 use super::{Apart, Outcome, Test};
 use crate::statistics::{compare_paired, paired_macro};
-use examiner_store::random::key_of;
+use examiner_api::random::key_of;
 use examiner_store::summary::{MACRO, WHOLE};
 use std::collections::{BTreeMap, HashSet};
 

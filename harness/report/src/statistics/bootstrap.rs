@@ -1,6 +1,6 @@
 //! The bootstrap, for metrics that are not means.
 
-use examiner_store::random::Random;
+use examiner_api::random::Random;
 use std::collections::BTreeMap;
 
 /// What a bootstrap says of a number.

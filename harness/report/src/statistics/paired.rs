@@ -1,7 +1,7 @@
 //! Tests between two models on the same samples.
 
 use super::{Z_95, mean};
-use examiner_store::random::Random;
+use examiner_api::random::Random;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How a [`PairedTest`] came about.

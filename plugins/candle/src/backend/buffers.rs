@@ -3,12 +3,12 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Memory that nobody uses now.
+/// Memory that is not in use.
 #[derive(Clone, Default)]
 pub(super) struct Buffers(Arc<Mutex<Vec<Vec<f32>>>>);
 
 impl Buffers {
-    /// Room for so many values. What stands in it is what somebody left there.
+    /// Room for so many values. Its contents are left over from earlier use.
     pub(super) fn take(&self, length: usize) -> Buffer {
         let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // The smallest that is large enough, or the largest, which then grows.

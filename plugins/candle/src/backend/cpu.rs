@@ -1,14 +1,14 @@
-//! The forward pass with the kernels of this crate: exact in the sense of [`crate::kernels`].
+//! The forward pass with our own kernels: exact in the sense of [`examiner_kernels`].
 
 use super::buffers::{Buffer, Buffers};
 use super::{Attention, Backend, Span, Then, candle_error};
 use crate::cache::{CacheShape, Chain};
-use crate::device::NumberType;
-use crate::kernels::{
-    AttentionShape, Finish, Isa, Linear, Order, Past, PastLayout, attend, gate, layer_norm, rms_norm, rotate, softcap,
-};
 use candle_core::{CpuStorage, DType, Storage, Tensor};
 use examiner_api::{PluginError, Result};
+use examiner_kernels::{
+    AttentionShape, Finish, Isa, KvBlock, KvLayout, Linear, Order, WeightType, attend, gate, layer_norm, rms_norm,
+    rotate, softcap,
+};
 use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -22,12 +22,12 @@ const TASK: usize = 24;
 pub(crate) struct Cpu {
     isa: Isa,
     /// Of the weights of linear layers.
-    numbers: NumberType,
+    numbers: WeightType,
     buffers: Buffers,
 }
 
 impl Cpu {
-    pub(crate) fn new(numbers: NumberType) -> Self {
+    pub(crate) fn new(numbers: WeightType) -> Self {
         Cpu { isa: Isa::best(), numbers, buffers: Buffers::default() }
     }
 }
@@ -50,13 +50,13 @@ pub(crate) enum Table {
         width: usize,
         values: Vec<f32>,
     },
-    /// The output head's packed weights, so that they lie in memory only once.
+    /// The output head's packed weights, so that they are in memory only once.
     Tied(Arc<Linear>),
 }
 
 /// The keys and the values of each layer.
 pub(crate) struct Block {
-    layout: PastLayout,
+    layout: KvLayout,
     keys: Vec<f32>,
     values: Vec<f32>,
 }
@@ -81,7 +81,7 @@ impl Backend for Cpu {
         };
         let (numbers, bias) = (self.numbers, bias.map(values_of).transpose()?);
         let bias = bias.as_deref();
-        // The largest tensors of a model: they are packed from where they lie, without another copy.
+        // The largest tensors of a model: they are packed from their own memory, without another copy.
         let (storage, layout) = weight.storage_and_layout();
         let layer = match (&*storage, layout.contiguous_offsets()) {
             (Storage::Cpu(CpuStorage::F32(all)), Some((from, to))) => {
@@ -116,7 +116,7 @@ impl Backend for Cpu {
     }
 
     fn new_block(&self, shape: CacheShape, capacity: usize) -> Result<Block> {
-        let layout = PastLayout { kv_heads: shape.heads, width: shape.width, capacity };
+        let layout = KvLayout { kv_heads: shape.heads, width: shape.width, capacity };
         let zeros = |size: usize| vec![0.0; shape.layers * size];
         Ok(Block { layout, keys: zeros(layout.keys()), values: zeros(layout.values()) })
     }
@@ -219,14 +219,14 @@ impl Backend for Cpu {
         caches.par_iter_mut().zip(spans).try_for_each(|(cache, span)| {
             let rows = rows_of(&span.rows);
             cache.write(span.past, |block, at, new| {
-                remember(block, attention, at, &rows[new.start * row..new.end * row]);
+                store(block, attention, at, &rows[new.start * row..new.end * row]);
                 Ok(())
             })
         })?;
 
-        let pasts: Vec<Vec<Past<'_>>> = caches
+        let pasts: Vec<Vec<KvBlock<'_>>> = caches
             .iter()
-            .map(|cache| cache.blocks().map(|(block, used)| past_of(block, attention.layer, used)).collect())
+            .map(|cache| cache.blocks().map(|(block, used)| kv_block_of(block, attention.layer, used)).collect())
             .collect();
         let width = attention.heads * attention.shape.width;
         let count = only.map_or(qkv.values.len() / row, <[u32]>::len);
@@ -284,16 +284,16 @@ fn stretches(rows: &Range<usize>, only: Option<&[u32]>) -> Vec<Range<usize>> {
 }
 
 /// Puts the keys and values of rows of `[queries, keys, values]` into a block, from the position `at` on.
-fn remember(block: &mut Block, attention: Attention, at: usize, rows: &[f32]) {
+fn store(block: &mut Block, attention: Attention, at: usize, rows: &[f32]) {
     let (layer, layout) = (attention.layer, block.layout);
     let keys = &mut block.keys[layer * layout.keys()..(layer + 1) * layout.keys()];
     let values = &mut block.values[layer * layout.values()..(layer + 1) * layout.values()];
-    layout.remember(keys, values, at, rows, attention.row(), attention.heads * attention.shape.width);
+    layout.store(keys, values, at, rows, attention.row(), attention.heads * attention.shape.width);
 }
 
-fn past_of(block: &Block, layer: usize, used: usize) -> Past<'_> {
+fn kv_block_of(block: &Block, layer: usize, used: usize) -> KvBlock<'_> {
     let layout = block.layout;
-    Past {
+    KvBlock {
         layout,
         keys: &block.keys[layer * layout.keys()..(layer + 1) * layout.keys()],
         values: &block.values[layer * layout.values()..(layer + 1) * layout.values()],

@@ -4,9 +4,9 @@
 
 use super::{Attention, Backend, Span, Then, candle_error};
 use crate::cache::{CacheShape, Chain};
-use crate::kernels::Order;
 use candle_core::{D, DType, Device, Tensor};
 use examiner_api::Result;
+use examiner_kernels::Order;
 use examiner_lm::checkpoint::Activation;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -45,7 +45,7 @@ pub(crate) struct Norm {
 }
 
 impl Norm {
-    /// The norm of what stands in the last dimension.
+    /// The norm over the last dimension.
     fn apply(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         let Some(bias) = &self.bias else {
             let mean = x.sqr()?.mean_keepdim(D::Minus1)?;

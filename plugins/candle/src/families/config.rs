@@ -1,14 +1,11 @@
 //! `config.json`, value by value.
 
+use crate::tensors::SIZE_LIMIT;
 use candle_core::DType;
 use examiner_api::{PluginError, Result};
 use examiner_lm::checkpoint::Activation;
 use serde_json::Value;
 use std::path::Path;
-
-/// No size of a model is as large as this. Products of two sizes are numbers, then, and a configuration that names more is
-/// told so instead of being given memory.
-pub(crate) const SIZE_LIMIT: usize = 1 << 31;
 
 /// A configuration, or an object within it. A value that is `null` counts as none.
 #[derive(Debug, Clone, Copy)]
@@ -75,8 +72,7 @@ impl<'a> Config<'a> {
         self.size(name)?.ok_or_else(|| self.wrong(format!("has no `{name}`; expected a positive whole number")))
     }
 
-    /// How many layers there are. Each is described before weights are read, so that what nobody can mean would fill the
-    /// memory.
+    /// How many layers there are. Each is described before weights are read, so an absurd number would fill the memory.
     pub(crate) fn layers(&self, name: &str) -> Result<usize> {
         let layers = self.needed_size(name)?;
         self.at_most(name, layers, 10_000)?;
@@ -120,7 +116,7 @@ impl<'a> Config<'a> {
         })
     }
 
-    /// Which layers slide, if `layer_types` says so.
+    /// Which layers slide, by `layer_types`.
     pub(crate) fn sliding_layers(&self, layers: usize) -> Result<Option<Vec<bool>>> {
         let Some(types) = self.value("layer_types") else { return Ok(None) };
         let slides = |kind: &Value| match kind.as_str() {

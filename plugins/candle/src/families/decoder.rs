@@ -1,6 +1,6 @@
 //! The machine that runs every plan: a pass over tokens of many sequences.
 //!
-//! All tokens of a pass lie one after the other in one array, each with its own position. Keys are rotated before they
+//! All tokens of a pass are one after the other in one array, each with its own position. Keys are rotated before they
 //! are cached, so that a cached position is done with. Logits are computed for the wanted rows alone, a few at a time, and
 //! in the last layer nothing but keys and values is computed for the others, apart from their queries.
 
@@ -9,7 +9,7 @@ use super::weights::{Layer, Weights};
 use crate::backend::{Attention, Backend, Span, Then};
 use crate::cache::{CacheShape, Caches, Chain};
 use crate::tensors::Tensors;
-use examiner_api::{PluginError, Result};
+use examiner_api::Result;
 use examiner_lm::{CacheId, CacheLayout, Decoder, OnLogits, Row, Segment};
 
 /// Rows of logits that exist at the same time.
@@ -43,19 +43,7 @@ impl<B: Backend> Transformer<B> {
         let mut row = 0;
         for (segment, chain) in segments.iter().zip(chains) {
             let (past, tokens) = (chain.length(), segment.tokens.len());
-            let positions = self.plan.context;
-            if tokens == 0 || past + tokens > positions {
-                return Err(PluginError::bad_input(format!(
-                    "{tokens} tokens after {past} do not fit a model of {positions} positions"
-                )));
-            }
-            if let Some(token) = segment.tokens.iter().find(|&&token| token as usize >= self.plan.vocabulary) {
-                let vocabulary = self.plan.vocabulary;
-                return Err(PluginError::bad_input(format!("token {token} of a vocabulary of {vocabulary}")));
-            }
-            if let Some(place) = segment.wanted.iter().find(|&&place| place >= tokens) {
-                return Err(PluginError::bad_input(format!("logits wanted after token {place} of {tokens}")));
-            }
+            segment.check(past, self.plan.context, self.plan.vocabulary)?;
             chain.grow(tokens, |capacity| self.backend.new_block(self.cache_shape(), capacity))?;
             spans.push(Span { rows: row..row + tokens, past });
             row += tokens;
@@ -79,8 +67,8 @@ impl<B: Backend> Transformer<B> {
         let mut rows = Vec::new();
         let mut wanted = Vec::new();
         for (index, (segment, span)) in segments.iter().zip(&spans).enumerate() {
-            rows.extend(segment.wanted.iter().map(|&place| Row { segment: index, place }));
-            wanted.extend(segment.wanted.iter().map(|&place| (span.rows.start + place) as u32));
+            rows.extend(segment.wanted.iter().map(|&wanted| Row { segment: index, index: wanted }));
+            wanted.extend(segment.wanted.iter().map(|&wanted| (span.rows.start + wanted) as u32));
         }
 
         let b = &self.backend;

@@ -4,8 +4,8 @@
 use super::config::Config;
 use super::plan::{Biases, HeadNorms, LayerPlan, MlpIn, Names, NormKind, Norms, Plan, Qkv};
 use super::rope::{Rope, Source};
-use crate::kernels::Order;
 use examiner_api::Result;
+use examiner_kernels::Order;
 use examiner_lm::checkpoint::Activation;
 
 pub(super) fn plan(config: &Config<'_>) -> Result<Plan> {

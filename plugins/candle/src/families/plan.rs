@@ -2,8 +2,8 @@
 
 use super::config::Config;
 use super::rope::Rope;
-use crate::kernels::Order;
 use examiner_api::Result;
+use examiner_kernels::Order;
 use examiner_lm::checkpoint::Activation;
 
 /// A decoder, described.
@@ -22,7 +22,7 @@ pub(crate) struct Plan {
     pub(crate) kv_heads: usize,
     pub(crate) head_width: usize,
     pub(crate) layers: Vec<LayerPlan>,
-    /// What layers rotate queries and keys by; they name them by their place here.
+    /// What layers rotate queries and keys by; they refer to them by index.
     pub(crate) ropes: Vec<Rope>,
     pub(crate) norm: NormKind,
     /// Added to the variance or the mean square.
@@ -44,7 +44,7 @@ pub(crate) struct Plan {
     pub(crate) logits_scale: f32,
     /// Whether the output head is the embedding of tokens.
     pub(crate) tied: bool,
-    /// How the matrices of linear layers lie in the file.
+    /// The order of the matrices of linear layers in the file.
     pub(crate) order: Order,
     pub(crate) names: Names,
 }
@@ -56,7 +56,7 @@ pub(crate) struct LayerPlan {
     pub(crate) scale: f32,
     /// A token sees so many positions at most, its own included.
     pub(crate) window: Option<usize>,
-    /// The place of its rotation in the plan; none for a model with learned positions.
+    /// The index of its rotation in the plan; none for a model with learned positions.
     pub(crate) rope: Option<usize>,
 }
 
@@ -117,12 +117,12 @@ pub(crate) struct Names {
     pub(crate) mlp_out: &'static str,
 }
 
-/// How queries, keys and values lie in the file.
+/// The matrices of queries, keys and values in the file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Qkv {
     /// Three matrices.
     Apart([&'static str; 3]),
-    /// Three matrices; the two values of a pair that is rotated stand side by side, not half a head apart.
+    /// Three matrices; the two values of a pair that is rotated are side by side, not half a head apart.
     Interleaved([&'static str; 3]),
     /// One matrix: all queries, all keys, all values.
     Joined(&'static str),
@@ -130,7 +130,7 @@ pub(crate) enum Qkv {
     HeadByHead(&'static str),
 }
 
-/// How the first half of the feed-forward block lies in the file.
+/// The matrices of the first half of the feed-forward block in the file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum MlpIn {
     /// One matrix, then the activation.

@@ -9,7 +9,7 @@ use examiner_api::Result;
 use rayon::prelude::*;
 use std::f64::consts::PI;
 
-/// What `rope_type` may say.
+/// The values of `rope_type`.
 const TYPES: &str = "default, linear, dynamic, llama3, yarn, longrope";
 
 /// No head has as many values as this.
@@ -26,7 +26,7 @@ pub(crate) struct Rope {
     pub(crate) context: Option<usize>,
 }
 
-/// Where a family keeps its rotation, and what holds if it says nothing.
+/// Where a family keeps its rotation, and its defaults.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Source<'a> {
     /// The object within `rope_parameters` that is meant, where there is one for each kind of layer.

@@ -3,10 +3,10 @@
 
 use super::plan::{HeadNorms, MlpIn, NormKind, Plan, Qkv};
 use crate::backend::{Backend, candle_error};
-use crate::kernels::Order;
 use crate::tensors::Tensors;
 use candle_core::Tensor;
-use examiner_api::{PluginError, Result};
+use examiner_api::Result;
+use examiner_kernels::Order;
 
 pub(crate) struct Weights<B: Backend> {
     pub(crate) tokens: B::Table,
@@ -44,11 +44,8 @@ impl<B: Backend> Weights<B> {
         let mut loader = Loader { backend, plan, tensors };
         let embedding = format!("{prefix}{}.weight", plan.names.tokens);
         let head_name = format!("{}.weight", plan.names.head);
-        if plan.tied && loader.tensors.has(&head_name) && !loader.tensors.same(&head_name, &embedding) {
-            return Err(PluginError::bad_input(format!(
-                "`config.json` says `tie_word_embeddings`, but `{head_name}` differs from `{embedding}`"
-            ))
-            .with_help("write `\"tie_word_embeddings\": false` if the output head has weights of its own"));
+        if plan.tied {
+            loader.tensors.check_tied(&head_name, &embedding)?;
         }
         let mut matrix = |name: &str| loader.tensors.take(name, &[plan.vocabulary, plan.width]);
         // The largest matrices of a small model: none is kept in a second form for longer than it takes to put it into its own.
@@ -127,7 +124,7 @@ impl<B: Backend> Loader<'_, B> {
         })
     }
 
-    /// One linear layer of several of the file, whose outputs stand side by side.
+    /// One linear layer of several of the file, whose outputs are side by side.
     fn joined(&mut self, names: &[String], inputs: usize, outputs: &[usize], biased: bool) -> Result<B::Linear> {
         let order = self.plan.order;
         let mut weights = Vec::with_capacity(names.len());

@@ -3,8 +3,7 @@
 //! Weights are dequantized when they are loaded, and computed with as those of any other file; so a model takes the memory
 //! of the option `dtype`, not that of the file. What the file saves is the disk.
 
-use super::Source;
-use crate::families::SIZE_LIMIT;
+use super::{SIZE_LIMIT, Source};
 use candle_core::quantized::gguf_file::{Content, Value as Item};
 use candle_core::{DType, Device, Tensor};
 use examiner_api::{PluginError, Result};
@@ -42,7 +41,7 @@ impl Gguf {
         &self.path
     }
 
-    /// The configuration, as `config.json` would say it.
+    /// The configuration, in the form of a `config.json`.
     ///
     /// # Errors
     /// `BadInput` if a number is missing, `Unsupported` for a rotation that is not known.

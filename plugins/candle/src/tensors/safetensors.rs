@@ -1,4 +1,4 @@
-//! Safetensors files: one, or shards of which each holds what the index says and nothing else.
+//! Safetensors files: one, or shards of which each holds the tensors of the index and nothing else.
 
 use super::Source;
 use candle_core::safetensors::{Load, MmapedSafetensors};
@@ -15,25 +15,25 @@ const POINTER: &[u8; 34] = b"version https://git-lfs.github.com";
 pub(super) struct Safetensors {
     files: Vec<(PathBuf, MmapedSafetensors)>,
     /// The file of each tensor.
-    places: BTreeMap<String, usize>,
+    file_of: BTreeMap<String, usize>,
 }
 
 impl Safetensors {
     pub(super) fn open(files: &WeightFiles) -> Result<Self> {
         let mut opened = Vec::with_capacity(files.shards.len());
-        let mut places = BTreeMap::new();
+        let mut file_of = BTreeMap::new();
         for (index, shard) in files.shards.iter().enumerate() {
             let file = map(&shard.path)?;
             let names: BTreeSet<String> = file.tensors().into_iter().map(|(name, _)| name).collect();
             check_shard(shard, &names, &files.path)?;
-            places.extend(names.into_iter().map(|name| (name, index)));
+            file_of.extend(names.into_iter().map(|name| (name, index)));
             opened.push((shard.path.clone(), file));
         }
-        Ok(Safetensors { files: opened, places })
+        Ok(Safetensors { files: opened, file_of })
     }
 
     fn at(&self, name: &str) -> Option<&(PathBuf, MmapedSafetensors)> {
-        self.places.get(name).and_then(|place| self.files.get(*place))
+        self.file_of.get(name).and_then(|index| self.files.get(*index))
     }
 
     fn view(&self, name: &str) -> candle_core::Result<safetensors::tensor::TensorView<'_>> {
@@ -58,7 +58,7 @@ fn map(path: &Path) -> Result<MmapedSafetensors> {
     })
 }
 
-/// Whether the file is what Git leaves in the place of a large one.
+/// Whether the file is a pointer that Git LFS left for a large one.
 fn is_pointer(path: &Path) -> bool {
     let mut beginning = [0; POINTER.len()];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut beginning));
@@ -78,10 +78,10 @@ fn check_shard(shard: &Shard, found: &BTreeSet<String>, index: &Path) -> Result<
     Err(PluginError::bad_input(what).with_help("all shards and their index must come from the same checkpoint"))
 }
 
-/// Lets the system have back the memory in which a part of a mapped file lies, now that the part has been copied: weights then
-/// stand in memory once while they are read. Whoever looks again reads the file again.
+/// Releases the memory of a part of a mapped file that has been copied: weights then are in memory once while they are
+/// read. A later access reads the file again.
 #[cfg(unix)]
-fn let_go(mapped: &[u8]) {
+fn release(mapped: &[u8]) {
     // SAFETY: asks for a number.
     let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
     let begin = mapped.as_ptr().addr().next_multiple_of(page);
@@ -95,11 +95,11 @@ fn let_go(mapped: &[u8]) {
 }
 
 #[cfg(not(unix))]
-fn let_go(_: &[u8]) {}
+fn release(_: &[u8]) {}
 
 impl Source for Safetensors {
     fn names(&self) -> BTreeSet<String> {
-        self.places.keys().cloned().collect()
+        self.file_of.keys().cloned().collect()
     }
 
     fn file(&self, name: &str) -> &Path {
@@ -115,7 +115,7 @@ impl Source for Safetensors {
     fn load(&mut self, name: &str, dtype: DType) -> candle_core::Result<Tensor> {
         let view = self.view(name)?;
         let tensor = view.load(&Device::Cpu)?.to_dtype(dtype)?;
-        let_go(view.data());
+        release(view.data());
         Ok(tensor)
     }
 

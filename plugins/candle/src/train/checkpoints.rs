@@ -16,7 +16,7 @@ const WEIGHTS: &str = "model.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const PROGRESS: &str = "trainer_state.json";
 
-/// Where a training stands.
+/// How far a training has come.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Progress {
     /// Of options, rows, start and seed: a checkpoint of something else is not gone on from.
@@ -52,7 +52,7 @@ impl Checkpoints {
         Checkpoints { directory, files }
     }
 
-    /// Where the checkpoint of a step lies.
+    /// The directory of the checkpoint of a step.
     pub(super) fn path(&self, step: u64) -> PathBuf {
         self.directory.join(format!("step-{step:06}"))
     }
@@ -162,8 +162,8 @@ fn values(path: &Path, layout: &Layout, prefix: &str) -> Option<Vec<f32>> {
             return None;
         }
         let (numbers, _) = tensor.data().as_chunks::<4>();
-        let place = &mut values[parameter.range.clone()];
-        place.iter_mut().zip(numbers).for_each(|(value, bytes)| *value = f32::from_le_bytes(*bytes));
+        let part = &mut values[parameter.range.clone()];
+        part.iter_mut().zip(numbers).for_each(|(value, bytes)| *value = f32::from_le_bytes(*bytes));
     }
     Some(values)
 }
@@ -181,7 +181,7 @@ fn tensors(path: &Path, layout: &Layout, arrays: &[(&str, &[f32])]) -> Result<()
             views.push((format!("{prefix}{}", full_name("transformer.", &parameter.name)), view));
         }
     }
-    // Hugging Face's library refuses files that do not say this.
+    // Hugging Face's library refuses files without this entry.
     let about = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     safetensors::serialize_to_file(views, Some(about), path).map_err(failed)?;
     sync(path)

@@ -11,16 +11,16 @@ use examiner_api::Result;
 use examiner_lm::checkpoint::Gpt2Config;
 use std::ops::Range;
 
-/// Rows of a pass, one after the other, nothing padded. Positions start anew with each row, and no row sees another.
+/// Rows of a pass, one after the other, nothing padded. Positions start from 0 in each row, and no row sees another.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Batch {
     /// What the model reads.
     pub(super) tokens: Vec<u32>,
     /// Which tokens belong to each row.
     pub(super) spans: Vec<Range<usize>>,
-    /// The places in `tokens` after which something is to be learned, ascending.
-    pub(super) places: Vec<u32>,
-    /// What is to be learned there.
+    /// The indices in `tokens` of those that have a label, ascending.
+    pub(super) label_indices: Vec<u32>,
+    /// The tokens to be predicted after them.
     pub(super) labels: Vec<u32>,
 }
 
@@ -32,7 +32,7 @@ impl Batch {
         let inputs = row.len() - 1;
         self.tokens.extend(&row[..inputs]);
         self.spans.push(start..start + inputs);
-        self.places.extend((first_label - 1..inputs).map(|place| (start + place) as u32));
+        self.label_indices.extend((first_label - 1..inputs).map(|index| (start + index) as u32));
         self.labels.extend(&row[first_label..]);
     }
 

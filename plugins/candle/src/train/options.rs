@@ -154,7 +154,7 @@ pub enum LossOn {
 pub enum Order {
     /// Another one in each epoch, by the seed.
     Shuffled,
-    /// As they stand in the file.
+    /// As they are in the file.
     Given,
 }
 

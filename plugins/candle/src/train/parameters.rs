@@ -1,9 +1,9 @@
-//! Which parameters a GPT-2 has, and where each lies in one flat array.
+//! Which parameters a GPT-2 has, and which part of one flat array each is.
 //!
 //! Weights, gradients and the optimizer's two moments are arrays of the same layout, so that the optimizer, the norm of the
 //! gradient and a checkpoint each are one pass over memory. Matrices come first: they alone decay.
 
-use examiner_lm::Stream;
+use examiner_api::random::Stream;
 use examiner_lm::checkpoint::Gpt2Config;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use std::ops::Range;
 /// Deviation of GPT-2's initial weights.
 const DEVIATION: f64 = 0.02;
 
-/// A parameter and its place.
+/// A parameter and its part of the array.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Parameter {
     /// As Hugging Face's library names it, without `transformer.`.
@@ -129,7 +129,7 @@ impl Layout {
         &mut values[self.parameters[parameter].range.clone()]
     }
 
-    /// The parts of two parameters, of which the first lies before the second.
+    /// The parts of two parameters, of which the first comes before the second.
     pub(super) fn both_mut<'a>(
         &self,
         values: &'a mut [f32],
@@ -151,21 +151,15 @@ impl Layout {
                 Start::All(value) => values.fill(value),
                 Start::Normal(deviation) => {
                     let random = Stream::new(seed, &format!("initial {}", parameter.name), 0);
-                    values.par_iter_mut().enumerate().for_each(|(place, value)| {
-                        *value = (deviation * normal(&random, place as u32)) as f32;
+                    // A counter has room for matrices of two thousand million values.
+                    values.par_iter_mut().enumerate().for_each(|(index, value)| {
+                        *value = (deviation * random.normal(index as u32)) as f32;
                     });
                 }
             }
         }
         values
     }
-}
-
-/// A number of the standard normal distribution (Box and Muller, 1958).
-fn normal(random: &Stream, place: u32) -> f64 {
-    // Two numbers for each; a counter has room for matrices of two thousand million values.
-    let radius = (-2.0 * (1.0 - random.uniform(place.wrapping_mul(2))).ln()).sqrt();
-    radius * (std::f64::consts::TAU * random.uniform(place.wrapping_mul(2).wrapping_add(1))).cos()
 }
 
 #[cfg(test)]

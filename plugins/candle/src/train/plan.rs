@@ -1,9 +1,9 @@
 //! Which rows each step learns from. A plan is a function of rows, options and seed, so that a training which was
-//! interrupted finds its place by the number of its step alone.
+//! interrupted resumes by the number of its step alone.
 
 use super::options::{Order, TrainOptions};
 use super::rows::Row;
-use examiner_lm::Stream;
+use examiner_api::random::Stream;
 
 /// Passes of a step, each a list of rows by their numbers.
 pub(super) type Step = Vec<Vec<u32>>;
@@ -16,7 +16,7 @@ pub(super) struct Plan {
     pub(super) epoch_ends: Vec<u64>,
 }
 
-/// Three epochs, where the suite says nothing.
+/// Three epochs, where the suite sets neither epochs nor steps.
 const EPOCHS: u64 = 3;
 
 impl Plan {
@@ -27,7 +27,7 @@ impl Plan {
         for epoch in 0..epochs {
             let order = match options.order {
                 Order::Given => (0..rows.len() as u32).collect(),
-                Order::Shuffled => shuffled(rows.len(), &Stream::new(seed, "order", epoch as u32)),
+                Order::Shuffled => Stream::new(seed, "order", epoch as u32).permutation(rows.len()),
             };
             let passes = passes(rows, &order, options);
             plan.steps.extend(passes.chunks(options.accumulation).map(<[Vec<u32>]>::to_vec));
@@ -63,16 +63,6 @@ pub(super) fn passes(rows: &[Row], order: &[u32], options: &TrainOptions) -> Vec
         tokens += length;
     }
     passes
-}
-
-/// The numbers below `count` in an order of the stream's (Fisher and Yates).
-pub(super) fn shuffled(count: usize, random: &Stream) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..count as u32).collect();
-    for last in (1..count).rev() {
-        let other = (random.uniform(last as u32) * (last + 1) as f64) as usize;
-        order.swap(last, other.min(last));
-    }
-    order
 }
 
 #[cfg(test)]

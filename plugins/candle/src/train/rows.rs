@@ -1,8 +1,9 @@
 //! Rows to learn from, in tokens.
 
 use super::options::{LossOn, TooLong, TrainOptions};
+use examiner_api::random::Stream;
 use examiner_api::{PluginError, Result, ScoreRequest, Span};
-use examiner_lm::{Stream, Tokenizer, split};
+use examiner_lm::{Tokenizer, split};
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,7 +14,7 @@ use std::path::Path;
 pub(super) struct Row {
     /// At least two.
     pub(super) tokens: Vec<u32>,
-    /// The place of the first token that is learned; at least 1.
+    /// The index of the first token that is learned; at least 1.
     pub(super) first_label: usize,
 }
 
@@ -29,7 +30,7 @@ impl Row {
     }
 }
 
-/// A line of the file. Tokens stand beside texts where somebody has made them already.
+/// A line of the file. Tokens are given beside texts where they were computed before.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Line {
     #[serde(default)]
@@ -68,24 +69,24 @@ pub(super) fn read(path: &Path) -> Result<Vec<Line>> {
         return Err(PluginError::bad_input(format!("`{}` has no rows to learn from", path.display()))
             .with_help("if a recipe made the file, look at how many of the teacher's answers it kept"));
     }
-    let parse = |(place, line): &(usize, &str)| {
+    let parse = |(index, line): &(usize, &str)| {
         // Through an object: a list would be taken for the fields in their order.
         let object = serde_json::from_str::<serde_json::Map<String, Value>>(line);
         let row = object.and_then(|object| serde_json::from_value(Value::Object(object)));
         let mut row: Line = row.map_err(|error| {
-            PluginError::bad_input(format!("line {} of `{}` is not a training row", place + 1, path.display()))
+            PluginError::bad_input(format!("line {} of `{}` is not a training row", index + 1, path.display()))
                 .with_cause(&error)
                 .with_help("a row is a JSON object with `id`, `prompt` and `completion`")
         })?;
         if row.id.is_null() {
-            row.id = Value::from(format!("line {}", place + 1));
+            row.id = Value::from(format!("line {}", index + 1));
         }
         Ok(row)
     };
     first_failure(lines.par_iter().map(parse).collect())
 }
 
-/// All values, or the first failure among them: threads meet failures in any order, and what is said must not change from try
+/// All values, or the first failure among them: threads meet failures in any order, and the message must not change from try
 /// to try.
 fn first_failure<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
     results.into_iter().collect()
@@ -164,7 +165,7 @@ impl Encoder<'_> {
         }
     }
 
-    /// Tokens, and the place of the completion's first.
+    /// Tokens, and the index of the completion's first.
     fn text(&self, line: &Line) -> Result<(Vec<u32>, usize)> {
         let tokenizer = self.tokenizer.ok_or_else(|| {
             PluginError::bad_input("it is a text, but the start has no `tokenizer.json`")
@@ -197,7 +198,7 @@ pub(super) fn hold_out(rows: Vec<Row>, options: &TrainOptions, seed: u64) -> Res
         return Err(PluginError::bad_input(format!("`validation_share: {share}` of a single row leaves nothing")));
     }
     let count = ((share * rows.len() as f64).round() as usize).clamp(1, rows.len() - 1);
-    let order = super::plan::shuffled(rows.len(), &Stream::new(seed, "validation", 0));
+    let order = Stream::new(seed, "validation", 0).permutation(rows.len());
     let mut held = vec![false; rows.len()];
     order[..count].iter().for_each(|&row| held[row as usize] = true);
     let mut parts = (Vec::new(), Vec::new());

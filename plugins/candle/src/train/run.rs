@@ -3,20 +3,18 @@
 use super::checkpoints::{Best, Checkpoints, Progress, remove, replace};
 use super::curves::{Curves, Point};
 use super::engine::{Batch, Composed, Engine, Fused, Parts, State, Update};
+use super::identity::identity;
 use super::options::{Keep, TrainOptions};
 use super::parameters::Layout;
 use super::plan::{self, Plan};
 use super::rows::{self, Encoded, Encoder, Line, Row};
 use super::schedule::LearningRate;
 use super::start::Start;
-use crate::device::Place;
+use crate::device::ComputeDevice;
 use examiner_api::{ErrorCode, Flow, Host, Metadata, PluginError, Result, Sink, TrainEvent, TrainJob, TrainReport};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-
-/// Changes when the same options and rows would give another result.
-const VERSION: u32 = 1;
 
 /// What a finished training leaves, so that it is not done again.
 #[derive(Serialize, Deserialize)]
@@ -28,7 +26,7 @@ struct Finished {
 /// Trains, or goes on with a training that was interrupted.
 pub(super) fn train(
     options: &TrainOptions,
-    place: &Place,
+    device: &ComputeDevice,
     host: &Host,
     job: &TrainJob,
     sink: &dyn Sink<TrainEvent>,
@@ -37,7 +35,7 @@ pub(super) fn train(
     let lines = rows::read(&job.rows)?;
     let mut start = Start::find(job.from.as_deref(), options, &lines, job.seed, host)?;
     let data = Data::new(options, &start, &lines, job, host)?;
-    let identity = identity(options, place, &start, &data, job)?;
+    let identity = identity(options, device, &start.fingerprint, [&data.train, &data.validation], job.seed)?;
     let finished_path = job.out.join("finished.json");
     if let Some(report) = finished(&finished_path, &identity) {
         host.info("the training is finished already");
@@ -66,9 +64,9 @@ pub(super) fn train(
     let curves = Curves::open(&csv, job.events.as_deref(), progress.as_ref().map(|progress| progress.step))?;
     let layout = start.layout.clone();
     let parts = Parts { config: start.config.clone(), layout: start.layout, state };
-    let engine: Box<dyn Engine> = match place {
-        Place::Cpu => Box::new(Fused::new(parts)),
-        Place::Ops(device) => Box::new(Composed::new(parts, device.clone(), options.dtype.dtype())?),
+    let engine: Box<dyn Engine> = match device {
+        ComputeDevice::Cpu => Box::new(Fused::new(parts)),
+        ComputeDevice::Ops(device) => Box::new(Composed::new(parts, device.clone(), options.dtype.dtype())?),
     };
     let run = Run {
         options,
@@ -89,7 +87,7 @@ pub(super) fn train(
     let text = serde_json::to_vec_pretty(&finished)
         .map_err(|error| PluginError::bad_input("cannot write the report").with_cause(&error))?;
     replace(&finished_path, &text)?;
-    // Only now: whoever is killed before goes on from the last checkpoint.
+    // Only now: a training that is killed before resumes from the last checkpoint.
     checkpoints.finish()?;
     Ok(finished.report)
 }
@@ -148,23 +146,6 @@ impl Data {
         }
         Ok(Data { train, validation, truncated, left_out })
     }
-}
-
-/// A hash of all that the result depends on.
-fn identity(options: &TrainOptions, place: &Place, start: &Start, data: &Data, job: &TrainJob) -> Result<String> {
-    let options = serde_json::to_string(options)
-        .map_err(|error| PluginError::bad_options("options cannot be written").with_cause(&error))?;
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(format!("{VERSION} {} {} {} {options}", place.kind(), start.fingerprint, job.seed).as_bytes());
-    for rows in [&data.train, &data.validation] {
-        hasher.update(&(rows.len() as u64).to_le_bytes());
-        for row in rows {
-            hasher.update(&(row.tokens.len() as u64).to_le_bytes());
-            hasher.update(&(row.first_label as u64).to_le_bytes());
-            hasher.update(bytemuck::cast_slice(&row.tokens));
-        }
-    }
-    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// A training under way.
@@ -271,7 +252,7 @@ impl Run<'_> {
             }
     }
 
-    /// The mean loss of the rows that were held out. Takes note of a new best.
+    /// The mean loss of the rows that were held out. Records a new best.
     fn validate(&mut self) -> Result<f64> {
         let rows = &self.data.validation;
         let order: Vec<u32> = (0..rows.len() as u32).collect();
@@ -305,7 +286,7 @@ impl Run<'_> {
         self.options.patience.is_some_and(|patience| self.progress.without_best >= patience)
     }
 
-    /// Writes a point to the curves, and tells it to whoever listens.
+    /// Writes a point to the curves, and sends it to the program.
     fn record(&mut self, point: Point) -> Result<Flow> {
         self.curves.add(&point)?;
         Ok(self.sink.send(TrainEvent {

@@ -19,7 +19,7 @@ impl LearningRate {
         LearningRate { highest: options.lr, schedule: options.schedule, warmup, floor: options.min_lr_share, steps }
     }
 
-    /// The rate of a step, counted from 0: `min(1, (s + 1) / warmup)` times what the schedule says.
+    /// The rate of a step, counted from 0: `min(1, (s + 1) / warmup)` times the factor of the schedule.
     pub(super) fn at(&self, step: u64) -> f64 {
         let (s, n) = (step as f64, self.steps as f64);
         let decay = match self.schedule {

@@ -7,8 +7,9 @@ use super::tokenizer;
 use crate::tensors::Tensors;
 use candle_core::DType;
 use examiner_api::{ErrorCode, Host, PluginError, Result};
-use examiner_lm::Tokenizer;
-use examiner_lm::checkpoint::{Gpt2Config, SpecialTokens, read_json};
+use examiner_lm::checkpoint::{Checkpoint, Gpt2Config};
+use examiner_lm::{Tokenizer, fingerprint};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -57,22 +58,9 @@ impl Start {
     }
 
     fn checkpoint(source: &str, host: &Host) -> Result<Start> {
-        let source = source.trim_end_matches('/');
-        let needed = |name: &str| {
-            host.fetch(&format!("{source}/{name}")).map_err(|mut error| {
-                error.message = format!("no `{name}` in the checkpoint `{source}`: {}", error.message);
-                error
-            })
-        };
-        let optional = |name: &str| match host.fetch(&format!("{source}/{name}")) {
-            Ok(path) => std::fs::read(&path).map(Some).map_err(|error| PluginError::io("read", &path, &error)),
-            Err(error) if error.code == ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(error),
-        };
-        let config_path = needed("config.json")?;
-        let weights_path = needed("model.safetensors")?;
-        let mut file = read_json(&config_path)?;
-        let family = file.get("model_type").and_then(Value::as_str).unwrap_or_default();
+        let checkpoint = Checkpoint::open(source, host)?;
+        let config_path = &checkpoint.config_path;
+        let family = checkpoint.model_type();
         if family != "gpt2" {
             return Err(PluginError::unsupported(format!(
                 "`{}` has `model_type: {family}`; the trainer `candle` supports `gpt2`",
@@ -80,41 +68,37 @@ impl Start {
             ))
             .with_help("start from a GPT-2, or from scratch"));
         }
-        let config = Gpt2Config::read(&file, &config_path)?;
+        let config = Gpt2Config::read(&checkpoint.config, config_path)?;
         let layout = Layout::new(&config);
-        let mut special = SpecialTokens::read(&file, &config_path)?;
-        // Weights are written as they are trained, whatever the start's were.
+        let tensors = Tensors::open(&checkpoint.weights()?, DType::F32)?;
+        let mut file = checkpoint.config.clone();
+        // Weights are written as they are trained, whatever number type the start has.
         for name in ["dtype", "torch_dtype"] {
             if let Some(value) = file.get_mut(name) {
                 *value = json!("float32");
             }
         }
         let mut files = vec![("config.json".to_owned(), pretty(&file))];
+        let read = |path: &Path| std::fs::read(path).map_err(|error| PluginError::io("read", path, &error));
         for name in CARRIED {
-            if let Some(bytes) = optional(name)? {
-                if name == "generation_config.json" {
-                    let generation: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-                    special = SpecialTokens::read(&generation, &config_path)?.or(special);
-                }
-                files.push((name.to_owned(), bytes));
+            if let Some(path) = checkpoint.fetch_optional(name)? {
+                files.push((name.to_owned(), read(&path)?));
             }
         }
-        let ends = special.ends();
-        let tokenizer = match optional("tokenizer.json")? {
-            Some(bytes) => {
-                files.push(("tokenizer.json".to_owned(), bytes.clone()));
-                let tokenizer = Tokenizer::from_bytes(bytes, special.beginning(), ends.clone())?;
-                check_vocabulary(&tokenizer, config.vocab_size, &config_path.display().to_string())?;
-                Some(tokenizer)
+        // Rows in tokens can be learned without a tokenizer.
+        let tokenizer = match checkpoint.tokenizer() {
+            Ok(tokenizer) => {
+                checkpoint.check_vocabulary(config.vocab_size)?;
+                files.push(("tokenizer.json".to_owned(), tokenizer.bytes().to_vec()));
+                Some(tokenizer.clone())
             }
-            None => None,
+            Err(_) => None,
         };
-        let end =
-            ends.first().copied().or(tokenizer.as_ref().and_then(|tokenizer| tokenizer.special_token(tokenizer::END)));
-        let weights = load(&layout, &config, Tensors::open(&weights_path, DType::F32)?)?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(bytemuck::cast_slice(&weights));
-        Ok(Self::finish(config, layout, weights, tokenizer, end, files, hasher))
+        let named = checkpoint.special_tokens().ends().first().copied();
+        let end = named.or(tokenizer.as_ref().and_then(|tokenizer| tokenizer.special_token(tokenizer::END)));
+        let weights = load(&layout, &config, tensors)?;
+        let hash = blake3::hash(bytemuck::cast_slice(&weights)).to_hex().to_string();
+        Self::finish(config, layout, weights, tokenizer, end, files, Some(hash))
     }
 
     fn scratch(shape: &Scratch, options: &TokenizerOptions, lines: &[Line], seed: u64, host: &Host) -> Result<Start> {
@@ -150,10 +134,10 @@ impl Start {
         ];
         let layout = Layout::new(&config);
         let weights = layout.initial(seed);
-        Ok(Self::finish(config, layout, weights, Some(tokenizer), end, files, blake3::Hasher::new()))
+        Self::finish(config, layout, weights, Some(tokenizer), end, files, None)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the fields, and what they do not say")]
+    #[allow(clippy::too_many_arguments, reason = "the fields of a start")]
     fn finish(
         config: Gpt2Config,
         layout: Layout,
@@ -161,42 +145,37 @@ impl Start {
         tokenizer: Option<Tokenizer>,
         end: Option<u32>,
         files: Vec<(String, Vec<u8>)>,
-        mut hasher: blake3::Hasher,
-    ) -> Start {
-        for (name, bytes) in &files {
-            hasher.update(name.as_bytes());
-            hasher.update(blake3::hash(bytes).as_bytes());
-        }
-        let fingerprint = hasher.finalize().to_hex().to_string();
-        Start { config, layout, weights, tokenizer, end, files, fingerprint }
+        weights_hash: Option<String>,
+    ) -> Result<Start> {
+        let hashes = files.iter().map(|(name, bytes)| (name.as_str(), blake3::hash(bytes).to_hex().to_string()));
+        let identity = Identity { version: VERSION, weights: weights_hash, files: hashes.collect() };
+        let fingerprint = fingerprint(&identity)?;
+        Ok(Start { config, layout, weights, tokenizer, end, files, fingerprint })
     }
 }
+
+/// All of a start that training depends on. New weights follow from the configuration and the seed.
+#[derive(Serialize)]
+struct Identity<'a> {
+    version: u32,
+    weights: Option<String>,
+    files: Vec<(&'a str, String)>,
+}
+
+/// Changes when the same files would be another start.
+const VERSION: u32 = 1;
 
 fn pretty(value: &Value) -> Vec<u8> {
     format!("{value:#}\n").into_bytes()
 }
 
-fn check_vocabulary(tokenizer: &Tokenizer, embeddings: usize, config: &str) -> Result<()> {
-    let tokens = tokenizer.vocabulary();
-    if tokens > embeddings {
-        return Err(PluginError::bad_input(format!(
-            "the tokenizer has {tokens} tokens, but `{config}` has embeddings for {embeddings} (`vocab_size`)"
-        ))
-        .with_help("`tokenizer.json` and `model.safetensors` must come from the same checkpoint"));
-    }
-    Ok(())
-}
-
 /// Puts a checkpoint's tensors where the layout wants them.
-pub(super) fn load(layout: &Layout, config: &Gpt2Config, mut tensors: Tensors) -> Result<Vec<f32>> {
+fn load(layout: &Layout, config: &Gpt2Config, mut tensors: Tensors) -> Result<Vec<f32>> {
     let prefix = if tensors.has_prefix("transformer.") { "transformer." } else { "" };
     let embedding = format!("{prefix}wte.weight");
     let tied = config.tie_word_embeddings;
-    if tied && tensors.has("lm_head.weight") && !tensors.same("lm_head.weight", &embedding) {
-        return Err(PluginError::bad_input(format!(
-            "`config.json` says `tie_word_embeddings`, but `lm_head.weight` differs from `{embedding}`"
-        ))
-        .with_help("write `\"tie_word_embeddings\": false` if the output head has weights of its own"));
+    if tied {
+        tensors.check_tied("lm_head.weight", &embedding)?;
     }
     let mut weights = vec![0.0f32; layout.size()];
     for parameter in &layout.parameters {

@@ -7,7 +7,7 @@ use examiner_api::{ErrorCode, Flow, Model, Open, PluginError, Result, TrainEvent
 use examiner_plugin_candle::CandleTrainer;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -287,6 +287,39 @@ fn a_file_of_its_own_to_validate_with() {
     let (loss, validation): (f64, f64) =
         (curve[1]["loss"].parse().unwrap(), curve[1]["validation_loss"].parse().unwrap());
     assert!((loss - validation).abs() < 1e-6 * loss, "{loss} {validation}");
+}
+
+#[test]
+fn a_start_in_shards_is_the_same_start() {
+    let start = Tiny::new(json!({}));
+    let (whole, shards) = (start.write(), start.write());
+    let file = shards.path().join("model.safetensors");
+    let tensors: BTreeMap<_, _> = candle_core::safetensors::load(&file, &Device::Cpu).unwrap().into_iter().collect();
+    std::fs::remove_file(&file).unwrap();
+    let mut map = BTreeMap::new();
+    let mut parts = [HashMap::new(), HashMap::new()];
+    for (index, (name, tensor)) in tensors.into_iter().enumerate() {
+        map.insert(name.clone(), format!("model-{}.safetensors", index % 2));
+        parts[index % 2].insert(name, tensor);
+    }
+    for (index, part) in parts.iter().enumerate() {
+        candle_core::safetensors::save(part, shards.path().join(format!("model-{index}.safetensors"))).unwrap();
+    }
+    let index = json!({ "weight_map": map }).to_string();
+    std::fs::write(shards.path().join("model.safetensors.index.json"), index).unwrap();
+
+    let run = |from: &Path| {
+        let directory = tempfile::tempdir().unwrap();
+        let job = job(directory.path(), Some(from), &sums());
+        let report = train(json!({ "max_steps": 3, "lr": 1e-3 }), &job).unwrap();
+        let finished: Value = serde_json::from_slice(&std::fs::read(job.out.join("finished.json")).unwrap()).unwrap();
+        (remains(&job, &report), finished["identity"].clone())
+    };
+    assert!(run(whole.path()) == run(shards.path()), "the same curve, weights and identity");
+    std::fs::remove_file(shards.path().join("model-1.safetensors")).unwrap();
+    let error = refusal(json!({}), Some(shards.path()), &sums());
+    assert_eq!(error.code, ErrorCode::NotFound);
+    assert!(error.message.contains("no `model-1.safetensors`"), "{error}");
 }
 
 fn refusal(options: Value, from: Option<&Path>, rows: &[Value]) -> PluginError {

@@ -30,11 +30,8 @@ pub(super) fn graph(config: &Gpt2Config, weights: &mut Weights, options: &Export
     let prefix = if weights.has_prefix("transformer.") { "transformer." } else { "" };
     let embedding = format!("{prefix}wte.weight");
     let tied = config.tie_word_embeddings;
-    if tied && weights.has("lm_head.weight") && !weights.same("lm_head.weight", &embedding) {
-        return Err(PluginError::bad_input(format!(
-            "`config.json` says `tie_word_embeddings`, but `lm_head.weight` differs from `{embedding}`"
-        ))
-        .with_help("write `\"tie_word_embeddings\": false` if the output head has weights of its own"));
+    if tied {
+        weights.check_tied("lm_head.weight", &embedding)?;
     }
     if options.operators == Operators::Grouped && options.dtype != NumberType::F32 {
         return Err(PluginError::bad_options("`operators: grouped` is for `dtype: f32`, on a CPU")

@@ -2,11 +2,11 @@
 
 use super::options::NumberType;
 use examiner_api::{ErrorCode, PluginError, Result};
+use examiner_lm::checkpoint::{UnusedTensors, check_tensor};
 use half::{bf16, f16};
 use memmap2::Mmap;
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors};
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub(super) struct Weights {
     metadata: Metadata,
     /// Where the numbers of the first tensor begin.
     start: usize,
-    left: BTreeSet<String>,
+    unused: UnusedTensors,
 }
 
 impl Weights {
@@ -42,63 +42,38 @@ impl Weights {
         // SAFETY: like every program that maps its weights, we rely on nobody changing the file while it is read.
         let file = unsafe { Mmap::map(&file) }.map_err(io)?;
         let (header, metadata) = SafeTensors::read_metadata(&file).map_err(|error| incomplete().with_cause(&error))?;
-        let left = metadata.tensors().into_keys().collect();
-        Ok(Weights { path: path.to_owned(), file, metadata, start: 8 + header, left })
+        let unused = UnusedTensors::new(path.to_owned(), metadata.tensors().into_keys().collect());
+        Ok(Weights { path: path.to_owned(), file, metadata, start: 8 + header, unused })
     }
 
     /// Whether any tensor's name begins so.
     pub(super) fn has_prefix(&self, prefix: &str) -> bool {
-        self.left.iter().any(|name| name.starts_with(prefix))
+        self.unused.has_prefix(prefix)
     }
 
-    /// Whether a tensor is there that was not asked for yet.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.left.contains(name)
-    }
-
-    /// Whether two tensors hold the same bytes.
-    pub(super) fn same(&self, a: &str, b: &str) -> bool {
-        match (self.metadata.info(a), self.metadata.info(b)) {
+    /// Refuses an output head that should be the embedding and is not.
+    pub(super) fn check_tied(&self, head: &str, embedding: &str) -> Result<()> {
+        self.unused.check_tied(head, embedding, |a, b| match (self.metadata.info(a), self.metadata.info(b)) {
             (Some(a), Some(b)) => a.dtype == b.dtype && a.shape == b.shape && self.bytes(a) == self.bytes(b),
             _ => false,
-        }
+        })
     }
 
     /// Asks for a tensor.
     ///
     /// # Errors
-    /// `BadInput` if it is not there, has another shape, or is not of floating-point numbers.
+    /// `BadInput` if it does not exist, has another shape, or is not of floating-point numbers.
     pub(super) fn take(&mut self, name: &str, shape: &[usize]) -> Result<()> {
-        let path = self.path.display();
-        if !self.left.remove(name) {
-            return Err(PluginError::bad_input(format!("`{path}` has no tensor `{name}` {shape:?}"))
-                .with_help("`config.json` and `model.safetensors` must come from the same model"));
-        }
+        self.unused.take(name, shape)?;
         let TensorInfo { dtype, shape: found, .. } = self.info(name)?;
-        if found != shape {
-            return Err(PluginError::bad_input(format!(
-                "tensor `{name}` of `{path}` has the shape {found:?}; `config.json` asks for {shape:?}"
-            )));
-        }
-        if !matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
-            return Err(PluginError::bad_input(format!(
-                "tensor `{name}` of `{path}` has the number type {dtype:?}; expected F32, F16 or BF16"
-            )));
-        }
-        Ok(())
+        let fits = matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16);
+        let other_type = (!fits).then(|| format!("{dtype:?}"));
+        check_tensor(name, &self.path, shape, found, other_type.as_deref())
     }
 
-    /// Refuses a file with tensors that were not asked for, other than those that `known` passes.
+    /// Refuses a file with tensors that were not asked for, other than those that `known` accepts.
     pub(super) fn finish(&self, known: impl Fn(&str) -> bool) -> Result<()> {
-        let extra: Vec<&str> = self.left.iter().map(String::as_str).filter(|name| !known(name)).collect();
-        let Some(first) = extra.first() else { return Ok(()) };
-        Err(PluginError::bad_input(format!(
-            "`{}` has {} tensor{} that the model does not use, first `{first}`",
-            self.path.display(),
-            extra.len(),
-            if extra.len() == 1 { "" } else { "s" }
-        ))
-        .with_help("`config.json` may be of another model, or name too few layers"))
+        self.unused.finish(known)
     }
 
     /// Writes the numbers of a tensor, little-endian, as `dtype`. `out` is named for messages.

@@ -1,8 +1,8 @@
-//! Puts rows of keys and values together where they lie.
+//! Puts rows of keys and values together on their device.
 //!
 //! The rows of a call may come from several groups, and be padded to one length. ONNX Runtime has no function for that, but
 //! it has operators, on every device: small graphs pick rows (`Gather`), pick positions (`Gather`), pad on the left
-//! (`Pad`) and join (`Concat`). They are made when they are first needed.
+//! (`Pad`) and join (`Concat`). They are built when they are first needed.
 
 use super::cache::{Group, Positions, Source, count};
 use crate::proto::{
@@ -28,7 +28,7 @@ struct Recipe {
     pad: bool,
 }
 
-/// Prepares a session on the device on which the rows lie.
+/// Prepares a session on the device of the rows.
 pub(crate) type MakeBuilder = Box<dyn Fn() -> Result<SessionBuilder> + Send>;
 
 /// The graphs made so far.

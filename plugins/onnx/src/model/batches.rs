@@ -5,14 +5,14 @@
 //! the weights. So segments are sorted by shape, and a segment joins the call before it if that is cheaper than one of
 //! its own.
 
-/// A segment as far as its place in a call goes.
+/// A segment as far as a call depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Extent {
     /// Positions of its past, holes included.
     pub(crate) past: usize,
     /// Its new tokens.
     pub(crate) tokens: usize,
-    /// Which group of caches it stands in, and where: neighbours there need not be copied to stand together again.
+    /// Its group of caches, and its row there: neighbours there need not be copied to stand together again.
     pub(crate) neighbours: (u64, usize),
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A call of the graph leaves the keys and values of all its rows in one tensor for each layer: a group. A sequence's cache
 //! is a row of a group and the positions there that are its own; others are padding, or were cut off when it was forked.
-//! So a fork copies nothing, and rows that go on together go on in place. What lies where is kept here; the tensors
+//! So a fork copies nothing, and rows that go on together go on in place. Which rows and positions are whose is kept here; the tensors
 //! themselves are moved by [`super::assemble`].
 
 use super::batches::Extent;
@@ -19,7 +19,7 @@ pub(crate) struct Group<T> {
     pub(crate) tensors: Vec<T>,
     pub(crate) rows: usize,
     pub(crate) length: usize,
-    /// How many caches stand in each row.
+    /// How many caches use each row.
     held: Vec<usize>,
 }
 
@@ -34,7 +34,7 @@ impl<T> Group<T> {
 #[derive(Debug, Clone, Default)]
 struct Cache {
     /// None as long as it is empty.
-    place: Option<(u64, usize)>,
+    location: Option<(u64, usize)>,
     seen: Positions,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Source {
     pub(crate) columns: Positions,
 }
 
-/// All caches, and the groups that they stand in.
+/// All caches, and the groups that they are in.
 pub(crate) struct Caches<T> {
     caches: HashMap<CacheId, Cache>,
     groups: BTreeMap<u64, Group<T>>,
@@ -62,7 +62,7 @@ impl<T> Caches<T> {
     fn insert(&mut self, cache: Cache) -> CacheId {
         let id = CacheId(self.next);
         self.next += 1;
-        if let Some((group, row)) = cache.place
+        if let Some((group, row)) = cache.location
             && let Some(group) = self.groups.get_mut(&group)
         {
             group.held[row] += 1;
@@ -90,18 +90,18 @@ impl<T> Caches<T> {
             )));
         }
         let seen = first(&cache.seen, length);
-        let place = cache.place.filter(|_| length > 0);
-        Ok(self.insert(Cache { place, seen }))
+        let location = cache.location.filter(|_| length > 0);
+        Ok(self.insert(Cache { location, seen }))
     }
 
-    /// Drops a cache. Where most rows of its group are nobody's any more, says which ones are left.
+    /// Drops a cache. Where most rows of its group are unused now, gives the ones that are left.
     pub(crate) fn free(&mut self, id: CacheId) -> Option<Source> {
-        let (group, row) = self.caches.remove(&id)?.place?;
+        let (group, row) = self.caches.remove(&id)?.location?;
         self.leave(group, row);
         let there = self.groups.get(&group)?;
         let rows: Vec<usize> = (0..there.rows).filter(|&row| there.held[row] > 0).collect();
         (2 * rows.len() <= there.rows).then(|| {
-            let own = self.caches.values().filter(|cache| cache.place.is_some_and(|place| place.0 == group));
+            let own = self.caches.values().filter(|cache| cache.location.is_some_and(|location| location.0 == group));
             let columns = union(own.flat_map(|cache| cache.seen.iter().cloned()));
             Source { group, rows, columns }
         })
@@ -128,7 +128,7 @@ impl<T> Caches<T> {
             (Some(first), Some(last)) => last.end - first.start,
             _ => 0,
         };
-        Ok(Extent { past, tokens, neighbours: cache.place.unwrap_or_default() })
+        Ok(Extent { past, tokens, neighbours: cache.location.unwrap_or_default() })
     }
 
     pub(crate) fn group(&self, group: u64) -> Result<&Group<T>> {
@@ -136,12 +136,12 @@ impl<T> Caches<T> {
     }
 
     /// Where the rows of a call come from; consecutive ones of one group together. Empty caches have none, and must
-    /// stand first.
+    /// be the first.
     pub(crate) fn sources(&self, members: &[CacheId]) -> Result<Vec<Source>> {
         let mut sources: Vec<Source> = Vec::new();
         for &id in members {
             let cache = self.get(id)?;
-            let Some((group, row)) = cache.place else { continue };
+            let Some((group, row)) = cache.location else { continue };
             match sources.last_mut().filter(|source| source.group == group) {
                 Some(source) => {
                     source.rows.push(row);
@@ -161,30 +161,30 @@ impl<T> Caches<T> {
         Ok(&self.get(id)?.seen)
     }
 
-    /// After a call: its members, row by row, stand in a new group of `length` positions and see what `seen` says.
+    /// After a call: its members, row by row, are in a new group of `length` positions and see those in `seen`.
     pub(crate) fn settle(&mut self, members: &[CacheId], tensors: Vec<T>, length: usize, seen: Vec<Positions>) {
         let group = self.next;
         self.next += 1;
         let rows = members.len();
         self.groups.insert(group, Group::of(tensors, rows, length));
         for (row, (id, seen)) in members.iter().zip(seen).enumerate() {
-            let before = self.caches.insert(*id, Cache { place: Some((group, row)), seen });
-            if let Some((group, row)) = before.and_then(|cache| cache.place) {
+            let before = self.caches.insert(*id, Cache { location: Some((group, row)), seen });
+            if let Some((group, row)) = before.and_then(|cache| cache.location) {
                 self.leave(group, row);
             }
         }
     }
 
-    /// Puts the rows of a group that are left, as [`Caches::free`] said, in its place.
+    /// Puts the rows of a group that are left, which [`Caches::free`] gave, into its entry.
     pub(crate) fn shrink(&mut self, source: &Source, tensors: Vec<T>) {
         let Some(old) = self.groups.get(&source.group) else { return };
         let held = source.rows.iter().map(|&row| old.held[row]).collect();
         let new = Group { tensors, rows: source.rows.len(), length: count(&source.columns), held };
         self.groups.insert(source.group, new);
         for cache in self.caches.values_mut() {
-            if let Some((group, row)) = cache.place.filter(|place| place.0 == source.group) {
+            if let Some((group, row)) = cache.location.filter(|location| location.0 == source.group) {
                 let row = source.rows.iter().position(|&kept| kept == row).unwrap_or(row);
-                cache.place = Some((group, row));
+                cache.location = Some((group, row));
                 cache.seen = moved(&cache.seen, &source.columns, 0);
             }
         }
@@ -236,7 +236,7 @@ fn union(ranges: impl Iterator<Item = Range<usize>>) -> Positions {
     })
 }
 
-/// Where positions are after nothing but `columns`, which contain them, was kept, `pad` places further on.
+/// Where positions are after nothing but `columns`, which contain them, was kept, `pad` positions further on.
 pub(crate) fn moved(positions: &[Range<usize>], columns: &[Range<usize>], pad: usize) -> Positions {
     let mut moved = Positions::new();
     for range in positions {

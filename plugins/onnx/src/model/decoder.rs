@@ -1,14 +1,14 @@
 //! An ONNX graph as a decoder.
 //!
-//! Keys and values stay on the device from pass to pass (I/O binding): what a call leaves, the next one takes. Where the
-//! graph is told positions, sequences of different lengths share a call: what is shorter is padded on the left and
+//! Keys and values stay on the device from pass to pass (I/O binding): the outputs of a call are the inputs of the next. Where the
+//! graph takes positions, sequences of different lengths share a call: what is shorter is padded on the left and
 //! masked. Padding changes sums in their last digits, as it does in every batch of ONNX Runtime; a score holds to the
 //! tolerance that the README states, not to the bit.
 
 use super::assemble::Assembler;
 use super::batches::calls;
 use super::cache::{Caches, Group, Positions, Source, count, moved, push, whole};
-use super::logits::hand_over;
+use super::logits::send_logits;
 use super::signature::{BRANCH, INPUT_IDS, LOGITS, MASK, POSITIONS, ROWS, Signature};
 use crate::runtime::failed;
 use examiner_api::{ErrorCode, PluginError, Result};
@@ -79,7 +79,7 @@ impl OnnxDecoder {
         Ok(())
     }
 
-    /// The longest past of the sources. Positions that nobody sees are left where they are if they are few: leaving them
+    /// The longest past of the sources. Positions that no row sees are left where they are if they are few: leaving them
     /// out costs a copy of all others.
     fn widen(&self, sources: &mut [Source]) -> Result<usize> {
         for source in sources.iter_mut() {
@@ -117,7 +117,7 @@ impl OnnxDecoder {
         self.assembler.assemble(&parts, past, &self.memory)
     }
 
-    /// Keys and values that are nobody's.
+    /// Keys and values of no sequence.
     fn zeros(&self, rows: usize, positions: usize) -> Result<Vec<Arc<DynValue>>> {
         let shape = self.signature.shape;
         let dims = [rows, shape.heads, positions, shape.head_width];
@@ -133,7 +133,7 @@ impl OnnxDecoder {
         Ok(self.signature.pasts.iter().map(|_| zeros.clone()).collect())
     }
 
-    /// Runs the graph and hands over logits. Gives the keys and values that it leaves.
+    /// Runs the graph and passes its logits on. Gives its keys and values.
     fn run(
         &mut self,
         call: &Call<'_>,
@@ -153,7 +153,7 @@ impl OnnxDecoder {
             presents.extend(outputs.remove(&past.output).map(Arc::new));
         }
         if let Some(logits) = outputs.get(LOGITS) {
-            hand_over(logits, &self.signature, &self.path, &rows, on_logits)?;
+            send_logits(logits, &self.signature, &self.path, &rows, on_logits)?;
         }
         Ok(presents)
     }
@@ -172,9 +172,9 @@ impl OnnxDecoder {
         for (row, (segment, seen)) in call.segments.iter().zip(&call.seen).enumerate() {
             let padding = tokens - segment.tokens.len();
             let first = count(seen);
-            for (place, &token) in segment.tokens.iter().enumerate() {
-                ids[row * tokens + padding + place] = i64::from(token);
-                positions[row * tokens + padding + place] = (first + place) as i64;
+            for (index, &token) in segment.tokens.iter().enumerate() {
+                ids[row * tokens + padding + index] = i64::from(token);
+                positions[row * tokens + padding + index] = (first + index) as i64;
             }
             let mask = &mut mask[row * (past + tokens)..(row + 1) * (past + tokens)];
             seen.iter().for_each(|range| mask[range.clone()].fill(1));
@@ -198,7 +198,7 @@ impl OnnxDecoder {
             binding.bind_input(BRANCH, &Tensor::from_array(([1], vec![past > 0]))?)?;
         }
         if self.signature.wanted_rows {
-            let wanted: Vec<i64> = rows.iter().map(|(place, _)| *place as i64).collect();
+            let wanted: Vec<i64> = rows.iter().map(|(index, _)| *index as i64).collect();
             binding.bind_input(ROWS, &Tensor::from_array(([wanted.len()], wanted))?)?;
         }
         for (past, value) in self.signature.pasts.iter().zip(pasts) {
@@ -210,13 +210,13 @@ impl OnnxDecoder {
     }
 }
 
-/// The rows of logits that are wanted of a call, each by its place among all rows of the call and by what it is of.
+/// The rows of logits that are wanted of a call, each by its index among all rows of the call and by its token.
 fn wanted_rows(call: &Call<'_>) -> Vec<(usize, Row)> {
     let mut rows = Vec::new();
     for (row, (segment, &member)) in call.segments.iter().zip(&call.members).enumerate() {
         let padding = call.tokens - segment.tokens.len();
         let wanted = segment.wanted.iter();
-        rows.extend(wanted.map(|&place| (row * call.tokens + padding + place, Row { segment: member, place })));
+        rows.extend(wanted.map(|&index| (row * call.tokens + padding + index, Row { segment: member, index })));
     }
     rows
 }
@@ -267,8 +267,9 @@ impl Decoder for OnnxDecoder {
     }
 
     fn forward(&mut self, segments: &[Segment<'_>], on_logits: &mut OnLogits<'_>) -> Result<()> {
+        let shape = self.signature.shape;
         for segment in segments {
-            self.signature.shape.check(segment, self.caches.length(segment.cache)?)?;
+            segment.check(self.caches.length(segment.cache)?, shape.context_length, shape.vocabulary)?;
         }
         let extents: Result<Vec<_>> =
             segments.iter().map(|segment| self.caches.extent(segment.cache, segment.tokens.len())).collect();

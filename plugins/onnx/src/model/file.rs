@@ -1,4 +1,4 @@
-//! The ONNX file itself, read as far as it takes to say what is wrong with it: ONNX Runtime's own messages name neither
+//! The ONNX file itself, read as far as errors in it can be named: ONNX Runtime's own messages name neither
 //! the tensor nor what to do.
 
 use crate::proto::{AttributeProto, GraphProto, ModelProto, TensorProto, data_location};
@@ -110,7 +110,7 @@ fn read(path: &Path) -> Result<ModelProto> {
     Ok(model)
 }
 
-/// Takes note of a tensor's file, and of how long it must be.
+/// Records the file of a tensor, and how long it must be.
 fn external(tensor: &TensorProto, path: &Path, needed: &mut BTreeMap<String, (u64, String)>) -> Result<()> {
     if tensor.data_location != Some(data_location::EXTERNAL) {
         return Ok(());

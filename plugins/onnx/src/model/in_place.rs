@@ -1,11 +1,11 @@
-//! A graph that adds keys and values where they lie (`operators: grouped`) as a decoder.
+//! A graph that adds keys and values in place (`operators: grouped`) as a decoder.
 //!
 //! Sequences of different lengths share a call without padding on the left and without a mask; nothing of what is there
 //! already is copied. The operator takes new prompts together, and answers that grow by one token together; a sequence
 //! that goes on by several tokens has a call of its own.
 
 use super::batches::{Extent, calls};
-use super::logits::hand_over;
+use super::logits::send_logits;
 use super::signature::{INPUT_IDS, LENGTHS, LOGITS, LONGEST, POSITIONS, ROWS, Signature};
 use super::slots::Slots;
 use crate::runtime::failed;
@@ -57,7 +57,7 @@ impl InPlaceDecoder {
         let extents: Vec<Extent> = prompts.iter().map(extent).collect();
         let longest = self.signature.shape.context_length;
         let together = calls(&extents, true, longest).into_iter();
-        others.extend(together.map(|call| call.into_iter().map(|place| prompts[place]).collect()));
+        others.extend(together.map(|call| call.into_iter().map(|index| prompts[index]).collect()));
         others.extend((!single.is_empty()).then_some(single));
         Ok(others)
     }
@@ -77,7 +77,7 @@ impl InPlaceDecoder {
         let mut rows = Vec::new();
         for (row, member) in members.iter().enumerate() {
             let wanted = member.segment.wanted.iter();
-            rows.extend(wanted.map(|&place| (row * tokens + place, Row { segment: member.index, place })));
+            rows.extend(wanted.map(|&index| (row * tokens + index, Row { segment: member.index, index })));
         }
         let mut binding = self.bind(&members, tokens, &rows).map_err(|error| failed("bind the inputs", &error))?;
         for (index, past) in self.signature.pasts.iter().enumerate() {
@@ -98,7 +98,7 @@ impl InPlaceDecoder {
             self.slots.set_length(member.segment.cache, member.total());
         }
         match outputs.get(LOGITS) {
-            Some(logits) => hand_over(logits, &self.signature, &self.path, &rows, on_logits),
+            Some(logits) => send_logits(logits, &self.signature, &self.path, &rows, on_logits),
             None => Ok(()),
         }
     }
@@ -110,9 +110,9 @@ impl InPlaceDecoder {
         let mut ids = vec![0_i64; count * tokens];
         let mut positions = vec![0_i64; count * tokens];
         for (row, member) in members.iter().enumerate() {
-            for (place, &token) in member.segment.tokens.iter().enumerate() {
-                ids[row * tokens + place] = i64::from(token);
-                positions[row * tokens + place] = (member.past + place) as i64;
+            for (index, &token) in member.segment.tokens.iter().enumerate() {
+                ids[row * tokens + index] = i64::from(token);
+                positions[row * tokens + index] = (member.past + index) as i64;
             }
         }
         let lengths: Vec<i32> = members.iter().map(|member| member.total() as i32 - 1).collect();
@@ -124,7 +124,7 @@ impl InPlaceDecoder {
         binding.bind_input(LENGTHS, &Tensor::from_array(([count], lengths))?)?;
         binding.bind_input(LONGEST, &Tensor::from_array(([1], vec![longest]))?)?;
         if self.signature.wanted_rows {
-            let wanted: Vec<i64> = rows.iter().map(|(place, _)| *place as i64).collect();
+            let wanted: Vec<i64> = rows.iter().map(|(index, _)| *index as i64).collect();
             binding.bind_input(ROWS, &Tensor::from_array(([wanted.len()], wanted))?)?;
         }
         binding.bind_output_to_device(LOGITS, &self.memory)?;
@@ -132,7 +132,7 @@ impl InPlaceDecoder {
     }
 }
 
-/// A tensor of values that lie elsewhere, to be read and written by ONNX Runtime.
+/// A tensor of values that this program owns, to be read and written by ONNX Runtime.
 ///
 /// The safe ways to such a tensor copy what is bound as an input.
 ///
@@ -198,8 +198,9 @@ impl Decoder for InPlaceDecoder {
     }
 
     fn forward(&mut self, segments: &[Segment<'_>], on_logits: &mut OnLogits<'_>) -> Result<()> {
+        let shape = self.signature.shape;
         for segment in segments {
-            self.signature.shape.check(segment, self.slots.length(segment.cache)?)?;
+            segment.check(self.slots.length(segment.cache)?, shape.context_length, shape.vocabulary)?;
         }
         for members in self.calls(segments)? {
             self.call(&members, segments, on_logits)?;

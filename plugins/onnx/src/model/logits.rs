@@ -1,4 +1,4 @@
-//! Logits on their way from a graph to who wants them.
+//! Logits from the output of a graph to the scheduler.
 
 use super::signature::{LOGITS, Signature};
 use crate::runtime::failed;
@@ -8,14 +8,14 @@ use half::f16;
 use ort::value::{DynValue, TensorElementType};
 use std::path::Path;
 
-/// Rows of logits that are handed over at the same time.
+/// Rows of logits that are sent at the same time.
 const ROWS_AT_ONCE: usize = 64;
 
-/// Hands over the logits of the wanted rows, each given by its place among all rows of the call and by what it is of.
+/// Sends the logits of the wanted rows, each given by its index among all rows of the call and by its token.
 ///
 /// # Errors
 /// `Numeric` where a logit is no number.
-pub(crate) fn hand_over(
+pub(crate) fn send_logits(
     logits: &DynValue,
     signature: &Signature,
     path: &Path,
@@ -23,12 +23,12 @@ pub(crate) fn hand_over(
     on_logits: &mut OnLogits<'_>,
 ) -> Result<()> {
     let vocabulary = signature.shape.vocabulary;
-    let places: Vec<usize> = match signature.wanted_rows {
+    let indices: Vec<usize> = match signature.wanted_rows {
         true => (0..rows.len()).collect(),
-        false => rows.iter().map(|(place, _)| *place).collect(),
+        false => rows.iter().map(|(index, _)| *index).collect(),
     };
-    for (rows, places) in rows.chunks(ROWS_AT_ONCE).zip(places.chunks(ROWS_AT_ONCE)) {
-        let values = read(logits, places, vocabulary).map_err(|error| failed("read logits", &error))?;
+    for (rows, indices) in rows.chunks(ROWS_AT_ONCE).zip(indices.chunks(ROWS_AT_ONCE)) {
+        let values = read(logits, indices, vocabulary).map_err(|error| failed("read logits", &error))?;
         if values.iter().any(|value| value.is_nan()) {
             let message = format!("tensor `{LOGITS}` of `{}` has NaN", path.display());
             return Err(PluginError::new(ErrorCode::Numeric, message).with_help(
@@ -42,17 +42,17 @@ pub(crate) fn hand_over(
 }
 
 /// Rows of logits, in 32 bits.
-fn read(logits: &DynValue, places: &[usize], vocabulary: usize) -> ort::Result<Vec<f32>> {
-    let mut values = Vec::with_capacity(places.len() * vocabulary);
+fn read(logits: &DynValue, indices: &[usize], vocabulary: usize) -> ort::Result<Vec<f32>> {
+    let mut values = Vec::with_capacity(indices.len() * vocabulary);
     if logits.dtype().tensor_type() == Some(TensorElementType::Float16) {
         let (_, all) = logits.try_extract_tensor::<f16>()?;
-        for &place in places {
-            values.extend(all[place * vocabulary..(place + 1) * vocabulary].iter().map(|value| value.to_f32()));
+        for &index in indices {
+            values.extend(all[index * vocabulary..(index + 1) * vocabulary].iter().map(|value| value.to_f32()));
         }
     } else {
         let (_, all) = logits.try_extract_tensor::<f32>()?;
-        for &place in places {
-            values.extend_from_slice(&all[place * vocabulary..(place + 1) * vocabulary]);
+        for &index in indices {
+            values.extend_from_slice(&all[index * vocabulary..(index + 1) * vocabulary]);
         }
     }
     Ok(values)

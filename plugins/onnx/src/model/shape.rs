@@ -1,7 +1,6 @@
 //! A model's sizes, read from the `config.json` beside it.
 
 use examiner_api::{PluginError, Result};
-use examiner_lm::Segment;
 use serde_json::Value;
 use std::path::Path;
 
@@ -18,27 +17,6 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// Checks what is to come after `past` positions.
-    ///
-    /// # Errors
-    /// `BadInput` if it is nothing or too much, or has a token that the model does not know.
-    pub(crate) fn check(&self, segment: &Segment<'_>, past: usize) -> Result<()> {
-        let tokens = segment.tokens.len();
-        if tokens == 0 || past + tokens > self.context_length {
-            return Err(PluginError::bad_input(format!(
-                "{tokens} tokens after {past} do not fit a model of {} positions",
-                self.context_length
-            )));
-        }
-        if let Some(token) = segment.tokens.iter().find(|&&token| token as usize >= self.vocabulary) {
-            return Err(PluginError::bad_input(format!("token {token} of a vocabulary of {}", self.vocabulary)));
-        }
-        if let Some(place) = segment.wanted.iter().find(|&&place| place >= tokens) {
-            return Err(PluginError::bad_input(format!("logits wanted after token {place} of {tokens}")));
-        }
-        Ok(())
-    }
-
     /// Reads the sizes by any of the names that families of models give them. `path` is for messages.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ pub(crate) struct Signature {
     pub(crate) positions: bool,
     /// Whether it has a branch for an empty past and one for any other (`use_cache_branch`, a merged decoder).
     pub(crate) branch: bool,
-    /// Whether keys and values are added where they lie, in memory with room for more (`seqlens_k` in place of a mask).
+    /// Whether keys and values are added in place, in memory with room for more (`seqlens_k` in place of a mask).
     pub(crate) in_place: bool,
     /// Whether it takes `logits_rows`, the rows of which logits are wanted.
     pub(crate) wanted_rows: bool,

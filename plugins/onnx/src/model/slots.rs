@@ -1,6 +1,6 @@
 //! Keys and values in slots: one for each sequence, with room for more positions than it has.
 //!
-//! A call takes neighbouring slots. So before it, its sequences are moved together; they mostly stand so already, because
+//! A call takes neighbouring slots. So before it, its sequences are moved together; they mostly are already, because
 //! a sequence that ends leaves a gap that another one fills once.
 
 use examiner_api::{PluginError, Result};
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 /// Least positions of a slot. Memory that is not written to costs nothing; an odd number of lines keeps slots from meeting
-/// in the same places of the processor's caches.
+/// in the same sets of the processor's caches.
 const LEAST_CAPACITY: usize = 1024 + 16;
 
 /// What all slots are made of.
@@ -22,9 +22,9 @@ pub(crate) struct SlotShape {
     pub(crate) width: usize,
 }
 
-/// Where a sequence stands; nowhere as long as it is empty.
+/// The slot of a sequence, none as long as it is empty, and its positions.
 #[derive(Debug, Clone, Copy, Default)]
-struct Place {
+struct Stored {
     slot: Option<usize>,
     length: usize,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Slots {
     /// Positions of a slot.
     capacity: usize,
     owners: Vec<Option<CacheId>>,
-    caches: HashMap<CacheId, Place>,
+    caches: HashMap<CacheId, Stored>,
     next: u64,
 }
 
@@ -47,7 +47,7 @@ impl Slots {
         Slots { shape, tensors, capacity: LEAST_CAPACITY, owners: Vec::new(), caches: HashMap::new(), next: 1 }
     }
 
-    fn place(&self, id: CacheId) -> Result<Place> {
+    fn stored(&self, id: CacheId) -> Result<Stored> {
         self.caches.get(&id).copied().ok_or_else(|| PluginError::bad_input(format!("there is no cache {}", id.0)))
     }
 
@@ -55,21 +55,21 @@ impl Slots {
     pub(crate) fn create(&mut self) -> CacheId {
         let id = CacheId(self.next);
         self.next += 1;
-        self.caches.insert(id, Place::default());
+        self.caches.insert(id, Stored::default());
         id
     }
 
     /// A cache of the first `length` positions of another: a copy of them.
     pub(crate) fn fork(&mut self, from: CacheId, length: usize) -> Result<CacheId> {
-        let place = self.place(from)?;
-        if length > place.length {
-            let there = place.length;
+        let stored = self.stored(from)?;
+        if length > stored.length {
+            let there = stored.length;
             return Err(PluginError::bad_input(format!(
                 "cannot fork {length} positions of a cache that holds {there}"
             )));
         }
         let id = self.create();
-        if let Some(source) = place.slot.filter(|_| length > 0) {
+        if let Some(source) = stored.slot.filter(|_| length > 0) {
             let slot = self.free_slot();
             self.copy(source, slot, length);
             self.settle(id, slot);
@@ -80,7 +80,7 @@ impl Slots {
 
     /// Drops a cache. With the last one goes the memory.
     pub(crate) fn free(&mut self, id: CacheId) {
-        if let Some(slot) = self.caches.remove(&id).and_then(|place| place.slot) {
+        if let Some(slot) = self.caches.remove(&id).and_then(|stored| stored.slot) {
             self.owners[slot] = None;
         }
         if self.caches.is_empty() {
@@ -92,25 +92,25 @@ impl Slots {
 
     /// Number of positions of a cache.
     pub(crate) fn length(&self, id: CacheId) -> Result<usize> {
-        Ok(self.place(id)?.length)
+        Ok(self.stored(id)?.length)
     }
 
     /// After a call: how many positions a cache has now.
     pub(crate) fn set_length(&mut self, id: CacheId, length: usize) {
-        if let Some(place) = self.caches.get_mut(&id) {
-            place.length = length;
+        if let Some(stored) = self.caches.get_mut(&id) {
+            stored.length = length;
         }
     }
 
-    /// Moves sequences into neighbouring slots with room for `positions` each. Says which slots; the order is
+    /// Moves sequences into neighbouring slots with room for `positions` each. Gives these slots; the order is
     /// [`Slots::slot`]'s.
     pub(crate) fn gather(&mut self, members: &[CacheId], positions: usize) -> Result<Range<usize>> {
         for &id in members {
-            self.place(id)?;
+            self.stored(id)?;
         }
-        let homeless = members.iter().filter(|id| self.slot(**id).is_none()).count();
+        let without_slot = members.iter().filter(|id| self.slot(**id).is_none()).count();
         let free = self.owners.iter().filter(|owner| owner.is_none()).count();
-        let slots = self.owners.len() + homeless.saturating_sub(free);
+        let slots = self.owners.len() + without_slot.saturating_sub(free);
         if slots > self.owners.len() || positions > self.capacity {
             let grown = if slots > self.owners.len() { slots.max(2 * self.owners.len()) } else { slots };
             let room = if positions > self.capacity { positions + positions / 2 } else { self.capacity };
@@ -118,7 +118,7 @@ impl Slots {
         }
         let is_member: Vec<bool> =
             self.owners.iter().map(|owner| owner.is_some_and(|owner| members.contains(&owner))).collect();
-        // Whoever stands there already need not move, and free slots cost nobody else a move.
+        // A member that is there already is not moved, and a free slot needs no other cache to be moved.
         let worth = |slot: usize| if is_member[slot] { 2 } else { usize::from(self.owners[slot].is_none()) };
         let starts = 0..=self.owners.len() - members.len();
         let best = starts.max_by_key(|&start| {
@@ -126,39 +126,39 @@ impl Slots {
             (worth, std::cmp::Reverse(start))
         });
         let window = best.unwrap_or_default()..best.unwrap_or_default() + members.len();
-        // Free slots first: they are for those that need not be moved, as long as there are both.
-        let mut spots: Vec<usize> = window.clone().filter(|&slot| !is_member[slot]).collect();
-        spots.sort_by_key(|&slot| self.owners[slot].is_some());
+        // Free slots first, for caches without keys and values, which nothing is copied for.
+        let mut targets: Vec<usize> = window.clone().filter(|&slot| !is_member[slot]).collect();
+        targets.sort_by_key(|&slot| self.owners[slot].is_some());
         let mut outside: Vec<CacheId> = members.to_vec();
         outside.retain(|&id| self.slot(id).is_none_or(|slot| !window.contains(&slot)));
         outside.sort_by_key(|&id| self.slot(id).is_some());
-        for (id, spot) in outside.into_iter().zip(spots) {
-            match (self.slot(id), self.owners[spot]) {
+        for (id, target) in outside.into_iter().zip(targets) {
+            match (self.slot(id), self.owners[target]) {
                 (None, None) => (),
                 (None, Some(other)) => {
                     let elsewhere = (0..self.owners.len())
                         .find(|slot| self.owners[*slot].is_none() && !window.contains(slot))
                         .unwrap_or_else(|| self.free_slot());
-                    self.copy(spot, elsewhere, self.length(other)?);
+                    self.copy(target, elsewhere, self.length(other)?);
                     self.settle(other, elsewhere);
                 }
-                (Some(from), None) => self.copy(from, spot, self.length(id)?),
+                (Some(from), None) => self.copy(from, target, self.length(id)?),
                 (Some(from), Some(other)) => {
-                    self.swap(from, spot, self.length(id)?.max(self.length(other)?));
+                    self.swap(from, target, self.length(id)?.max(self.length(other)?));
                     self.settle(other, from);
                 }
             }
-            self.settle(id, spot);
+            self.settle(id, target);
         }
         Ok(window)
     }
 
     /// The slot of a cache.
     pub(crate) fn slot(&self, id: CacheId) -> Option<usize> {
-        self.caches.get(&id).and_then(|place| place.slot)
+        self.caches.get(&id).and_then(|stored| stored.slot)
     }
 
-    /// Where the keys or values of some slots begin, and their shape: `[slots, heads, capacity, width]`.
+    /// The keys or values of some slots, and their shape: `[slots, heads, capacity, width]`.
     pub(crate) fn window(&mut self, tensor: usize, slots: &Range<usize>) -> (&mut [f32], [i64; 4]) {
         let size = self.slot_size();
         let shape = [slots.len(), self.shape.heads, self.capacity, self.shape.width].map(|size| size as i64);
@@ -169,10 +169,10 @@ impl Slots {
         self.shape.heads * self.capacity * self.shape.width
     }
 
-    /// Puts a cache into a slot, which nobody else needs.
+    /// Assigns a free slot to a cache.
     fn settle(&mut self, id: CacheId, slot: usize) {
-        if let Some(place) = self.caches.get_mut(&id) {
-            if let Some(before) = place.slot.replace(slot)
+        if let Some(stored) = self.caches.get_mut(&id) {
+            if let Some(before) = stored.slot.replace(slot)
                 && self.owners[before] == Some(id)
             {
                 self.owners[before] = None;
@@ -197,10 +197,10 @@ impl Slots {
         for tensor in &mut self.tensors {
             // Comes zeroed from the system, page by page when it is written to.
             let mut grown = vec![0.0f32; slots * heads * after];
-            for place in self.caches.values() {
-                let Some(slot) = place.slot else { continue };
+            for stored in self.caches.values() {
+                let Some(slot) = stored.slot else { continue };
                 for head in slot * heads..(slot + 1) * heads {
-                    let used = place.length * width;
+                    let used = stored.length * width;
                     grown[head * after..][..used].copy_from_slice(&tensor[head * before..][..used]);
                 }
             }

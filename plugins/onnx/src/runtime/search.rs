@@ -1,4 +1,4 @@
-//! Where ONNX Runtime may lie.
+//! Where ONNX Runtime may be installed.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ pub(super) const VARIABLE: &str = "ORT_DYLIB_PATH";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub(crate) path: PathBuf,
-    /// Whose it is: `beside the program`, `Python`.
-    pub(crate) place: &'static str,
+    /// Where it was found: `beside the program`, `Python`.
+    pub(crate) found: &'static str,
 }
 
 /// All libraries that are found, the one to open first, those of [`VARIABLE`] left out.
@@ -20,12 +20,12 @@ pub(crate) fn candidates() -> Vec<Candidate> {
     let mut found = Vec::new();
     let beside = beside.into_iter().flat_map(|directory| [directory.join("plugins"), directory]);
     found.extend(
-        beside.filter_map(|beside| in_place(&beside)).map(|path| Candidate { path, place: "beside the program" }),
+        beside.filter_map(|beside| library_at(&beside)).map(|path| Candidate { path, found: "beside the program" }),
     );
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let mut prefixes: Vec<PathBuf> = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(variable).collect();
     for directory in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
-        // An interpreter may be a link to another place, and packages lie where it really is or where the link is.
+        // An interpreter may be a link, and packages are beside the file or beside the link.
         let interpreter = directory.join("python3");
         let real = interpreter.canonicalize();
         prefixes.extend(interpreter.exists().then(|| directory.parent().map(Path::to_owned)).flatten());
@@ -45,7 +45,7 @@ pub(crate) fn candidates() -> Vec<Candidate> {
             in_python(&prefix)
                 .into_iter()
                 .filter(|path| seen.insert(path.clone()))
-                .map(|path| Candidate { path, place: "Python" }),
+                .map(|path| Candidate { path, found: "Python" }),
         );
     }
     found
@@ -56,11 +56,11 @@ fn in_python(prefix: &Path) -> Vec<PathBuf> {
     let versions = children(&prefix.join("lib"));
     let versions = versions.into_iter().filter(|path| name_of(path).starts_with("python3"));
     let packages = versions.flat_map(|version| [version.join("site-packages"), version.join("dist-packages")]);
-    packages.filter_map(|packages| in_place(&packages.join("onnxruntime/capi"))).collect()
+    packages.filter_map(|packages| library_at(&packages.join("onnxruntime/capi"))).collect()
 }
 
 /// The library that a path means: the file itself, or the newest in a directory.
-pub(super) fn in_place(path: &Path) -> Option<PathBuf> {
+pub(super) fn library_at(path: &Path) -> Option<PathBuf> {
     if path.is_file() {
         return Some(path.to_owned());
     }
@@ -108,8 +108,8 @@ mod tests {
         }
         let newest = capi.join("libonnxruntime.so.1.32.0");
         assert_eq!(in_python(directory.path()), std::slice::from_ref(&newest));
-        assert_eq!(in_place(&newest), Some(newest));
-        assert_eq!(in_place(&directory.path().join("nowhere")), None);
+        assert_eq!(library_at(&newest), Some(newest));
+        assert_eq!(library_at(&directory.path().join("nowhere")), None);
         assert!(is_library("onnxruntime.dll") && is_library("libonnxruntime.1.32.0.dylib"));
         assert!(!is_library("libonnxruntime_providers_shared.so") && !is_library("libonnxruntime.so.txt"));
     }

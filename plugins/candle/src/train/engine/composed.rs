@@ -24,9 +24,9 @@ pub(crate) struct Composed {
 
 /// Which rows of a batch attention puts beside each other, so that all its sequences are one product.
 struct Padding {
-    /// For each sequence, `longest` places of tokens; those beyond its end repeat its last.
-    places: Tensor,
-    /// For each token, its place among the padded ones.
+    /// For each sequence, the indices of `longest` tokens; those beyond its end repeat its last.
+    padded: Tensor,
+    /// For each token, its index among the padded ones.
     back: Tensor,
     /// `[longest, longest]`: minus infinity where a query does not see a key.
     mask: Tensor,
@@ -73,7 +73,7 @@ impl Composed {
             }?;
             x = (x + self.linear(layer.mlp_out, &hidden)?)?;
         }
-        let x = self.norm(self.layout.norm, &x.index_select(&indices(&batch.places)?, 0)?)?;
+        let x = self.norm(self.layout.norm, &x.index_select(&indices(&batch.label_indices)?, 0)?)?;
         debug_assert_eq!(x.dims()[1], width);
         let head = self.weights[self.layout.head].to_dtype(self.dtype)?;
         let logits = x.to_dtype(self.dtype)?.matmul(&head.t()?)?.to_dtype(DType::F32)?;
@@ -99,16 +99,16 @@ impl Composed {
 
     fn padding(&self, batch: &Batch) -> Result<Padding> {
         let longest = batch.spans.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
-        let place = |span: &std::ops::Range<usize>, at: usize| (span.start + at).min(span.end - 1) as u32;
-        let places: Vec<u32> =
-            batch.spans.iter().flat_map(|span| (0..longest).map(move |at| place(span, at))).collect();
+        let index = |span: &std::ops::Range<usize>, at: usize| (span.start + at).min(span.end - 1) as u32;
+        let padded: Vec<u32> =
+            batch.spans.iter().flat_map(|span| (0..longest).map(move |at| index(span, at))).collect();
         let back = batch.spans.iter().enumerate();
         let back: Vec<u32> =
             back.flat_map(|(row, span)| (0..span.len()).map(move |at| (row * longest + at) as u32)).collect();
         let seen = |query: usize, key: usize| if key > query { f32::NEG_INFINITY } else { 0.0 };
         let mask: Vec<f32> = (0..longest).flat_map(|query| (0..longest).map(move |key| seen(query, key))).collect();
         Ok(Padding {
-            places: Tensor::new(places, &self.device)?,
+            padded: Tensor::new(padded, &self.device)?,
             back: Tensor::new(back, &self.device)?,
             mask: Tensor::from_vec(mask, (longest, longest), &self.device)?,
             sequences: batch.spans.len(),
@@ -119,7 +119,7 @@ impl Composed {
     fn attend(&self, layer: usize, qkv: &Tensor, padding: &Padding) -> Result<Tensor> {
         let Gpt2Config { n_head: heads, n_embd: width, .. } = self.config;
         let Padding { sequences, longest, .. } = *padding;
-        let rows = qkv.index_select(&padding.places, 0)?;
+        let rows = qkv.index_select(&padding.padded, 0)?;
         let part = |index: usize| {
             let part = rows.narrow(1, index * width, width)?.reshape((sequences, longest, heads, width / heads))?;
             part.transpose(1, 2)?.to_dtype(self.dtype)?.contiguous()

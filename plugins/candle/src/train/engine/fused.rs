@@ -4,13 +4,13 @@
 //! time, and only where something is to be learned; in the last layer, nothing after attention is computed elsewhere.
 
 use super::{Batch, Engine, Parts, State, Update};
-use crate::kernels::Isa;
-use crate::train::kernels::{
+use crate::train::parameters::{Layout, Pair};
+use examiner_api::Result;
+use examiner_kernels::Isa;
+use examiner_kernels::train::{
     AdamW, Gradient, Heads, Matrix, activate, activate_backward, adamw, add, add_column_sums, attend, attend_backward,
     cross_entropy, fill_rows, multiply, norm, norm_backward, sum_of_squares,
 };
-use crate::train::parameters::{Layout, Pair};
-use examiner_api::Result;
 use examiner_lm::checkpoint::Gpt2Config;
 
 /// Most logits that exist at the same time: 128 MiB.
@@ -28,7 +28,7 @@ pub(crate) struct Fused {
 }
 
 /// What a layer's backward pass needs from its forward pass. Rows are tokens; after attention, in the last layer, they are the
-/// places that something is learned at.
+/// tokens that have a label.
 #[derive(Default)]
 struct Activations {
     input: Vec<f32>,
@@ -37,7 +37,7 @@ struct Activations {
     qkv: Vec<f32>,
     totals: Vec<f32>,
     attended: Vec<f32>,
-    /// `input` and `attended` at the places that count, if those are not all.
+    /// `input` and `attended` of the tokens that have a label, if those are not all.
     selected: Option<(Vec<f32>, Vec<f32>)>,
     middle: Vec<f32>,
     moments_2: Vec<[f32; 2]>,
@@ -79,7 +79,7 @@ impl Fused {
         Heads { heads: n_head, width: n_embd / n_head, scale: self.config.attention_scale(layer) }
     }
 
-    /// Everything up to the last layer's output at the places of the batch, which is left in `buffers.output`.
+    /// Everything up to the last layer's output for tokens with a label, which is stored in `buffers.output`.
     fn forward(&mut self, batch: &Batch) {
         let Gpt2Config { n_embd: width, n_inner, activation, .. } = self.config;
         let epsilon = self.config.layer_norm_epsilon as f32;
@@ -106,9 +106,11 @@ impl Fused {
             attend(isa, heads, &batch.spans, qkv, attended, room(&mut layer.totals, heads.heads * tokens));
 
             layer.selected = None;
-            if last && batch.places.len() < tokens {
-                layer.selected =
-                    Some((select(&layer.input, &batch.places, width), select(&layer.attended, &batch.places, width)));
+            if last && batch.label_indices.len() < tokens {
+                layer.selected = Some((
+                    select(&layer.input, &batch.label_indices, width),
+                    select(&layer.attended, &batch.label_indices, width),
+                ));
             }
             let (input, attended) = match &layer.selected {
                 Some((input, attended)) => (input, attended),
@@ -183,8 +185,8 @@ impl Fused {
             let attended = layer.selected.as_ref().map_or(&layer.attended, |(_, attended)| attended);
             linear_backward(layout, weights, gradients, parameters.attention_out, attended, residual, normed);
             if layer.selected.is_some() {
-                *residual = scatter(residual, &batch.places, width, tokens);
-                *narrow = scatter(narrow, &batch.places, width, tokens);
+                *residual = scatter(residual, &batch.label_indices, width, tokens);
+                *narrow = scatter(narrow, &batch.label_indices, width, tokens);
             }
             let qkv = room(qkv, 3 * tokens * width);
             attend_backward(isa, heads, &batch.spans, &layer.qkv, &layer.attended, &layer.totals, narrow, qkv);
@@ -304,17 +306,17 @@ fn linear_backward(
     add_column_sums(y_gradient, layout.of_mut(gradients, pair.bias));
 }
 
-fn select(rows: &[f32], places: &[u32], width: usize) -> Vec<f32> {
-    let mut selected = Vec::with_capacity(places.len() * width);
-    places.iter().for_each(|&place| selected.extend(&rows[place as usize * width..][..width]));
+fn select(rows: &[f32], indices: &[u32], width: usize) -> Vec<f32> {
+    let mut selected = Vec::with_capacity(indices.len() * width);
+    indices.iter().for_each(|&index| selected.extend(&rows[index as usize * width..][..width]));
     selected
 }
 
-/// Rows back at their places, zeros elsewhere.
-fn scatter(rows: &[f32], places: &[u32], width: usize, tokens: usize) -> Vec<f32> {
+/// Rows at their indices, zeros elsewhere.
+fn scatter(rows: &[f32], indices: &[u32], width: usize, tokens: usize) -> Vec<f32> {
     let mut all = vec![0.0; tokens * width];
-    for (row, &place) in rows.chunks_exact(width).zip(places) {
-        all[place as usize * width..][..width].copy_from_slice(row);
+    for (row, &index) in rows.chunks_exact(width).zip(indices) {
+        all[index as usize * width..][..width].copy_from_slice(row);
     }
     all
 }

@@ -11,7 +11,7 @@ fn parts(changes: Value) -> Parts {
     let layout = Layout::new(&config);
     // Larger than at the start of a training, so that nothing is nearly linear.
     let weights = layout.initial(3).into_iter().map(|weight| if weight == 1.0 { 0.8 } else { weight * 12.0 });
-    let weights = weights.enumerate().map(|(place, weight)| weight + 0.01 * (place % 7) as f32);
+    let weights = weights.enumerate().map(|(index, weight)| weight + 0.01 * (index % 7) as f32);
     Parts { state: State::new(weights.collect()), config, layout }
 }
 
@@ -47,7 +47,7 @@ fn difference(a: &[f32], b: &[f32]) -> f64 {
 fn a_batch_is_inputs_and_what_follows_them() {
     let batch = batch(&[(vec![5, 6, 7], 1), (vec![8, 9, 10, 11], 3)]);
     assert_eq!((batch.tokens.clone(), batch.spans.clone()), (vec![5, 6, 8, 9, 10], vec![0..2, 2..5]));
-    assert_eq!((batch.places.clone(), batch.labels.clone()), (vec![0, 1, 4], vec![6, 7, 11]));
+    assert_eq!((batch.label_indices.clone(), batch.labels.clone()), (vec![0, 1, 4], vec![6, 7, 11]));
     assert_eq!(batch.positions().collect::<Vec<_>>(), [0, 1, 0, 1, 2]);
 }
 

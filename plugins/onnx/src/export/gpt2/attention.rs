@@ -19,8 +19,8 @@ pub(super) struct Shared {
 impl Gpt2<'_> {
     /// Adds what all layers share, and the constants that serve it.
     ///
-    /// A token sees those at its own place and before it, of which the attention mask holds no 0. Places count what is
-    /// there, past and new, whatever `position_ids` says.
+    /// A token sees itself and those before it, of which the attention mask holds no 0. What is before counts past and new
+    /// tokens, whatever `position_ids` holds.
     pub(super) fn attention_shared(&mut self) -> Shared {
         let Gpt2Config { n_embd, n_head, .. } = *self.config;
         let graph = &mut self.graph;

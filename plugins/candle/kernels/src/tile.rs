@@ -6,21 +6,21 @@ use super::lanes::{Element, Lanes, prefetch};
 /// with four AVX-512 registers, 24, 4 and 1.
 pub(super) const ROWS: usize = 6;
 
-/// Columns that lie one beside the other in memory, whatever the operand: a whole cache line of `f32`.
-pub(super) const STRIP: usize = 16;
+/// Columns that are neighbours in memory, whatever the operand: a whole cache line of `f32`.
+pub(super) const COLUMN_BLOCK: usize = 16;
 
-/// Matrices as the kernels see them: where they begin and how far apart their rows stand, in values.
+/// Matrices as the kernels see them: where they begin and how far apart their rows are, in values.
 #[derive(Clone, Copy)]
 pub(super) struct Operands<W = f32> {
     /// Inputs, `[rows, depth]`.
     pub(super) x: *const f32,
     pub(super) x_stride: usize,
-    /// Weights, `[depth, columns]`, and how far apart strips of [`STRIP`] columns begin.
+    /// Weights, `[depth, columns]`, and how far apart blocks of [`COLUMN_BLOCK`] columns begin.
     pub(super) w: *const W,
     pub(super) w_stride: usize,
     pub(super) column_block_stride: usize,
     /// What the chain of each element goes on from.
-    pub(super) from: From,
+    pub(super) from: Start,
     /// Outputs, `[rows, columns]`.
     pub(super) out: *mut f32,
     pub(super) out_stride: usize,
@@ -28,20 +28,20 @@ pub(super) struct Operands<W = f32> {
 
 /// The beginning of chains of multiply-adds.
 #[derive(Clone, Copy)]
-pub(super) enum From {
+pub(super) enum Start {
     Zeros,
     /// `[rows, columns]`, rows so far apart: 0 for a bias.
     Values(*const f32, usize),
 }
 
-impl From {
+impl Start {
     /// The same from another row and column on.
     #[inline(always)]
     pub(super) unsafe fn at(self, row: usize, column: usize) -> Self {
         match self {
-            From::Zeros => From::Zeros,
+            Start::Zeros => Start::Zeros,
             // SAFETY: the caller has that many rows and columns.
-            From::Values(values, stride) => unsafe { From::Values(values.add(row * stride + column), stride) },
+            Start::Values(values, stride) => unsafe { Start::Values(values.add(row * stride + column), stride) },
         }
     }
 }
@@ -49,7 +49,7 @@ impl From {
 impl<W: Element> Operands<W> {
     /// The same with rows from `row` on.
     #[inline(always)]
-    pub(super) unsafe fn below(self, row: usize) -> Self {
+    pub(super) unsafe fn rows_from(self, row: usize) -> Self {
         // SAFETY: the caller has that many rows.
         unsafe {
             Operands {
@@ -63,11 +63,11 @@ impl<W: Element> Operands<W> {
 
     /// The same with columns from `column` on.
     #[inline(always)]
-    unsafe fn beside(self, column: usize) -> Self {
+    unsafe fn columns_from(self, column: usize) -> Self {
         // SAFETY: the caller has that many columns.
         unsafe {
             Operands {
-                w: self.w.add(column / STRIP * self.column_block_stride + column % STRIP),
+                w: self.w.add(column / COLUMN_BLOCK * self.column_block_stride + column % COLUMN_BLOCK),
                 from: self.from.at(0, column),
                 out: self.out.add(column),
                 ..self
@@ -78,10 +78,10 @@ impl<W: Element> Operands<W> {
 
 /// What will be multiplied next, so that it is fetched from memory meanwhile.
 #[derive(Clone, Copy)]
-pub(super) struct Ahead<W> {
+pub(super) struct Prefetch<W> {
     /// Where it begins.
     pub(super) next: *const W,
-    /// How far to go for each value of `k`: a whole strip if this is all the time there is.
+    /// How far to go for each value of `k`: a whole column block if this is all the time there is.
     pub(super) step: usize,
 }
 
@@ -94,8 +94,8 @@ pub(super) struct Ahead<W> {
 pub(super) unsafe fn multiply<V: Lanes>(m: Operands, rows: usize, depth: usize, columns: usize) {
     let mut row = 0;
     while row < rows {
-        // SAFETY: `row` is below `rows`; the rest is the caller's word.
-        unsafe { multiply_tile::<V, f32>(m.below(row), (rows - row).min(ROWS), depth, columns, None) }
+        // SAFETY: `row` is below `rows`; the caller guarantees the rest.
+        unsafe { multiply_tile::<V, f32>(m.rows_from(row), (rows - row).min(ROWS), depth, columns, None) }
         row += ROWS;
     }
 }
@@ -110,13 +110,13 @@ pub(super) unsafe fn multiply_tile<V: Lanes, W: Element>(
     rows: usize,
     depth: usize,
     columns: usize,
-    ahead: Option<Ahead<W>>,
+    ahead: Option<Prefetch<W>>,
 ) {
-    // SAFETY: the caller's word.
+    // SAFETY: the caller guarantees it.
     unsafe {
         match ahead {
             Some(ahead) => rows_of::<V, W, true>(m, rows, depth, columns, ahead),
-            None => rows_of::<V, W, false>(m, rows, depth, columns, Ahead { next: m.w, step: 0 }),
+            None => rows_of::<V, W, false>(m, rows, depth, columns, Prefetch { next: m.w, step: 0 }),
         }
     }
 }
@@ -127,17 +127,17 @@ unsafe fn rows_of<V: Lanes, W: Element, const AHEAD: bool>(
     rows: usize,
     depth: usize,
     columns: usize,
-    ahead: Ahead<W>,
+    ahead: Prefetch<W>,
 ) {
-    // SAFETY: the caller's word.
+    // SAFETY: the caller guarantees it.
     unsafe {
         match rows {
-            1 => strip::<V, W, 1, AHEAD>(m, depth, columns, ahead),
-            2 => strip::<V, W, 2, AHEAD>(m, depth, columns, ahead),
-            3 => strip::<V, W, 3, AHEAD>(m, depth, columns, ahead),
-            4 => strip::<V, W, 4, AHEAD>(m, depth, columns, ahead),
-            5 => strip::<V, W, 5, AHEAD>(m, depth, columns, ahead),
-            _ => strip::<V, W, ROWS, AHEAD>(m, depth, columns, ahead),
+            1 => all_columns::<V, W, 1, AHEAD>(m, depth, columns, ahead),
+            2 => all_columns::<V, W, 2, AHEAD>(m, depth, columns, ahead),
+            3 => all_columns::<V, W, 3, AHEAD>(m, depth, columns, ahead),
+            4 => all_columns::<V, W, 4, AHEAD>(m, depth, columns, ahead),
+            5 => all_columns::<V, W, 5, AHEAD>(m, depth, columns, ahead),
+            _ => all_columns::<V, W, ROWS, AHEAD>(m, depth, columns, ahead),
         }
     }
 }
@@ -145,7 +145,7 @@ unsafe fn rows_of<V: Lanes, W: Element, const AHEAD: bool>(
 /// Registers of columns that are multiplied at the same time. One or two rows leave most registers free: more columns keep
 /// the multipliers busy, and memory is read in longer stretches.
 #[inline(always)]
-pub(super) fn abreast<V: Lanes>(rows: usize) -> usize {
+pub(super) fn registers_abreast<V: Lanes>(rows: usize) -> usize {
     match rows {
         1 => 8,
         2 => 4,
@@ -154,26 +154,26 @@ pub(super) fn abreast<V: Lanes>(rows: usize) -> usize {
 }
 
 #[inline(always)]
-unsafe fn strip<V: Lanes, W: Element, const R: usize, const AHEAD: bool>(
+unsafe fn all_columns<V: Lanes, W: Element, const R: usize, const AHEAD: bool>(
     m: Operands<W>,
     depth: usize,
     columns: usize,
-    ahead: Ahead<W>,
+    ahead: Prefetch<W>,
 ) {
     let mut column = 0;
-    // SAFETY: the columns stay within `columns`, rounded up to a register; the rest is the caller's word.
+    // SAFETY: the columns stay within `columns`, rounded up to a register; the caller guarantees the rest.
     unsafe {
-        let abreast = abreast::<V>(R);
+        let abreast = registers_abreast::<V>(R);
         while column + abreast * V::WIDTH <= columns {
             match abreast {
-                8 => tile::<V, W, R, 8, AHEAD>(m.beside(column), depth, ahead),
-                4 => tile::<V, W, R, 4, AHEAD>(m.beside(column), depth, ahead),
-                _ => tile::<V, W, R, 2, AHEAD>(m.beside(column), depth, ahead),
+                8 => tile::<V, W, R, 8, AHEAD>(m.columns_from(column), depth, ahead),
+                4 => tile::<V, W, R, 4, AHEAD>(m.columns_from(column), depth, ahead),
+                _ => tile::<V, W, R, 2, AHEAD>(m.columns_from(column), depth, ahead),
             }
             column += abreast * V::WIDTH;
         }
         while column < columns {
-            tile::<V, W, R, 1, AHEAD>(m.beside(column), depth, ahead);
+            tile::<V, W, R, 1, AHEAD>(m.columns_from(column), depth, ahead);
             column += V::WIDTH;
         }
     }
@@ -185,12 +185,12 @@ unsafe fn strip<V: Lanes, W: Element, const R: usize, const AHEAD: bool>(
 unsafe fn tile<V: Lanes, W: Element, const R: usize, const C: usize, const AHEAD: bool>(
     m: Operands<W>,
     depth: usize,
-    ahead: Ahead<W>,
+    ahead: Prefetch<W>,
 ) {
     // SAFETY: the caller has `R` rows, `C` registers of columns and `depth` values of `k`.
     unsafe {
         let mut sums = [[V::splat(0.0); C]; R];
-        if let From::Values(from, stride) = m.from {
+        if let Start::Values(from, stride) = m.from {
             for r in 0..R {
                 for c in 0..C {
                     sums[r][c] = V::load(from.add(r * stride + c * V::WIDTH));
@@ -200,15 +200,15 @@ unsafe fn tile<V: Lanes, W: Element, const R: usize, const C: usize, const AHEAD
         let mut next = ahead.next;
         for k in 0..depth {
             if AHEAD {
-                for strip in 0..(C * V::WIDTH).div_ceil(STRIP) {
-                    prefetch(next.wrapping_add(strip * m.column_block_stride));
+                for block in 0..(C * V::WIDTH).div_ceil(COLUMN_BLOCK) {
+                    prefetch(next.wrapping_add(block * m.column_block_stride));
                 }
                 next = next.wrapping_add(ahead.step);
             }
             let mut weights = [V::splat(0.0); C];
             for c in 0..C {
                 let column = c * V::WIDTH;
-                let at = column / STRIP * m.column_block_stride + column % STRIP;
+                let at = column / COLUMN_BLOCK * m.column_block_stride + column % COLUMN_BLOCK;
                 weights[c] = W::load(m.w.add(k * m.w_stride + at));
             }
             for r in 0..R {

@@ -1,26 +1,19 @@
 //! Layer normalization and its gradient.
 
 use super::sums::{ROWS, add_parts};
-use crate::kernels::{Isa, for_each_isa, sum_of};
+use crate::Isa;
+use crate::lanes::for_each_isa;
+use crate::math::sum_of;
 use rayon::prelude::*;
 
 /// `(x - mean) / √(variance + epsilon) · weight + bias` for each row. `moments` gets mean and `1 / √(variance + epsilon)`
 /// of each row, for [`norm_backward`].
-pub(crate) fn norm(
-    isa: Isa,
-    x: &[f32],
-    weight: &[f32],
-    bias: &[f32],
-    epsilon: f32,
-    y: &mut [f32],
-    moments: &mut [[f32; 2]],
-) {
+pub fn norm(isa: Isa, x: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, y: &mut [f32], moments: &mut [[f32; 2]]) {
     let width = weight.len();
     assert!(x.len() == y.len() && x.len() == moments.len() * width && bias.len() == width, "rows of {width}");
     let rows = y.par_chunks_mut(ROWS * width).zip(x.par_chunks(ROWS * width)).zip(moments.par_chunks_mut(ROWS));
     rows.for_each(|((y, x), moments)| {
-        // SAFETY: the body is safe code.
-        unsafe { forward(isa, x, weight, bias, epsilon, y, moments) }
+        forward(isa, x, weight, bias, epsilon, y, moments);
     });
 }
 
@@ -31,15 +24,7 @@ for_each_isa! {
 }
 
 #[inline(always)]
-#[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
-unsafe fn forward_body<V>(
-    x: &[f32],
-    weight: &[f32],
-    bias: &[f32],
-    epsilon: f32,
-    y: &mut [f32],
-    moments: &mut [[f32; 2]],
-) {
+fn forward_body(x: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, y: &mut [f32], moments: &mut [[f32; 2]]) {
     let width = weight.len();
     for ((x, y), moments) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(moments) {
         let mean = sum_of(x, |x| x) / width as f32;
@@ -53,7 +38,7 @@ unsafe fn forward_body<V>(
 }
 
 /// Takes the gradient of `y` back: adds to `x_gradient`, and to the gradients of weight and bias.
-pub(crate) fn norm_backward(
+pub fn norm_backward(
     isa: Isa,
     y_gradient: &[f32],
     x: &[f32],
@@ -70,8 +55,7 @@ pub(crate) fn norm_backward(
     let parts = rows.map(|(((x_gradient, x), y_gradient), moments)| {
         let mut part = vec![0.0f32; 2 * width];
         let mut scratch = vec![0.0f32; 2 * width];
-        // SAFETY: the body is safe code.
-        unsafe { backward(isa, y_gradient, x, weight, moments, x_gradient, &mut part, &mut scratch) }
+        backward(isa, y_gradient, x, weight, moments, x_gradient, &mut part, &mut scratch);
         part
     });
     let mut both = vec![0.0f32; 2 * width];
@@ -90,9 +74,8 @@ for_each_isa! {
 
 /// With `n = (x - mean) · scale` and `g = y' · weight`: `x' = scale · (g - mean(g) - n · mean(g · n))`.
 #[inline(always)]
-#[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
 #[allow(clippy::too_many_arguments, reason = "kernels take their shapes one by one")]
-unsafe fn backward_body<V>(
+fn backward_body(
     y_gradient: &[f32],
     x: &[f32],
     weight: &[f32],

@@ -2,15 +2,14 @@
 
 use super::activation::activate_body;
 use super::lanes::{Element, Isa, Lanes, for_each_isa};
-use super::packed_weights::{Matrix, Order, Weights};
+use super::packed_weights::{Matrix, Order, WeightType, Weights};
 use super::tasks::for_each_task;
-use super::tile::{Ahead, From, Operands, ROWS, STRIP, abreast, multiply_tile};
-use crate::device::NumberType;
+use super::tile::{COLUMN_BLOCK, Operands, Prefetch, ROWS, Start, multiply_tile, registers_abreast};
 use examiner_lm::checkpoint::Activation;
 
 /// Columns of the smallest task: four AVX-512 registers.
-const PANEL: usize = 4 * STRIP;
-/// So many values of `k` are multiplied before the next strip comes: a block of a strip (48 KiB) stays in the nearest
+const PANEL: usize = 4 * COLUMN_BLOCK;
+/// So many values of `k` are multiplied before the next column block comes: its part of so many rows (48 KiB) stays in the nearest
 /// caches while all rows of a task pass by. Between blocks, sums are stored and loaded as they are.
 const DEPTH: usize = 768;
 /// Rows of a task; their inputs of one block (360 KiB) stay in the second-level cache.
@@ -18,7 +17,7 @@ const BLOCK: usize = 20 * ROWS;
 /// A task below this many multiply-adds costs more to hand out than it saves.
 const LEAST_WORK: usize = 1 << 17;
 
-/// What becomes of the output while it is near.
+/// What is done to the output while it is in a near cache.
 #[derive(Debug, Clone, Copy)]
 pub enum Finish<'a> {
     /// It stays as it is.
@@ -36,7 +35,7 @@ pub struct Linear {
     inputs: usize,
     outputs: usize,
     weights: Weights,
-    /// `[strips][STRIP]`.
+    /// `[column blocks][COLUMN_BLOCK]`.
     bias: Vec<f32>,
 }
 
@@ -47,7 +46,7 @@ impl Linear {
     /// # Panics
     /// If `weight` or `bias` are of another size.
     pub fn pack<S: Copy + Sync + Into<f32>>(
-        numbers: NumberType,
+        numbers: WeightType,
         weight: &[S],
         order: Order,
         inputs: usize,
@@ -55,7 +54,7 @@ impl Linear {
         bias: Option<&[f32]>,
     ) -> Linear {
         assert_eq!(weight.len(), inputs * outputs, "a weight matrix of {inputs} x {outputs}");
-        let mut padded = vec![0.0; outputs.next_multiple_of(STRIP)];
+        let mut padded = vec![0.0; outputs.next_multiple_of(COLUMN_BLOCK)];
         if let Some(bias) = bias {
             assert_eq!(bias.len(), outputs, "a bias of {outputs}");
             padded[..outputs].copy_from_slice(bias);
@@ -117,10 +116,10 @@ impl Linear {
     }
 }
 
-/// The output, written by several threads at once, each at places of its own.
+/// The output, written by several threads at once, each at elements of its own.
 struct Output(*mut f32);
 
-// SAFETY: tasks write disjoint places, see `Linear::forward`.
+// SAFETY: tasks write disjoint elements, see `Linear::forward`.
 unsafe impl Sync for Output {}
 
 impl Output {
@@ -135,10 +134,10 @@ for_each_isa! {
     /// The given rows and columns of a linear layer. Columns begin at a panel.
     ///
     /// # Safety
-    /// `input` and `output` hold the rows; nobody else touches these rows and columns of `output`.
-    fn linear_block(
+    /// `input` and `output` hold the rows; no other thread touches these rows and columns of `output`.
+    unsafe fn linear_block(
         layer: &Linear, input: *const f32, finish: Finish<'_>, output: *mut f32, rows: Range, columns: Range
-    ) = block
+    ) = block::<Lanes>
 }
 
 #[inline(always)]
@@ -150,14 +149,14 @@ unsafe fn block<V: Lanes>(
     rows: Range,
     columns: Range,
 ) {
-    let (at, bias) = ((rows.clone(), columns.clone()), From::Values(layer.bias.as_ptr(), 0));
-    // SAFETY: the caller's word; the bias is padded to whole strips.
+    let (at, bias) = ((rows.clone(), columns.clone()), Start::Values(layer.bias.as_ptr(), 0));
+    // SAFETY: the caller guarantees it; the bias is padded to whole column blocks.
     let scales = unsafe {
         match &layer.weights {
-            Weights::F32(strips) => products::<V, _>(layer, strips.as_ptr(), bias, input, output, at),
-            Weights::F16(strips) => products::<V, _>(layer, strips.as_ptr(), bias, input, output, at),
-            Weights::Bf16(strips) => products::<V, _>(layer, strips.as_ptr(), bias, input, output, at),
-            Weights::Int8(strips, _) => products::<V, _>(layer, strips.as_ptr(), From::Zeros, input, output, at),
+            Weights::F32(packed) => products::<V, _>(layer, packed.as_ptr(), bias, input, output, at),
+            Weights::F16(packed) => products::<V, _>(layer, packed.as_ptr(), bias, input, output, at),
+            Weights::Bf16(packed) => products::<V, _>(layer, packed.as_ptr(), bias, input, output, at),
+            Weights::Int8(packed, _) => products::<V, _>(layer, packed.as_ptr(), Start::Zeros, input, output, at),
         }
         match &layer.weights {
             Weights::Int8(_, scales) => Some((&scales[columns.clone()], &layer.bias[columns.clone()])),
@@ -165,9 +164,9 @@ unsafe fn block<V: Lanes>(
         }
     };
     for row in rows {
-        let place = row * layer.outputs + columns.start;
+        let first = row * layer.outputs + columns.start;
         // SAFETY: as above.
-        let values = unsafe { std::slice::from_raw_parts_mut(output.add(place), columns.len()) };
+        let values = unsafe { std::slice::from_raw_parts_mut(output.add(first), columns.len()) };
         if let Some((scales, bias)) = scales {
             for (value, (scale, bias)) in values.iter_mut().zip(scales.iter().zip(bias)) {
                 *value = value.mul_add(*scale, *bias);
@@ -176,10 +175,9 @@ unsafe fn block<V: Lanes>(
         match finish {
             Finish::Nothing if scales.is_none() => return,
             Finish::Nothing => (),
-            // SAFETY: it is safe code.
-            Finish::Activate(activation) => unsafe { activate_body::<V>(activation, values) },
+            Finish::Activate(activation) => activate_body(activation, values),
             Finish::Add(others) => {
-                for (value, other) in values.iter_mut().zip(&others[place..place + columns.len()]) {
+                for (value, other) in values.iter_mut().zip(&others[first..first + columns.len()]) {
                     *value += other;
                 }
             }
@@ -192,46 +190,46 @@ unsafe fn block<V: Lanes>(
 unsafe fn products<V: Lanes, W: Element>(
     layer: &Linear,
     packed: *const W,
-    start: From,
+    start: Start,
     input: *const f32,
     output: *mut f32,
     (rows, columns): (Range, Range),
 ) {
     let (inputs, outputs) = (layer.inputs, layer.outputs);
-    let group = (abreast::<V>(rows.len()) * V::WIDTH).max(STRIP);
+    let group = (registers_abreast::<V>(rows.len()) * V::WIDTH).max(COLUMN_BLOCK);
     let tiles = rows.len().div_ceil(ROWS);
-    let mut edge = [0.0f32; ROWS * STRIP];
+    let mut edge = [0.0f32; ROWS * COLUMN_BLOCK];
     let mut k = 0;
     // Even without inputs there is a start.
     while k == 0 || k < inputs {
         let depth = DEPTH.min(inputs - k);
         for column in columns.clone().step_by(group) {
             let width = group.min(columns.end - column);
-            // What is not a whole strip goes through `edge`, which has room for one.
-            let whole = width / STRIP * STRIP;
+            // What is not a whole column block goes through `edge`, which has room for one.
+            let whole = width / COLUMN_BLOCK * COLUMN_BLOCK;
             // Each tile fetches its share of what comes next. A single one would only wait for both.
-            let step = STRIP / tiles.min(STRIP);
+            let step = COLUMN_BLOCK / tiles.min(COLUMN_BLOCK);
             let next = if column + group < columns.end {
-                packed.wrapping_add((column + group) * inputs + k * STRIP)
+                packed.wrapping_add((column + group) * inputs + k * COLUMN_BLOCK)
             } else {
-                packed.wrapping_add(columns.start * inputs + (k + depth) * STRIP)
+                packed.wrapping_add(columns.start * inputs + (k + depth) * COLUMN_BLOCK)
             };
             for (tile, row) in rows.clone().step_by(ROWS).enumerate() {
                 let height = ROWS.min(rows.end - row);
-                let ahead = (tiles > 1).then(|| Ahead { next: next.wrapping_add(tile * step * depth), step });
-                // SAFETY: rows and columns lie within the matrices; strips and `start` are padded.
+                let ahead = (tiles > 1).then(|| Prefetch { next: next.wrapping_add(tile * step * depth), step });
+                // SAFETY: rows and columns lie within the matrices; column blocks and `start` are padded.
                 unsafe {
                     let out = output.add(row * outputs + column);
                     let from = match k {
                         0 => start.at(0, column),
-                        _ => From::Values(out, outputs),
+                        _ => Start::Values(out, outputs),
                     };
                     let operands = Operands {
                         x: input.add(row * inputs + k),
                         x_stride: inputs,
-                        w: packed.add(column * inputs + k * STRIP),
-                        w_stride: STRIP,
-                        column_block_stride: inputs * STRIP,
+                        w: packed.add(column * inputs + k * COLUMN_BLOCK),
+                        w_stride: COLUMN_BLOCK,
+                        column_block_stride: inputs * COLUMN_BLOCK,
                         from,
                         out,
                         out_stride: outputs,
@@ -241,16 +239,17 @@ unsafe fn products<V: Lanes, W: Element>(
                         let (out, beside) = (out.add(whole), width - whole);
                         if k > 0 {
                             for r in 0..height {
-                                let row = edge.as_mut_ptr().add(r * STRIP);
+                                let row = edge.as_mut_ptr().add(r * COLUMN_BLOCK);
                                 std::ptr::copy_nonoverlapping(out.add(r * outputs), row, beside);
                             }
                         }
-                        let from = if k == 0 { from.at(0, whole) } else { From::Values(edge.as_ptr(), STRIP) };
+                        let from = if k == 0 { from.at(0, whole) } else { Start::Values(edge.as_ptr(), COLUMN_BLOCK) };
                         let w = operands.w.add(whole * inputs);
-                        let operands = Operands { w, from, out: edge.as_mut_ptr(), out_stride: STRIP, ..operands };
+                        let operands =
+                            Operands { w, from, out: edge.as_mut_ptr(), out_stride: COLUMN_BLOCK, ..operands };
                         multiply_tile::<V, W>(operands, height, depth, beside, ahead);
                         for r in 0..height {
-                            let row = edge.as_ptr().add(r * STRIP);
+                            let row = edge.as_ptr().add(r * COLUMN_BLOCK);
                             std::ptr::copy_nonoverlapping(row, out.add(r * outputs), beside);
                         }
                     }
@@ -279,7 +278,7 @@ mod tests {
         (0..length).map(|_| next()).collect()
     }
 
-    const ALL: [NumberType; 4] = [NumberType::F32, NumberType::F16, NumberType::Bf16, NumberType::Int8];
+    const ALL: [WeightType; 4] = [WeightType::F32, WeightType::F16, WeightType::Bf16, WeightType::Int8];
 
     fn run(layer: &Linear, isa: Isa, input: &[f32]) -> Vec<f32> {
         let mut output = vec![f32::NAN; input.len() / layer.inputs * layer.outputs];
@@ -297,13 +296,13 @@ mod tests {
         column
     }
 
-    /// One output element, computed by itself as the documentation of [`Linear`] says.
+    /// One output element, computed by itself as [`Linear`] documents.
     fn chain(layer: &Linear, input: &[f32], output: usize) -> f32 {
         let sum = |start: f32, numbers: &[f32]| input.iter().zip(numbers).fold(start, |sum, (x, w)| x.mul_add(*w, sum));
         match &layer.weights {
-            Weights::Int8(strips, scales) => {
+            Weights::Int8(packed, scales) => {
                 let mut numbers = vec![f32::NAN; layer.inputs];
-                strips.column(output, &mut numbers);
+                packed.column(output, &mut numbers);
                 sum(0.0, &numbers).mul_add(scales[output], layer.bias[output])
             }
             _ => sum(layer.bias[output], &column(layer, output)),
@@ -355,7 +354,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Blocks of depth, panels, strips and what is left over of each, at any place.
+        /// Blocks of depth, panels, column blocks and what is left over of each, at any position.
         #[test]
         fn the_chain_is_the_same_for_every_shape(
             rows in 1usize..20, inputs in prop_oneof![1usize..40, 750usize..800], outputs in 1usize..150, seed in 1u64..1000
@@ -380,13 +379,13 @@ mod tests {
         let (weight, bias, input) = (noise(inputs * outputs, 12), noise(outputs, 13), noise(9 * inputs, 14));
         let rounded = |round: fn(f32) -> f32| weight.iter().map(|value| round(*value)).collect::<Vec<f32>>();
         for (numbers, rounded) in [
-            (NumberType::Bf16, rounded(|value| bf16::from_f32(value).to_f32())),
-            (NumberType::F16, rounded(|value| f16::from_f32(value).to_f32())),
+            (WeightType::Bf16, rounded(|value| bf16::from_f32(value).to_f32())),
+            (WeightType::F16, rounded(|value| f16::from_f32(value).to_f32())),
         ] {
             let pack = |numbers, weight: &[f32]| {
                 Linear::pack(numbers, weight, Order::InputsFirst, inputs, outputs, Some(&bias))
             };
-            let wide = run(&pack(NumberType::F32, &rounded), Isa::best(), &input);
+            let wide = run(&pack(WeightType::F32, &rounded), Isa::best(), &input);
             for isa in Isa::available() {
                 assert!(bits(&run(&pack(numbers, &weight), isa, &input)) == bits(&wide), "{numbers:?} {isa:?}");
             }
@@ -425,7 +424,7 @@ mod tests {
             assert_eq!(run(&straight, Isa::best(), &input), run(&other, Isa::best(), &input));
             let found = column(&other, 69);
             // A column's largest weight is at most one, so half of a step of 8 bits is at most 1/254.
-            let tolerance = if numbers == NumberType::Int8 { 1.0 / 254.0 } else { 0.0 };
+            let tolerance = if numbers == WeightType::Int8 { 1.0 / 254.0 } else { 0.0 };
             assert!(found.iter().zip(&turned[69 * inputs..]).all(|(a, b)| (a - b).abs() <= tolerance), "{numbers:?}");
         }
     }

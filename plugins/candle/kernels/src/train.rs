@@ -1,6 +1,6 @@
 //! Arithmetic of training on the CPU: forward and backward, written out by hand.
 //!
-//! The kernels of [`crate::kernels`] promise that a row does not depend on its neighbours; training needs no such promise and
+//! The kernels of inference promise that a row does not depend on its neighbours; training needs no such promise and
 //! takes its matrix products from the `gemm` crate. What it does promise is that the same call gives the same bits: work
 //! is cut into pieces whose size does not depend on the number of threads or on who is faster, and what the pieces
 //! give is added in their order. So an interrupted training goes on as if nothing had happened.
@@ -13,19 +13,19 @@ mod matmul;
 mod norm;
 mod sums;
 
-pub(super) use activation::{activate, activate_backward};
-pub(super) use adamw::{AdamW, adamw, sum_of_squares};
-pub(super) use attention::{Heads, attend, attend_backward};
-pub(super) use cross_entropy::{Gradient, cross_entropy};
-pub(super) use matmul::{Matrix, multiply};
-pub(super) use norm::{norm, norm_backward};
-pub(super) use sums::{add, add_column_sums, fill_rows};
+pub use activation::{activate, activate_backward};
+pub use adamw::{AdamW, adamw, sum_of_squares};
+pub use attention::{Heads, attend, attend_backward};
+pub use cross_entropy::{Gradient, cross_entropy};
+pub use matmul::{Matrix, multiply};
+pub use norm::{norm, norm_backward};
+pub use sums::{add, add_column_sums, fill_rows};
 
-/// A place that several threads write to, each at elements of its own.
+/// An array that several threads write to, each at elements of its own.
 #[derive(Clone, Copy)]
 struct Shared(*mut f32);
 
-// SAFETY: whoever shares one says why its writes do not meet.
+// SAFETY: each use gives the reason why its writes do not overlap.
 unsafe impl Sync for Shared {}
 // SAFETY: as above.
 unsafe impl Send for Shared {}
@@ -34,9 +34,9 @@ impl Shared {
     /// The element at `offset`.
     ///
     /// # Safety
-    /// `offset` lies within the array.
+    /// `offset` is within the array.
     unsafe fn at(self, offset: usize) -> *mut f32 {
-        // SAFETY: the caller's word.
+        // SAFETY: the caller guarantees it.
         unsafe { self.0.add(offset) }
     }
 }

@@ -39,7 +39,7 @@ impl Isa {
             if is_x86_feature_detected!("avx512f") {
                 found.push(Isa(Instructions::Avx512));
             }
-            // All machines with the first have the others; whoever hides one of them from us is taken at their word.
+            // All machines with the first have the others; a system that hides one of them is believed.
             let has = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
             if has && is_x86_feature_detected!("f16c") {
                 found.push(Isa(Instructions::Avx2));
@@ -93,7 +93,7 @@ macro_rules! element {
         impl Element for $type {
             #[inline(always)]
             unsafe fn load<V: Lanes>(from: *const Self) -> V {
-                // SAFETY: the caller's word.
+                // SAFETY: the caller guarantees it.
                 unsafe { V::$load(from) }
             }
         }
@@ -261,29 +261,28 @@ impl Lanes for [f32; 4] {
 
 /// Compiles the body of a function once for each instruction set, and runs the one asked for.
 ///
-/// `fn name(arguments) -> body::<Lanes>` makes `fn name(isa, arguments)`. The body must be `#[inline(always)]`, so that
-/// it is compiled with the features of the function it lands in.
+/// `fn name(arguments) = body` makes `fn name(isa, arguments)`. The body must be `#[inline(always)]`, so that it is compiled
+/// with the features of the function it is inlined into. `unsafe fn name(arguments) = body::<Lanes>` is for bodies that name
+/// their registers, and keeps their contract.
 macro_rules! for_each_isa {
-    ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) = $body:ident) => {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? = $body:ident) => {
         $(#[$doc])*
         #[allow(clippy::too_many_arguments, reason = "kernels take their shapes one by one")]
-        $vis unsafe fn $name(isa: $crate::kernels::Isa, $($arg: $type),*) {
+        $vis fn $name(isa: $crate::Isa, $($arg: $type),*) $(-> $result)? {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f")]
                 #[allow(clippy::too_many_arguments, reason = "as above")]
-                unsafe fn avx512($($arg: $type),*) {
-                    // SAFETY: the caller keeps the body's contract; AVX-512 is enabled here.
-                    unsafe { $body::<std::arch::x86_64::__m512>($($arg),*) }
+                fn avx512($($arg: $type),*) $(-> $result)? {
+                    $body($($arg),*)
                 }
                 #[target_feature(enable = "avx2,fma,f16c")]
                 #[allow(clippy::too_many_arguments, reason = "as above")]
-                unsafe fn avx2($($arg: $type),*) {
-                    // SAFETY: the caller keeps the body's contract; AVX2 and FMA are enabled here.
-                    unsafe { $body::<std::arch::x86_64::__m256>($($arg),*) }
+                fn avx2($($arg: $type),*) $(-> $result)? {
+                    $body($($arg),*)
                 }
                 if isa.is_avx512() {
-                    // SAFETY: an `Isa` exists only where its instructions do; the rest is the caller's word.
+                    // SAFETY: an `Isa` exists only where its instructions do.
                     return unsafe { avx512($($arg),*) };
                 }
                 if isa.is_avx2() {
@@ -293,7 +292,36 @@ macro_rules! for_each_isa {
             }
             #[cfg(not(target_arch = "x86_64"))]
             let _ = isa;
-            // SAFETY: plain Rust; the rest is the caller's word.
+            $body($($arg),*)
+        }
+    };
+    ($(#[$doc:meta])* $vis:vis unsafe fn $name:ident($($arg:ident: $type:ty),* $(,)?) = $body:ident::<Lanes>) => {
+        $(#[$doc])*
+        $vis unsafe fn $name(isa: $crate::Isa, $($arg: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f")]
+                unsafe fn avx512($($arg: $type),*) {
+                    // SAFETY: the caller keeps the body's contract; AVX-512 is enabled here.
+                    unsafe { $body::<std::arch::x86_64::__m512>($($arg),*) }
+                }
+                #[target_feature(enable = "avx2,fma,f16c")]
+                unsafe fn avx2($($arg: $type),*) {
+                    // SAFETY: the caller keeps the body's contract; AVX2 and FMA are enabled here.
+                    unsafe { $body::<std::arch::x86_64::__m256>($($arg),*) }
+                }
+                if isa.is_avx512() {
+                    // SAFETY: an `Isa` exists only where its instructions do; the caller keeps the body's contract.
+                    return unsafe { avx512($($arg),*) };
+                }
+                if isa.is_avx2() {
+                    // SAFETY: as above.
+                    return unsafe { avx2($($arg),*) };
+                }
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            let _ = isa;
+            // SAFETY: plain Rust; the caller keeps the body's contract.
             unsafe { $body::<[f32; 4]>($($arg),*) }
         }
     };

@@ -6,14 +6,14 @@ use rayon::prelude::*;
 pub(super) const ROWS: usize = 64;
 
 /// Writes the same row again and again.
-pub(crate) fn fill_rows(row: &[f32], out: &mut [f32]) {
+pub fn fill_rows(row: &[f32], out: &mut [f32]) {
     out.par_chunks_mut(ROWS * row.len()).for_each(|rows| {
         rows.chunks_exact_mut(row.len()).for_each(|out| out.copy_from_slice(row));
     });
 }
 
 /// `out = a + row` for each row of `a`.
-pub(crate) fn add(a: &[f32], row: &[f32], out: &mut [f32]) {
+pub fn add(a: &[f32], row: &[f32], out: &mut [f32]) {
     out.par_chunks_mut(ROWS * row.len()).zip(a.par_chunks(ROWS * row.len())).for_each(|(out, a)| {
         for (out, a) in out.chunks_exact_mut(row.len()).zip(a.chunks_exact(row.len())) {
             for ((out, a), b) in out.iter_mut().zip(a).zip(row) {
@@ -24,7 +24,7 @@ pub(crate) fn add(a: &[f32], row: &[f32], out: &mut [f32]) {
 }
 
 /// Adds the sum of each column to `sums`.
-pub(crate) fn add_column_sums(rows: &[f32], sums: &mut [f32]) {
+pub fn add_column_sums(rows: &[f32], sums: &mut [f32]) {
     let width = sums.len();
     let parts = rows.par_chunks(ROWS * width).map(|rows| {
         let mut part = vec![0.0f32; width];

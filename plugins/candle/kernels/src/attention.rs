@@ -1,25 +1,25 @@
 //! Attention of consecutive rows of one sequence over its own cache. Cached and fresh positions are the same to it.
 
-use super::kv_layout::{PADDING, Past};
+use super::kv_layout::{KvBlock, PADDING};
 use super::lanes::{Isa, Lanes, for_each_isa};
 use super::math::{exp, highest_of, sum_of, tanh};
-use super::tile::{From, Operands, ROWS, STRIP, multiply};
+use super::tile::{COLUMN_BLOCK, Operands, ROWS, Start, multiply};
 
 /// The shape of a layer's attention.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct AttentionShape {
+pub struct AttentionShape {
     /// Heads of queries.
-    pub(crate) heads: usize,
+    pub heads: usize,
     /// Heads of keys and values: a divisor of `heads`. So many query heads in a row share one of them.
-    pub(crate) kv_heads: usize,
+    pub kv_heads: usize,
     /// Width of a head.
-    pub(crate) width: usize,
+    pub width: usize,
     /// Scores are multiplied by it before the softmax.
-    pub(crate) scale: f32,
+    pub scale: f32,
     /// A row sees so many positions at most, its own included; `usize::MAX` for all.
-    pub(crate) window: usize,
+    pub window: usize,
     /// Scores `s`, once scaled, become `cap · tanh(s / cap)`.
-    pub(crate) softcap: Option<f32>,
+    pub softcap: Option<f32>,
 }
 
 impl AttentionShape {
@@ -35,40 +35,35 @@ impl AttentionShape {
     }
 }
 
-/// Attends with the queries in `rows` to the `past` of their sequence, which holds their own positions already: the
-/// first row stands at position `first` and sees what is up to there, each later row one position more; a window lets
+/// Attends with the queries in `rows` to the `blocks` of their sequence, which hold their own positions already: the
+/// first row has the position `first` and sees what is up to there, each later row one position more; a window lets
 /// them see only the last ones of those.
 ///
 /// `rows` are rows of `[queries, keys, values]`, `heads · width` of queries and `kv_heads · width` of each of the others;
 /// `output` has rows of `heads · width`.
-pub(crate) fn attend(
-    isa: Isa,
-    shape: AttentionShape,
-    past: &[Past<'_>],
-    first: usize,
-    rows: &[f32],
-    output: &mut [f32],
-) {
+pub fn attend(isa: Isa, shape: AttentionShape, blocks: &[KvBlock<'_>], first: usize, rows: &[f32], output: &mut [f32]) {
     let width = shape.heads * shape.width;
     let count = output.len() / width;
     assert!(shape.kv_heads > 0 && shape.heads.is_multiple_of(shape.kv_heads), "whole groups of heads");
     assert!(shape.window > 0, "a row sees itself");
     assert_eq!(output.len(), count * width, "whole rows of output");
     assert_eq!(rows.len(), count * shape.row(), "as many rows of queries as of output");
-    for Past { layout, keys, values, used } in past {
+    for KvBlock { layout, keys, values, used } in blocks {
         assert!(*used <= layout.capacity, "no more positions than there is room for");
         assert!((layout.kv_heads, layout.width) == (shape.kv_heads, shape.width), "keys and values of this layer");
         assert!(keys.len() >= layout.keys() && values.len() >= layout.values(), "padded keys, values");
     }
-    assert!(past.iter().map(|stretch| stretch.used).sum::<usize>() >= first + count, "the rows' own positions");
+    assert!(blocks.iter().map(|block| block.used).sum::<usize>() >= first + count, "the rows' own positions");
     // SAFETY: sizes were checked above.
-    unsafe { attend_rows(isa, shape, past, first, rows, output) }
+    unsafe { attend_rows(isa, shape, blocks, first, rows, output) }
 }
 
 for_each_isa! {
     /// # Safety
     /// The sizes that `attend` checks.
-    fn attend_rows(shape: AttentionShape, past: &[Past<'_>], first: usize, rows: &[f32], output: &mut [f32]) = body
+    unsafe fn attend_rows(
+        shape: AttentionShape, blocks: &[KvBlock<'_>], first: usize, rows: &[f32], output: &mut [f32]
+    ) = body::<Lanes>
 }
 
 /// Queries that go through the same keys and values together, and which positions each of them sees.
@@ -98,7 +93,13 @@ impl Tile {
 }
 
 #[inline(always)]
-unsafe fn body<V: Lanes>(shape: AttentionShape, past: &[Past<'_>], first: usize, rows: &[f32], output: &mut [f32]) {
+unsafe fn body<V: Lanes>(
+    shape: AttentionShape,
+    blocks: &[KvBlock<'_>],
+    first: usize,
+    rows: &[f32],
+    output: &mut [f32],
+) {
     let AttentionShape { heads, kv_heads, width, scale, window, softcap } = shape;
     let count = output.len() / (heads * width);
     let group = heads / kv_heads;
@@ -106,11 +107,11 @@ unsafe fn body<V: Lanes>(shape: AttentionShape, past: &[Past<'_>], first: usize,
     let (in_all, x_stride, out_stride, step, heads_apart) =
         if count == 1 { (group, width, width, 0, group) } else { (count, shape.row(), heads * width, 1, 1) };
     // Scores of positions before the first that is seen, and after the last: what registers spill.
-    let score_stride = STRIP + (first + count).min(window.saturating_add(ROWS)) + PADDING;
-    let sum_stride = width.next_multiple_of(STRIP);
+    let score_stride = COLUMN_BLOCK + (first + count).min(window.saturating_add(ROWS)) + PADDING;
+    let sum_stride = width.next_multiple_of(COLUMN_BLOCK);
     let mut scores = vec![0.0f32; ROWS.min(in_all) * score_stride];
     let mut sums = vec![0.0f32; ROWS.min(in_all) * sum_stride];
-    // All rows of a head before the next one, whose keys and values lie elsewhere.
+    // All rows of a head before the next one, whose keys and values are elsewhere.
     for head in (0..heads).step_by(heads_apart) {
         for row in (0..in_all).step_by(ROWS) {
             let height = ROWS.min(in_all - row);
@@ -118,8 +119,8 @@ unsafe fn body<V: Lanes>(shape: AttentionShape, past: &[Past<'_>], first: usize,
             let begin = shape.start(tile.end);
             sums.fill(0.0);
             let query = rows[row * x_stride + head * width..].as_ptr();
-            // SAFETY: a row of scores has a strip's room before the first position and a register's after the last, a row of
-            // sums has whole strips; keys and values are padded.
+            // SAFETY: a row of scores has room for a column block before the first position and a register's after the last, a row of
+            // sums has whole column blocks; keys and values are padded.
             unsafe {
                 let scores = Operands {
                     x: query,
@@ -127,16 +128,16 @@ unsafe fn body<V: Lanes>(shape: AttentionShape, past: &[Past<'_>], first: usize,
                     w: query,
                     w_stride: 0,
                     column_block_stride: 0,
-                    from: From::Zeros,
-                    out: scores.as_mut_ptr().add(STRIP),
+                    from: Start::Zeros,
+                    out: scores.as_mut_ptr().add(COLUMN_BLOCK),
                     out_stride: score_stride,
                 };
-                score::<V>(scores, shape, tile, past);
+                score::<V>(scores, shape, tile, blocks);
             }
             let mut totals = [1.0f32; ROWS];
             for (r, total) in totals[..height].iter_mut().enumerate() {
                 let end = tile.end(r);
-                let seen = STRIP + shape.start(end) - begin..STRIP + end - begin;
+                let seen = COLUMN_BLOCK + shape.start(end) - begin..COLUMN_BLOCK + end - begin;
                 let scores = &mut scores[r * score_stride..][seen];
                 for score in scores.iter_mut() {
                     *score *= scale;
@@ -155,16 +156,16 @@ unsafe fn body<V: Lanes>(shape: AttentionShape, past: &[Past<'_>], first: usize,
             // SAFETY: as above.
             unsafe {
                 let weighted = Operands {
-                    x: scores.as_ptr().add(STRIP),
+                    x: scores.as_ptr().add(COLUMN_BLOCK),
                     x_stride: score_stride,
                     w: query,
                     w_stride: 0,
                     column_block_stride: 0,
-                    from: From::Zeros,
+                    from: Start::Zeros,
                     out: sums.as_mut_ptr(),
                     out_stride: sum_stride,
                 };
-                weigh::<V>(weighted, shape, tile, past);
+                weigh::<V>(weighted, shape, tile, blocks);
             }
             for (r, total) in totals[..height].iter().enumerate() {
                 let into = &mut output[(row + r) * out_stride + head * width..][..width];
@@ -177,25 +178,25 @@ unsafe fn body<V: Lanes>(shape: AttentionShape, past: &[Past<'_>], first: usize,
 }
 
 /// Query times key for the positions that any row of the tile sees. A row may get scores of positions it does not see;
-/// nobody reads them.
+/// they are not read.
 #[inline(always)]
-unsafe fn score<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: &[Past<'_>]) {
+unsafe fn score<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, blocks: &[KvBlock<'_>]) {
     let (begin, last) = (shape.start(tile.end), tile.last());
     let mut before = 0;
-    for Past { layout, keys, used, .. } in past {
+    for KvBlock { layout, keys, used, .. } in blocks {
         let (from, to) = (begin.max(before), last.min(before + used));
         if from < to {
-            let strip = layout.key_strip();
-            // From the beginning of a strip on.
-            let skipped = (from - before) / strip * strip;
-            let keys = keys[tile.head * layout.head_of_keys() + skipped * shape.width..].as_ptr();
-            // SAFETY: the positions lie within the stretch; `out` has room for all from `begin` to `last`, and for a strip
-            // before them.
+            let block = layout.key_block();
+            // From the beginning of a column block on.
+            let skipped = (from - before) / block * block;
+            let keys = keys[tile.head * layout.keys_per_head() + skipped * shape.width..].as_ptr();
+            // SAFETY: the positions are within the block; `out` has room for all from `begin` to `last`, and for a column
+            // block before them.
             unsafe {
                 let m = Operands {
                     w: keys,
-                    w_stride: strip,
-                    column_block_stride: strip * shape.width,
+                    w_stride: block,
+                    column_block_stride: block * shape.width,
                     out: m.out.offset((before + skipped) as isize - begin as isize),
                     ..m
                 };
@@ -214,13 +215,13 @@ unsafe fn score<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: 
 /// all rows see together, then what a row sees and earlier ones do not yet: every row's sum goes through its positions
 /// in their order, and through no other.
 #[inline(always)]
-unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: &[Past<'_>]) {
+unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, blocks: &[KvBlock<'_>]) {
     let begin = shape.start(tile.end);
     let shared = shape.start(tile.last())..tile.end.max(shape.start(tile.last()));
     let mut before = 0;
-    for Past { layout, values, used, .. } in past {
-        let strip = layout.value_strip();
-        let values = values[tile.head * layout.head_of_values()..].as_ptr();
+    for KvBlock { layout, values, used, .. } in blocks {
+        let block = layout.value_block();
+        let values = values[tile.head * layout.values_per_head()..].as_ptr();
         let clip = |from: usize, to: usize| (from.max(before), to.min(before + used));
         let alone = |row: usize, (from, to): (usize, usize)| (row, 1, from, to);
         let (from, to) = clip(shared.start, shared.end);
@@ -228,18 +229,18 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: 
             (0..tile.height).map(|row| alone(row, clip(shape.start(tile.end(row)), shared.start.min(tile.end(row)))));
         let later = (0..tile.height).map(|row| alone(row, clip(shared.end, tile.end(row))));
         let together = std::iter::once((0, tile.height, from, to));
-        // One place multiplies, and it stands in no closure: a closure is compiled without the registers of `V`.
+        // There is one call of `multiply`, and in no closure: a closure is compiled without the registers of `V`.
         for (row, rows, from, to) in earlier.chain(together).chain(later) {
             if from < to {
-                // SAFETY: positions lie within the stretch and within what the rows see.
+                // SAFETY: positions are within the block and within what the rows see.
                 unsafe {
                     let out = m.out.add(row * m.out_stride);
                     let m = Operands {
                         x: m.x.add(row * m.x_stride + from - begin),
-                        w: values.add((from - before) * strip),
-                        w_stride: strip,
-                        column_block_stride: layout.capacity * strip,
-                        from: From::Values(out, m.out_stride),
+                        w: values.add((from - before) * block),
+                        w_stride: block,
+                        column_block_stride: layout.capacity * block,
+                        from: Start::Values(out, m.out_stride),
                         out,
                         ..m
                     };
@@ -256,7 +257,7 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, past: 
 
 #[cfg(test)]
 mod tests {
-    use super::super::kv_layout::PastLayout;
+    use super::super::kv_layout::KvLayout;
     use super::*;
 
     /// Four heads of queries, two of keys and values.
@@ -268,18 +269,18 @@ mod tests {
     }
 
     /// Keys and values of positions, laid out as blocks of the given sizes.
-    fn blocks(shape: AttentionShape, rows: &[f32], sizes: &[usize]) -> Vec<(PastLayout, Vec<f32>, Vec<f32>, usize)> {
+    fn blocks(shape: AttentionShape, rows: &[f32], sizes: &[usize]) -> Vec<(KvLayout, Vec<f32>, Vec<f32>, usize)> {
         let AttentionShape { heads, kv_heads, width, .. } = shape;
         let row = shape.row();
         let mut before = 0;
         let block = |&used: &usize| {
-            let layout = PastLayout { kv_heads, width, capacity: used + 3 };
+            let layout = KvLayout { kv_heads, width, capacity: used + 3 };
             // What is not written must not matter.
             let (mut keys, mut values) = (vec![f32::NAN; layout.keys()], vec![f32::NAN; layout.values()]);
             // In two parts: the second begins where the first ended.
             for part in [0..used / 2, used / 2..used] {
                 let rows = &rows[(before + part.start) * row..(before + part.end) * row];
-                layout.remember(&mut keys, &mut values, part.start, rows, row, heads * width);
+                layout.store(&mut keys, &mut values, part.start, rows, row, heads * width);
             }
             before += used;
             (layout, keys, values, used)
@@ -289,9 +290,9 @@ mod tests {
 
     fn run(isa: Isa, shape: AttentionShape, rows: &[f32], sizes: &[usize], fresh: std::ops::Range<usize>) -> Vec<f32> {
         let blocks = blocks(shape, rows, sizes);
-        let past: Vec<Past<'_>> = blocks
+        let past: Vec<KvBlock<'_>> = blocks
             .iter()
-            .map(|(layout, keys, values, used)| Past { layout: *layout, keys, values, used: *used })
+            .map(|(layout, keys, values, used)| KvBlock { layout: *layout, keys, values, used: *used })
             .collect();
         let mut output = vec![0.0; fresh.len() * shape.heads * shape.width];
         let queries = &rows[fresh.start * shape.row()..fresh.end * shape.row()];
@@ -304,7 +305,7 @@ mod tests {
         let AttentionShape { heads, kv_heads, width, .. } = shape;
         let head = channel / width;
         let kv = head / (heads / kv_heads);
-        let at = |row: usize, place: usize| f64::from(rows[row * shape.row() + place]);
+        let at = |row: usize, column: usize| f64::from(rows[row * shape.row() + column]);
         let score = |past: usize| {
             let product = |c| at(row, head * width + c) * at(past, (heads + kv) * width + c);
             let score = f64::from(shape.scale) * (0..width).map(product).sum::<f64>();
@@ -333,8 +334,8 @@ mod tests {
             let rows = noise(count * shape.row(), 7919);
             let all = shape.heads * shape.width;
             let whole = run(Isa::best(), shape, &rows, &[count], 0..count);
-            for (place, value) in whole.iter().enumerate() {
-                let expected = expected(shape, &rows, place / all, place % all);
+            for (index, value) in whole.iter().enumerate() {
+                let expected = expected(shape, &rows, index / all, index % all);
                 assert!((f64::from(*value) - expected).abs() < 2e-5, "{shape:?}: {value}, expected {expected}");
             }
             for isa in Isa::available() {

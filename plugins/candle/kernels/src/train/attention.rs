@@ -3,7 +3,9 @@
 
 use super::Shared;
 use super::matmul::{Matrix, multiply_here};
-use crate::kernels::{Isa, exp, for_each_isa, highest_of, sum_of};
+use crate::Isa;
+use crate::lanes::for_each_isa;
+use crate::math::{exp, highest_of, sum_of};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -12,12 +14,13 @@ const BLOCK: usize = 64;
 
 /// The shape of a layer's attention.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Heads {
-    pub(crate) heads: usize,
+pub struct Heads {
+    /// Number of heads.
+    pub heads: usize,
     /// Width of a head.
-    pub(crate) width: usize,
+    pub width: usize,
     /// Scores are multiplied by it before the softmax.
-    pub(crate) scale: f32,
+    pub scale: f32,
 }
 
 impl Heads {
@@ -54,14 +57,7 @@ impl Heads {
 
 /// `output`, `[tokens, heads · width]`, from rows of `[queries, keys, values]`. `spans` are the rows of each sequence.
 /// `totals`, `[heads, tokens]`, gets the logarithm of each softmax's denominator.
-pub(crate) fn attend(
-    isa: Isa,
-    heads: Heads,
-    spans: &[Range<usize>],
-    qkv: &[f32],
-    output: &mut [f32],
-    totals: &mut [f32],
-) {
+pub fn attend(isa: Isa, heads: Heads, spans: &[Range<usize>], qkv: &[f32], output: &mut [f32], totals: &mut [f32]) {
     let tokens = heads.check(spans, qkv, output, totals);
     let (columns, output, totals) = (heads.columns(), Shared(output.as_mut_ptr()), Shared(totals.as_mut_ptr()));
     heads.tasks(spans).for_each_init(Vec::new, |scores, (span, head)| {
@@ -91,11 +87,10 @@ for_each_isa! {
 }
 
 #[inline(always)]
-#[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
-unsafe fn softmax_body<V>(scores: &mut [f32], seen: usize, totals: &mut [f32]) {
+fn softmax_body(scores: &mut [f32], seen: usize, totals: &mut [f32]) {
     let rows = totals.len();
-    for (place, (row, total)) in scores.chunks_exact_mut(seen).zip(totals).enumerate() {
-        let (row, hidden) = row.split_at_mut(seen + place + 1 - rows);
+    for (index, (row, total)) in scores.chunks_exact_mut(seen).zip(totals).enumerate() {
+        let (row, hidden) = row.split_at_mut(seen + index + 1 - rows);
         let highest = highest_of(row);
         for score in row.iter_mut() {
             *score = exp(*score - highest);
@@ -112,7 +107,7 @@ unsafe fn softmax_body<V>(scores: &mut [f32], seen: usize, totals: &mut [f32]) {
 
 /// Takes the gradient of `output` back to `qkv_gradient`, whose rows of `spans` are overwritten.
 #[allow(clippy::too_many_arguments, reason = "what the forward pass had and made, and the two gradients")]
-pub(crate) fn attend_backward(
+pub fn attend_backward(
     isa: Isa,
     heads: Heads,
     spans: &[Range<usize>],
@@ -129,7 +124,7 @@ pub(crate) fn attend_backward(
         let size = BLOCK * span.len();
         scratch.0.resize(size, 0.0);
         scratch.1.resize(size, 0.0);
-        let place = |part: usize, row: usize| row * 3 * columns + part * columns + head * heads.width;
+        let offset = |part: usize, row: usize| row * 3 * columns + part * columns + head * heads.width;
         // From the last block, which sees all keys and so writes their gradients first; the others add to them.
         for first in span.clone().step_by(BLOCK).rev() {
             let rows = first..span.end.min(first + BLOCK);
@@ -151,7 +146,7 @@ pub(crate) fn attend_backward(
                 let gradient = &output_gradient[from..];
                 softmax_backward(isa, heads, columns, shares, slopes, totals, output, gradient);
                 let (shares, slopes) = (Matrix::new(shares, rows.len(), seen), Matrix::new(slopes, rows.len(), seen));
-                let at = |part, row| gradients.at(place(part, row));
+                let at = |part, row| gradients.at(offset(part, row));
                 multiply_here(slopes, keys, 1.0, false, at(0, rows.start), 3 * columns);
                 multiply_here(slopes.t(), queries, 1.0, add, at(1, span.start), 3 * columns);
                 multiply_here(shares.t(), upstream, 1.0, add, at(2, span.start), 3 * columns);
@@ -170,9 +165,8 @@ for_each_isa! {
 
 /// `score' = weight · (weight' - Σ weight · weight')`, where the sum is output times its gradient.
 #[inline(always)]
-#[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
 #[allow(clippy::too_many_arguments, reason = "kernels take their shapes one by one")]
-unsafe fn backward_body<V>(
+fn backward_body(
     heads: Heads,
     columns: usize,
     shares: &mut [f32],
@@ -183,12 +177,12 @@ unsafe fn backward_body<V>(
 ) {
     let rows = totals.len();
     let seen = shares.len() / rows;
-    for (place, total) in totals.iter().enumerate() {
-        let own = place * columns..place * columns + heads.width;
+    for (index, total) in totals.iter().enumerate() {
+        let own = index * columns..index * columns + heads.width;
         let common: f32 = output[own.clone()].iter().zip(&gradient[own]).map(|(a, b)| a * b).sum();
-        let visible = seen + place + 1 - rows;
-        let (shares, hidden) = shares[place * seen..(place + 1) * seen].split_at_mut(visible);
-        let (slopes, beyond) = slopes[place * seen..(place + 1) * seen].split_at_mut(visible);
+        let visible = seen + index + 1 - rows;
+        let (shares, hidden) = shares[index * seen..(index + 1) * seen].split_at_mut(visible);
+        let (slopes, beyond) = slopes[index * seen..(index + 1) * seen].split_at_mut(visible);
         for (share, slope) in shares.iter_mut().zip(slopes) {
             *share = exp(*share - total);
             *slope = *share * (*slope - common) * heads.scale;

@@ -1,44 +1,34 @@
 //! Softmax, loss and the gradient of the logits in one pass over each row.
 
-use crate::kernels::{Isa, exp, for_each_isa, highest_of, sum_of};
+use crate::Isa;
+use crate::lanes::for_each_isa;
+use crate::math::{exp, highest_of, sum_of};
 use rayon::prelude::*;
 
 /// Whether logits become their gradient.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Gradient {
+pub enum Gradient {
     /// They become the gradient of the summed loss times this number.
     Scaled(f32),
-    /// Nobody needs it; the logits are of no use afterwards.
+    /// It is not needed; the logits are of no use afterwards.
     None,
 }
 
 /// The sum of `-ln softmax(logits)[target]` over rows of `vocabulary` logits, in nats.
-pub(crate) fn cross_entropy(
-    isa: Isa,
-    logits: &mut [f32],
-    vocabulary: usize,
-    targets: &[u32],
-    gradient: Gradient,
-) -> f64 {
+pub fn cross_entropy(isa: Isa, logits: &mut [f32], vocabulary: usize, targets: &[u32], gradient: Gradient) -> f64 {
     assert_eq!(logits.len(), targets.len() * vocabulary, "a row of logits for each target");
     let rows = logits.par_chunks_mut(vocabulary).zip(targets);
-    let losses = rows.map(|(logits, &target)| {
-        let mut loss = 0.0;
-        // SAFETY: the body is safe code.
-        unsafe { row(isa, logits, target as usize, gradient, &mut loss) };
-        loss
-    });
+    let losses = rows.map(|(logits, &target)| row(isa, logits, target as usize, gradient));
     // The sum is made of the rows in their order.
     losses.collect::<Vec<f64>>().into_iter().sum()
 }
 
 for_each_isa! {
-    fn row(logits: &mut [f32], target: usize, gradient: Gradient, loss: &mut f64) = body
+    fn row(logits: &mut [f32], target: usize, gradient: Gradient) -> f64 = body
 }
 
 #[inline(always)]
-#[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
-unsafe fn body<V>(logits: &mut [f32], target: usize, gradient: Gradient, loss: &mut f64) {
+fn body(logits: &mut [f32], target: usize, gradient: Gradient) -> f64 {
     let highest = highest_of(logits);
     let of_target = logits[target];
     let total = match gradient {
@@ -50,7 +40,7 @@ unsafe fn body<V>(logits: &mut [f32], target: usize, gradient: Gradient, loss: &
             sum_of(logits, |share| share)
         }
     };
-    *loss = f64::from(total.ln()) + f64::from(highest) - f64::from(of_target);
+    let loss = f64::from(total.ln()) + f64::from(highest) - f64::from(of_target);
     if let Gradient::Scaled(scale) = gradient {
         let each = scale / total;
         for share in logits.iter_mut() {
@@ -58,6 +48,7 @@ unsafe fn body<V>(logits: &mut [f32], target: usize, gradient: Gradient, loss: &
         }
         logits[target] -= scale;
     }
+    loss
 }
 
 #[cfg(test)]

@@ -6,13 +6,12 @@ use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
 
 /// Replaces every value by its activation, on this thread alone.
-pub(crate) fn activate(activation: Activation, isa: Isa, values: &mut [f32]) {
-    // SAFETY: the body is safe code.
-    unsafe { on_lanes(isa, activation, values) }
+pub fn activate(activation: Activation, isa: Isa, values: &mut [f32]) {
+    on_lanes(isa, activation, values);
 }
 
 /// For rows of `[gate, up]`, the activation of `gate` times `up`: rows of half the width.
-pub(crate) fn gate(activation: Activation, isa: Isa, rows: &[f32], width: usize, output: &mut [f32]) {
+pub fn gate(activation: Activation, isa: Isa, rows: &[f32], width: usize, output: &mut [f32]) {
     const ROWS: usize = 8;
     assert_eq!(rows.len(), 2 * output.len(), "rows of {width} and {width}");
     output.par_chunks_mut(ROWS * width).zip(rows.par_chunks(2 * ROWS * width)).for_each(|(output, rows)| {
@@ -26,9 +25,8 @@ pub(crate) fn gate(activation: Activation, isa: Isa, rows: &[f32], width: usize,
 }
 
 /// `cap · tanh(x / cap)` in place of every value.
-pub(crate) fn softcap(isa: Isa, cap: f32, values: &mut [f32]) {
-    // SAFETY: the body is safe code.
-    values.par_chunks_mut(1 << 14).for_each(|chunk| unsafe { cap_lanes(isa, cap, chunk) });
+pub fn softcap(isa: Isa, cap: f32, values: &mut [f32]) {
+    values.par_chunks_mut(1 << 14).for_each(|chunk| cap_lanes(isa, cap, chunk));
 }
 
 for_each_isa! {
@@ -36,8 +34,7 @@ for_each_isa! {
 }
 
 #[inline(always)]
-#[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
-unsafe fn cap_body<V>(cap: f32, values: &mut [f32]) {
+fn cap_body(cap: f32, values: &mut [f32]) {
     values.iter_mut().for_each(|x| *x = cap * tanh(*x / cap));
 }
 
@@ -46,8 +43,7 @@ for_each_isa! {
 }
 
 #[inline(always)]
-#[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
-pub(super) unsafe fn activate_body<V>(activation: Activation, values: &mut [f32]) {
+pub(super) fn activate_body(activation: Activation, values: &mut [f32]) {
     match activation {
         Activation::GeluTanh => values.iter_mut().for_each(|x| *x = gelu_tanh(*x)),
         Activation::Gelu => values.iter_mut().for_each(|x| *x = gelu(*x)),
@@ -66,7 +62,7 @@ fn gelu_tanh(x: f32) -> f32 {
 
 fn gelu(x: f32) -> f32 {
     let x = f64::from(x);
-    (0.5 * x * (1.0 + candle_core::cpu::erf::erf_f64(x * std::f64::consts::FRAC_1_SQRT_2))) as f32
+    (0.5 * x * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2))) as f32
 }
 
 #[cfg(test)]
@@ -116,8 +112,8 @@ mod tests {
         let rows: Vec<f32> = (0..2 * 2 * 19).map(|i| (i * 37 % 101) as f32 / 25.0 - 2.0).collect();
         let mut found = vec![0.0; 2 * 19];
         gate(Activation::Silu, Isa::best(), &rows, 19, &mut found);
-        for (place, value) in found.iter().enumerate() {
-            let (row, column) = (place / 19, place % 19);
+        for (index, value) in found.iter().enumerate() {
+            let (row, column) = (index / 19, index % 19);
             let (gate, up) = (f64::from(rows[row * 38 + column]), f64::from(rows[row * 38 + 19 + column]));
             let expected = gate / (1.0 + (-gate).exp()) * up;
             assert!((f64::from(*value) - expected).abs() < 1e-6, "{value}, expected {expected}");

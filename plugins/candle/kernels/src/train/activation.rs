@@ -1,13 +1,15 @@
 //! Activation functions that keep their input, and their gradients.
 
-use crate::kernels::{Isa, activate as activate_in_place, exp, for_each_isa};
+use crate::lanes::for_each_isa;
+use crate::math::exp;
+use crate::{Isa, activate as activate_in_place};
 use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
 
 const PIECE: usize = 1 << 14;
 
 /// `y = activation(x)`.
-pub(crate) fn activate(isa: Isa, activation: Activation, x: &[f32], y: &mut [f32]) {
+pub fn activate(isa: Isa, activation: Activation, x: &[f32], y: &mut [f32]) {
     assert_eq!(x.len(), y.len(), "as many outputs as inputs");
     y.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(y, x)| {
         y.copy_from_slice(x);
@@ -16,11 +18,10 @@ pub(crate) fn activate(isa: Isa, activation: Activation, x: &[f32], y: &mut [f32
 }
 
 /// Turns the gradient of the output, in place, into that of the input `x`.
-pub(crate) fn activate_backward(isa: Isa, activation: Activation, x: &[f32], gradient: &mut [f32]) {
+pub fn activate_backward(isa: Isa, activation: Activation, x: &[f32], gradient: &mut [f32]) {
     assert_eq!(x.len(), gradient.len(), "as many gradients as inputs");
     gradient.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(gradient, x)| {
-        // SAFETY: the body is safe code.
-        unsafe { backward(isa, activation, x, gradient) }
+        backward(isa, activation, x, gradient);
     });
 }
 
@@ -29,8 +30,7 @@ for_each_isa! {
 }
 
 #[inline(always)]
-#[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
-unsafe fn body<V>(activation: Activation, x: &[f32], gradient: &mut [f32]) {
+fn body(activation: Activation, x: &[f32], gradient: &mut [f32]) {
     let each = gradient.iter_mut().zip(x);
     match activation {
         Activation::GeluTanh => each.for_each(|(gradient, x)| *gradient *= gelu_tanh(*x)),
@@ -55,7 +55,7 @@ fn gelu_tanh(x: f32) -> f32 {
 fn gelu(x: f32) -> f32 {
     use std::f64::consts::{FRAC_1_SQRT_2, PI};
     let x = f64::from(x);
-    let below = 0.5 * (1.0 + candle_core::cpu::erf::erf_f64(x * FRAC_1_SQRT_2));
+    let below = 0.5 * (1.0 + libm::erf(x * FRAC_1_SQRT_2));
     (below + x * (-0.5 * x * x).exp() / (2.0 * PI).sqrt()) as f32
 }
 

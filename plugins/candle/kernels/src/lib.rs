@@ -6,6 +6,14 @@
 //! logits is the same, bit for bit, alone or in a crowd, with a cached prefix or without, on AVX-512 or without any
 //! vector unit at all.
 
+//!
+//! [`train`] has the arithmetic of training, which makes another promise.
+//!
+//! **Unsafe code** is in the registers (`lanes`), the inner loop over them (`tile`), its two callers (`linear`, `attention`),
+//! and where threads of training write to one array. Everything else is safe code that the macro `for_each_isa` compiles for
+//! each instruction set.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
 mod activation;
 mod attention;
 mod kv_layout;
@@ -17,15 +25,13 @@ mod packed_weights;
 mod rotary;
 mod tasks;
 mod tile;
+pub mod train;
 
+pub use activation::{activate, gate, softcap};
+pub use attention::{AttentionShape, attend};
+pub use kv_layout::{KvBlock, KvLayout};
 pub use lanes::Isa;
 pub use linear::{Finish, Linear};
-pub use packed_weights::Order;
-
-pub(crate) use activation::{activate, gate, softcap};
-pub(crate) use attention::{AttentionShape, attend};
-pub(crate) use kv_layout::{Past, PastLayout};
-pub(crate) use lanes::for_each_isa;
-pub(crate) use math::{exp, highest_of, sum_of};
-pub(crate) use norm::{layer_norm, rms_norm};
-pub(crate) use rotary::rotate;
+pub use norm::{layer_norm, rms_norm};
+pub use packed_weights::{Order, WeightType};
+pub use rotary::rotate;

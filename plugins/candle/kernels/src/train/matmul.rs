@@ -4,7 +4,7 @@ use gemm::Parallelism;
 
 /// A matrix somewhere in an array.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Matrix<'a> {
+pub struct Matrix<'a> {
     values: &'a [f32],
     rows: usize,
     columns: usize,
@@ -14,19 +14,19 @@ pub(crate) struct Matrix<'a> {
 
 impl<'a> Matrix<'a> {
     /// Rows one after the other.
-    pub(crate) fn new(values: &'a [f32], rows: usize, columns: usize) -> Self {
+    pub fn new(values: &'a [f32], rows: usize, columns: usize) -> Self {
         Self::strided(values, rows, columns, columns)
     }
 
     /// Rows `row_stride` values apart.
-    pub(crate) fn strided(values: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
+    pub fn strided(values: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
         let needed = if rows == 0 || columns == 0 { 0 } else { (rows - 1) * row_stride + columns };
         assert!(values.len() >= needed, "{rows} x {columns} values, {row_stride} apart, in {}", values.len());
         Matrix { values, rows, columns, row_stride, column_stride: 1 }
     }
 
     /// The same values with rows and columns exchanged; nothing is moved.
-    pub(crate) fn t(self) -> Self {
+    pub fn t(self) -> Self {
         Matrix {
             rows: self.columns,
             columns: self.rows,
@@ -38,7 +38,7 @@ impl<'a> Matrix<'a> {
 }
 
 /// `out = a · b`, or `out += a · b` with `add`, on all threads. `out` is `[a.rows, b.columns]`.
-pub(crate) fn multiply(a: Matrix<'_>, b: Matrix<'_>, add: bool, out: &mut [f32]) {
+pub fn multiply(a: Matrix<'_>, b: Matrix<'_>, add: bool, out: &mut [f32]) {
     assert_eq!(out.len(), a.rows * b.columns, "a product of {} x {}", a.rows, b.columns);
     let threads = Parallelism::Rayon(rayon::current_num_threads());
     // SAFETY: `out` has room for the product, rows one after the other.
@@ -48,9 +48,9 @@ pub(crate) fn multiply(a: Matrix<'_>, b: Matrix<'_>, add: bool, out: &mut [f32])
 /// `out = scale · a · b`, or `out += scale · a · b` with `add`, on this thread, with rows of `out` at `stride`.
 ///
 /// # Safety
-/// `out` has room for the product, and nobody else uses it meanwhile.
+/// `out` has room for the product, and no other thread uses it meanwhile.
 pub(super) unsafe fn multiply_here(a: Matrix<'_>, b: Matrix<'_>, scale: f32, add: bool, out: *mut f32, stride: usize) {
-    // SAFETY: the caller's word.
+    // SAFETY: the caller guarantees it.
     unsafe { product(a, b, scale, add, out, stride, Parallelism::None) }
 }
 
@@ -64,7 +64,7 @@ unsafe fn product(
     threads: Parallelism,
 ) {
     assert_eq!(a.columns, b.rows, "the inner sizes of a product");
-    // SAFETY: `Matrix` checked that its elements lie within its array; `out` is the caller's word.
+    // SAFETY: `Matrix` checked that its elements are within its array; the caller guarantees `out`.
     unsafe {
         gemm::gemm(
             a.rows,

@@ -6,13 +6,12 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// `(x - mean) / √(variance + epsilon) · weight + bias` for each row of `input`, `[rows, weight.len()]`.
-pub(crate) fn layer_norm(isa: Isa, input: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, output: &mut [f32]) {
+pub fn layer_norm(isa: Isa, input: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, output: &mut [f32]) {
     const ROWS: usize = 16;
     let width = weight.len();
     assert!(input.len() == output.len() && bias.len() == width, "rows of {width}");
     output.par_chunks_mut(ROWS * width).zip(input.par_chunks(ROWS * width)).for_each(|(output, input)| {
-        // SAFETY: the body is safe code.
-        unsafe { norm_rows(isa, input, weight, bias, epsilon, output) }
+        norm_rows(isa, input, weight, bias, epsilon, output);
     });
 }
 
@@ -21,8 +20,7 @@ for_each_isa! {
 }
 
 #[inline(always)]
-#[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
-unsafe fn body<V>(input: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, output: &mut [f32]) {
+fn body(input: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, output: &mut [f32]) {
     let width = weight.len();
     for (x, y) in input.chunks_exact(width).zip(output.chunks_exact_mut(width)) {
         let mean = sum_of(x, |x| x) / width as f32;
@@ -36,14 +34,13 @@ unsafe fn body<V>(input: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out
 
 /// `x / √(mean(x²) + epsilon) · weight`, in place, for each stretch of `weight.len()` values in the given columns of each
 /// row: a whole row, or its heads one by one.
-pub(crate) fn rms_norm(isa: Isa, values: &mut [f32], row: usize, columns: Range<usize>, weight: &[f32], epsilon: f32) {
+pub fn rms_norm(isa: Isa, values: &mut [f32], row: usize, columns: Range<usize>, weight: &[f32], epsilon: f32) {
     const ROWS: usize = 16;
     assert!(columns.end <= row && columns.len().is_multiple_of(weight.len()), "stretches of {}", weight.len());
     assert!(values.len().is_multiple_of(row), "rows of {row}");
     values.par_chunks_mut(ROWS * row).for_each(|rows| {
         for row in rows.chunks_exact_mut(row) {
-            // SAFETY: the body is safe code.
-            unsafe { scale_stretches(isa, &mut row[columns.clone()], weight, epsilon) }
+            scale_stretches(isa, &mut row[columns.clone()], weight, epsilon);
         }
     });
 }
@@ -53,8 +50,7 @@ for_each_isa! {
 }
 
 #[inline(always)]
-#[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
-unsafe fn rms_body<V>(values: &mut [f32], weight: &[f32], epsilon: f32) {
+fn rms_body(values: &mut [f32], weight: &[f32], epsilon: f32) {
     for stretch in values.chunks_exact_mut(weight.len()) {
         let mean = sum_of(stretch, |x| x * x) / weight.len() as f32;
         let scale = 1.0 / (mean + epsilon).sqrt();
@@ -110,10 +106,10 @@ mod tests {
                 assert_eq!(x, y, "column {column} is none of those");
                 continue;
             }
-            let place = (column - 2) % width;
-            let stretch = &input[first + column - place..][..width];
+            let offset = (column - 2) % width;
+            let stretch = &input[first + column - offset..][..width];
             let mean = stretch.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / width as f64;
-            let expected = f64::from(*x) / (mean + 1e-5).sqrt() * f64::from(weight[place]);
+            let expected = f64::from(*x) / (mean + 1e-5).sqrt() * f64::from(weight[offset]);
             assert!((expected - f64::from(*y)).abs() < 1e-5, "at {i}: {y}, expected {expected}");
         }
         for isa in Isa::available() {

@@ -1,22 +1,26 @@
 //! AdamW in one pass over all parameters.
 
-use crate::kernels::{Isa, for_each_isa};
+use crate::Isa;
+use crate::lanes::for_each_isa;
 use rayon::prelude::*;
 
 const PIECE: usize = 1 << 15;
 
 /// A step of AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019), as PyTorch computes it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct AdamW {
+pub struct AdamW {
     /// The gradient is multiplied by it first: what clipping leaves.
-    pub(crate) gradient_scale: f32,
-    pub(crate) learning_rate: f64,
-    pub(crate) betas: [f64; 2],
-    pub(crate) epsilon: f64,
+    pub gradient_scale: f32,
+    /// Of this step.
+    pub learning_rate: f64,
+    /// Of the two averages.
+    pub betas: [f64; 2],
+    /// Added to the root of the second average.
+    pub epsilon: f64,
     /// Already 0 for parameters that do not decay.
-    pub(crate) weight_decay: f64,
+    pub weight_decay: f64,
     /// From 1.
-    pub(crate) step: u64,
+    pub step: u64,
 }
 
 /// The numbers of a step that are the same for every parameter.
@@ -32,14 +36,7 @@ struct Factors {
 }
 
 /// Updates weights and moments, and sets the gradients to zero.
-pub(crate) fn adamw(
-    isa: Isa,
-    step: AdamW,
-    weights: &mut [f32],
-    gradients: &mut [f32],
-    first: &mut [f32],
-    second: &mut [f32],
-) {
+pub fn adamw(isa: Isa, step: AdamW, weights: &mut [f32], gradients: &mut [f32], first: &mut [f32], second: &mut [f32]) {
     let [a, b] = step.betas;
     let times = step.step.min(i32::MAX as u64) as i32;
     let factors = Factors {
@@ -54,8 +51,7 @@ pub(crate) fn adamw(
     let moments = first.par_chunks_mut(PIECE).zip(second.par_chunks_mut(PIECE));
     let pieces = weights.par_chunks_mut(PIECE).zip(gradients.par_chunks_mut(PIECE)).zip(moments);
     pieces.for_each(|((weights, gradients), (first, second))| {
-        // SAFETY: the body is safe code.
-        unsafe { piece(isa, factors, weights, gradients, first, second) }
+        piece(isa, factors, weights, gradients, first, second);
     });
 }
 
@@ -66,8 +62,7 @@ for_each_isa! {
 }
 
 #[inline(always)]
-#[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
-unsafe fn body<V>(f: Factors, weights: &mut [f32], gradients: &mut [f32], first: &mut [f32], second: &mut [f32]) {
+fn body(f: Factors, weights: &mut [f32], gradients: &mut [f32], first: &mut [f32], second: &mut [f32]) {
     let moments = first.iter_mut().zip(second);
     for ((weight, gradient), (first, second)) in weights.iter_mut().zip(gradients).zip(moments) {
         let g = *gradient * f.scale;
@@ -80,23 +75,17 @@ unsafe fn body<V>(f: Factors, weights: &mut [f32], gradients: &mut [f32], first:
 }
 
 /// `Σ x²`, each piece in eight sums of `f64`.
-pub(crate) fn sum_of_squares(isa: Isa, values: &[f32]) -> f64 {
-    let parts = values.par_chunks(PIECE).map(|values| {
-        let mut sum = 0.0;
-        // SAFETY: the body is safe code.
-        unsafe { squares(isa, values, &mut sum) };
-        sum
-    });
+pub fn sum_of_squares(isa: Isa, values: &[f32]) -> f64 {
+    let parts = values.par_chunks(PIECE).map(|values| squares(isa, values));
     parts.collect::<Vec<f64>>().into_iter().sum()
 }
 
 for_each_isa! {
-    fn squares(values: &[f32], sum: &mut f64) = squares_body
+    fn squares(values: &[f32]) -> f64 = squares_body
 }
 
 #[inline(always)]
-#[allow(clippy::extra_unused_type_parameters, reason = "`for_each_isa` compiles the body once for each type")]
-unsafe fn squares_body<V>(values: &[f32], sum: &mut f64) {
+fn squares_body(values: &[f32]) -> f64 {
     const LANES: usize = 8;
     let mut sums = [0.0f64; LANES];
     let (chunks, rest) = values.as_chunks::<LANES>();
@@ -106,7 +95,7 @@ unsafe fn squares_body<V>(values: &[f32], sum: &mut f64) {
             sums[lane] += value * value;
         }
     }
-    *sum = sums.iter().sum::<f64>() + rest.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
+    sums.iter().sum::<f64>() + rest.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>()
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 
 use candle_core::{Device, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use examiner_plugin_candle::NumberType;
-use examiner_plugin_candle::kernels::{Finish, Isa, Linear, Order};
+use examiner_kernels::{Finish, Isa, Linear, Order, WeightType};
 use rayon::prelude::*;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -32,7 +31,7 @@ fn linear(criterion: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(3));
     for (rows, inputs, outputs) in SHAPES {
         let (x, w) = (noise(rows * inputs), noise(inputs * outputs));
-        let layer = Linear::pack(NumberType::F32, &w, Order::InputsFirst, inputs, outputs, None);
+        let layer = Linear::pack(WeightType::F32, &w, Order::InputsFirst, inputs, outputs, None);
         let mut y = vec![0.0f32; rows * outputs];
         let tensor = |values: Vec<f32>, shape: (usize, usize)| Tensor::from_vec(values, shape, &Device::Cpu);
         let (Ok(a), Ok(b)) = (tensor(x.clone(), (rows, inputs)), tensor(w, (inputs, outputs))) else { continue };
@@ -61,7 +60,7 @@ fn linear(criterion: &mut Criterion) {
 fn number_types(_: &mut Criterion) {
     for (inputs, outputs, counts) in [(768, 50257, [1, 2, 6, 16, 64].as_slice()), (768, 3072, &[1, 16, 2048])] {
         let w = noise(inputs * outputs);
-        let layers = [NumberType::F32, NumberType::F16, NumberType::Bf16, NumberType::Int8]
+        let layers = [WeightType::F32, WeightType::F16, WeightType::Bf16, WeightType::Int8]
             .map(|numbers| (numbers, Linear::pack(numbers, &w, Order::OutputsFirst, inputs, outputs, None)));
         for &rows in counts {
             let (x, mut y) = (noise(rows * inputs), vec![0.0f32; rows * outputs]);
@@ -69,7 +68,7 @@ fn number_types(_: &mut Criterion) {
             for (numbers, layer) in &layers {
                 let run = || layer.forward(Isa::best(), black_box(&x), Finish::Nothing, &mut y);
                 let seconds = shortest(run).as_secs_f64();
-                if *numbers == NumberType::F32 {
+                if *numbers == WeightType::F32 {
                     of_f32 = seconds;
                 }
                 println!(

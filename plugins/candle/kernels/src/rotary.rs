@@ -6,7 +6,7 @@ use rayon::prelude::*;
 /// rotated part further on are a point in the plane that is turned by the row's `i`-th angle.
 ///
 /// `angles` has a row of cosines and then sines for each row of `values`; what of a head is wider than that stays.
-pub(crate) fn rotate(values: &mut [f32], row: usize, heads: usize, width: usize, angles: &[f32]) {
+pub fn rotate(values: &mut [f32], row: usize, heads: usize, width: usize, angles: &[f32]) {
     const ROWS: usize = 16;
     let rotated = angles.len() / (values.len() / row).max(1);
     assert!(values.len().is_multiple_of(row) && heads * width <= row, "{heads} heads of {width} in rows of {row}");
