@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod host;
 pub mod loader;
 pub mod parallel;
+mod pending;
 pub mod plan;
 pub mod progress;
 pub mod roles;
