@@ -174,7 +174,7 @@ pub fn examine(
     let mut known = HashMap::new();
     let (journal, damage) = Journal::open(&path, &header, |offset, line| note_known(&mut known, offset, line))?;
     for damage in damage {
-        shared.progress.say(&format!("{}: {}", pair.stage(), damage.told(&path)));
+        shared.progress.say(&format!("{}: {}", pair.stage(), damage.message(&path)));
     }
     let base = base_key(&inputs);
     let task = shared.progress.task(&pair.stage(), questions, "samples");
