@@ -1,4 +1,5 @@
-//! What the program and its plugins need of the machine: what is there, what is missing, and the command that fixes it.
+//! `examiner doctor`: what the program and its plugins require of the machine, whether it is there, and the command that fixes
+//! what is missing.
 
 use crate::loader::Plugins;
 use examiner_api::wire::RawSink;
@@ -9,7 +10,7 @@ use examiner_api::{
 use examiner_hub::Settings;
 use std::path::{Path, PathBuf};
 
-/// Everything that was looked at, the program's own first, then each plugin's.
+/// All findings, the program's own first, then those of each plugin.
 pub fn findings(plugins: &Plugins) -> Vec<Finding> {
     let mut findings = vec![in_use(plugins)];
     findings.extend(plugins.rejected().iter().map(|rejected| {
@@ -25,7 +26,7 @@ pub fn findings(plugins: &Plugins) -> Vec<Finding> {
     ));
     let roles = plugins.loaded().iter().flat_map(|file| &file.info.roles);
     for role in roles.filter(|role| role.kind == RoleKind::Diagnostic) {
-        let opened = plugins.open(RoleKind::Diagnostic, &role.name, Metadata::new(), Host::new(Quiet));
+        let opened = plugins.open(RoleKind::Diagnostic, &role.name, Metadata::new(), Host::new(DiagnosticHost));
         let found = opened.and_then(|role| match role {
             OpenRole::Diagnostic(diagnostic) => diagnostic.findings(),
             _ => Err(PluginError::new(ErrorCode::Protocol, "the plugin opened another role")),
@@ -43,7 +44,7 @@ pub fn findings(plugins: &Plugins) -> Vec<Finding> {
     findings
 }
 
-/// The findings as a table: a state, a subject, a sentence, and beneath it what fixes it.
+/// The findings as a table: state, subject, one sentence, and in the line below it the fix.
 pub fn table(findings: &[Finding]) -> String {
     let width = findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or_default();
     let mut text = String::new();
@@ -64,7 +65,7 @@ pub fn table(findings: &[Finding]) -> String {
 fn in_use(plugins: &Plugins) -> Finding {
     let mut names: Vec<&str> = plugins.loaded().iter().map(|file| file.info.name.as_str()).collect();
     names.sort_unstable();
-    // The built-in scorers are always there.
+    // The built-in scorers are one plugin of their own.
     let (state, fix) = match names.len() {
         0 | 1 => (
             FindingState::Absent,
@@ -76,10 +77,10 @@ fn in_use(plugins: &Plugins) -> Finding {
     Finding { subject: "plugins".to_owned(), state, detail, fix: fix.map(ToOwned::to_owned) }
 }
 
-/// Whether files can be made in a directory, or in the nearest one above it that there is.
+/// Whether files can be created in a directory, or in its nearest ancestor that exists.
 fn writable(subject: &str, directory: &Path, fix: &str) -> Finding {
-    let there = directory.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
-    let (state, detail, fix) = match tempfile::tempfile_in(there) {
+    let existing = directory.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+    let (state, detail, fix) = match tempfile::tempfile_in(existing) {
         Ok(_) => (FindingState::Ok, format!("`{}` can be written to", directory.display()), None),
         Err(error) => (
             FindingState::Broken,
@@ -90,10 +91,10 @@ fn writable(subject: &str, directory: &Path, fix: &str) -> Finding {
     Finding { subject: subject.to_owned(), state, detail, fix }
 }
 
-/// The host of diagnostics: they look, and ask for nothing.
-struct Quiet;
+/// The host of diagnostics, which fetch nothing and call no other role.
+struct DiagnosticHost;
 
-impl HostApi for Quiet {
+impl HostApi for DiagnosticHost {
     fn log(&self, level: Level, message: &str) {
         if level >= Level::Warn {
             eprintln!("{message}");
@@ -115,7 +116,7 @@ impl HostApi for Quiet {
     }
 
     fn call_role(&self, role: &RoleAddress, _: &str, _: &[u8], _: &RawSink<'_>) -> Result<Vec<u8>> {
-        Err(PluginError::unsupported(format!("a diagnostic asks no other role, not even `{}`", role.name)))
+        Err(PluginError::unsupported(format!("a diagnostic calls no other role, not even `{}`", role.name)))
     }
 }
 
@@ -124,21 +125,21 @@ mod tests {
     use super::*;
     use examiner_api::{Diagnostic, Open, Plugin};
 
-    struct Missing;
+    struct MissingGpu;
 
     #[derive(serde::Deserialize, schemars::JsonSchema)]
     #[serde(deny_unknown_fields)]
-    struct Nothing {}
+    struct NoOptions {}
 
-    impl Open for Missing {
-        type Options = Nothing;
+    impl Open for MissingGpu {
+        type Options = NoOptions;
 
-        fn open(_: Nothing, _: Host) -> Result<Self> {
-            Ok(Missing)
+        fn open(_: NoOptions, _: Host) -> Result<Self> {
+            Ok(MissingGpu)
         }
     }
 
-    impl Diagnostic for Missing {
+    impl Diagnostic for MissingGpu {
         fn findings(&self) -> Result<Vec<Finding>> {
             let (subject, detail) = ("GPU".to_owned(), "there is none".to_owned());
             Ok(vec![Finding { subject, state: FindingState::Absent, detail, fix: Some("buy one".to_owned()) }])
@@ -146,8 +147,8 @@ mod tests {
     }
 
     #[test]
-    fn plugins_are_asked_and_the_table_names_the_fix() {
-        let plugin = Plugin::new("gpu", "1.0.0").diagnostic::<Missing>("gpu", "Looks for one.");
+    fn diagnostics_are_run_and_the_table_names_the_fix() {
+        let plugin = Plugin::new("gpu", "1.0.0").diagnostic::<MissingGpu>("gpu", "Looks for one.");
         let found = findings(&Plugins::built_in(vec![crate::scorers::plugin(), plugin]));
         assert_eq!(found[0].detail, "2 in use: core, gpu");
         let table = table(&found[3..]);
@@ -155,10 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_be_made_is_found_out() {
+    fn a_directory_that_cannot_be_written_to_is_reported() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let inside = writable("downloads", &file.path().join("cache"), "fix it");
-        // The file is no directory, so the one above it counts.
+        // The file is not a directory, so its parent counts.
         assert_eq!(inside.state, FindingState::Ok);
         let nowhere = writable("downloads", Path::new("/proc/self/fd/none"), "fix it");
         assert_eq!((nowhere.state, nowhere.fix.as_deref()), (FindingState::Broken, Some("fix it")));

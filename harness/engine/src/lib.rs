@@ -12,6 +12,7 @@ pub mod graph;
 pub mod host;
 pub mod loader;
 pub mod parallel;
+mod pending;
 pub mod plan;
 pub mod progress;
 pub mod rescore;

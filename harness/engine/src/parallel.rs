@@ -1,35 +1,35 @@
-//! Does work side by side whose parts do not depend on each other: plugin files, and datasets while nothing is asked.
+//! Processes independent items in parallel: plugin files, and datasets while no model is asked.
 
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
-/// Each part may have a dataset open.
+/// At most so many, since each item may keep a dataset open.
 const THREADS: usize = 8;
 
-/// What `work` makes of each item, in their order. `with` is what a thread keeps from one item to its next.
+/// The result of `work` for each item, in the order of the items. Every thread has one `W`, which its items share.
 pub fn map_with<T: Sync, R: Send, W: Default>(items: &[T], work: impl Fn(&T, &mut W) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(items.len()));
-    let take = || {
-        let mut with = W::default();
+    let run = || {
+        let mut state = W::default();
         loop {
-            let place = next.fetch_add(1, Ordering::SeqCst);
-            let Some(item) = items.get(place) else { return };
-            let result = work(item, &mut with);
-            results.lock().unwrap_or_else(PoisonError::into_inner).push((place, result));
+            let index = next.fetch_add(1, Ordering::SeqCst);
+            let Some(item) = items.get(index) else { return };
+            let result = work(item, &mut state);
+            results.lock().push((index, result));
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len()).min(THREADS);
     std::thread::scope(|scope| {
-        (1..threads).for_each(|_| drop(scope.spawn(take)));
-        take();
+        (1..threads).for_each(|_| drop(scope.spawn(run)));
+        run();
     });
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.sort_unstable_by_key(|(place, _)| *place);
+    let mut results = results.into_inner();
+    results.sort_unstable_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// What `work` makes of each item, in their order.
+/// The result of `work` for each item, in the order of the items.
 pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     map_with(items, |item, (): &mut ()| work(item))
 }
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_stand_in_the_order_of_the_items() {
+    fn results_are_in_the_order_of_the_items() {
         let items: Vec<u64> = (0..1000).collect();
         assert_eq!(map(&items, |item| item * item), items.iter().map(|item| item * item).collect::<Vec<_>>());
         assert_eq!(map(&[] as &[u64], |item| *item), [0; 0]);

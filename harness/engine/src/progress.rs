@@ -1,23 +1,24 @@
-//! Shows how far the work is: bars on a terminal, a plain line now and then elsewhere. Everything goes to stderr;
-//! stdout is for data.
+//! Progress of the work: bars on a terminal, a plain line every few seconds elsewhere. Everything goes to stderr; stdout is
+//! for data.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often a plain line is written.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// Where progress is shown. Clones show in the same place.
+/// Where progress is shown. Clones share the same bars.
 #[derive(Clone)]
 pub struct Progress {
     bars: Option<MultiProgress>,
     tasks: Arc<Mutex<HashMap<String, Task>>>,
 }
 
-/// One thing that is under way.
+/// One task that is running.
 #[derive(Clone)]
 pub struct Task {
     name: String,
@@ -32,7 +33,7 @@ struct State {
     total: Option<u64>,
     note: String,
     started: Instant,
-    said: Instant,
+    printed: Instant,
 }
 
 impl Progress {
@@ -42,7 +43,7 @@ impl Progress {
         Progress { bars, tasks: Arc::default() }
     }
 
-    /// Nowhere.
+    /// Shows nothing.
     pub fn hidden() -> Self {
         Progress { bars: Some(MultiProgress::with_draw_target(ProgressDrawTarget::hidden())), tasks: Arc::default() }
     }
@@ -52,7 +53,7 @@ impl Progress {
         say(self.bars.as_ref(), line);
     }
 
-    /// Begins a task. `total` may become known later.
+    /// Starts a task. `total` may become known later.
     pub fn task(&self, name: &str, total: Option<u64>, unit: &str) -> Task {
         let bar = self.bars.as_ref().map(|bars| {
             let bar = bars.add(ProgressBar::no_length());
@@ -65,14 +66,14 @@ impl Progress {
             bar
         });
         let now = Instant::now();
-        let state = Arc::new(Mutex::new(State { done: 0, total, note: String::new(), started: now, said: now }));
+        let state = Arc::new(Mutex::new(State { done: 0, total, note: String::new(), started: now, printed: now }));
         Task { name: name.to_owned(), unit: unit.to_owned(), bars: self.bars.clone(), bar, state }
     }
 
-    /// What a plugin reports of a task of its own; it ends when all of it is done.
+    /// Shows what a plugin reports of a task of its own. The task ends when all of its units are done.
     pub fn report(&self, owner: &str, report: &examiner_api::Progress) {
         let name = format!("{owner}: {}", report.task);
-        let mut tasks = lock(&self.tasks);
+        let mut tasks = self.tasks.lock();
         let task = tasks.entry(name.clone()).or_insert_with(|| self.task(&name, report.total, &report.unit));
         task.set(report.done);
         if report.total.is_some_and(|total| report.done >= total) {
@@ -83,54 +84,54 @@ impl Progress {
 }
 
 impl Task {
-    /// `more` units are done.
+    /// Adds `more` units to those that are done.
     pub fn add(&self, more: u64) {
-        let done = lock(&self.state).done + more;
+        let done = self.state.lock().done + more;
         self.set(done);
     }
 
-    /// So many units are done in all.
+    /// Sets the number of units that are done.
     pub fn set(&self, done: u64) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.done = done;
         if let Some(bar) = &self.bar {
             bar.set_position(done);
-        } else if state.said.elapsed() >= PLAIN_EVERY {
-            state.said = Instant::now();
+        } else if state.printed.elapsed() >= PLAIN_EVERY {
+            state.printed = Instant::now();
             say(None, &plain_line(&self.name, &self.unit, &state));
         }
     }
 
-    /// Something to say beside the numbers: the loss of a training, say.
+    /// Sets a text that is shown beside the numbers: the loss of a training, for example.
     pub fn note(&self, note: &str) {
-        lock(&self.state).note = note.to_owned();
+        self.state.lock().note = note.to_owned();
         if let Some(bar) = &self.bar {
             bar.set_prefix(note.to_owned());
         }
     }
 
-    /// The total is known now.
+    /// Sets the total once it is known.
     pub fn set_total(&self, total: u64) {
-        lock(&self.state).total = Some(total);
+        self.state.lock().total = Some(total);
         if let Some(bar) = &self.bar {
             bar.set_length(total);
             bar.set_style(style(true, &self.unit));
         }
     }
 
-    /// Takes the bar away, and says nothing: the task is begun anew.
+    /// Removes the bar without a line: the task is started again.
     pub fn dismiss(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 
-    /// Takes the bar away, and leaves a line that says what was done.
+    /// Removes the bar, and prints a line with what was done.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let seconds = state.started.elapsed().as_secs_f64();
         let line = format!("{}: {} {} in {}", self.name, state.done, self.unit, duration(seconds));
         say(self.bars.as_ref(), &line);
@@ -157,7 +158,7 @@ fn plain_line(name: &str, unit: &str, state: &State) -> String {
     format!("{name}: {}{of} {unit}, {rate:.1}/s{left}{note}", state.done)
 }
 
-/// Seconds for people: `0.4s`, `12s`, `3:05`, `1:02:03`.
+/// Seconds as text: `0.4s`, `12s`, `3:05`, `1:02:03`.
 pub fn duration(seconds: f64) -> String {
     if seconds < 10.0 {
         return format!("{seconds:.1}s");
@@ -170,22 +171,17 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// Writes a line to stderr. Where stderr is a file on a full disk the line is lost, which must not end the work as
-/// `eprintln!` would.
+/// Writes a line to stderr. If stderr is a file on a full disk the line is lost; `eprintln!` would panic.
 pub fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn say(bars: Option<&MultiProgress>, line: &str) {
     match bars {
-        // A terminal that cannot be written to any more takes the message with it.
+        // If the terminal cannot be written to, the message is lost.
         Some(bars) => drop(bars.println(line)),
         None => tell(line),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -193,16 +189,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_read_well() {
+    fn durations_are_formatted_by_size() {
         for (seconds, text) in [(0.44, "0.4s"), (12.4, "12s"), (185.0, "3:05"), (3723.0, "1:02:03")] {
             assert_eq!(duration(seconds), text);
         }
     }
 
     #[test]
-    fn a_plain_line_has_rate_and_time_left() {
+    fn plain_lines_show_rate_and_time_left() {
         let started = Instant::now() - Duration::from_secs(10);
-        let state = State { done: 100, total: Some(400), note: "loss 1.2".to_owned(), started, said: started };
+        let state = State { done: 100, total: Some(400), note: "loss 1.2".to_owned(), started, printed: started };
         assert_eq!(plain_line("gsm8k", "samples", &state), "gsm8k: 100/400 samples, 10.0/s, 30s left, loss 1.2");
     }
 }

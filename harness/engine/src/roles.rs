@@ -1,7 +1,7 @@
 //! Opens the roles that a suite names: which plugin plays what, with options in which references are filled in.
 
 use crate::loader::{LoadedFile, Plugins};
-use crate::worker::{Job, Workers};
+use crate::worker::{WorkerRole, WorkerSettings};
 use examiner_api::{
     Dataset, Exporter, Host, Metadata, Model, ModelInfo, OpenRole, PluginError, Recipe, Result, RoleKind, Scorer,
     Trainer,
@@ -19,7 +19,7 @@ pub struct Roles {
     /// Where roles come from.
     pub plugins: Plugins,
     products: Mutex<BTreeMap<(StageKind, String), String>>,
-    workers: Option<Workers>,
+    workers: Option<WorkerSettings>,
 }
 
 macro_rules! open {
@@ -29,8 +29,8 @@ macro_rules! open {
             let options = self.filled(options)?;
             $(if let Some((workers, file)) = self.isolated(RoleKind::$kind, plugin)? {
                 let (library, sha256) = (file.path.clone(), file.sha256.clone());
-                let job = Job { library, sha256, kind: RoleKind::$kind, name: plugin.to_owned(), options };
-                return workers.$isolated(job, host);
+                let role = WorkerRole { library, sha256, kind: RoleKind::$kind, name: plugin.to_owned(), options };
+                return workers.$isolated(role, host);
             })?
             match self.plugins.open(RoleKind::$kind, plugin, options, host)? {
                 OpenRole::$kind(role) => Ok(role),
@@ -53,12 +53,12 @@ impl Roles {
     #[must_use]
     pub fn in_workers(mut self, program: Option<PathBuf>) -> Self {
         let isolation = self.suite.isolate.clone().filter(|_| cfg!(unix));
-        self.workers = program.zip(isolation).map(|(program, isolation)| Workers { program, isolation });
+        self.workers = program.zip(isolation).map(|(program, isolation)| WorkerSettings { program, isolation });
         self
     }
 
     /// The workers and the plugin's file, if the role is to run in one.
-    fn isolated(&self, kind: RoleKind, plugin: &str) -> Result<Option<(&Workers, &LoadedFile)>> {
+    fn isolated(&self, kind: RoleKind, plugin: &str) -> Result<Option<(&WorkerSettings, &LoadedFile)>> {
         let (file, _) = self.plugins.find(kind, plugin)?;
         Ok(self.workers.as_ref().filter(|_| file.is_library()).map(|workers| (workers, file)))
     }

@@ -3,7 +3,7 @@
 use crate::build;
 use examiner_api::testing::FakeHost;
 use examiner_api::{ErrorCode, GenerateRequest, GenerateResult, Metadata, OpenRole, Response, RoleKind};
-use examiner_engine::loader::{LoadError, Plugins, Problem, SearchPath};
+use examiner_engine::loader::{LoadError, LoadProblem, Plugins, SearchPath};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ fn load_all(paths: &[&Path]) -> Result<Plugins, LoadError> {
     plugins.search(&places, &BTreeMap::new()).map(|()| plugins)
 }
 
-fn problem(path: &Path) -> Problem {
+fn problem(path: &Path) -> LoadProblem {
     let error = load_all(&[path]).err().unwrap();
     let said = error.to_string();
     assert!(said.contains(path.file_name().unwrap().to_str().unwrap()), "{said}");
@@ -111,13 +111,13 @@ fn what_is_no_library_is_told_from_what_is_no_plugin() {
     let text = directory.path().join("text.so");
     std::fs::write(&text, "this is a text, and rather a long one, so that its length alone does not give it away")
         .unwrap();
-    assert!(matches!(problem(&text), Problem::NotALibrary(_)));
+    assert!(matches!(problem(&text), LoadProblem::NotALibrary(_)));
     let empty = directory.path().join("empty.so");
     std::fs::write(&empty, "").unwrap();
-    assert!(matches!(problem(&empty), Problem::NotALibrary(_)));
-    assert!(matches!(problem(&directory.path().join("absent.so")), Problem::Unreadable(_)));
+    assert!(matches!(problem(&empty), LoadProblem::NotALibrary(_)));
+    assert!(matches!(problem(&directory.path().join("absent.so")), LoadProblem::Unreadable(_)));
     let program = std::env::current_exe().unwrap();
-    assert!(matches!(problem(&program), Problem::NotAPlugin { .. }));
+    assert!(matches!(problem(&program), LoadProblem::NotAPlugin { .. }));
 }
 
 /// Opening a truncated library raises SIGBUS: it must be told from its bytes, at whatever length it was cut.
@@ -128,10 +128,10 @@ fn a_truncated_library_is_refused_before_it_is_opened() {
     for part in [1, 2, 5, 10, 50, 90, 99] {
         let path = altered(directory.path(), &format!("cut-{part}.so"), |bytes| bytes.truncate(whole * part / 100));
         let found = problem(&path);
-        assert!(matches!(found, Problem::Truncated(_)), "{part}%: {found}");
+        assert!(matches!(found, LoadProblem::Truncated(_)), "{part}%: {found}");
     }
     let path = altered(directory.path(), "cut-by-one.so", |bytes| bytes.truncate(whole - 1));
-    assert!(matches!(problem(&path), Problem::Truncated(_)));
+    assert!(matches!(problem(&path), LoadProblem::Truncated(_)));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_library_for_another_machine_names_both() {
     // The machine's number stands at byte 18 of an ELF file; 183 is 64-bit Arm, 62 is x86-64.
     let path = altered(directory.path(), "foreign.so", |bytes| bytes[18] = if bytes[18] == 183 { 62 } else { 183 });
     let found = problem(&path);
-    assert!(matches!(found, Problem::WrongMachine { .. }), "{found}");
+    assert!(matches!(found, LoadProblem::WrongMachine { .. }), "{found}");
     assert!(found.to_string().contains(std::env::consts::ARCH), "{found}");
     assert!(found.to_string().contains("cargo build --release --target"), "{found}");
 }
@@ -161,14 +161,14 @@ fn another_interface_version_names_both_and_how_to_rebuild() {
 #[test]
 fn another_layout_under_the_same_version_is_refused_in_few_words() {
     let found = problem(&build::fixture("other_shape"));
-    assert!(matches!(found, Problem::WrongLayout { .. }), "{found}");
+    assert!(matches!(found, LoadProblem::WrongLayout { .. }), "{found}");
     assert!(found.to_string().len() < 900, "{found}");
 }
 
 #[test]
 fn a_panic_while_registering_is_an_error() {
     let found = problem(&build::fixture("panics_at_registration"));
-    assert!(matches!(found, Problem::Registration(_)), "{found}");
+    assert!(matches!(found, LoadProblem::Registration(_)), "{found}");
     assert!(found.to_string().contains("no roles today"), "{found}");
 }
 
@@ -198,7 +198,7 @@ fn a_pinned_plugin_must_have_its_hash() {
     let place = [SearchPath::File(path.clone())];
     let pins = BTreeMap::from([("echo".to_owned(), "0".repeat(64))]);
     let error = Plugins::default().search(&place, &pins).err().unwrap();
-    assert!(matches!(error.problem, Problem::WrongHash { .. }), "{error}");
+    assert!(matches!(error.problem, LoadProblem::WrongHash { .. }), "{error}");
     let right = load_all(&[&path]).unwrap().loaded()[0].sha256.clone();
     Plugins::default().search(&place, &BTreeMap::from([("echo".to_owned(), right)])).unwrap();
 }

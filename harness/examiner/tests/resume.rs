@@ -214,13 +214,13 @@ fn a_journal_that_was_damaged_removed_or_replaced() {
         assert_eq!((results(&run_path), std::fs::read(run_path.join("samples/a/sums.jsonl")).unwrap()), before);
     };
 
-    // The header: it is written anew, and the records still hold.
+    // The header: it is rewritten, and the records are still valid.
     let mut damaged = bytes.clone();
     damaged[20] ^= 1;
     std::fs::write(&journal, &damaged).unwrap();
     let (code, said, asked) = again();
     assert_eq!((code, asked), (Some(0), 0), "{said}");
-    assert!(said.contains("line 1 of") && said.contains("it is written anew"), "{said}");
+    assert!(said.contains("line 1 of") && said.contains("it is rewritten"), "{said}");
     assert_eq!(std::fs::read(run_path.join("journal/a/sums.jsonl.damaged")).unwrap(), damaged);
     assert_eq!(std::fs::read(&journal).unwrap(), bytes);
     unchanged();

@@ -5,11 +5,11 @@
 //! of each saying its kind.
 #![no_main]
 
-use examiner_engine::worker::frame::{Frame, Kind, Reader, write};
+use examiner_engine::worker::frame::{Frame, FrameReader, Kind, write};
 use examiner_fuzz::sow;
 use libfuzzer_sys::fuzz_target;
 
-const KINDS: [Kind; 7] = [Kind::Call, Kind::Item, Kind::Answer, Kind::Stop, Kind::Beat, Kind::Cancel, Kind::Close];
+const KINDS: [Kind; 7] = [Kind::Call, Kind::Item, Kind::Return, Kind::Stop, Kind::Heartbeat, Kind::Cancel, Kind::Close];
 
 fn stream(frames: &[Frame]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -38,7 +38,7 @@ fuzz_target!(
     |data: &[u8]| {
         let expected = data.strip_prefix(b"=").map(good);
         let bytes = expected.as_deref().map_or_else(|| data.to_vec(), stream);
-        let mut reader = Reader::new(&bytes[..]);
+        let mut reader = FrameReader::new(&bytes[..]);
         let mut frames = Vec::new();
         let ended_well = loop {
             match reader.read() {

@@ -1,6 +1,6 @@
-//! What is made of a run's records: totals and their uncertainty, tables, comparisons, figures.
+//! Results of a run's records: totals and their uncertainty, tables, comparisons, figures.
 //!
-//! A missing value never stands alone: wherever one would be, there is a row with a status and a reason.
+//! A missing value always has an explanation: a row with a status and a reason.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod compare;

@@ -1,16 +1,16 @@
-//! The mean over the parts of a dataset, each counting the same however large it is.
+//! The macro average: the unweighted mean over the subsets of a dataset.
 //!
-//! Benchmarks of many tasks report it (BIG-Bench-Hard does): the mean over all samples would be that of the largest tasks.
+//! Benchmarks of many tasks report it, BIG-Bench-Hard for example: the largest tasks dominate the mean over all samples.
 
-use examiner_store::summary::{MACRO, Status, SummaryRow};
+use examiner_store::summary::{MACRO, RowStatus, SummaryRow};
 
 /// The row of the mean over `parts`, which are rows of one scorer and metric; none without parts.
 ///
 /// The parts are independent of each other, hence the standard error `sqrt(sum of squared standard errors) / parts`. The
-/// interval is made of the parts' own (Zou and Donner, "Construction of confidence limits about effect measures", 2008):
+/// interval is computed from the parts' own (Zou and Donner, "Construction of confidence limits about effect measures", 2008):
 /// the squared distances from value to end are added up, so that it keeps a width where every part is all right or all
-/// wrong. A mean over the parts that happen to have a value would be that of another benchmark: if one has none, there is
-/// no mean.
+/// wrong. If a part has no value there is no mean: over the remaining parts
+/// it would be the mean of another benchmark.
 pub(super) fn row(parts: &[&SummaryRow]) -> Option<SummaryRow> {
     let first = parts.first()?;
     let count = parts.len() as f64;
@@ -38,7 +38,7 @@ pub(super) fn row(parts: &[&SummaryRow]) -> Option<SummaryRow> {
         n_error: total(&|part| part.n_error),
         value_low: mean(&|part| part.value_low),
         value_high: mean(&|part| part.value_high),
-        status: Status::Ok,
+        status: RowStatus::Ok,
         message: String::new(),
         tokens_in: total(&|part| part.tokens_in),
         tokens_out: total(&|part| part.tokens_out),
@@ -47,11 +47,11 @@ pub(super) fn row(parts: &[&SummaryRow]) -> Option<SummaryRow> {
     };
     if value.is_none() {
         let missing: Vec<&SummaryRow> = parts.iter().copied().filter(|part| part.value.is_none()).collect();
-        row.status = Status::Failed;
+        row.status = RowStatus::Failed;
         row.message = format!("{} of {} parts have no value: {}", missing.len(), parts.len(), named(&missing));
     } else if row.n_error > 0 {
         let partial: Vec<&SummaryRow> = parts.iter().copied().filter(|part| part.n_error > 0).collect();
-        row.status = Status::Partial;
+        row.status = RowStatus::Partial;
         row.message = format!("{} of {} samples are errors, in {}", row.n_error, row.n, named(&partial));
     }
     Some(row)
@@ -102,14 +102,14 @@ mod tests {
         near(row.ci_low, 0.55 - (0.3_f64.powi(2) + 0.04_f64.powi(2)).sqrt() / 2.0);
         near(row.ci_high, 0.55 + (0.08_f64.powi(2) + 0.06_f64.powi(2)).sqrt() / 2.0);
         assert_eq!((row.n, row.n_scored, row.tokens_in, row.seconds), (20, 20, 10, None));
-        assert_eq!((row.status, &*row.message), (Status::Ok, ""));
+        assert_eq!((row.status, &*row.message), (RowStatus::Ok, ""));
     }
 
     #[test]
-    fn a_part_without_a_value_is_not_passed_over() {
+    fn a_part_without_a_value_is_not_ignored() {
         let (there, missing) = (part("there", Some(0.5), 0.1, (0.3, 0.7)), part("missing", None, 0.0, (0.0, 0.0)));
         let row = row(&[&there, &missing]).unwrap();
-        assert_eq!((row.value, row.stderr, row.ci_low, row.status), (None, None, None, Status::Failed));
+        assert_eq!((row.value, row.stderr, row.ci_low, row.status), (None, None, None, RowStatus::Failed));
         // All that can be said: the missing part has between none and all right.
         assert_eq!((row.value_low, row.value_high), (Some(0.25), Some(0.75)));
         assert_eq!(row.message, "1 of 2 parts have no value: `missing`");
@@ -120,7 +120,7 @@ mod tests {
         let (there, mut partial) = (part("a", Some(0.5), 0.1, (0.3, 0.7)), part("b", Some(0.5), 0.1, (0.3, 0.7)));
         (partial.n_error, partial.n_scored, partial.value_low) = (2, 8, Some(0.4));
         let row = row(&[&there, &partial]).unwrap();
-        assert_eq!((row.status, row.n_error, row.value), (Status::Partial, 2, Some(0.5)));
+        assert_eq!((row.status, row.n_error, row.value), (RowStatus::Partial, 2, Some(0.5)));
         near(row.value_low, 0.45);
         assert_eq!(row.message, "2 of 20 samples are errors, in `b`");
     }

@@ -1,16 +1,16 @@
-//! A table for people, in Markdown that reads well as it is.
+//! Results as a Markdown table, aligned so that it can be read as plain text.
 
-use super::pivot::{Line, pivot};
-use examiner_store::summary::{Status, SummaryRow};
+use super::pivot::{PivotLine, pivot};
+use examiner_store::summary::{RowStatus, SummaryRow};
 
-/// The rows as a table: datasets and metrics down, models across, `value ± standard error` in the cells. What is not as
-/// it should be has a number that is explained beneath the table.
+/// The rows as a table: one line for each dataset and metric, one column for each model, `value ± standard error` in the cells.
+/// Failures and partial results have a numbered note below the table.
 pub fn render(rows: &[SummaryRow]) -> String {
     render_beside(rows, &[])
 }
 
-/// As [`render`], with the value that `before` has of the same metric behind each: `(was 0.0523)`. Where a scorer has
-/// another label than before it is the only one before with that metric that counts as the same.
+/// As [`render`], with the value of the same metric in `before` after each value: `(was 0.0523)`. If no scorer in `before` has
+/// the same label, the only scorer with the same metric counts as the same.
 pub fn render_beside(rows: &[SummaryRow], before: &[SummaryRow]) -> String {
     if rows.is_empty() {
         return "There are no results.\n".to_owned();
@@ -29,14 +29,14 @@ pub fn render_beside(rows: &[SummaryRow], before: &[SummaryRow]) -> String {
         table.push(cells);
     }
     let mut text = layout(&table, 2);
-    for (place, note) in notes.iter().enumerate() {
-        text.push_str(&format!("{}[{}] {note}\n", if place == 0 { "\n" } else { "" }, place + 1));
+    for (index, note) in notes.iter().enumerate() {
+        text.push_str(&format!("{}[{}] {note}\n", if index == 0 { "\n" } else { "" }, index + 1));
     }
     text
 }
 
-/// How many samples there are; from the least to the most where models differ.
-fn samples(line: &Line<'_>) -> String {
+/// The number of samples, or its range if models differ.
+fn samples(line: &PivotLine<'_>) -> String {
     let counts = || line.cells.iter().flatten().filter(|row| !row.metric.is_empty()).map(|row| row.n);
     match (counts().min(), counts().max()) {
         (Some(least), Some(most)) if least == most => most.to_string(),
@@ -51,31 +51,31 @@ fn value(row: &SummaryRow, notes: &mut Vec<String>) -> String {
         None => format!("{value:.4}"),
     });
     let text = match (row.status, number) {
-        (Status::Failed, _) => "failed".to_owned(),
+        (RowStatus::Failed, _) => "failed".to_owned(),
         (_, Some(number)) => number,
         (_, None) => "none".to_owned(),
     };
     let word = match row.status {
-        Status::Ok => "",
-        Status::Partial => " partial:",
-        Status::Failed => " failed:",
+        RowStatus::Ok => "",
+        RowStatus::Partial => " partial:",
+        RowStatus::Failed => " failed:",
     };
     let mut reasons = row.message.clone();
-    if let (Status::Partial, Some(low), Some(high)) = (row.status, row.value_low, row.value_high) {
+    if let (RowStatus::Partial, Some(low), Some(high)) = (row.status, row.value_low, row.value_high) {
         reasons.push_str(&format!("; with them, {} lies between {low:.4} and {high:.4}", row.metric));
     }
     if reasons.is_empty() {
         return text;
     }
     let note = format!("`{}` on `{}`{}:{word} {reasons}", row.model, row.dataset, part(row));
-    let place = notes.iter().position(|known| *known == note).unwrap_or_else(|| {
+    let index = notes.iter().position(|known| *known == note).unwrap_or_else(|| {
         notes.push(note);
         notes.len() - 1
     });
-    format!("{text} [{}]", place + 1)
+    format!("{text} [{}]", index + 1)
 }
 
-/// The value of the same metric before.
+/// The value of the same metric in `before`.
 fn earlier(row: &SummaryRow, before: &[SummaryRow]) -> Option<String> {
     let of = |row: &SummaryRow| [row.model.clone(), row.dataset.clone(), row.subset.clone(), row.metric.clone()];
     let wanted = of(row);
@@ -86,7 +86,7 @@ fn earlier(row: &SummaryRow, before: &[SummaryRow]) -> Option<String> {
         None => return None,
     };
     match (found.status, found.value) {
-        (Status::Failed, _) => Some("failed".to_owned()),
+        (RowStatus::Failed, _) => Some("failed".to_owned()),
         (_, value) => value.map(|value| format!("{value:.4}")),
     }
 }
@@ -102,18 +102,18 @@ pub(super) fn escaped(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
-/// Cells of equal width; the first columns are texts, the others stand on the right.
+/// Cells of equal width. The first `texts` columns are aligned left, the others right.
 pub(super) fn layout(table: &[Vec<String>], texts: usize) -> String {
     let width = |column: usize| table.iter().map(|line| line[column].chars().count()).max().unwrap_or(0).max(3);
     let widths: Vec<usize> = (0..table[0].len()).map(width).collect();
     let mut text = String::new();
-    for (place, line) in table.iter().enumerate() {
+    for (index, line) in table.iter().enumerate() {
         for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
             let cell = if column < texts { format!("| {cell:<width$} ") } else { format!("| {cell:>width$} ") };
             text.push_str(&cell);
         }
         text.push_str("|\n");
-        if place == 0 {
+        if index == 0 {
             for (column, width) in widths.iter().enumerate() {
                 let dashes = "-".repeat(width - usize::from(column >= texts));
                 text.push_str(&format!("| {dashes}{} ", if column < texts { "" } else { ":" }));
@@ -129,7 +129,7 @@ pub(super) mod tests {
     use super::*;
     use examiner_store::summary::WHOLE;
 
-    /// Two models, three datasets; everything that can go wrong does.
+    /// Two models and three datasets, with every kind of failure.
     pub(in super::super) fn rows() -> Vec<SummaryRow> {
         let row = |model: &str, dataset: &str, subset: &str, value: f64| SummaryRow {
             model: model.to_owned(),
@@ -146,7 +146,7 @@ pub(super) mod tests {
             ..SummaryRow::default()
         };
         let mut partial = row("student", "gsm8k", WHOLE, 0.17);
-        partial.status = Status::Partial;
+        partial.status = RowStatus::Partial;
         partial.message = "3 of 1319 samples are errors: 3 x timeout, \"slow\"".to_owned();
         (partial.value_low, partial.value_high) = (Some(0.1696), Some(0.1719));
         let mut choice = row("original", "csqa", WHOLE, 0.1581);
@@ -164,7 +164,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn every_missing_value_has_its_reason() {
+    fn every_missing_value_has_a_reason() {
         insta::assert_snapshot!(render(&rows()), @r#"
         | dataset      | metric   |    n |        original |             student |
         | ------------ | -------- | ---: | --------------: | ------------------: |
@@ -182,11 +182,11 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_was_stands_beside_what_is() {
+    fn earlier_values_are_shown_beside_the_new_ones() {
         let before = rows();
         let mut now: Vec<SummaryRow> = rows().into_iter().take(4).collect();
         now[0].value = Some(0.06);
-        // Under another label it is still the only accuracy that there was.
+        // The label has changed, but there was only one accuracy before.
         now[3].scorer = "strict".to_owned();
         insta::assert_snapshot!(render_beside(&now, &before), @r"
         | dataset      | metric   |    n |                     original |
@@ -196,7 +196,7 @@ pub(super) mod tests {
         | bbh-navigate | accuracy | 1319 | 0.5000 ± 0.0104 (was 0.5000) |
         | csqa         | accuracy | 1221 | 0.1581 ± 0.0104 (was 0.1581) |
         ");
-        // Of two there is no telling which.
+        // With two accuracies before, neither counts as the same.
         let mut twice = before.clone();
         twice.push(SummaryRow { scorer: "loose".to_owned(), ..before[3].clone() });
         assert!(!render_beside(&now[3..], &twice).contains("was"));

@@ -1,9 +1,9 @@
-//! Which metrics are compared and drawn.
+//! The choice of metrics that are compared and drawn.
 
 use examiner_api::nearest;
 use examiner_store::summary::{SummaryRow, WHOLE};
 
-/// Stands for every metric.
+/// The name that means every metric.
 pub const ALL: &str = "all";
 
 /// A metric that no row has.
@@ -25,8 +25,8 @@ pub struct Metric {
     pub name: String,
 }
 
-/// The metrics that `wanted` means, in the order of the rows: those of these names, all for [`ALL`], and the first of
-/// each dataset and scorer where nothing is wanted in particular.
+/// The metrics with the names in `wanted`, in the order of the rows. [`ALL`] means all metrics, an empty list the first metric of
+/// each dataset and scorer.
 ///
 /// # Errors
 /// A name that no row has.
@@ -43,15 +43,15 @@ pub fn chosen(rows: &[SummaryRow], wanted: &[String]) -> Result<Vec<Metric>, Unk
             return Err(unknown(name, &known));
         }
     }
-    let first = |place: usize| {
-        let (dataset, scorer) = (&known[place].dataset, &known[place].scorer);
-        !known[..place].iter().any(|earlier| earlier.dataset == *dataset && earlier.scorer == *scorer)
+    let first = |index: usize| {
+        let (dataset, scorer) = (&known[index].dataset, &known[index].scorer);
+        !known[..index].iter().any(|earlier| earlier.dataset == *dataset && earlier.scorer == *scorer)
     };
-    let is_wanted = |place: usize| match wanted {
-        [] => first(place),
-        names => names.iter().any(|name| name == ALL || *name == known[place].name),
+    let is_wanted = |index: usize| match wanted {
+        [] => first(index),
+        names => names.iter().any(|name| name == ALL || *name == known[index].name),
     };
-    Ok((0..known.len()).filter(|&place| is_wanted(place)).map(|place| known[place].clone()).collect())
+    Ok((0..known.len()).filter(|&index| is_wanted(index)).map(|index| known[index].clone()).collect())
 }
 
 fn unknown(name: &str, known: &[Metric]) -> UnknownMetric {
@@ -64,7 +64,7 @@ fn unknown(name: &str, known: &[Metric]) -> UnknownMetric {
     UnknownMetric { name: name.to_owned(), help: did_you_mean(name, &names) }
 }
 
-/// What to try instead of a name that is not among `names`.
+/// A help text for a name that is not among `names`.
 pub(super) fn did_you_mean(name: &str, names: &[&str]) -> String {
     let near = nearest(name, names.iter().copied()).map(|near| format!("did you mean `{near}`? "));
     let listed = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_metric_of_each_scorer_speaks_for_it() {
+    fn the_default_is_the_first_metric_of_each_scorer() {
         let rows = [row("d", "a", "acc"), row("d", "a", "acc_norm"), row("d", "b", "acc"), row("e", "a", "acc_norm")];
         let names = |wanted: &[&str]| {
             let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();

@@ -7,22 +7,22 @@ pub(super) struct Pivot<'a> {
     /// The models, in the order of the rows.
     pub(super) models: Vec<&'a str>,
     /// The lines, dataset by dataset in the order of the rows.
-    pub(super) lines: Vec<Line<'a>>,
+    pub(super) lines: Vec<PivotLine<'a>>,
 }
 
-/// What the models have of one metric.
-pub(super) struct Line<'a> {
-    /// The dataset's name, with that of its subset behind a hyphen.
+/// The values of one metric, for all models.
+pub(super) struct PivotLine<'a> {
+    /// The dataset's name, followed by a hyphen and the subset's.
     pub(super) dataset: String,
-    /// The subset alone, [`WHOLE`] for all of the dataset, empty where nothing is known but that it failed.
+    /// The subset, [`WHOLE`] for all of the dataset, empty if all models failed on it.
     pub(super) subset: &'a str,
-    /// The metric's name, after that of the scorer where the dataset has several; `-` where nothing is known of it.
+    /// The metric's name, preceded by the scorer's if the dataset has several; `-` if the metric is unknown.
     pub(super) metric: String,
-    /// One cell for each model, empty where the model was not asked.
+    /// One cell for each model, empty if the model was not asked.
     pub(super) cells: Vec<Option<&'a SummaryRow>>,
 }
 
-/// Puts the models side by side. A failure of a whole dataset stands in each of the dataset's lines.
+/// Puts the models side by side. The failure of a model on a whole dataset appears in each of the dataset's lines.
 pub(super) fn pivot(rows: &[SummaryRow]) -> Pivot<'_> {
     let models = distinct(rows.iter().map(|row| row.model.as_str()));
     let mut lines = Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn pivot(rows: &[SummaryRow]) -> Pivot<'_> {
                     .find(|row| key(row) == (subset, scorer, metric))
                     .or_else(|| of_model().find(|row| row.metric.is_empty()))
             };
-            lines.push(Line {
+            lines.push(PivotLine {
                 dataset: match subset {
                     "" | WHOLE => dataset.to_owned(),
                     subset => format!("{dataset}-{subset}"),

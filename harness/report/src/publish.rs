@@ -1,13 +1,13 @@
-//! What the engine calls while a suite runs: totals of records, and the comparison and figure of the whole run.
+//! The engine's interface to this crate: totals of records, and the comparison and figure of a whole run.
 
-use crate::compare::{Request, compare};
+use crate::compare::{CompareRequest, compare};
 use crate::figure;
 use crate::totals::Totals;
 use examiner_store::aggregate::{Aggregate, Examination, PublishRequest, Published, Reporter};
 use examiner_store::summary::SummaryRow;
 use std::path::Path;
 
-/// Reports as this crate makes them.
+/// The reporter of this crate.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Reports;
 
@@ -16,7 +16,7 @@ impl Reporter for Reports {
         Box::new(Totals::new(of))
     }
 
-    /// What cannot be drawn or compared is a failure: it was asked for.
+    /// The figure and the comparison were asked for, so whatever cannot be drawn or compared is a failure.
     fn publish(&self, directory: &Path, rows: &[SummaryRow], request: &PublishRequest) -> Published {
         let mut published = Published::default();
         if let Some(out) = &request.figure {
@@ -36,7 +36,7 @@ impl Reporter for Reports {
 
 /// Compares the models with the baseline and writes `comparison.csv`.
 fn compare_with(baseline: &str, directory: &Path, rows: &[SummaryRow], published: &mut Published) {
-    let request = Request { baseline: baseline.to_owned(), ..Request::default() };
+    let request = CompareRequest { baseline: baseline.to_owned(), ..CompareRequest::default() };
     let comparison = match compare(directory, rows, &request) {
         Ok(comparison) => comparison,
         Err(error) => return published.failures.push(format!("report: {error}")),

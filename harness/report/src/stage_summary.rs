@@ -1,22 +1,23 @@
-//! What stands beneath the results: what the stages before the examination made, and what models warn of.
+//! The part below the table of results: the products of earlier stages, and the warnings of models.
 
 use super::markdown::layout;
 use examiner_store::provenance::{Provenance, Status};
 use serde_json::Value;
 
-/// A table with a line for each stage that made something, empty where none did.
+/// A table with a line for each stage that made something; empty if none did.
 pub fn render(run: &Provenance) -> String {
     let stages =
         run.stages.iter().filter(|(_, record)| !record.details.is_empty() && record.status == Status::Complete);
     let mut table = vec![["stage", "what it made"].map(str::to_owned).to_vec()];
     table.extend(stages.map(|(stage, record)| {
-        let known = record.details.iter().filter_map(|(name, value)| said(name, value));
+        let known = record.details.iter().filter_map(|(name, value)| number(name, value));
         vec![stage.clone(), known.collect::<Vec<_>>().join(", ")]
     }));
     if table.len() == 1 { String::new() } else { layout(&table, 2) }
 }
 
-/// A line for each thing that a model warns of (`warnings` among its details): another device than the one asked for, say.
+/// A line for each warning of a model (`warnings` in its details): that it uses another device than the requested one, for
+/// example.
 pub fn warnings(run: &Provenance) -> String {
     let of = |(model, info): (&String, &examiner_api::ModelInfo)| -> Vec<String> {
         let warnings = info.details.get("warnings").and_then(Value::as_array);
@@ -26,11 +27,11 @@ pub fn warnings(run: &Provenance) -> String {
     run.models.iter().flat_map(of).collect()
 }
 
-/// `rows 2400`; nothing for what is no number: paths stand in `run.json`.
-fn said(name: &str, value: &Value) -> Option<String> {
+/// `rows 2400`. Only numbers are shown; paths are in `run.json`.
+fn number(name: &str, value: &Value) -> Option<String> {
     let name = name.replace('_', " ");
-    let number = value.as_number()?;
-    Some(match (number.as_i64(), number.as_f64()) {
+    let value = value.as_number()?;
+    Some(match (value.as_i64(), value.as_f64()) {
         (Some(whole), _) => format!("{name} {whole}"),
         (None, Some(float)) => format!("{name} {float:.4}"),
         _ => return None,
@@ -43,7 +44,7 @@ mod tests {
     use examiner_store::provenance::StageRecord;
 
     #[test]
-    fn warnings_stand_with_their_model() {
+    fn warnings_name_their_model() {
         let mut run = Provenance::default();
         assert_eq!(warnings(&run), "");
         let mut info = examiner_api::ModelInfo::default();
@@ -53,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_stand_beside_the_stage_that_made_them() {
+    fn numbers_are_listed_by_stage() {
         let mut run = Provenance::default();
         assert_eq!(render(&run), "");
         let details = serde_json::json!({ "rows": 2400, "final_loss": 0.25, "file": "data/F.jsonl" });

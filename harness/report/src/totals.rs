@@ -1,4 +1,4 @@
-//! Adds up records, and makes rows of `summary.csv` of them.
+//! Accumulates records, and computes rows of `summary.csv` from them.
 
 use super::macro_average;
 use crate::statistics::{clustered_bootstrap, clustered_mean, range_with_missing};
@@ -6,17 +6,16 @@ use examiner_api::random::key_of;
 use examiner_api::{Aggregation, MetricInfo, Outcome, ScorerInfo};
 use examiner_store::aggregate::{Aggregate, Corpus, Examination};
 use examiner_store::record::{Record, ScorerVerdict};
-use examiner_store::summary::{MACRO, Status, SummaryRow, WHOLE, one_line};
+use examiner_store::summary::{MACRO, RowStatus, SummaryRow, WHOLE, one_line};
 use std::collections::BTreeMap;
 
 /// How often a corpus metric is resampled.
 const RESAMPLES: usize = 1000;
-/// So many different messages of errors are told apart.
+/// So many different error messages are distinguished.
 const MESSAGES: usize = 1000;
 
-/// The numbers of all samples of one model x dataset. Of each sample only numbers are kept, no text, in a few flat
-/// tables (36 bytes a sample for one metric); the order in which records are added does not matter, not even to the last
-/// digit.
+/// The numbers of all samples of one model x dataset. Of each sample only numbers are kept, no text, in a few flat tables
+/// (36 bytes a sample for one metric). Results do not depend on the order in which records are added.
 #[derive(Debug, Clone)]
 pub struct Totals {
     /// What all rows have in common.
@@ -24,10 +23,10 @@ pub struct Totals {
     seed: u64,
     macro_average: bool,
     scorers: Vec<(String, ScorerInfo)>,
-    samples: Vec<Sample>,
+    samples: Vec<SampleNumbers>,
     /// Sample by sample, one for each scorer.
-    fates: Vec<Fate>,
-    /// Sample by sample, one for each metric of each scorer; not a number where there is none.
+    states: Vec<ScoreState>,
+    /// Sample by sample, one for each metric of each scorer; NaN for a missing value.
     values: Vec<f64>,
     /// Laid out like `values`; empty if no scorer has a corpus metric.
     statistics: Vec<Vec<f64>>,
@@ -36,50 +35,51 @@ pub struct Totals {
 }
 
 #[derive(Debug, Clone)]
-struct Sample {
+struct SampleNumbers {
     cluster: u64,
-    /// Less than so many questions fit into memory, whatever they are.
+    /// `u32` is enough: more questions would not fit into memory.
     index: u32,
     tokens_in: u32,
     tokens_out: u32,
-    /// The place of its subset's name, [`NONE`] without one.
+    /// The index of its subset's name, or [`NONE`].
     subset: u32,
 }
 
 const NONE: u32 = u32::MAX;
 
-/// What became of a sample, for one scorer.
+/// Whether a sample was scored, for one scorer.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Fate {
+enum ScoreState {
     Scored,
     Unanswered,
-    /// The place of its message, of which there are no more than [`MESSAGES`] and one.
+    /// The index of its message; there are at most [`MESSAGES`] and one.
     Error(u16),
 }
 
-/// A metric's place: that of its scorer, and that among the metrics of all scorers.
+/// A metric: the index of its scorer, and its own index among the metrics of all scorers.
 #[derive(Clone, Copy)]
 struct Column {
     scorer: usize,
     metric: usize,
 }
 
-/// Texts that are kept once, and known by their places.
+/// Texts that are stored once, and referred to by index.
 #[derive(Debug, Clone, Default)]
 struct Names {
     list: Vec<String>,
-    places: BTreeMap<String, u32>,
+    indices: BTreeMap<String, u32>,
 }
 
 impl Names {
-    fn place(&mut self, name: &str) -> u32 {
-        if let Some(place) = self.places.get(name) {
-            return *place;
+    /// The index of the name, which is added if it is new.
+    fn index_of(&mut self, name: &str) -> u32 {
+        if let Some(index) = self.indices.get(name) {
+            return *index;
         }
-        let place = self.list.len() as u32;
+        let index = self.list.len() as u32;
         self.list.push(name.to_owned());
-        self.places.insert(name.to_owned(), place);
-        place
+        self.indices.insert(name.to_owned(), index);
+        index
     }
 }
 
@@ -100,7 +100,7 @@ impl Totals {
             macro_average: of.macro_average,
             scorers: of.scorers,
             samples: Vec::new(),
-            fates: Vec::new(),
+            states: Vec::new(),
             values: Vec::new(),
             statistics: Vec::new(),
             subsets: Names::default(),
@@ -110,37 +110,38 @@ impl Totals {
 }
 
 impl Aggregate for Totals {
-    /// Makes room for so many records, so that nothing is moved as they come in. Memory that is not written to costs nothing.
+    /// Reserves memory for so many records, so that tables are not moved as they grow. Memory that is not written to costs
+    /// nothing.
     fn reserve(&mut self, records: usize) {
         let metrics: usize = self.scorers.iter().map(|(_, info)| info.metrics.len()).sum();
         self.samples.reserve_exact(records);
-        self.fates.reserve_exact(records * self.scorers.len());
+        self.states.reserve_exact(records * self.scorers.len());
         self.values.reserve_exact(records * metrics);
     }
 
-    /// Adds a record, in place of an earlier one with the same index.
+    /// Adds a record, which replaces an earlier one with the same index.
     fn add(&mut self, record: &Record) {
         let tokens = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-        self.samples.push(Sample {
+        self.samples.push(SampleNumbers {
             index: u32::try_from(record.index).unwrap_or(u32::MAX),
-            // Repetitions of one sample are no more independent than samples of one cluster.
+            // Repetitions of one sample are as dependent as samples of one cluster.
             cluster: key_of(record.cluster.as_ref().unwrap_or(&record.id)),
             tokens_in: tokens(record.tokens_in),
             tokens_out: tokens(record.tokens_out),
-            subset: record.subset.as_ref().map_or(NONE, |name| self.subsets.place(name)),
+            subset: record.subset.as_ref().map_or(NONE, |name| self.subsets.index_of(name)),
         });
         for (label, info) in &self.scorers {
             let verdict = record.verdicts.iter().find(|verdict| verdict.scorer == *label);
-            let fate = match judged(verdict, info, &mut self.values) {
-                Ok(fate) => fate,
+            let state = match judged(verdict, info, &mut self.values) {
+                Ok(state) => state,
                 Err(message) => {
                     self.values.extend(info.metrics.iter().map(|_| f64::NAN));
                     let known = self.messages.list.len() < MESSAGES;
-                    let place = self.messages.place(if known { &message } else { "other reasons" });
-                    Fate::Error(u16::try_from(place).unwrap_or(u16::MAX))
+                    let index = self.messages.index_of(if known { &message } else { "other reasons" });
+                    ScoreState::Error(u16::try_from(index).unwrap_or(u16::MAX))
                 }
             };
-            self.fates.push(fate);
+            self.states.push(state);
         }
         if self.has_corpus() {
             for (label, info) in &self.scorers {
@@ -151,8 +152,8 @@ impl Aggregate for Totals {
         }
     }
 
-    /// One row for each scorer, metric and subset: first the whole, then the mean over its parts where it is wanted, then
-    /// the parts in the order of the dataset.
+    /// One row for each scorer, metric and subset: first the whole, then the mean over the subsets if it is wanted, then the
+    /// subsets in the order of the dataset.
     fn rows(&self, seconds: f64, corpus: Corpus<'_>) -> Vec<SummaryRow> {
         let groups = self.groups();
         let mut rows = Vec::new();
@@ -195,57 +196,57 @@ impl Totals {
         metrics.any(|metric| metric.aggregation == Aggregation::Corpus)
     }
 
-    /// The places of all samples, and those of each subset, each in the order of the dataset.
+    /// The positions of all samples in `samples`, and those of each subset, each in the order of the dataset.
     fn groups(&self) -> Vec<(Option<u32>, Vec<u32>)> {
         let mut order: Vec<u32> = (0..self.samples.len() as u32).collect();
-        let index = |place: &u32| self.samples[*place as usize].index;
-        // The sort is stable: of several records of one index the last one added stands last, and counts.
+        let index = |position: &u32| self.samples[*position as usize].index;
+        // The sort is stable: of several records of one index the last one added is the last here, and replaces the others.
         order.sort_by_key(index);
         let mut whole: Vec<u32> = Vec::with_capacity(order.len());
-        for place in order {
-            if whole.last().is_some_and(|last| index(last) == index(&place)) {
+        for position in order {
+            if whole.last().is_some_and(|last| index(last) == index(&position)) {
                 whole.pop();
             }
-            whole.push(place);
+            whole.push(position);
         }
         let mut parts: Vec<(Option<u32>, Vec<u32>)> = Vec::new();
         let mut part_of: BTreeMap<u32, usize> = BTreeMap::new();
-        for &place in &whole {
-            let subset = self.samples[place as usize].subset;
+        for &position in &whole {
+            let subset = self.samples[position as usize].subset;
             if subset != NONE {
                 let part = *part_of.entry(subset).or_insert_with(|| {
                     parts.push((Some(subset), Vec::new()));
                     parts.len() - 1
                 });
-                parts[part].1.push(place);
+                parts[part].1.push(position);
             }
         }
         parts.insert(0, (None, whole));
         parts
     }
 
-    fn fate(&self, sample: u32, scorer: usize) -> Fate {
-        self.fates[sample as usize * self.scorers.len() + scorer]
+    fn state(&self, sample: u32, scorer: usize) -> ScoreState {
+        self.states[sample as usize * self.scorers.len() + scorer]
     }
 
-    /// The place of a sample's number in `values` and `statistics`.
+    /// The index of a sample's number in `values` and `statistics`.
     fn cell(&self, sample: u32, column: Column) -> usize {
         let columns: usize = self.scorers.iter().map(|(_, info)| info.metrics.len()).sum();
         sample as usize * columns + column.metric
     }
 
-    /// Fills in the counts, and what they say of the row's status.
+    /// Fills in the counts, and the status that follows from them.
     fn count(&self, row: &mut SummaryRow, scorer: usize, group: &[u32]) {
-        let samples = || group.iter().map(|place| &self.samples[*place as usize]);
+        let samples = || group.iter().map(|index| &self.samples[*index as usize]);
         row.n = group.len() as u64;
         row.tokens_in = samples().map(|sample| u64::from(sample.tokens_in)).sum();
         row.tokens_out = samples().map(|sample| u64::from(sample.tokens_out)).sum();
         let mut errors: Vec<(u16, u64)> = Vec::new();
         for sample in group {
-            match self.fate(*sample, scorer) {
-                Fate::Scored => row.n_scored += 1,
-                Fate::Unanswered => row.n_unanswered += 1,
-                Fate::Error(message) => {
+            match self.state(*sample, scorer) {
+                ScoreState::Scored => row.n_scored += 1,
+                ScoreState::Unanswered => row.n_unanswered += 1,
+                ScoreState::Error(message) => {
                     row.n_error += 1;
                     match errors.iter_mut().find(|(known, _)| *known == message) {
                         Some((_, count)) => *count += 1,
@@ -258,21 +259,22 @@ impl Totals {
             row.message = "there were no samples".to_owned();
         }
         if row.n_error > 0 {
-            row.status = if row.n_error == row.n { Status::Failed } else { Status::Partial };
-            // A stable sort: of equally frequent messages the one that came first stands first.
+            row.status = if row.n_error == row.n { RowStatus::Failed } else { RowStatus::Partial };
+            // A stable sort: of equally frequent messages the first one stays first.
             errors.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
             let text = |message: u16| &self.messages.list[message as usize];
-            let told = errors.iter().take(3).map(|(message, count)| format!("{count} x {}", text(*message)));
-            let told: Vec<String> = told.collect();
+            let frequent = errors.iter().take(3).map(|(message, count)| format!("{count} x {}", text(*message)));
+            let frequent: Vec<String> = frequent.collect();
             let more =
                 if errors.len() > 3 { format!("; and {} other reasons", errors.len() - 3) } else { String::new() };
-            row.message = format!("{} of {} samples are errors: {}{more}", row.n_error, row.n, told.join("; "));
+            row.message = format!("{} of {} samples are errors: {}{more}", row.n_error, row.n, frequent.join("; "));
         }
     }
 
     fn mean_of(&self, row: &mut SummaryRow, metric: &MetricInfo, column: Column, group: &[u32]) {
-        let counted = group.iter().filter(|sample| !matches!(self.fate(**sample, column.scorer), Fate::Error(_)));
-        // Room for all at once: growing would need as much again.
+        let counted =
+            group.iter().filter(|sample| !matches!(self.state(**sample, column.scorer), ScoreState::Error(_)));
+        // Allocated at once: growing would need twice the memory.
         let (mut values, mut clusters) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
         for sample in counted {
             values.push(self.values[self.cell(*sample, column)]);
@@ -292,13 +294,13 @@ impl Totals {
         let counted: Vec<u32> = group
             .iter()
             .copied()
-            .filter(|sample| !matches!(self.fate(*sample, column.scorer), Fate::Error(_)))
+            .filter(|sample| !matches!(self.state(*sample, column.scorer), ScoreState::Error(_)))
             .collect();
         if counted.is_empty() {
             return;
         }
-        let value = |places: &[usize]| {
-            let drawn: Vec<Vec<f64>> = places.iter().map(|place| of(counted[*place]).clone()).collect();
+        let value = |indices: &[usize]| {
+            let drawn: Vec<Vec<f64>> = indices.iter().map(|index| of(counted[*index]).clone()).collect();
             corpus(&row.scorer, &row.metric, &drawn)
         };
         let all: Vec<usize> = (0..counted.len()).collect();
@@ -309,10 +311,10 @@ impl Totals {
                 row.value = Some(value);
                 row.stderr = bootstrap.map(|bootstrap| bootstrap.stderr);
                 (row.ci_low, row.ci_high) = bootstrap.map(|bootstrap| bootstrap.interval).unzip();
-                // What missing samples could make of a metric that is no mean is not known.
+                // How missing samples could change a metric that is not a mean is not known.
                 (row.value_low, row.value_high) = (row.n_error == 0).then_some((value, value)).unzip();
             }
-            Err(error) => row.fail(&format!("the scorer cannot tell the metric: {error}")),
+            Err(error) => row.fail(&format!("the scorer cannot compute the metric: {error}")),
         }
     }
 }
@@ -322,8 +324,7 @@ fn average(parts: &[SummaryRow], metric: &MetricInfo) -> Option<SummaryRow> {
     macro_average::row(&parts.iter().filter(|row| row.metric == metric.name).collect::<Vec<_>>())
 }
 
-/// A part's name in the rows. Those of the whole and of the mean over the parts are not to be had, so that no row is
-/// taken for another.
+/// A subset's name in the rows. It must differ from the names of the whole and of the mean over the subsets.
 fn part_name(name: &str) -> String {
     match name {
         WHOLE | MACRO => format!("{name} (subset)"),
@@ -331,29 +332,29 @@ fn part_name(name: &str) -> String {
     }
 }
 
-/// What became of a sample, its values appended to `values`; or why it is an error, and nothing appended.
-fn judged(verdict: Option<&ScorerVerdict>, info: &ScorerInfo, values: &mut Vec<f64>) -> Result<Fate, String> {
+/// Appends the sample's values to `values`, and returns its state; or returns why the sample is an error, and appends nothing.
+fn judged(verdict: Option<&ScorerVerdict>, info: &ScorerInfo, values: &mut Vec<f64>) -> Result<ScoreState, String> {
     let Some(ScorerVerdict { verdict, .. }) = verdict else { return Err("there is no verdict".to_owned()) };
-    let fate = match &verdict.outcome {
-        Outcome::Scored => Fate::Scored,
-        Outcome::Unanswered => Fate::Unanswered,
+    let state = match &verdict.outcome {
+        Outcome::Scored => ScoreState::Scored,
+        Outcome::Unanswered => ScoreState::Unanswered,
         Outcome::Error(reason) => return Err(one_line(&reason.to_string())),
     };
-    // What is not answered is wrong: 0, unless the scorer says otherwise.
-    let missing = if fate == Fate::Unanswered { 0.0 } else { f64::NAN };
+    // An unanswered sample is wrong: 0, unless the scorer reports another value.
+    let missing = if state == ScoreState::Unanswered { 0.0 } else { f64::NAN };
     let value = |metric: &MetricInfo| verdict.metrics.get(&metric.name).copied().unwrap_or(missing);
     for metric in &info.metrics {
-        let there = match metric.aggregation {
+        let is_present = match metric.aggregation {
             Aggregation::Mean => value(metric).is_finite(),
-            // Without them the sample would be left out in silence.
+            // Without them the sample would be left out silently.
             Aggregation::Corpus => verdict.statistics.get(&metric.name).is_some_and(|of| !of.is_empty()),
         };
-        if !there {
+        if !is_present {
             return Err(format!("the verdict has no number for the metric `{}`", metric.name));
         }
     }
     values.extend(info.metrics.iter().map(value));
-    Ok(fate)
+    Ok(state)
 }
 
 #[cfg(test)]

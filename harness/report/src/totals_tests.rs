@@ -84,9 +84,9 @@ fn counts_and_values_by_hand() {
     assert_eq!((whole.value, whole.value_low, whole.value_high), (Some(0.5), Some(0.4), Some(0.6)));
     // Deviations of 1/2 each: sqrt(4 * 1/4 / 3 / 4).
     assert!((whole.stderr.unwrap() - (1.0_f64 / 12.0).sqrt()).abs() < 1e-12);
-    assert_eq!((whole.status, whole.tokens_in, whole.tokens_out), (Status::Partial, 50, 5));
+    assert_eq!((whole.status, whole.tokens_in, whole.tokens_out), (RowStatus::Partial, 50, 5));
     insta::assert_snapshot!(whole.message, @r#"1 of 5 samples are errors: 1 x no answer in 60 s"#);
-    assert_eq!((rows[1].status, rows[1].value, rows[1].seconds), (Status::Ok, Some(2.0 / 3.0), None));
+    assert_eq!((rows[1].status, rows[1].value, rows[1].seconds), (RowStatus::Ok, Some(2.0 / 3.0), None));
     assert_eq!((rows[1].message.as_str(), rows[0].seconds), ("", Some(1.5)));
     assert_eq!((rows[2].value, rows[2].value_low, rows[2].value_high), (Some(0.0), Some(0.0), Some(0.5)));
 }
@@ -162,9 +162,9 @@ fn corpus_metrics_are_resampled() {
     assert!(row.ci_low.unwrap() < 0.21 && row.ci_high.unwrap() > 0.29, "{row:?}");
     totals.add(&record(100, "", timeout(), 0.0));
     let row = &rows(&totals)[0];
-    assert_eq!((row.value, row.value_low, row.status), (Some(0.25), None, Status::Partial));
+    assert_eq!((row.value, row.value_low, row.status), (Some(0.25), None, RowStatus::Partial));
     let row = &totals.rows(0.0, &|_, _, _| Err(PluginError::unsupported("no such metric")))[0];
-    assert_eq!((row.status, row.value), (Status::Failed, None));
+    assert_eq!((row.status, row.value), (RowStatus::Failed, None));
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn nothing_but_errors_is_a_failure_and_nothing_at_all_says_so() {
     assert_eq!(rows(&all_errors)[0].message, "there were no samples");
     all_errors.add(&record(0, "", timeout(), 0.0));
     let row = &rows(&all_errors)[0];
-    assert_eq!((row.status, row.value, row.value_low, row.value_high), (Status::Failed, None, Some(0.0), Some(1.0)));
+    assert_eq!((row.status, row.value, row.value_low, row.value_high), (RowStatus::Failed, None, Some(0.0), Some(1.0)));
 }
 
 #[test]
@@ -266,5 +266,5 @@ fn a_verdict_without_statistics_is_not_left_out_of_a_corpus_metric_in_silence() 
     totals.add(&bare);
     let row = &rows(&totals)[0];
     assert_eq!((row.n, row.n_error, row.value, row.value_low, row.value_high), (2, 1, Some(0.5), None, None));
-    assert!(row.status == Status::Partial && row.message.contains("no number for the metric `ratio`"), "{row:?}");
+    assert!(row.status == RowStatus::Partial && row.message.contains("no number for the metric `ratio`"), "{row:?}");
 }

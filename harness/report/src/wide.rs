@@ -1,12 +1,12 @@
 //! OpenCompass's layout of results: `dataset,version,metric,mode,<model>...`.
 
-use super::pivot::{Line, pivot};
-use examiner_store::summary::{Status, SummaryRow};
+use super::pivot::{PivotLine, pivot};
+use examiner_store::summary::{RowStatus, SummaryRow};
 
 /// The rows in OpenCompass's layout, as CSV.
 ///
-/// Its conventions hold: accuracies in percent, two decimals, `-` where a model was not asked. Its silence does not: a
-/// failed cell says `failed:` and why, and a partial one has its reason behind the number.
+/// Its conventions are kept: accuracies in percent, two decimals, `-` if a model was not asked. Unlike OpenCompass's own table,
+/// a failed cell has `failed:` and the reason, and a partial one the number and the reason.
 pub fn render(rows: &[SummaryRow]) -> String {
     let pivot = pivot(rows);
     let mut text = String::new();
@@ -22,13 +22,13 @@ pub fn render(rows: &[SummaryRow]) -> String {
     text
 }
 
-fn cells<'a>(line: &'a Line<'_>) -> impl Iterator<Item = String> + 'a {
+fn cells<'a>(line: &'a PivotLine<'_>) -> impl Iterator<Item = String> + 'a {
     line.cells.iter().map(|cell| match cell {
         None => "-".to_owned(),
         Some(row) => match (row.status, row.value) {
-            (Status::Failed, _) | (_, None) => format!("failed: {}", row.message),
-            (Status::Partial, Some(value)) => format!("{} (partial: {})", number(row, value), row.message),
-            (Status::Ok, Some(value)) => number(row, value),
+            (RowStatus::Failed, _) | (_, None) => format!("failed: {}", row.message),
+            (RowStatus::Partial, Some(value)) => format!("{} (partial: {})", number(row, value), row.message),
+            (RowStatus::Ok, Some(value)) => number(row, value),
         },
     })
 }

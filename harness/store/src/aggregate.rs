@@ -28,16 +28,16 @@ pub struct Examination {
     pub seed: u64,
     /// The dataset's version of the prompt.
     pub version: String,
-    /// Whether the mean over the subsets is reported, too.
+    /// Whether the mean over the subsets is also reported.
     pub macro_average: bool,
 }
 
-/// Adds up the records of one [`Examination`].
+/// Accumulates the records of one [`Examination`].
 pub trait Aggregate: Send {
     /// Reserves memory for so many records.
     fn reserve(&mut self, records: usize);
 
-    /// Adds a record, in place of an earlier one with the same index.
+    /// Adds a record, which replaces an earlier one with the same index.
     fn add(&mut self, record: &Record);
 
     /// The rows of `summary.csv` for the records so far.
@@ -53,7 +53,7 @@ pub trait Reporter: Send + Sync {
     fn publish(&self, directory: &Path, rows: &[SummaryRow], request: &PublishRequest) -> Published;
 }
 
-/// What a suite wants to be published once everything is examined.
+/// What a suite wants published when everything has been examined.
 #[derive(Debug, Clone, Default)]
 pub struct PublishRequest {
     /// The path of the figure.

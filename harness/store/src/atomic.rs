@@ -1,14 +1,14 @@
-//! Files that are either there as a whole or not at all.
+//! Files that are written as a whole or not at all.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
-/// Writes a file under a temporary name, syncs it, and renames it to `path`. Whoever reads `path` sees the old content
-/// or the new one, never a part.
+/// Writes a file under a temporary name, syncs it, and renames it to `path`. Readers of `path` see the old content or the new
+/// one, never a part.
 ///
 /// # Errors
-/// Writing, syncing or renaming failed; `path` is then as it was.
+/// Writing, syncing or renaming fails; `path` is then unchanged.
 pub fn write(path: &Path, content: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
@@ -19,46 +19,46 @@ pub fn write(path: &Path, content: impl FnOnce(&mut File) -> io::Result<()>) -> 
     });
     let renamed = written.and_then(|()| std::fs::rename(&temporary, path));
     if renamed.is_err() {
-        // What is left of the attempt is of no use; that it cannot be removed changes nothing.
+        // If the temporary file cannot be removed either, the first error is still the one to report.
         let _ = std::fs::remove_file(&temporary);
     }
     renamed
 }
 
-/// As [`write()`], unless `path` holds just that already: then it stays as it is, and nothing waits for the disk. `content`
-/// is called once to compare, as far as the file agrees, and once to write; it must say the same both times.
+/// As [`write()`], unless `path` has the same content already: then the file is not touched, and nothing waits for the disk.
+/// `content` is called once to compare, until the first difference, and once to write; it must write the same both times.
 ///
 /// # Errors
 /// As [`write()`].
 pub fn update(path: &Path, mut content: impl FnMut(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    // A file that cannot be read is one to be replaced.
-    if holds(path, &mut content).unwrap_or(false) {
+    // A file that cannot be read is replaced.
+    if has_content(path, &mut content).unwrap_or(false) {
         return Ok(());
     }
     write(path, |file| content(file))
 }
 
-/// Whether the file holds what `content` writes, and nothing more.
-fn holds(path: &Path, content: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> io::Result<bool> {
+/// Whether the file has exactly the content that `content` writes.
+fn has_content(path: &Path, content: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> io::Result<bool> {
     if !std::fs::symlink_metadata(path)?.is_file() {
         return Ok(false);
     }
-    let mut same = Same { file: BufReader::with_capacity(1 << 16, File::open(path)?) };
-    content(&mut same)?;
-    Ok(same.file.fill_buf()?.is_empty())
+    let mut comparing = CompareWriter { file: BufReader::with_capacity(1 << 16, File::open(path)?) };
+    content(&mut comparing)?;
+    Ok(comparing.file.fill_buf()?.is_empty())
 }
 
-/// Takes what a file holds, and fails at the first byte that is another.
-struct Same {
+/// Compares what is written with a file, and fails at the first difference.
+struct CompareWriter {
     file: BufReader<File>,
 }
 
-impl Write for Same {
+impl Write for CompareWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let there = self.file.fill_buf()?;
-        let length = there.len().min(bytes.len());
-        if length == 0 && !bytes.is_empty() || there[..length] != bytes[..length] {
-            return Err(io::Error::other("the file holds something else"));
+        let expected = self.file.fill_buf()?;
+        let length = expected.len().min(bytes.len());
+        if length == 0 && !bytes.is_empty() || expected[..length] != bytes[..length] {
+            return Err(io::Error::other("the file has another content"));
         }
         self.file.consume(length);
         Ok(length)
@@ -69,8 +69,8 @@ impl Write for Same {
     }
 }
 
-/// Removes what processes that were killed have left of their attempts, in `directory` and beneath it. Only for a
-/// directory in which nobody else writes.
+/// Removes the temporary files of killed processes, in `directory` and its subdirectories. Only for a directory in which no
+/// other process writes.
 pub fn remove_leftovers(directory: &Path) {
     for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
         match entry.file_type() {
@@ -108,10 +108,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_already_is_not_written_again() {
+    fn a_file_with_the_same_content_is_not_written_again() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
-        // Longer than what is compared at once, in pieces that are not those in which it is read.
+        // Longer than the buffer, and written in pieces of another size.
         let text = |change: &str| format!("{}{change}", "some lines\n".repeat(20_000));
         let put = |text: &str| {
             let mut calls = 0;
@@ -133,12 +133,12 @@ mod tests {
             assert_eq!(put(&other), 2);
             assert_eq!(put(&other), 1);
         }
-        let failed = update(&path, |_| Err(io::Error::other("cannot be said")));
+        let failed = update(&path, |_| Err(io::Error::other("no content")));
         assert!(failed.is_err() && path.exists());
     }
 
     #[test]
-    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+    fn only_temporary_files_of_killed_processes_are_removed() {
         let directory = tempfile::tempdir().unwrap();
         let inside = directory.path().join("samples/a");
         std::fs::create_dir_all(&inside).unwrap();

@@ -1,4 +1,4 @@
-//! The directory of a run: `outputs/<suite>-<timestamp>/`, and what lies where in it.
+//! The directory of a run, `outputs/<suite>-<timestamp>/`, and the paths in it.
 
 use crate::storage::failure;
 use examiner_api::{PluginError, Result};
@@ -6,7 +6,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// A run's directory, held by this process alone.
+/// A run's directory, locked by this process.
 #[derive(Debug)]
 pub struct RunDirectory {
     /// The directory.
@@ -17,7 +17,7 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// Makes a new directory `<outputs>/<suite>-<timestamp>`, with a suffix if there is one of that name.
+    /// Creates a new directory `<outputs>/<suite>-<timestamp>`, with a suffix if the name exists.
     pub fn create(outputs: &Path, suite: &str) -> Result<Self> {
         let timestamp = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
         make(outputs)?;
@@ -27,7 +27,7 @@ impl RunDirectory {
             match std::fs::create_dir(&path) {
                 Ok(()) => {
                     return Self::open(&path, suite).inspect_err(|_| {
-                        // Nothing is in it yet.
+                        // It is still empty.
                         let _ = std::fs::remove_dir_all(&path);
                     });
                 }
@@ -35,10 +35,10 @@ impl RunDirectory {
                 Err(error) => return Err(failure("make the directory", &path, &error)),
             }
         }
-        Err(PluginError::bad_input(format!("`{}` holds a thousand runs of this second", outputs.display())))
+        Err(PluginError::bad_input(format!("`{}` contains a thousand runs of this second", outputs.display())))
     }
 
-    /// Takes a directory that may exist already. Another process that holds it is named in the error.
+    /// Locks a directory, which is created if it does not exist. The error names the process that has locked it, if there is one.
     pub fn open(path: &Path, suite: &str) -> Result<Self> {
         for part in ["journal", "samples", "logs"] {
             make(&path.join(part))?;
@@ -56,7 +56,7 @@ impl RunDirectory {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                // The number is a courtesy; the lock is what counts.
+                // The number is only for the message; what counts is the lock.
                 let _ = lock.read_to_string(&mut holder);
                 return Err(PluginError::bad_input(format!(
                     "`{}` is in use by process {}",
@@ -78,12 +78,12 @@ impl RunDirectory {
         self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// The journal of a pair; its directory is made.
+    /// The path of a pair's journal, whose directory is created.
     pub fn journal(&self, model: &str, dataset: &str) -> Result<PathBuf> {
         self.file("journal", model, dataset)
     }
 
-    /// The samples of a pair; their directory is made.
+    /// The path of a pair's samples, whose directory is created.
     pub fn samples(&self, model: &str, dataset: &str) -> Result<PathBuf> {
         self.file("samples", model, dataset)
     }

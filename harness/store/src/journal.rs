@@ -1,9 +1,9 @@
-//! The journal: an append-only file from which an interrupted run goes on.
+//! The journal: an append-only file from which an interrupted run continues.
 //!
-//! A record is one line, its CRC-32 in eight hexadecimal digits, a space and a JSON text. One line per record means that
-//! only an unterminated last line can be the mark of an interruption; a checksum per line means that damage
-//! anywhere else is told from it and costs one record, not the file. The first line is a header that says what the
-//! records belong to; where it is damaged, it is written anew, because a record says by itself what it holds for.
+//! A record is one line: its CRC-32 in eight hexadecimal digits, a space and a JSON text. Because a record is one line, an
+//! interruption can only leave an unterminated last line; because every line has a checksum, damage anywhere else is
+//! detected and costs one record, not the file. The first line is a header that identifies what the records belong to. A
+//! damaged header is rewritten, because every record also has a key of its own.
 
 mod reader;
 mod repair;
@@ -12,7 +12,7 @@ mod tests;
 
 pub use reader::{Reader, Scan};
 
-use reader::Header;
+use reader::HeaderState;
 use serde_json::Value;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// What can go wrong with a journal.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// Reading or writing failed (a full disk, say).
+    /// Reading or writing failed: the disk is full, for example.
     #[error("cannot {doing} the journal `{path}`")]
     Io {
         /// What was tried.
@@ -38,7 +38,7 @@ pub enum JournalError {
         /// The journal.
         path: PathBuf,
     },
-    /// What stands in the journal's place cannot be one.
+    /// The path is not that of a regular file.
     #[error("the journal `{path}` is {found}, not a file; move it away and run the same command again")]
     NotAFile {
         /// The journal.
@@ -48,19 +48,19 @@ pub enum JournalError {
     },
     /// The journal belongs to something else.
     #[error(
-        "the journal `{path}` does not belong to this run: expected the header {expected}, found {found}; move the file away to start anew"
+        "the journal `{path}` does not belong to this run: expected the header {expected}, found {found}; move the file away to start again"
     )]
     OtherHeader {
         /// The journal.
         path: PathBuf,
         /// The header that the caller gave.
         expected: String,
-        /// What stands in the file.
+        /// The header in the file.
         found: String,
     },
     /// A later version of the program wrote the journal.
     #[error(
-        "the journal `{path}` has the format {found}, this version of the program knows {known}; go on with the version that wrote it, or move the file away to start anew"
+        "the journal `{path}` has the format {found}, this version of the program knows {known}; continue with the version that wrote it, or move the file away to start again"
     )]
     NewerFormat {
         /// The journal.
@@ -82,11 +82,11 @@ pub enum JournalError {
     },
 }
 
-/// What this module returns.
+/// The result of this module's functions.
 pub type Result<T, E = JournalError> = std::result::Result<T, E>;
 
 impl JournalError {
-    /// The operating system's reason, if it is that the journal could not be read or written: a full disk, say.
+    /// The error of the operating system, if the journal could not be read or written.
     pub fn io(&self) -> Option<&io::Error> {
         match self {
             JournalError::Io { source, .. } => Some(source),
@@ -95,7 +95,7 @@ impl JournalError {
     }
 }
 
-/// A line that is not an intact record. Its sample has to be done again.
+/// A line that is not an intact record. Its sample has to be examined again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
     /// The line, from 1; the header is line 1.
@@ -107,20 +107,20 @@ pub struct Damage {
 }
 
 impl Damage {
-    /// What is said of it. `path` is the journal.
-    pub fn told(&self, path: &Path) -> String {
+    /// A message about it. `path` is the journal.
+    pub fn message(&self, path: &Path) -> String {
         let consequence = match self.line {
-            1 => format!("it is written anew, and the damaged file is kept as `{}`", repair::kept(path).display()),
-            _ => "its sample is done again".to_owned(),
+            1 => format!("it is rewritten, and the damaged file is kept as `{}`", repair::kept(path).display()),
+            _ => "its sample is examined again".to_owned(),
         };
         format!("line {} of `{}` is damaged ({}); {consequence}", self.line, path.display(), self.reason)
     }
 }
 
-/// Records are on disk, and not only with the operating system, after so many of them...
+/// Records are synced to disk after so many of them...
 const SYNC_RECORDS: u32 = 256;
-/// ...or so long after the last time, whichever comes first. A killed process loses nothing either way; a power
-/// failure loses what was not synced.
+/// ...or so long after the last sync, whichever comes first. A killed process loses nothing in either case; a power failure
+/// loses what was not synced.
 const SYNC_AFTER: Duration = Duration::from_secs(5);
 
 /// A journal that is being written.
@@ -128,7 +128,7 @@ const SYNC_AFTER: Duration = Duration::from_secs(5);
 pub struct Journal {
     path: PathBuf,
     file: File,
-    /// Length of the file, in bytes; ends after a complete line.
+    /// Length of the file in bytes; the file ends with a complete line.
     length: u64,
     unsynced: u32,
     synced_at: Instant,
@@ -136,17 +136,17 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal at `path` for appending, or makes it with `header` as its first line. `each` gets every
-    /// intact record with its offset, in the order of writing; lines that are damaged are returned instead.
+    /// Opens the journal at `path` for appending, or creates it with `header` as its first line. `each` gets every intact record
+    /// with its offset, in the order of writing; damaged lines are returned.
     ///
-    /// An unterminated last line is what an interruption leaves; it is cut off. A damaged first line is written anew.
+    /// An unterminated last line, which an interruption leaves, is cut off. A damaged first line is rewritten.
     ///
     /// # Errors
-    /// Reading or writing fails, another process has the journal open, it is no file, or its header is another one.
+    /// Reading or writing fails, another process has the journal open, the path is not that of a file, or the header differs.
     pub fn open(path: &Path, header: &Value, each: impl FnMut(u64, &str)) -> Result<(Self, Vec<Damage>)> {
-        let mut file = hold(path)?;
+        let mut file = open_locked(path)?;
         let mut damage = Vec::new();
-        if Reader::open(path)?.header(header)? == Header::Damaged {
+        if Reader::open(path)?.header(header)? == HeaderState::Damaged {
             (file, damage) = repair::repair(path, header)?;
         }
         let scan = Reader::open(path)?.scan(Some(header), each)?;
@@ -170,12 +170,12 @@ impl Journal {
         Ok((journal, damage))
     }
 
-    /// Appends a record, a JSON text on one line, and returns its offset. Once this has returned, no end of the process
-    /// can lose the record.
+    /// Appends a record, a JSON text on one line, and returns its offset. From then on the record survives the end of the
+    /// process, however it ends.
     ///
     /// # Errors
-    /// Writing fails. What was written of the record is taken back, so that the journal stays whole and the record can
-    /// be tried again.
+    /// Writing fails. The part of the record that was written is removed, so that the journal stays intact and the record can
+    /// be appended again.
     pub fn append(&mut self, json: &str) -> Result<u64> {
         let offset = self.length;
         if json.contains('\n') {
@@ -185,7 +185,7 @@ impl Journal {
         self.line.clear();
         reader::write_line(&mut self.line, json);
         if let Err(source) = self.file.write_all(&self.line) {
-            // If even this fails, the torn line is cut off when the journal is next opened.
+            // If this fails too, the torn line is cut off when the journal is opened again.
             let _ = self.file.set_len(self.length);
             return Err(JournalError::Io { doing: "append to", path: self.path.clone(), source });
         }
@@ -211,27 +211,27 @@ impl Journal {
         Ok(())
     }
 
-    /// Where the journal lies.
+    /// The path of the journal.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
 impl Drop for Journal {
-    /// A process that is being forked holds a copy of the file for a moment, and with it a lock that is not given back.
+    /// Unlocks explicitly: a process that is being forked holds a copy of the file, and with it the lock, for a moment.
     fn drop(&mut self) {
         let _ = self.file.unlock();
     }
 }
 
-/// Opens the file for appending, makes it where it is missing, and keeps other processes from doing the same.
-fn hold(path: &Path) -> Result<File> {
+/// Opens the file for appending, creates it if it does not exist, and locks it.
+fn open_locked(path: &Path) -> Result<File> {
     reader::check_kind(path)?;
     let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(io(path, "open"))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(JournalError::InUse { path: path.to_owned() }),
-        // Some network file systems know no locks; the run is then on its own.
+        // Some network file systems do not support locks; the run continues without one.
         Err(TryLockError::Error(_)) => Ok(file),
     }
 }
@@ -241,7 +241,7 @@ fn io(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> JournalErro
     move |source| JournalError::Io { doing, path, source }
 }
 
-/// A new file is only found again after a power failure if its directory is on disk too.
+/// Syncs the directory of a file: without it a new file may be gone after a power failure.
 fn sync_directory(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()

@@ -6,24 +6,24 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-/// How a run or a stage stands.
+/// The state of a run or a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// Under way, or killed.
+    /// Still running, or killed.
     #[default]
     Running,
-    /// Done, without a failure.
+    /// Finished without a failure.
     Complete,
-    /// Done, but some samples are errors.
+    /// Finished, but some samples are errors.
     Partial,
-    /// Not done, for a reason that stands beside it.
+    /// Failed; the reason is in the message.
     Failed,
     /// The user stopped it.
     Interrupted,
 }
 
-/// What decides the result of a stage: everything that its identity depends on, by name.
+/// Everything that the result of a stage depends on, by name.
 pub type Inputs = BTreeMap<String, String>;
 
 /// The content of `run.json`.
@@ -34,7 +34,7 @@ pub struct Provenance {
     pub suite: String,
     /// The run's name.
     pub run: String,
-    /// How it stands.
+    /// Its state.
     pub status: Status,
     /// Version of the program.
     pub program: String,
@@ -74,7 +74,7 @@ pub struct Request {
     pub only: Vec<String>,
 }
 
-/// A plugin that was at hand.
+/// A plugin that was available.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PluginFile {
@@ -86,11 +86,11 @@ pub struct PluginFile {
     pub sha256: String,
 }
 
-/// How a stage stands, and what it depends on.
+/// The state of a stage, and what it depends on.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StageRecord {
-    /// How it stands.
+    /// Its state.
     pub status: Status,
     /// Hash of `inputs`.
     pub identity: String,
@@ -98,26 +98,25 @@ pub struct StageRecord {
     pub inputs: Inputs,
     /// The dataset's version of the prompt, where the stage is an examination.
     pub version: String,
-    /// What it made, for `${...}`.
+    /// Its product, for `${...}`.
     pub product: Option<String>,
-    /// What is worth knowing of what it made: rows, steps, losses.
+    /// Facts about its product: rows, steps, losses.
     #[serde(skip_serializing_if = "examiner_api::Metadata::is_empty")]
     pub details: examiner_api::Metadata,
     /// Why it failed, or the first of its errors.
     pub message: Option<String>,
-    /// Questions done.
+    /// Questions that are finished.
     pub questions: u64,
     /// Questions without an answer.
     pub errors: u64,
-    /// Questions whose record was there already.
+    /// Questions whose record was in the journal already.
     pub reused: u64,
     /// How long it took, in seconds.
     pub seconds: f64,
 }
 
 impl StageRecord {
-    /// Whether `other` tells of the same outcome of the same inputs, whenever it came about and however much of it was there
-    /// already.
+    /// Whether `other` has the same results from the same inputs, apart from the time it took and the number of reused records.
     pub fn is_the_work_of(&self, other: &Self) -> bool {
         *self == StageRecord { reused: self.reused, seconds: self.seconds, ..other.clone() }
     }
@@ -138,7 +137,7 @@ impl Provenance {
             .map_err(|error| crate::storage::failure("write", &path, &error))
     }
 
-    /// Whether it tells the same as `other`, which may have been written at another time.
+    /// Whether it is the same as `other`, apart from when it was written.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let at_that_time =
             |this: &Self| Provenance { finished: other.finished.clone(), seconds: other.seconds, ..this.clone() };

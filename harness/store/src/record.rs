@@ -4,35 +4,35 @@ use examiner_api::{Answer, Gold, Outcome, PluginError, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// All that came of one question.
+/// One question with its answers and verdicts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The question's place among all questions and repetitions of the dataset, from 0.
+    /// The question's index among all questions and repetitions of the dataset, from 0.
     pub index: u64,
     /// The sample's id.
     pub id: String,
     /// Which repetition of the sample it is, from 0.
     pub repeat: u32,
-    /// Hash of all that the record depends on; as long as it is the same, the record holds.
+    /// Hash of everything that the record depends on: while it is the same, the record can be reused.
     pub key: String,
-    /// The part of the dataset that the sample belongs to.
+    /// The subset of the dataset that the sample belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subset: Option<String>,
     /// Samples of one cluster are not independent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
-    /// What the model saw: preamble, few-shot examples and prompt, joined. A model with a chat template gets the same as
-    /// turns of a conversation.
+    /// The model's input: preamble, few-shot examples and prompt, joined. A model with a chat template gets the same as turns of
+    /// a conversation.
     pub context: String,
     /// The choices, without the delimiter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<String>,
     /// The right answer.
     pub gold: Gold,
-    /// What the model answered to each different request, in the order of first asking; requests without an answer are
-    /// left out.
+    /// The model's answers to the question's distinct requests, in the order of the requests. Requests without an answer are left
+    /// out.
     pub answers: Vec<Answer>,
-    /// The places of requests without an answer among all of the question's, and why there is none.
+    /// The requests without an answer: their indices among the question's requests, and their errors.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub failed: BTreeMap<usize, PluginError>,
     /// One verdict for each scorer.
@@ -44,7 +44,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Why a scorer has no verdict, if one has none.
+    /// The error of the first scorer without a verdict, if there is one.
     pub fn error(&self) -> Option<&PluginError> {
         self.verdicts.iter().find_map(|verdict| match &verdict.verdict.outcome {
             Outcome::Error(error) => Some(error),

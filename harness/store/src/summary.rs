@@ -5,21 +5,21 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
 
-/// The subset of the rows that tell of a whole dataset.
+/// The subset of rows about a whole dataset.
 pub const WHOLE: &str = "all";
-/// The subset of the rows with the mean over all subsets.
+/// The subset of rows with the mean over all subsets.
 pub const MACRO: &str = "macro";
 
-/// How far a row can be relied upon.
+/// Whether the value of a row can be relied upon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum RowStatus {
     /// Every sample was judged.
     #[default]
     Ok,
-    /// Some samples are errors; the value is that of the others.
+    /// Some samples are errors; the value is that of the other samples.
     Partial,
-    /// There is no value, or none to rely upon.
+    /// There is no value, or no reliable one.
     Failed,
 }
 
@@ -34,7 +34,8 @@ pub struct SummaryRow {
     pub model: String,
     /// The dataset's name.
     pub dataset: String,
-    /// The part of the dataset, [`WHOLE`] for all of it, [`MACRO`] for the mean over its parts; empty where nothing is known but that it failed.
+    /// The subset of the dataset, [`WHOLE`] for all of it, [`MACRO`] for the mean over its subsets; empty if the model or the
+    /// dataset failed as a whole.
     pub subset: String,
     /// The scorer's label; empty as above.
     pub scorer: String,
@@ -52,80 +53,81 @@ pub struct SummaryRow {
     pub n: u64,
     /// Samples whose answer was judged.
     pub n_scored: u64,
-    /// Samples in whose answer nothing was found: they count as wrong.
+    /// Samples in whose answer the scorer found nothing: they count as wrong.
     pub n_unanswered: u64,
     /// Samples without an answer: they do not count.
     pub n_error: u64,
-    /// What the value would be if all errors had the lowest value; none where the metric has no bounds, or is no mean, or
-    /// where not all questions were asked.
+    /// The value if all errors had the lowest possible value; none if the metric has no bounds or is not a mean, or if not all
+    /// questions were asked.
     pub value_low: Option<f64>,
-    /// What the value would be if all errors had the highest value.
+    /// The value if all errors had the highest possible value.
     pub value_high: Option<f64>,
-    /// How far the row can be relied upon.
-    pub status: Status,
+    /// Whether the value can be relied upon.
+    pub status: RowStatus,
     /// Why it is not `ok`.
     pub message: String,
     /// Tokens that the model read.
     pub tokens_in: u64,
     /// Tokens that the model wrote.
     pub tokens_out: u64,
-    /// How long the whole dataset took; only with [`WHOLE`].
+    /// Seconds that the whole dataset took; only with [`WHOLE`].
     pub seconds: Option<f64>,
-    /// The dataset's version of the prompt, for [`super::wide`]. Not in the file.
+    /// The dataset's version of the prompt, for OpenCompass's layout. Not in the file.
     #[serde(skip)]
     pub version: String,
 }
 
 impl SummaryRow {
-    /// The row of a model x dataset of which nothing is known but that it failed.
+    /// The row of a model x dataset that failed as a whole.
     pub fn failed(suite: &str, run: &str, model: &str, dataset: &str, message: &str) -> Self {
         let mut row = Self::pending(suite, run, model, dataset);
         row.fail(message);
         row
     }
 
-    /// The row of a model x dataset that has not been begun.
+    /// The row of a model x dataset that has not been started.
     pub fn pending(suite: &str, run: &str, model: &str, dataset: &str) -> Self {
         SummaryRow {
             suite: suite.to_owned(),
             run: run.to_owned(),
             model: model.to_owned(),
             dataset: dataset.to_owned(),
-            status: Status::Partial,
+            status: RowStatus::Partial,
             message: "not asked yet".to_owned(),
             ..SummaryRow::default()
         }
     }
 
-    /// Says that not all questions have been asked yet. What those could make of the value is not known.
+    /// Records that not all questions have been asked yet. How they could change the value is not known.
     pub fn unfinished(&mut self, message: &str) {
-        if self.status != Status::Failed {
-            self.status = Status::Partial;
+        if self.status != RowStatus::Failed {
+            self.status = RowStatus::Partial;
             self.message = one_line(message);
         }
         self.forget_range();
     }
 
-    /// There are questions that `n` does not count: the range that its errors leave would say too much.
+    /// Removes the range of possible values, which would be too narrow if `n` does not count all questions.
     pub fn forget_range(&mut self) {
         (self.value_low, self.value_high) = (None, None);
     }
 
-    /// Takes note that the stage behind the row failed. Its numbers stay, with the message beside them.
+    /// Records that the stage of the row failed. The numbers stay, together with the message.
     pub fn fail(&mut self, message: &str) {
-        self.status = Status::Failed;
+        self.status = RowStatus::Failed;
         self.message = one_line(message);
     }
 }
 
-/// Writes the file as a whole or not at all, unless it says the same already. Floats are written so that they read back as they were.
+/// Writes the file as a whole or not at all, unless it has the same content already. Floats are written so that they are read
+/// back exactly.
 ///
 /// # Errors
 /// Writing, syncing or renaming fails.
 pub fn write(path: &Path, rows: &[SummaryRow]) -> io::Result<()> {
     atomic::update(path, |file| {
         let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(file);
-        // Written by hand, so that a file without rows has its header too.
+        // Written explicitly, so that a file without rows has a header, too.
         writer.write_record(COLUMNS)?;
         for row in rows {
             writer.serialize(row)?;
@@ -199,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn rows_survive_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("summary.csv");
         let rows = [row(), SummaryRow::failed("s", "s-1", "m", "d", "the worker died\nof signal 11")];
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_told_by_its_line() {
+    fn a_damaged_file_is_reported_with_its_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("summary.csv");
         write(&path, &[row()]).unwrap();

@@ -8,7 +8,7 @@
 
 use super::object::{self, BoxedRole, HostCall, RawResult, SharedHost};
 use super::{catch, guard};
-use crate::wire::{RemoteHost, decode, encode};
+use crate::wire::{Call, RemoteHost, decode, encode};
 use crate::{Host, Metadata, OpenRole, Plugin, PluginInfo, Result, RoleKind};
 use abi_stable::{
     StableAbi,
@@ -88,9 +88,14 @@ impl LoadedPlugin {
 
     /// Opens one of its roles.
     pub fn open(&self, kind: RoleKind, name: &str, options: Metadata, host: Host) -> Result<OpenRole> {
+        Ok(OpenRole::remote(kind, self.open_call(kind, name, options, host)?))
+    }
+
+    /// Opens one of its roles, to be called in wire form: a process that passes calls on has no need to decode them.
+    pub fn open_call(&self, kind: RoleKind, name: &str, options: Metadata, host: Host) -> Result<impl Call + use<>> {
         let request = encode(&(kind, name, options))?;
         match self.0.open()(request.as_slice().into(), object::shared_host(host)) {
-            ROk(role) => Ok(OpenRole::remote(kind, object::RoleCall(Mutex::new(role)))),
+            ROk(role) => Ok(object::RoleCall(Mutex::new(role))),
             RErr(error) => Err(decode(&error).unwrap_or_else(|error| error)),
         }
     }

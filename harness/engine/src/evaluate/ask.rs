@@ -1,13 +1,14 @@
-//! Asks a model the requests of many questions at once, and holds it to its contract: every request answered, exactly
-//! once.
+//! Asks a model the requests of many questions at once, and checks that it keeps its contract: every request answered,
+//! exactly once.
 
+use crate::pending::PendingRequests;
 use examiner_api::{
     Answer, Ask, ErrorCode, Flow, GenerateRequest, GenerateResult, Model, PluginError, Response, Result, SampleRef,
-    ScoreRequest, ScoreResult,
+    ScoreRequest, ScoreResult, Sink,
 };
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 
-/// Takes the answer to request `ask` of question `question`, both counted from 0.
+/// Receives the answer to request `ask` of question `question`, both counted from 0.
 pub(super) type OnAnswer<'a> = dyn Fn(usize, usize, Result<Answer>) -> Flow + Sync + 'a;
 
 /// The requests of one question.
@@ -18,40 +19,40 @@ pub(super) struct Asked {
     pub(super) asks: Vec<Ask>,
 }
 
-/// Asks everything. Requests that the model left without an answer get an error as theirs; a breach of the contract that
-/// could put an answer in the wrong place is the error of the whole call, as is a failure after which asking more makes
-/// no sense.
+/// Asks everything. A request that the model leaves unanswered gets an error instead of an answer. A breach of the contract
+/// that could assign an answer to the wrong request is the error of the whole call, as is a failure that every later
+/// request would meet too.
 pub(super) fn ask(model: &mut dyn Model, questions: Vec<Asked>, on_answer: &OnAnswer<'_>) -> Result<Flow> {
-    let (mut score, mut generate) = (Batch::default(), Batch::default());
+    let (mut score, mut generate) = (MethodCall::new("score"), MethodCall::new("generate"));
     let (mut score_requests, mut generate_requests) = (Vec::new(), Vec::new());
     for (question, Asked { sample, asks }) in questions.into_iter().enumerate() {
-        for (place, ask) in asks.into_iter().enumerate() {
+        for (index, ask) in asks.into_iter().enumerate() {
             let sample = sample.clone();
             match ask {
                 Ask::Score { context, turns, continuation, span } => {
-                    let id = score.ticket(question, place);
+                    let id = score.add(question, index);
                     score_requests.push(ScoreRequest { id, sample, context, turns, continuation, span });
                 }
                 Ask::Generate { prompt, turns, sampling } => {
-                    let id = generate.ticket(question, place);
+                    let id = generate.add(question, index);
                     generate_requests.push(GenerateRequest { id, sample, prompt, turns, sampling });
                 }
             }
         }
     }
     if !score_requests.is_empty() {
-        let flow = score.run("score", on_answer, scored, |sink| model.score(score_requests, sink))?;
+        let flow = score.run(on_answer, scored, |sink| model.score(score_requests, sink))?;
         if flow == Flow::Stop {
             return Ok(Flow::Stop);
         }
     }
     if !generate_requests.is_empty() {
-        return generate.run("generate", on_answer, generated, |sink| model.generate(generate_requests, sink));
+        return generate.run(on_answer, generated, |sink| model.generate(generate_requests, sink));
     }
     Ok(Flow::Continue)
 }
 
-/// A log-likelihood that is no number is no answer.
+/// A log-likelihood that is not a finite number is an error.
 fn scored(result: ScoreResult) -> Result<Answer> {
     let finite = result.sum.is_finite() && result.token_logprobs.iter().all(|value| value.is_finite());
     if finite {
@@ -68,60 +69,66 @@ fn generated(result: GenerateResult) -> Result<Answer> {
     Ok(Answer::Generate(result))
 }
 
-/// Which question and request each id stands for.
-#[derive(Default)]
-struct Batch {
-    tickets: Vec<(usize, usize)>,
+/// One call of a method of the model, with the requests of many questions.
+struct MethodCall {
+    method: &'static str,
+    /// By the id of a request: its question, and its index among the question's requests.
+    requests: Vec<(usize, usize)>,
 }
 
-struct Progress {
-    answered: Vec<bool>,
+struct State {
+    pending: PendingRequests,
     stopped: bool,
     breach: Option<PluginError>,
 }
 
-type ResponseSink<'a, T> = &'a dyn examiner_api::Sink<Response<T>>;
+type ResponseSink<'a, T> = &'a dyn Sink<Response<T>>;
 
-impl Batch {
-    fn ticket(&mut self, question: usize, place: usize) -> u64 {
-        self.tickets.push((question, place));
-        self.tickets.len() as u64 - 1
+impl MethodCall {
+    fn new(method: &'static str) -> Self {
+        MethodCall { method, requests: Vec::new() }
+    }
+
+    /// Adds a request, and returns its id.
+    fn add(&mut self, question: usize, index: usize) -> u64 {
+        self.requests.push((question, index));
+        self.requests.len() as u64 - 1
     }
 
     fn run<T>(
         &self,
-        method: &str,
         on_answer: &OnAnswer<'_>,
         wrap: impl Fn(T) -> Result<Answer> + Sync,
         call: impl FnOnce(ResponseSink<'_, T>) -> Result<()>,
     ) -> Result<Flow> {
-        let progress = Mutex::new(Progress { answered: vec![false; self.tickets.len()], stopped: false, breach: None });
-        let lock = || progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let pending = PendingRequests::new(0..self.requests.len() as u64);
+        let state = Mutex::new(State { pending, stopped: false, breach: None });
+        let answer = |id: u64, answer| {
+            let (question, index) = self.requests[id as usize];
+            on_answer(question, index, answer)
+        };
         let sink = |response: Response<T>| {
-            let mut progress = lock();
-            if progress.breach.is_some() {
+            let mut state = state.lock();
+            if state.breach.is_some() {
                 return Flow::Stop;
             }
-            // What was computed before the model heard that it is to stop is taken all the same.
-            let flow = match progress.claim(response.id) {
+            // Answers that were computed before the model noticed that it is to stop are used all the same.
+            let flow = match state.pending.claim(response.id) {
                 Err(breach) => {
-                    progress.breach = Some(breach);
+                    state.breach = Some(breach);
                     Flow::Stop
                 }
-                Ok(place) => {
-                    let (question, ask) = self.tickets[place];
-                    on_answer(question, ask, response.result.and_then(&wrap))
-                }
+                Ok(()) => answer(response.id, response.result.and_then(&wrap)),
             };
-            progress.stopped |= flow == Flow::Stop;
+            state.stopped |= flow == Flow::Stop;
             flow
         };
         let returned = call(&sink);
-        let progress = progress.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(breach) = progress.breach {
+        let state = state.into_inner();
+        if let Some(breach) = state.breach {
             return Err(breach);
         }
-        if progress.stopped {
+        if state.stopped {
             return Ok(Flow::Stop);
         }
         let error = match returned {
@@ -129,12 +136,11 @@ impl Batch {
             Err(error) => error,
             Ok(()) => PluginError::new(
                 ErrorCode::Protocol,
-                format!("the model returned from `{method}` without answering this request"),
+                format!("the model returned from `{}` without answering this request", self.method),
             ),
         };
-        for (place, _) in progress.answered.iter().enumerate().filter(|(_, answered)| !**answered) {
-            let (question, ask) = self.tickets[place];
-            if on_answer(question, ask, Err(error.clone())) == Flow::Stop {
+        for id in state.pending.waiting() {
+            if answer(id, Err(error.clone())) == Flow::Stop {
                 return Ok(Flow::Stop);
             }
         }
@@ -142,29 +148,12 @@ impl Batch {
     }
 }
 
-impl Progress {
-    /// Takes note that the request was answered; an id that was never asked, or was answered before, is a breach.
-    fn claim(&mut self, id: u64) -> Result<usize> {
-        let place = usize::try_from(id).ok().filter(|place| *place < self.answered.len());
-        let breach = match place {
-            Some(place) if !self.answered[place] => {
-                self.answered[place] = true;
-                return Ok(place);
-            }
-            Some(_) => format!("the model answered request {id} twice"),
-            None => format!("the model answered request {id}, which it was never asked"),
-        };
-        Err(PluginError::new(ErrorCode::Protocol, breach)
-            .with_help("its answers cannot be told apart; this is an error in the plugin, tell its author"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use examiner_api::{ModelInfo, Sink};
+    use examiner_api::ModelInfo;
 
-    /// Answers as told: (id, text).
+    /// Gives these responses, (id, text), and then returns the error, if there is one.
     struct Scripted(Vec<(u64, &'static str)>, Option<PluginError>);
 
     impl Model for Scripted {
@@ -194,22 +183,22 @@ mod tests {
                 Ok(Answer::Score(_)) => "score".into(),
                 Err(error) => format!("{:?}", error.code),
             };
-            seen.lock().unwrap().push(format!("{question}:{said}"));
+            seen.lock().push(format!("{question}:{said}"));
             Flow::Continue
         });
-        let mut seen = seen.into_inner().unwrap();
+        let mut seen = seen.into_inner();
         seen.sort();
         (flow, seen)
     }
 
     #[test]
-    fn any_order_will_do() {
+    fn responses_may_come_in_any_order() {
         let (flow, seen) = answers(&mut Scripted(vec![(1, "b"), (0, "a")], None));
         assert_eq!((flow, seen), (Ok(Flow::Continue), vec!["0:a".into(), "1:b".into()]));
     }
 
     #[test]
-    fn a_missing_answer_is_that_requests_error() {
+    fn a_request_without_a_response_gets_an_error() {
         let (flow, seen) = answers(&mut Scripted(vec![(1, "b")], None));
         assert_eq!((flow, seen), (Ok(Flow::Continue), vec!["0:Protocol".into(), "1:b".into()]));
         let panicked = PluginError::new(ErrorCode::Panic, "p");
@@ -218,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn duplicates_strangers_and_hopeless_failures_end_the_stage() {
+    fn duplicate_responses_unknown_ids_and_permanent_failures_end_the_stage() {
         for script in [vec![(0, "a"), (0, "b")], vec![(7, "x")]] {
             let (flow, _) = answers(&mut Scripted(script, None));
             assert_eq!(flow.unwrap_err().code, ErrorCode::Protocol);

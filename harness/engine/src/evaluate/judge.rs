@@ -1,4 +1,4 @@
-//! Turns answers into verdicts and records, whether they come from a model or from an earlier run.
+//! Scores answers, from a model or from an earlier run, and builds records.
 
 use super::prepare::OpenScorer;
 use super::reader::Item;
@@ -6,40 +6,40 @@ use examiner_api::{Aggregation, Answer, Answered, ErrorCode, Outcome, PluginErro
 use examiner_store::record::{Record, ScorerVerdict};
 use std::collections::BTreeMap;
 
-/// The records of some questions, in their order.
+/// Scores the answers of some questions, and returns their records in the same order.
 pub(crate) fn judge(scorers: &[OpenScorer], mut answered: Vec<(Item, Vec<Result<Answer>>)>) -> Result<Vec<Record>> {
     let mut verdicts: Vec<Vec<ScorerVerdict>> = answered.iter().map(|_| Vec::new()).collect();
-    for (place, scorer) in scorers.iter().enumerate() {
-        let mut whole = Vec::new();
-        let mut places = Vec::new();
-        for (at, (item, answers)) in answered.iter_mut().enumerate() {
-            let wanted: Result<Vec<Answer>> = item.wanted[place].iter().map(|ask| answers[*ask].clone()).collect();
-            match wanted {
+    for (index, scorer) in scorers.iter().enumerate() {
+        let mut to_score = Vec::new();
+        let mut positions = Vec::new();
+        for (position, (item, answers)) in answered.iter_mut().enumerate() {
+            let answers: Result<Vec<Answer>> = item.wanted[index].iter().map(|ask| answers[*ask].clone()).collect();
+            match answers {
                 Ok(answers) => {
-                    // Lent to the scorer, and taken back below.
-                    whole.push(Answered { question: std::mem::take(&mut item.question), answers });
-                    places.push(at);
+                    // Moved, not cloned; moved back below.
+                    to_score.push(Answered { question: std::mem::take(&mut item.question), answers });
+                    positions.push(position);
                 }
-                Err(error) => verdicts[at].push(scorer.error(error)),
+                Err(error) => verdicts[position].push(scorer.error(error)),
             }
         }
-        if whole.is_empty() {
+        if to_score.is_empty() {
             continue;
         }
-        let judged = scorer.lock().score(&whole)?;
-        if judged.len() != whole.len() {
-            return Err(scorer.broke(format!("{} verdicts for {} questions", judged.len(), whole.len())));
+        let judged = scorer.lock().score(&to_score)?;
+        if judged.len() != to_score.len() {
+            return Err(scorer.broke(format!("{} verdicts for {} questions", judged.len(), to_score.len())));
         }
-        for ((at, verdict), lent) in places.into_iter().zip(judged).zip(whole) {
-            answered[at].0.question = lent.question;
-            verdicts[at].push(scorer.checked(verdict));
+        for ((position, verdict), scored) in positions.into_iter().zip(judged).zip(to_score) {
+            answered[position].0.question = scored.question;
+            verdicts[position].push(scorer.checked(verdict));
         }
     }
     Ok(answered.into_iter().zip(verdicts).map(|((item, answers), verdicts)| record(item, answers, verdicts)).collect())
 }
 
 fn record(item: Item, answers: Vec<Result<Answer>>, verdicts: Vec<ScorerVerdict>) -> Record {
-    let (answers, failed) = apart(answers);
+    let (answers, failed) = split_errors(answers);
     let (mut tokens_in, mut tokens_out) = (0, 0);
     for answer in &answers {
         match answer {
@@ -69,13 +69,13 @@ fn record(item: Item, answers: Vec<Result<Answer>>, verdicts: Vec<ScorerVerdict>
     }
 }
 
-/// The answers, and by the places of their requests why there are none.
-fn apart(results: Vec<Result<Answer>>) -> (Vec<Answer>, BTreeMap<usize, PluginError>) {
+/// The answers, and the errors of the other requests by index.
+fn split_errors(results: Vec<Result<Answer>>) -> (Vec<Answer>, BTreeMap<usize, PluginError>) {
     let (mut answers, mut failed) = (Vec::new(), BTreeMap::new());
-    for (place, result) in results.into_iter().enumerate() {
+    for (index, result) in results.into_iter().enumerate() {
         match result {
             Ok(answer) => answers.push(answer),
-            Err(error) => drop(failed.insert(place, error)),
+            Err(error) => drop(failed.insert(index, error)),
         }
     }
     (answers, failed)
@@ -87,9 +87,8 @@ impl OpenScorer {
         ScorerVerdict { scorer: self.label.clone(), verdict }
     }
 
-    /// A verdict without one of the scorer's metrics, or with one that is not a number, is an error: it must not look
-    /// like a result. Of a metric of the whole it must have the statistics, an unanswered question's too: a sample that is
-    /// left out would be neither right nor wrong.
+    /// Checks that a verdict has a finite number for every metric of the scorer, and statistics for every corpus metric. Otherwise
+    /// it becomes an error. This also holds for unanswered questions: a sample without statistics would not be counted at all.
     fn checked(&self, verdict: Verdict) -> ScorerVerdict {
         if !matches!(verdict.outcome, Outcome::Error(_)) {
             for metric in &self.info.metrics {

@@ -1,20 +1,20 @@
-//! Judges a plugin file by its bytes.
+//! Checks the bytes of a plugin file.
 
-use super::Problem;
+use super::error::LoadProblem;
 use examiner_api::ffi::{HEADER_SYMBOL, Header, HeaderFields, ROOT_SYMBOL};
 use object::{Architecture, BinaryFormat, Object, ObjectSegment, ObjectSymbol};
 
-/// Checks that the bytes are a whole shared library for this machine, and a plugin of a compatible version. Nothing of it
+/// Checks that the bytes are a complete shared library for this machine, and a plugin of a compatible version. No code of it
 /// runs.
-pub(super) fn check(bytes: &[u8]) -> Result<HeaderFields, Problem> {
+pub(super) fn check(bytes: &[u8]) -> Result<HeaderFields, LoadProblem> {
     if bytes.len() < 64 {
-        return Err(Problem::NotALibrary(format!("{} bytes", bytes.len())));
+        return Err(LoadProblem::NotALibrary(format!("{} bytes", bytes.len())));
     }
     let kind = object::FileKind::parse(bytes).map_err(|_| {
-        Problem::NotALibrary(format!("it begins with {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(8)])))
+        LoadProblem::NotALibrary(format!("it begins with {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(8)])))
     })?;
     check_elf_extent(bytes)?;
-    let file = object::File::parse(bytes).map_err(|error| Problem::Truncated(format!("{kind:?}: {error}")))?;
+    let file = object::File::parse(bytes).map_err(|error| LoadProblem::Truncated(format!("{kind:?}: {error}")))?;
     check_machine(&file)?;
     check_segments(&file, bytes.len() as u64)?;
     let header = read_header(&file)?;
@@ -22,17 +22,17 @@ pub(super) fn check(bytes: &[u8]) -> Result<HeaderFields, Problem> {
     Ok(header)
 }
 
-/// The section headers stand at the end of an ELF file: if they are there, the rest is.
-fn check_elf_extent(bytes: &[u8]) -> Result<(), Problem> {
+/// The section headers are at the end of an ELF file: if they are there, so is the rest.
+fn check_elf_extent(bytes: &[u8]) -> Result<(), LoadProblem> {
     let Ok(elf) = object::elf::FileHeader64::<object::Endianness>::parse(bytes) else { return Ok(()) };
     let Ok(endian) = elf.endian() else { return Ok(()) };
     use object::read::elf::FileHeader;
     let table = u64::from(elf.e_shnum(endian)) * u64::from(elf.e_shentsize(endian));
     let end = elf.e_shoff(endian).saturating_add(table);
-    whole("its section table ends", end, bytes.len() as u64)
+    check_end("its section table ends", end, bytes.len() as u64)
 }
 
-fn check_machine(file: &object::File<'_>) -> Result<(), Problem> {
+fn check_machine(file: &object::File<'_>) -> Result<(), LoadProblem> {
     let (format, architecture) = (file.format(), file.architecture());
     let format_fits = match std::env::consts::OS {
         "macos" => format == BinaryFormat::MachO,
@@ -47,29 +47,29 @@ fn check_machine(file: &object::File<'_>) -> Result<(), Problem> {
     if format_fits && architecture_fits {
         return Ok(());
     }
-    Err(Problem::WrongMachine {
+    Err(LoadProblem::WrongMachine {
         found: format!("{architecture:?} ({format:?})"),
         expected: format!("{} ({})", std::env::consts::ARCH, std::env::consts::OS),
         target: HeaderFields::current().target,
     })
 }
 
-fn check_segments(file: &object::File<'_>, length: u64) -> Result<(), Problem> {
+fn check_segments(file: &object::File<'_>, length: u64) -> Result<(), LoadProblem> {
     for segment in file.segments() {
         let (offset, size) = segment.file_range();
-        whole("a segment ends", offset.saturating_add(size), length)?;
+        check_end("a segment ends", offset.saturating_add(size), length)?;
     }
     Ok(())
 }
 
-fn whole(what: &str, end: u64, length: u64) -> Result<(), Problem> {
+fn check_end(what: &str, end: u64, length: u64) -> Result<(), LoadProblem> {
     if end <= length {
         return Ok(());
     }
-    Err(Problem::Truncated(format!("{what} at byte {end}, the file has {length}")))
+    Err(LoadProblem::Truncated(format!("{what} at byte {end}, the file has {length}")))
 }
 
-fn read_header(file: &object::File<'_>) -> Result<HeaderFields, Problem> {
+fn read_header(file: &object::File<'_>) -> Result<HeaderFields, LoadProblem> {
     let find = |name: &'static str| {
         // Mach-O puts an underscore before every symbol of C.
         file.dynamic_symbols()
@@ -77,24 +77,24 @@ fn read_header(file: &object::File<'_>) -> Result<HeaderFields, Problem> {
             .find(|symbol| {
                 symbol.is_definition() && symbol.name().is_ok_and(|found| found.trim_start_matches('_') == name)
             })
-            .ok_or(Problem::NotAPlugin { symbol: name })
+            .ok_or(LoadProblem::NotAPlugin { symbol: name })
     };
     find(ROOT_SYMBOL)?;
     let address = find(HEADER_SYMBOL)?.address();
     file.segments()
         .filter_map(|segment| segment.data_range(address, Header::SIZE as u64).ok().flatten())
         .find_map(Header::read)
-        .ok_or(Problem::BadHeader(examiner_api::API_VERSION))
+        .ok_or(LoadProblem::BadHeader(examiner_api::API_VERSION))
 }
 
-fn check_version(plugin: &str) -> Result<(), Problem> {
+fn check_version(plugin: &str) -> Result<(), LoadProblem> {
     if compatible(plugin, examiner_api::API_VERSION) {
         return Ok(());
     }
-    Err(Problem::WrongApiVersion { plugin: plugin.to_owned(), program: examiner_api::API_VERSION.to_owned() })
+    Err(LoadProblem::WrongApiVersion { plugin: plugin.to_owned(), program: examiner_api::API_VERSION.to_owned() })
 }
 
-/// The caret rule: a program speaks to plugins built with its own version or an older one that is compatible with it.
+/// The caret rule: a plugin may be built with the program's version, or with an older one that is compatible with it.
 fn compatible(plugin: &str, program: &str) -> bool {
     let parse = |text: &str| -> Option<[u64; 3]> {
         let numbers: Vec<u64> = text.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn caret_rule() {
+    fn versions_follow_the_caret_rule() {
         for (plugin, program, fits) in [
             ("0.1.0", "0.1.0", true),
             ("0.1.0", "0.1.7", true),
@@ -131,14 +131,14 @@ mod tests {
     }
 
     #[test]
-    fn text_and_emptiness_are_not_libraries() {
-        assert!(matches!(check(b""), Err(Problem::NotALibrary(_))));
-        assert!(matches!(check(&b"#!/bin/sh\necho hello\n".repeat(9)), Err(Problem::NotALibrary(_))));
+    fn text_and_empty_files_are_not_libraries() {
+        assert!(matches!(check(b""), Err(LoadProblem::NotALibrary(_))));
+        assert!(matches!(check(&b"#!/bin/sh\necho hello\n".repeat(9)), Err(LoadProblem::NotALibrary(_))));
     }
 
     #[test]
-    fn this_program_is_no_plugin() {
+    fn an_executable_is_not_a_plugin() {
         let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-        assert!(matches!(check(&bytes), Err(Problem::NotAPlugin { .. })));
+        assert!(matches!(check(&bytes), Err(LoadProblem::NotAPlugin { .. })));
     }
 }

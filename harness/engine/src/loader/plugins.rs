@@ -1,7 +1,8 @@
 //! All plugins that a run can use, and the roles in them.
 
-use super::places::{Candidate, SearchPath, candidates};
-use super::{LoadError, Problem, file, image, library};
+use super::error::{LoadError, LoadProblem};
+use super::search_path::{Candidate, SearchPath, candidates};
+use super::{file, image, library};
 use crate::parallel;
 use examiner_api::ffi::LoadedPlugin;
 use examiner_api::nearest;
@@ -19,7 +20,7 @@ pub struct LoadedFile {
     pub path: PathBuf,
     /// SHA-256 of the file, in hex: the identity of the build.
     pub sha256: String,
-    /// What the plugin says of itself.
+    /// The plugin's description of itself.
     pub info: PluginInfo,
     /// Whether the suite names the file itself.
     chosen: bool,
@@ -27,7 +28,7 @@ pub struct LoadedFile {
 }
 
 impl LoadedFile {
-    /// Whether it is a library of its own, and not the program itself.
+    /// Whether it is a library, and not a part of the program.
     pub fn is_library(&self) -> bool {
         matches!(self.source, Source::Library(_))
     }
@@ -69,45 +70,44 @@ impl Plugins {
         Plugins { loaded: loaded.collect(), rejected: Vec::new() }
     }
 
-    /// Adds what stands in the search paths. A file that cannot be used is remembered, and reported when a role is not
-    /// found; two plugins of one name are an error at once, because which of them ran would be a matter of chance, unless
-    /// the suite names the file of one of them. Places with files must come first.
+    /// Adds the plugins in these locations, of which those that are single files must come first. A file that cannot be used
+    /// is recorded, and reported when a role is not found. Two plugins of one name are an error, because it would be
+    /// arbitrary which of them runs, unless the suite names the file of one of them.
     ///
-    /// `pins` are the SHA-256 that files of some plugins must have, by plugin name. A file that has another is an error
-    /// at once, wherever it comes from, unless the suite names the file of that plugin: then it is passed over. A file that
-    /// the suite names for the plugin, or that is named like it, is judged before any of it runs. What a file of another
-    /// name is can only be asked of itself; it is judged then, before anything else is asked of it.
-    pub fn search(&mut self, places: &[SearchPath], pins: &BTreeMap<String, String>) -> Result<(), LoadError> {
-        let found: Vec<_> = places
-            .iter()
-            .map(|place| candidates(place, places, entry_of(place).is_some_and(|name| pins.contains_key(name))))
-            .collect();
-        let mut verdicts = judge_all(places, &found, pins);
-        for (place, candidates) in places.iter().zip(found) {
-            let entry = entry_of(place);
+    /// `pins` are the SHA-256 that the files of some plugins must have, by plugin name. A file with another SHA-256 is an
+    /// error, wherever it comes from, unless the suite names the file of that plugin: then it is ignored. A file that the
+    /// suite names for the plugin, or whose name contains the plugin's, is checked before any of its code runs. A file with
+    /// another name has to be opened to learn which plugin it is, and is checked right after that.
+    pub fn search(&mut self, locations: &[SearchPath], pins: &BTreeMap<String, String>) -> Result<(), LoadError> {
+        let is_pinned = |location| entry_of(location).is_some_and(|name| pins.contains_key(name));
+        let found: Vec<_> =
+            locations.iter().map(|location| candidates(location, locations, is_pinned(location))).collect();
+        let mut checked = check_all(locations, &found, pins);
+        for (location, candidates) in locations.iter().zip(found) {
+            let entry = entry_of(location);
             for candidate in candidates? {
                 if candidate.real.as_ref().is_ok_and(|real| self.loaded.iter().any(|file| file.path == *real)) {
                     continue;
                 }
                 let shown = candidate.real.as_ref().unwrap_or(&candidate.path).clone();
-                let verdict = verdicts.remove(&candidate.path);
-                let verdict = verdict.unwrap_or_else(|| judge(&candidate, entry, pins, &mut Vec::new()));
-                match verdict.and_then(|judged| open(judged, entry, pins)) {
-                    Ok(file) => self.add(LoadedFile { chosen: place.is_file(), ..file })?,
-                    Err(problem) => self.reject(place, LoadError::of(shown, problem, entry))?,
+                let file = checked.remove(&candidate.path);
+                let file = file.unwrap_or_else(|| check(&candidate, entry, pins, &mut Vec::new()));
+                match file.and_then(|file| open(file, entry, pins)) {
+                    Ok(file) => self.add(LoadedFile { chosen: location.is_file(), ..file })?,
+                    Err(problem) => self.reject(location, LoadError::of(shown, problem, entry))?,
                 }
             }
         }
         Ok(())
     }
 
-    /// Remembers a file that cannot be used; or gives the error back, where nothing can be used in its place.
-    fn reject(&mut self, place: &SearchPath, error: LoadError) -> Result<(), LoadError> {
+    /// Records a file that cannot be used. Returns the error if no other file may be used instead.
+    fn reject(&mut self, location: &SearchPath, error: LoadError) -> Result<(), LoadError> {
         let fatal = match &error.problem {
-            Problem::WrongHash { plugin, .. } => !self.is_chosen(plugin),
+            LoadProblem::WrongHash { plugin, .. } => !self.is_chosen(plugin),
             _ => false,
         };
-        if fatal || place.is_file() {
+        if fatal || location.is_file() {
             return Err(error);
         }
         self.rejected.push(error);
@@ -121,11 +121,11 @@ impl Plugins {
 
     fn add(&mut self, file: LoadedFile) -> Result<(), LoadError> {
         if let Some(other) = self.loaded.iter().find(|other| other.info.name == file.info.name) {
-            // A file that the suite names (a build for a GPU, say) stands before what lies in a directory.
+            // A file that the suite names, a build for a GPU for example, has priority over those in a directory.
             if other.chosen && !file.chosen {
                 return Ok(());
             }
-            let problem = Problem::DuplicateName { name: file.info.name.clone(), other: other.path.clone() };
+            let problem = LoadProblem::DuplicateName { name: file.info.name.clone(), other: other.path.clone() };
             return Err(LoadError::of(file.path, problem, Some(&file.info.name)));
         }
         self.loaded.push(file);
@@ -191,8 +191,8 @@ impl Plugins {
         PluginError::not_found(format!("there is no {kind} named `{name}` in any plugin")).with_help(help)
     }
 
-    /// What to say of files that are not used where `name` was not found. One that is named for it is the likely culprit;
-    /// the others are no news.
+    /// A note on the files that are not used, for the error that `name` was not found. A file whose name contains it is
+    /// probably the cause; the others are only counted.
     fn not_used(&self, name: &str) -> String {
         let (named, others): (Vec<_>, Vec<_>) =
             self.rejected.iter().partition(|rejected| names_plugin(&rejected.path, name));
@@ -213,90 +213,103 @@ impl Plugins {
     }
 }
 
-/// Opens a plugin file that has been judged before, if it is still the same.
+/// Opens a plugin file that was checked before, if it is still the same.
 ///
 /// # Errors
 /// The file cannot be read or opened, or has another content than the one of that SHA-256.
 pub fn open_file(path: &Path, sha256: &str) -> Result<LoadedPlugin, LoadError> {
     let opened = file::read(path, &mut Vec::new()).and_then(|content| match content.sha256 == sha256 {
         true => library::open(path, &content.identity),
-        false => Err(Problem::Changed),
+        false => Err(LoadProblem::Changed),
     });
     opened.map_err(|problem| LoadError { path: path.to_owned(), plugin: None, problem })
 }
 
-/// The name that a suite has for the plugin in a place.
-fn entry_of(place: &SearchPath) -> Option<&str> {
-    match place {
+/// The plugin's name in the suite, if the suite names its file.
+fn entry_of(location: &SearchPath) -> Option<&str> {
+    match location {
         SearchPath::Plugin { name, .. } => Some(name),
         _ => None,
     }
 }
 
-/// A file whose bytes are those of a plugin that may be opened.
-struct Judged {
+/// A file whose bytes have been checked, and that may be opened.
+struct CheckedFile {
     path: PathBuf,
-    content: file::Content,
+    content: file::FileContent,
 }
 
-type Verdict = Result<Judged, Problem>;
-
-/// Judges all files that were found, the largest first and on all processors: reading and hashing them is most of what a
-/// short command does. By the path under which a file was found; one that is found twice is judged once.
-fn judge_all(
-    places: &[SearchPath],
+/// Checks all files that were found, the largest first and in parallel: reading and hashing them is most of the work of a
+/// short command. The results are by the path under which a file was found; a file that is found twice is checked once.
+fn check_all(
+    locations: &[SearchPath],
     found: &[Result<Vec<Candidate>, LoadError>],
     pins: &Pins,
-) -> HashMap<PathBuf, Verdict> {
-    let all = places.iter().zip(found).flat_map(|(place, found)| found.iter().flatten().map(move |one| (place, one)));
+) -> HashMap<PathBuf, Result<CheckedFile, LoadProblem>> {
+    let of_location = |(location, found)| -> Vec<(&SearchPath, &Candidate)> {
+        let found: &Result<Vec<Candidate>, LoadError> = found;
+        found.iter().flatten().map(|candidate| (location, candidate)).collect()
+    };
+    let all = locations.iter().zip(found).flat_map(of_location);
     let mut seen = HashSet::new();
     let mut files: Vec<(u64, &SearchPath, &Candidate)> = all
         .filter(|(_, candidate)| candidate.real.as_ref().is_ok_and(|real| seen.insert(real)))
-        .map(|(place, candidate)| (std::fs::metadata(&candidate.path).map_or(0, |file| file.len()), place, candidate))
+        .map(|(location, candidate)| {
+            (std::fs::metadata(&candidate.path).map_or(0, |file| file.len()), location, candidate)
+        })
         .collect();
     files.sort_by_key(|(length, ..)| std::cmp::Reverse(*length));
-    // What has been read for one file makes room for the next: fresh memory would have to be cleared.
-    let verdicts = parallel::map_with(&files, |(_, place, candidate), bytes: &mut Vec<u8>| {
-        judge(candidate, entry_of(place), pins, bytes)
+    // Each thread reuses one buffer: new memory would have to be cleared.
+    let checked = parallel::map_with(&files, |(_, location, candidate), bytes: &mut Vec<u8>| {
+        check(candidate, entry_of(location), pins, bytes)
     });
-    files.iter().map(|(_, _, candidate)| candidate.path.clone()).zip(verdicts).collect()
+    files.iter().map(|(_, _, candidate)| candidate.path.clone()).zip(checked).collect()
 }
 
-/// Reads a file and judges its bytes. Nothing of it runs. `entry` is the name that a suite has for its plugin.
-fn judge(candidate: &Candidate, entry: Option<&str>, pins: &Pins, bytes: &mut Vec<u8>) -> Verdict {
+/// Reads a file and checks its bytes. No code of it runs. `entry` is the plugin's name in the suite, if the suite names the
+/// file.
+fn check(
+    candidate: &Candidate,
+    entry: Option<&str>,
+    pins: &Pins,
+    bytes: &mut Vec<u8>,
+) -> Result<CheckedFile, LoadProblem> {
     let path = candidate.real.as_ref().map_err(Clone::clone)?;
     let content = file::read(path, bytes)?;
     let is_named = |name: &str| names_plugin(&candidate.path, name) || names_plugin(path, name);
     let named = entry.or_else(|| pins.keys().map(String::as_str).find(|name| is_named(name)));
-    // Before anything else is made of the bytes.
+    // First of all: nothing else may be read out of bytes that are not the pinned ones.
     check_pin(named, &content.sha256, pins)?;
     image::check(bytes)?;
-    Ok(Judged { path: path.clone(), content })
+    Ok(CheckedFile { path: path.clone(), content })
 }
 
-/// Opens a file that has been judged, if it is still the same.
-fn open(judged: Judged, entry: Option<&str>, pins: &Pins) -> Result<LoadedFile, Problem> {
-    let Judged { path, content } = judged;
+/// Opens a file that was checked, if it is still the same.
+fn open(file: CheckedFile, entry: Option<&str>, pins: &Pins) -> Result<LoadedFile, LoadProblem> {
+    let CheckedFile { path, content } = file;
     let plugin = library::open(&path, &content.identity)?;
-    let info = plugin.info().map_err(Problem::Registration)?;
+    let info = plugin.info().map_err(LoadProblem::Registration)?;
     if let Some(entry) = entry.filter(|entry| *entry != info.name) {
-        return Err(Problem::OtherPlugin { found: info.name, expected: entry.to_owned() });
+        return Err(LoadProblem::OtherPlugin { found: info.name, expected: entry.to_owned() });
     }
     check_pin(Some(&info.name), &content.sha256, pins)?;
     Ok(LoadedFile { path, sha256: content.sha256, info, chosen: false, source: Source::Library(plugin) })
 }
 
-fn check_pin(plugin: Option<&str>, found: &str, pins: &Pins) -> Result<(), Problem> {
+fn check_pin(plugin: Option<&str>, found: &str, pins: &Pins) -> Result<(), LoadProblem> {
     let Some((plugin, expected)) = plugin.and_then(|plugin| pins.get_key_value(plugin)) else { return Ok(()) };
     match expected.eq_ignore_ascii_case(found) {
         true => Ok(()),
-        false => {
-            Err(Problem::WrongHash { plugin: plugin.clone(), expected: expected.to_owned(), found: found.to_owned() })
-        }
+        false => Err(LoadProblem::WrongHash {
+            plugin: plugin.clone(),
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+        }),
     }
 }
 
-/// Whether the file is named like the plugin, so that a pinned plugin is refused before any of it runs.
+/// Whether the file's name is that of the plugin, so that a wrong build of a pinned plugin is refused before any of its code
+/// runs.
 fn names_plugin(path: &Path, name: &str) -> bool {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let bare = stem.strip_prefix("lib").unwrap_or(stem);
@@ -310,7 +323,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn files_are_named_like_plugins() {
+    fn file_names_match_plugin_names() {
         for (file, name, fits) in [
             ("libexaminer_plugin_echo.so", "echo", true),
             ("libexaminer_plugin_my_own.so", "my-own", true),

@@ -1,7 +1,10 @@
 //! Free answers: find, normalize, compare.
 
+use super::decimal::canonical_decimal;
 use super::extraction::{Pipeline, preset};
-use super::{Compare, Comparison, Normalization, canonical_decimal};
+use super::fingerprint::Fingerprint;
+use super::match_rule::{Compare, MatchRule};
+use super::normalization::Normalization;
 use examiner_api::schemars::{self, JsonSchema, Schema, SchemaGenerator};
 use examiner_api::{
     Aggregation, Answer, Answered, Ask, ErrorCode, Gold, Host, MetricInfo, Open, Outcome, PluginError, Question,
@@ -11,7 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
-/// Changes whenever these rules could judge the same text otherwise.
+const NAME: &str = "answer-extraction";
+/// The version of the rules. It changes when the same text could be judged differently.
 const RULES: u32 = 1;
 const METRIC: &str = "accuracy";
 
@@ -19,11 +23,11 @@ const METRIC: &str = "accuracy";
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(untagged)]
 pub enum Extract {
-    /// By what the right answer is: the preset `gsm8k` for a number, `choice` for one of several choices, `text` for
-    /// any other text. Written `default`.
+    /// By the kind of the right answer: the preset `gsm8k` for a number, `choice` for one of several choices, `text` for any
+    /// other text. Written `default`.
     #[default]
     ByGold,
-    /// By this pipeline.
+    /// With this pipeline.
     Pipeline(Pipeline),
 }
 
@@ -56,13 +60,13 @@ impl JsonSchema for Extract {
 pub struct AnswerExtractionOptions {
     /// How the answer is found in the text.
     extract: Extract,
-    /// What does not count when answers are compared.
+    /// Differences that do not count when answers are compared.
     normalize: Normalization,
     /// How answers are compared.
     compare: Compare,
-    /// Numbers so far apart are still equal.
+    /// Numbers that differ by at most so much are equal.
     tolerance: f64,
-    /// What stands between the members of a set, for `compare: set`.
+    /// The separator of the members of a set, for `compare: set`.
     separator: String,
 }
 
@@ -78,10 +82,10 @@ impl Default for AnswerExtractionOptions {
     }
 }
 
-/// Asks for an answer, finds what counts in it, and compares it with the right one.
+/// Asks for an answer, extracts the part that counts, and compares it with the right one.
 pub struct AnswerExtraction {
     pipelines: Pipelines,
-    comparison: Comparison,
+    match_rule: MatchRule,
     fingerprint: String,
 }
 
@@ -94,7 +98,7 @@ impl Open for AnswerExtraction {
     type Options = AnswerExtractionOptions;
 
     fn open(options: Self::Options, _host: Host) -> Result<Self> {
-        let fingerprint = format!("answer-extraction {RULES} {}", json!(options));
+        let fingerprint = Fingerprint { scorer: NAME, rules: RULES, options: &options }.text()?;
         if !options.tolerance.is_finite() || options.tolerance < 0.0 {
             let message = format!("expected a `tolerance` of 0 or more, found {}", options.tolerance);
             return Err(PluginError::bad_options(message));
@@ -106,13 +110,13 @@ impl Open for AnswerExtraction {
                 Pipelines::ByGold { number: named("gsm8k")?, choice: named("choice")?, text: named("text")? }
             }
         };
-        let comparison = Comparison {
+        let match_rule = MatchRule {
             normalization: options.normalize,
             compare: options.compare,
             tolerance: options.tolerance,
             separator: options.separator,
         };
-        Ok(AnswerExtraction { pipelines, comparison, fingerprint })
+        Ok(AnswerExtraction { pipelines, match_rule, fingerprint })
     }
 }
 
@@ -136,27 +140,27 @@ impl AnswerExtraction {
         let golds = gold_texts(sample)?;
         let mut verdict = Verdict { outcome: Outcome::Unanswered, ..Verdict::default() };
         verdict.metrics.insert(METRIC.to_owned(), 0.0);
-        let normalized: Vec<String> = golds.iter().map(|gold| self.comparison.normalize(gold)).collect();
+        let normalized: Vec<String> = golds.iter().map(|gold| self.match_rule.normalize(gold)).collect();
         verdict.details.insert("gold_normalized".to_owned(), one_or_list(normalized));
         if let Some(found) = self.pipeline(&sample.gold).find(&answer.text)? {
             verdict.outcome = Outcome::Scored;
             verdict.metrics.insert(METRIC.to_owned(), f64::from(u8::from(self.is_right(sample, &golds, &found))));
-            verdict.details.insert("normalized".to_owned(), json!(self.comparison.normalize(&found)));
+            verdict.details.insert("normalized".to_owned(), json!(self.match_rule.normalize(&found)));
             verdict.extracted = Some(found);
         }
         Ok(verdict)
     }
 
-    /// An answer to a question with choices may be a choice or its letter; that of a choice comes first, since choices may
-    /// themselves be letters.
+    /// An answer to a question with choices may be the text of a choice or its letter. The text is tried first, since choices
+    /// may themselves be letters.
     fn is_right(&self, sample: &Sample, golds: &[String], found: &str) -> bool {
         let Gold::Choice(right) = sample.gold else {
-            return golds.iter().any(|gold| self.comparison.equal(found, gold));
+            return golds.iter().any(|gold| self.match_rule.equal(found, gold));
         };
-        let same = |choice: &String| self.comparison.equal(found, choice);
+        let same = |choice: &String| self.match_rule.equal(found, choice);
         match sample.choices.iter().position(same) {
             Some(_) => same(&sample.choices[right]),
-            None => letter_place(found) == Some(right),
+            None => letter_index(found) == Some(right),
         }
     }
 }
@@ -200,9 +204,9 @@ impl Scorer for AnswerExtraction {
 fn gold_texts(sample: &Sample) -> Result<Vec<String>> {
     let found = match &sample.gold {
         Gold::Text(texts) if !texts.is_empty() => return Ok(texts.clone()),
-        Gold::Choice(place) => match sample.choices.get(*place) {
+        Gold::Choice(index) => match sample.choices.get(*index) {
             Some(choice) => return Ok(vec![choice.clone()]),
-            None => format!("place {place} among {} choices", sample.choices.len()),
+            None => format!("choice {index} of {}, counted from 0", sample.choices.len()),
         },
         Gold::Text(_) | Gold::None => "none".to_owned(),
     };
@@ -210,8 +214,8 @@ fn gold_texts(sample: &Sample) -> Result<Vec<String>> {
     Err(PluginError::bad_input(message).with_help("check what the dataset takes as gold answer"))
 }
 
-/// The place of the choice with this letter.
-fn letter_place(found: &str) -> Option<usize> {
+/// The index of the choice with this letter.
+fn letter_index(found: &str) -> Option<usize> {
     let mut letters = found.trim().chars().filter(|c| !matches!(c, '(' | ')' | '.'));
     let letter = letters.next()?.to_ascii_uppercase();
     (letter.is_ascii_uppercase() && letters.next().is_none()).then(|| (letter as u8 - b'A') as usize)

@@ -1,17 +1,20 @@
 //! The built-in scorers.
 //!
-//! They use nothing but `examiner-api`, as any plugin would: what they can do, a third party's scorer can do too.
+//! They use only `examiner-api`, as any plugin does: a third party's scorer can do the same.
 
 mod answer_extraction;
-mod comparison;
+mod decimal;
 pub mod extraction;
+mod fingerprint;
+mod match_rule;
 mod normalization;
 mod perplexity_choice;
 #[cfg(test)]
 mod test_support;
 
 pub use answer_extraction::{AnswerExtraction, AnswerExtractionOptions, Extract};
-pub use comparison::{Compare, Comparison, canonical_decimal};
+pub use decimal::canonical_decimal;
+pub use match_rule::{Compare, MatchRule};
 pub use normalization::Normalization;
 pub use perplexity_choice::{LikelihoodNormalization, PerplexityChoice, PerplexityChoiceOptions};
 
@@ -35,9 +38,9 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    /// What `examiner check` holds options against, before a scorer is opened.
+    /// `examiner check` validates options with these schemas, before a scorer is opened.
     #[test]
-    fn the_published_schemas_take_good_options_and_refuse_bad_ones() {
+    fn the_published_schemas_accept_good_options_and_refuse_bad_ones() {
         let roles = plugin().info().roles;
         let valid = |name: &str, options: &Value| {
             let role = roles.iter().find(|role| role.name == name).unwrap();

@@ -1,11 +1,10 @@
-//! What does not count when two answers are compared.
+//! Differences that do not count when two answers are compared.
 
-use super::comparison::canonical_decimal;
+use super::decimal::canonical_decimal;
 use examiner_api::schemars::{self, JsonSchema};
 use serde::{Deserialize, Serialize};
 
-/// What is taken off answers before they are compared; the same is done to both sides. White space at the ends never
-/// counts.
+/// What is removed from both answers before they are compared. White space at the ends never counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Normalization {
@@ -15,7 +14,7 @@ pub struct Normalization {
     pub currency: bool,
     /// A percent sign after a number at the end: `50%` is `50`.
     pub percent: bool,
-    /// Commas that set off thousands: `1,234` is `1234`.
+    /// Commas between thousands: `1,234` is `1234`.
     pub thousands: bool,
     /// How a number is written: `1.0`, `+1` and `01` are `1`.
     pub decimals: bool,
@@ -26,7 +25,7 @@ pub struct Normalization {
 }
 
 impl Default for Normalization {
-    /// All that concerns numbers.
+    /// Everything that concerns numbers.
     fn default() -> Self {
         Normalization {
             trailing_period: true,
@@ -41,7 +40,7 @@ impl Default for Normalization {
 }
 
 impl Normalization {
-    /// Takes nothing off but white space at the ends.
+    /// Removes nothing but white space at the ends.
     pub const NONE: Self = Normalization {
         trailing_period: false,
         currency: false,
@@ -52,7 +51,7 @@ impl Normalization {
         whitespace: false,
     };
 
-    /// The text without what does not count.
+    /// The normalized text.
     pub fn apply(&self, text: &str) -> String {
         let mut text = text.trim().to_owned();
         if self.whitespace {
@@ -108,10 +107,10 @@ fn without_currency(text: &str) -> String {
     kept
 }
 
-/// Drops the commas of groups of exactly three digits that follow one to three digits.
+/// Removes the commas before groups of exactly three digits that follow one to three digits.
 pub(super) fn without_thousands(text: &str) -> String {
     let bytes = text.as_bytes();
-    let digits_from = |at: usize| bytes[at.min(bytes.len())..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let digits_from = |start: usize| bytes[start.min(bytes.len())..].iter().take_while(|b| b.is_ascii_digit()).count();
     let mut kept = String::with_capacity(text.len());
     let mut from = 0;
     let mut at = 0;
@@ -140,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_told_alike() {
+    fn spellings_of_a_number_become_equal() {
         for (text, expected) in [
             (" 1,234 ", "1234"),
             ("$1,234,567.50", "1234567.5"),
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_thousands_separator_stays() {
+    fn other_commas_are_kept() {
         for text in ["1,2", "1,23", "1,2345", "1234,567", "a,bcd", "1, 234", "0.1,234", "x", ""] {
             assert_eq!(without_thousands(text), text);
         }
@@ -167,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn words_stay_as_they_are_unless_asked() {
+    fn words_are_kept_unless_the_options_say_otherwise() {
         let words = "The  Cat, 100% sure";
         assert_eq!(Normalization::default().apply(words), words);
         let all = Normalization { case: true, whitespace: true, ..Normalization::default() };

@@ -1,5 +1,6 @@
 //! Multiple choice by likelihood.
 
+use super::fingerprint::Fingerprint;
 use examiner_api::{
     Aggregation, Answer, Answered, Ask, ErrorCode, Gold, Host, MetricInfo, Open, Outcome, PluginError, Question,
     Result, Sample, ScoreResult, Scorer, ScorerInfo, Span, Turn, Verdict, schemars,
@@ -10,7 +11,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Changes whenever these rules could judge the same likelihoods otherwise.
+const NAME: &str = "perplexity-choice";
+/// The version of the rules. It changes when the same likelihoods could be judged differently.
 const RULES: u32 = 1;
 
 /// How the likelihoods of choices of different length are made comparable.
@@ -53,7 +55,7 @@ impl LikelihoodNormalization {
         }
     }
 
-    /// What the value of a choice is, with its unit.
+    /// The quantity that is computed for a choice, with its unit.
     fn quantity(self) -> &'static str {
         match self {
             Context | ContextOpencompass => "perplexity_nats",
@@ -77,12 +79,12 @@ enum OneOrMany {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PerplexityChoiceOptions {
-    /// One way to make choices comparable, reported as `accuracy`; or several, reported as `acc` (sum), `acc_norm`
+    /// One normalization, reported as `accuracy`; or several, reported as `acc` (sum), `acc_norm`
     /// (chars), `acc_bytes`, `acc_mutual_info`, `acc_option`, `acc_context` and `acc_opencompass`.
     normalize: OneOrMany,
     /// Other names for the metrics, by normalization.
     names: BTreeMap<LikelihoodNormalization, String>,
-    /// What stands in place of the question for `mutual-information`.
+    /// The context that replaces the question for `mutual-information`.
     unconditional_context: String,
 }
 
@@ -109,7 +111,7 @@ impl Open for PerplexityChoice {
     type Options = PerplexityChoiceOptions;
 
     fn open(options: Self::Options, _host: Host) -> Result<Self> {
-        let fingerprint = format!("perplexity-choice {RULES} {}", json!(options));
+        let fingerprint = Fingerprint { scorer: NAME, rules: RULES, options: &options }.text()?;
         let metrics: Vec<(LikelihoodNormalization, String)> = match options.normalize {
             OneOrMany::One(one) => vec![(one, "accuracy".to_owned())],
             OneOrMany::Many(many) if many.len() == 1 => vec![(many[0], "accuracy".to_owned())],
@@ -121,8 +123,8 @@ impl Open for PerplexityChoice {
             return Err(PluginError::bad_options("`normalize` of `perplexity-choice` is an empty list")
                 .with_help("leave it out for `context`, or name at least one"));
         }
-        for (place, (_, name)) in metrics.iter().enumerate() {
-            if metrics[..place].iter().any(|(_, earlier)| earlier == name) {
+        for (index, (_, name)) in metrics.iter().enumerate() {
+            if metrics[..index].iter().any(|(_, earlier)| earlier == name) {
                 return Err(PluginError::bad_options(format!(
                     "two metrics of `perplexity-choice` are called `{name}`"
                 ))
@@ -166,16 +168,16 @@ impl PerplexityChoice {
         let mut verdict = Verdict::default();
         for (one, name) in &self.metrics {
             let values: Vec<f64> = (0..count)
-                .map(|place| {
-                    let choice = &sample.choices[place];
+                .map(|index| {
+                    let choice = &sample.choices[index];
                     match one {
-                        Context => -whole[place].sum / f64::from(whole[place].scored_tokens),
-                        ContextOpencompass => -whole[place].sum / tokens_seen(whole[place]),
-                        LikelihoodNormalization::Option => given[place].sum / f64::from(given[place].scored_tokens),
-                        Sum => given[place].sum,
-                        Chars => given[place].sum / choice.chars().count() as f64,
-                        Bytes => given[place].sum / choice.len() as f64,
-                        MutualInformation => given[place].sum - alone[place].sum,
+                        Context => -whole[index].sum / f64::from(whole[index].scored_tokens),
+                        ContextOpencompass => -whole[index].sum / tokens_seen(whole[index]),
+                        LikelihoodNormalization::Option => given[index].sum / f64::from(given[index].scored_tokens),
+                        Sum => given[index].sum,
+                        Chars => given[index].sum / choice.chars().count() as f64,
+                        Bytes => given[index].sum / choice.len() as f64,
+                        MutualInformation => given[index].sum - alone[index].sum,
                     }
                 })
                 .collect();
@@ -216,7 +218,7 @@ impl Scorer for PerplexityChoice {
             };
             let kinds = [
                 (given, (question.context.as_str(), &question.turns), Span::Continuation),
-                // A whole text is no conversation.
+                // A whole text is not a conversation.
                 (whole, (question.context.as_str(), &nothing), Span::All),
                 (alone, (self.unconditional_context.as_str(), &nothing), Span::Continuation),
             ];
@@ -238,7 +240,7 @@ impl Scorer for PerplexityChoice {
     }
 }
 
-/// The places of the right choices.
+/// The indices of the right choices.
 fn right_choices(sample: &Sample) -> Result<Vec<usize>> {
     let wrong = |found: String| {
         let message = format!("expected a right choice for sample `{}`, found {found}", sample.id);
@@ -248,24 +250,25 @@ fn right_choices(sample: &Sample) -> Result<Vec<usize>> {
         return wrong("a sample without choices".to_owned());
     }
     match &sample.gold {
-        Gold::Choice(place) if *place < sample.choices.len() => Ok(vec![*place]),
-        Gold::Choice(place) => wrong(format!("place {place} among {} choices", sample.choices.len())),
+        Gold::Choice(index) if *index < sample.choices.len() => Ok(vec![*index]),
+        Gold::Choice(index) => wrong(format!("choice {index} of {}, counted from 0", sample.choices.len())),
         Gold::None => wrong("no gold answer".to_owned()),
         Gold::Text(texts) => {
             let is_gold = |choice: &str| texts.iter().any(|text| text.trim() == choice.trim());
-            let places: Vec<usize> = (0..sample.choices.len()).filter(|at| is_gold(&sample.choices[*at])).collect();
-            if places.is_empty() { wrong(format!("{texts:?}, which is none of the choices")) } else { Ok(places) }
+            let right: Vec<usize> =
+                (0..sample.choices.len()).filter(|index| is_gold(&sample.choices[*index])).collect();
+            if right.is_empty() { wrong(format!("{texts:?}, which is none of the choices")) } else { Ok(right) }
         }
     }
 }
 
-/// The place of the best value, the first of equals; none where a value is not a finite number.
+/// The index of the best value, the first of equals; none if a value is not a finite number.
 fn best(values: &[f64], lowest: bool) -> Option<usize> {
     if values.is_empty() || values.iter().any(|value| !value.is_finite()) {
         return None;
     }
     let better = |a: f64, b: f64| if lowest { a < b } else { a > b };
-    Some((1..values.len()).fold(0, |best, place| if better(values[place], values[best]) { place } else { best }))
+    Some((1..values.len()).fold(0, |best, index| if better(values[index], values[best]) { index } else { best }))
 }
 
 /// Number of tokens that the model saw, the first included.

@@ -1,4 +1,4 @@
-//! What the tests of several scorers need.
+//! Support for the tests of the scorers.
 
 use examiner_api::{Flow, Host, HostApi, Level, Open, PluginError, Progress, Result, RoleAddress};
 use serde_json::Value;

@@ -1,38 +1,38 @@
-//! What travels on the pipes between program and worker: frames.
+//! Frames: the messages on the pipes between program and worker.
 //!
-//! A frame is a head of 24 bytes, all numbers little-endian, and a payload: `EXF1`, the kind (1 byte) and three zeros, the
-//! number of the call (8), the length of the payload (4), and the CRC-32 of kind, call and payload (4). Whatever else comes
-//! out of the pipe is garbage, and is told from a frame before any of it is used.
+//! A frame is a header of 24 bytes, all numbers little-endian, and a payload. The header is `EXF1`, the kind (1 byte) and
+//! three zeros, the number of the call (8), the length of the payload (4), and the CRC-32 of kind, call and payload (4).
+//! Anything else on the pipe is garbage, and is detected before any of it is used.
 
 use std::io::{self, Read, Write};
 
 const MAGIC: [u8; 4] = *b"EXF1";
-const HEAD: usize = 24;
+const HEADER: usize = 24;
 /// The longest payload: far more than a batch of requests takes.
-pub const LONGEST: u32 = 1 << 30;
+pub const PAYLOAD_MAX: u32 = 1 << 30;
 
-/// What a frame is. Either side may call the other.
+/// The kinds of frame. Either side may call the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Calls a method: name and payload.
+    /// A call of a method: name and payload.
     Call = 1,
-    /// A result that is streamed while a call goes on.
+    /// A result that is streamed during a call.
     Item = 2,
-    /// How a call ended; nothing more comes of it.
-    Answer = 3,
+    /// The end of a call: its result or its error.
+    Return = 3,
     /// No more results of the call are wanted.
     Stop = 4,
-    /// The worker is alive, and so much memory it holds.
-    Beat = 5,
+    /// The worker is alive and uses so many KiB of memory.
+    Heartbeat = 5,
     /// The user wants to stop.
     Cancel = 6,
-    /// There are no more calls: end.
+    /// There are no more calls: the worker ends.
     Close = 7,
 }
 
 impl Kind {
     fn read(byte: u8) -> Option<Self> {
-        [Kind::Call, Kind::Item, Kind::Answer, Kind::Stop, Kind::Beat, Kind::Cancel, Kind::Close]
+        [Kind::Call, Kind::Item, Kind::Return, Kind::Stop, Kind::Heartbeat, Kind::Cancel, Kind::Close]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }
@@ -41,9 +41,9 @@ impl Kind {
 /// A message on the pipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// The call that it belongs to; 0 where it belongs to none.
+    /// The call that it belongs to, or 0.
     pub call: u64,
     /// In wire form.
     pub payload: Vec<u8>,
@@ -55,7 +55,7 @@ pub enum FrameError {
     /// The pipe failed.
     #[error("cannot read from the pipe: {0}")]
     Io(#[from] io::Error),
-    /// The bytes are something else.
+    /// The bytes are no frame.
     #[error("expected a frame, found {0}")]
     Garbage(String),
 }
@@ -65,12 +65,13 @@ pub enum FrameError {
 /// # Errors
 /// The payload is too long, or the pipe fails.
 pub fn write(pipe: &mut impl Write, kind: Kind, call: u64, payload: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(payload.len()).ok().filter(|length| *length <= LONGEST).ok_or_else(|| {
-        let message = format!("a message of {} bytes is longer than the {LONGEST} that a frame holds", payload.len());
+    let length = u32::try_from(payload.len()).ok().filter(|length| *length <= PAYLOAD_MAX).ok_or_else(|| {
+        let message =
+            format!("a message of {} bytes is longer than the {PAYLOAD_MAX} that a frame holds", payload.len());
         io::Error::new(io::ErrorKind::InvalidInput, message)
     })?;
-    // One write for a short frame: the reader is woken once.
-    let mut bytes = Vec::with_capacity(HEAD + payload.len().min(1 << 16));
+    // One write for a short frame, so that the reader wakes up once.
+    let mut bytes = Vec::with_capacity(HEADER + payload.len().min(1 << 16));
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&[kind as u8, 0, 0, 0]);
     bytes.extend_from_slice(&call.to_le_bytes());
@@ -95,63 +96,64 @@ fn checksum(kind: Kind, call: u64, payload: &[u8]) -> u32 {
 }
 
 /// Reads frames from a pipe.
-pub struct Reader<R> {
+pub struct FrameReader<R> {
     pipe: R,
 }
 
-impl<R: Read> Reader<R> {
+impl<R: Read> FrameReader<R> {
     /// A reader of `pipe`.
     pub fn new(pipe: R) -> Self {
-        Reader { pipe }
+        FrameReader { pipe }
     }
 
-    /// The next frame; none at the end of the pipe. Memory is taken for what has come, not for what a length promises.
+    /// The next frame; none at the end of the pipe. Memory is allocated for the bytes that arrive, not for the length in the
+    /// header.
     ///
     /// # Errors
-    /// The pipe fails, ends within a frame, or holds something else than frames.
+    /// The pipe fails, ends within a frame, or holds something other than frames.
     pub fn read(&mut self) -> Result<Option<Frame>, FrameError> {
-        let mut head = Vec::with_capacity(HEAD);
-        self.take(HEAD as u64, &mut head)?;
-        if head.is_empty() {
+        let mut header = Vec::with_capacity(HEADER);
+        self.read_up_to(HEADER as u64, &mut header)?;
+        if header.is_empty() {
             return Ok(None);
         }
         let garbage = |found: String| Err(FrameError::Garbage(found));
-        let same = head.len().min(MAGIC.len());
-        if head[..same] != MAGIC[..same] {
-            return garbage(format!("`{}`", head.escape_ascii()));
+        let known = header.len().min(MAGIC.len());
+        if header[..known] != MAGIC[..known] {
+            return garbage(format!("`{}`", header.escape_ascii()));
         }
-        if head.len() < HEAD {
-            return garbage(format!("the first {} of its {HEAD} bytes and no more", head.len()));
+        if header.len() < HEADER {
+            return garbage(format!("only {} of the {HEADER} bytes of its header", header.len()));
         }
-        let [kind, zeros @ ..] = array::<4>(&head, 4);
-        let call = u64::from_le_bytes(array(&head, 8));
-        let length = u32::from_le_bytes(array(&head, 16));
-        let expected = u32::from_le_bytes(array(&head, 20));
+        let [kind, zeros @ ..] = array::<4>(&header, 4);
+        let call = u64::from_le_bytes(array(&header, 8));
+        let length = u32::from_le_bytes(array(&header, 16));
+        let expected = u32::from_le_bytes(array(&header, 20));
         let Some(kind) = Kind::read(kind).filter(|_| zeros == [0; 3]) else {
             return garbage(format!("one of an unknown kind, {kind}"));
         };
-        if length > LONGEST {
-            return garbage(format!("one of {length} bytes, more than the {LONGEST} that there can be"));
+        if length > PAYLOAD_MAX {
+            return garbage(format!("one of {length} bytes, more than the {PAYLOAD_MAX} that there can be"));
         }
         let mut payload = Vec::new();
-        self.take(u64::from(length), &mut payload)?;
+        self.read_up_to(u64::from(length), &mut payload)?;
         if payload.len() < length as usize {
-            return garbage(format!("{} of its {length} bytes and no more", payload.len()));
+            return garbage(format!("only {} of its {length} bytes", payload.len()));
         }
         if checksum(kind, call, &payload) != expected {
-            return garbage(format!("one of {length} bytes with another checksum than it says"));
+            return garbage(format!("one of {length} bytes whose checksum does not match"));
         }
         Ok(Some(Frame { kind, call, payload }))
     }
 
-    fn take(&mut self, count: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+    fn read_up_to(&mut self, count: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
         (&mut self.pipe).take(count).read_to_end(bytes).map(drop)
     }
 }
 
-/// `N` bytes of the head, which has been seen to be as long.
-fn array<const N: usize>(head: &[u8], at: usize) -> [u8; N] {
-    std::array::from_fn(|place| head[at + place])
+/// `N` bytes of the header from `start` on, whose length has been checked.
+fn array<const N: usize>(header: &[u8], start: usize) -> [u8; N] {
+    std::array::from_fn(|index| header[start + index])
 }
 
 #[cfg(test)]
@@ -168,7 +170,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> (Vec<Frame>, Option<FrameError>) {
-        let mut reader = Reader::new(bytes);
+        let mut reader = FrameReader::new(bytes);
         let mut frames = Vec::new();
         loop {
             match reader.read() {
@@ -185,39 +187,39 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_changed_or_missing_anywhere_is_noticed() {
+    fn a_changed_or_missing_byte_is_detected() {
         let whole = bytes(&two());
-        for place in 0..whole.len() {
+        for index in 0..whole.len() {
             let mut changed = whole.clone();
-            changed[place] ^= 0x40;
+            changed[index] ^= 0x40;
             let (frames, error) = read(&changed);
-            assert!(error.is_some() && frames.len() <= 1, "byte {place}: {frames:?}");
-            let (frames, error) = read(&whole[..place]);
-            let complete = usize::from(place >= HEAD + 7);
-            assert_eq!(frames, two()[..complete], "cut at {place}");
-            assert_eq!(error.is_none(), place == 0 || place == HEAD + 7, "cut at {place}");
+            assert!(error.is_some() && frames.len() <= 1, "byte {index}: {frames:?}");
+            let (frames, error) = read(&whole[..index]);
+            let complete = usize::from(index >= HEADER + 7);
+            assert_eq!(frames, two()[..complete], "cut at {index}");
+            assert_eq!(error.is_none(), index == 0 || index == HEADER + 7, "cut at {index}");
         }
     }
 
     #[test]
-    fn text_is_garbage_that_is_shown() {
+    fn text_is_reported_as_garbage() {
         let (_, error) = read(b"Segmentation fault\n");
         insta::assert_snapshot!(error.unwrap(), @r"expected a frame, found `Segmentation fault\n`");
     }
 
     #[test]
-    fn a_length_that_is_a_lie_takes_no_memory() {
-        let mut lie = bytes(&two()[..1]);
-        lie[16..20].copy_from_slice(&(LONGEST - 1).to_le_bytes());
-        insta::assert_snapshot!(read(&lie).1.unwrap(), @"expected a frame, found 7 of its 1073741823 bytes and no more");
-        lie[16..20].copy_from_slice(&u32::MAX.to_le_bytes());
-        assert!(read(&lie).1.unwrap().to_string().contains("more than the"));
+    fn a_false_length_allocates_no_memory() {
+        let mut forged = bytes(&two()[..1]);
+        forged[16..20].copy_from_slice(&(PAYLOAD_MAX - 1).to_le_bytes());
+        insta::assert_snapshot!(read(&forged).1.unwrap(), @"expected a frame, found only 7 of its 1073741823 bytes");
+        forged[16..20].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert!(read(&forged).1.unwrap().to_string().contains("more than the"));
     }
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
-        fn what_is_written_is_read(calls in proptest::collection::vec((1_u8..8, any::<u64>(), any::<Vec<u8>>()), 0..8)) {
+        fn frames_survive_the_pipe(calls in proptest::collection::vec((1_u8..8, any::<u64>(), any::<Vec<u8>>()), 0..8)) {
             let frames: Vec<Frame> = calls
                 .into_iter()
                 .filter_map(|(kind, call, payload)| Some(Frame { kind: Kind::read(kind)?, call, payload }))

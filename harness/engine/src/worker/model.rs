@@ -1,29 +1,28 @@
-//! A model in a worker. When the worker dies, the samples in flight are tried once more to find the one that ended it, and
-//! that one alone becomes an error.
+//! A model in a worker. When the worker dies, the samples in flight are tried again to find the one that ended it, and only
+//! that one becomes an error.
 
-use super::connection::lock;
-use super::isolated::{Ended, Isolated};
+use super::isolated::{CallEnd, IsolatedRole};
+use crate::pending::PendingRequests;
 use examiner_api::wire::{decode, encode, method};
 use examiner_api::{
     ErrorCode, Flow, GenerateRequest, GenerateResult, Model, ModelInfo, PluginError, Response, Result, SampleRef,
     ScoreRequest, ScoreResult, Sink,
 };
+use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
-use std::collections::HashSet;
-use std::sync::Mutex;
 
-/// More samples than this are first tried in groups of so many: alone, each would be deprived of what it shares with others.
+/// More samples than this are first tried in groups of so many: alone, a sample shares no computation with others.
 const GROUP: usize = 64;
 
 /// A model in a process of its own.
 pub(super) struct IsolatedModel {
-    role: Isolated,
+    role: IsolatedRole,
     info: ModelInfo,
 }
 
 impl IsolatedModel {
-    pub(super) fn new(role: Isolated) -> Result<Self> {
-        let info = decode(&role.ask(method::INFO)?)?;
+    pub(super) fn new(role: IsolatedRole) -> Result<Self> {
+        let info = decode(&role.query(method::INFO)?)?;
         Ok(IsolatedModel { role, info })
     }
 }
@@ -34,15 +33,15 @@ impl Model for IsolatedModel {
     }
 
     fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
-        Batch::new(&mut self.role, method::SCORE, sink).run(&requests)
+        RetryingCall::new(&mut self.role, method::SCORE, &requests, sink).run(&requests)
     }
 
     fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
-        Batch::new(&mut self.role, method::GENERATE, sink).run(&requests)
+        RetryingCall::new(&mut self.role, method::GENERATE, &requests, sink).run(&requests)
     }
 }
 
-/// What both kinds of request have.
+/// What both kinds of request have in common.
 trait Request: Serialize {
     fn id(&self) -> u64;
     fn sample(&self) -> &SampleRef;
@@ -66,32 +65,38 @@ request!(ScoreRequest);
 request!(GenerateRequest);
 
 /// One call of the model, however many calls of its workers that takes.
-struct Batch<'a, T> {
-    role: &'a mut Isolated,
+struct RetryingCall<'a, T> {
+    role: &'a mut IsolatedRole,
     method: &'static str,
     sink: &'a dyn Sink<Response<T>>,
-    seen: Mutex<Seen>,
-    /// Samples that ended the process, alone, since the last that did not.
+    state: Mutex<State>,
+    /// Samples in a row that ended the process, each of them alone.
     deaths: u32,
 }
 
-#[derive(Default)]
-struct Seen {
-    answered: HashSet<u64>,
+struct State {
+    pending: PendingRequests,
     stopped: bool,
-    /// A result that is none.
-    broken: Option<PluginError>,
+    /// A response that cannot be read, or that breaks the contract.
+    failure: Option<PluginError>,
 }
 
-impl<'a, T: DeserializeOwned> Batch<'a, T> {
-    fn new(role: &'a mut Isolated, method: &'static str, sink: &'a dyn Sink<Response<T>>) -> Self {
-        Batch { role, method, sink, seen: Mutex::default(), deaths: 0 }
+impl<'a, T: DeserializeOwned> RetryingCall<'a, T> {
+    fn new<Q: Request>(
+        role: &'a mut IsolatedRole,
+        method: &'static str,
+        requests: &[Q],
+        sink: &'a dyn Sink<Response<T>>,
+    ) -> Self {
+        let pending = PendingRequests::new(requests.iter().map(Q::id));
+        let state = Mutex::new(State { pending, stopped: false, failure: None });
+        RetryingCall { role, method, sink, state, deaths: 0 }
     }
 
     fn run<Q: Request>(mut self, requests: &[Q]) -> Result<()> {
-        let whole: Vec<&Q> = requests.iter().collect();
-        let Some(death) = self.ask(&whole)? else { return Ok(()) };
-        let mut left = self.unanswered(&whole);
+        let all: Vec<&Q> = requests.iter().collect();
+        let Some(death) = self.ask(&all)? else { return Ok(()) };
+        let mut left = self.unanswered(&all);
         let samples = left.len();
         if samples == 0 || self.is_over() {
             return Ok(());
@@ -99,17 +104,17 @@ impl<'a, T: DeserializeOwned> Batch<'a, T> {
         self.role.host.warn(format!("{death}; trying again the {samples} samples that were in flight"));
         while !left.is_empty() && !self.is_over() {
             let group = left.drain(..left.len().min(GROUP)).collect::<Vec<_>>();
-            self.search(group, samples > GROUP)?;
+            self.retry(group, samples > GROUP)?;
         }
         Ok(())
     }
 
-    /// Tries samples again, alone; first together, if there are many groups.
-    fn search<Q: Request>(&mut self, mut samples: Vec<Vec<&Q>>, together: bool) -> Result<()> {
+    /// Tries samples again, each of them alone; with `together`, first all of them at once.
+    fn retry<Q: Request>(&mut self, mut samples: Vec<Vec<&Q>>, together: bool) -> Result<()> {
         if together {
             let group: Vec<&Q> = samples.iter().flatten().copied().collect();
-            let outcome = self.ask(&group);
-            if self.settled(outcome, &group)?.is_none() {
+            let asked = self.ask(&group);
+            if self.death_of(asked, &group)?.is_none() {
                 return Ok(());
             }
             samples = self.unanswered(&group);
@@ -118,8 +123,8 @@ impl<'a, T: DeserializeOwned> Batch<'a, T> {
             if self.is_over() {
                 break;
             }
-            let outcome = self.ask(&sample);
-            if let Some(death) = self.settled(outcome, &sample)? {
+            let asked = self.ask(&sample);
+            if let Some(death) = self.death_of(asked, &sample)? {
                 self.on_death(&sample, death)?;
             } else {
                 self.deaths = 0;
@@ -128,26 +133,26 @@ impl<'a, T: DeserializeOwned> Batch<'a, T> {
         Ok(())
     }
 
-    /// The death that a try ended with, if it did; another failure is that of what was tried.
-    fn settled<Q: Request>(&self, outcome: Result<Option<PluginError>>, tried: &[&Q]) -> Result<Option<PluginError>> {
-        match outcome {
+    /// The death that an attempt ended with, if it did. Another failure becomes that of the requests of the attempt.
+    fn death_of<Q: Request>(&self, asked: Result<Option<PluginError>>, requests: &[&Q]) -> Result<Option<PluginError>> {
+        match asked {
             Err(error) if !error.code.ends_stage() && error.code != ErrorCode::Protocol => {
-                self.fail(tried, &error);
+                self.fail(requests, &error);
                 Ok(None)
             }
-            outcome => outcome,
+            asked => asked,
         }
     }
 
-    /// A sample that has ended the process twice, the second time alone.
+    /// Handles a sample that has ended the process twice, the second time alone.
     fn on_death<Q: Request>(&mut self, sample: &[&Q], death: PluginError) -> Result<()> {
         self.fail(sample, &death);
         self.deaths += 1;
-        if self.deaths < self.role.deaths() {
+        if self.deaths < self.role.deaths_max() {
             return Ok(());
         }
         let message =
-            format!("{} samples in a row ended the process of {}, each of them alone", self.deaths, self.role.name());
+            format!("{} samples in a row ended the process of {}, each of them alone", self.deaths, self.role.label());
         Err(PluginError {
             code: ErrorCode::Crashed,
             message,
@@ -156,61 +161,69 @@ impl<'a, T: DeserializeOwned> Batch<'a, T> {
         })
     }
 
+    /// Answers those of the requests that have no response yet with an error.
     fn fail<Q: Request>(&self, requests: &[&Q], error: &PluginError) {
         for request in requests {
-            if lock(&self.seen).answered.insert(request.id())
-                && self.sink.send(Response::err(request.id(), error.clone())) == Flow::Stop
-            {
-                lock(&self.seen).stopped = true;
+            let is_claimed = self.state.lock().pending.claim(request.id()).is_ok();
+            if is_claimed && self.sink.send(Response::err(request.id(), error.clone())) == Flow::Stop {
+                self.state.lock().stopped = true;
             }
         }
     }
 
     /// Asks a worker, and returns how it died, if it did.
     fn ask<Q: Request>(&mut self, requests: &[&Q]) -> Result<Option<PluginError>> {
-        let (seen, sink) = (&self.seen, self.sink);
-        let take = |bytes: &[u8]| match decode::<Response<T>>(bytes) {
+        let (state, sink) = (&self.state, self.sink);
+        let receive = |bytes: &[u8]| match decode::<Response<T>>(bytes) {
             Ok(response) => {
-                lock(seen).answered.insert(response.id);
+                let claimed = state.lock().pending.claim(response.id);
+                // The caller checks its own requests: it has to see a response that breaks the contract, too.
                 let flow = sink.send(response);
-                lock(seen).stopped |= flow == Flow::Stop;
-                flow
+                let mut state = state.lock();
+                state.stopped |= flow == Flow::Stop;
+                claimed.map_or_else(
+                    |breach| {
+                        state.failure.get_or_insert(breach);
+                        Flow::Stop
+                    },
+                    |()| flow,
+                )
             }
             Err(error) => {
-                lock(seen).broken = Some(error);
+                state.lock().failure.get_or_insert(error);
                 Flow::Stop
             }
         };
-        let ended = self.role.call(self.method, &encode(requests)?, &take)?;
-        if let Some(error) = lock(seen).broken.take() {
+        let end = self.role.call(self.method, &encode(requests)?, &receive)?;
+        if let Some(error) = state.lock().failure.take() {
             return Err(error);
         }
-        match ended {
-            Ended::Returned(result) => result.map(|_| None),
-            Ended::Died(error) => Ok(Some(error)),
+        match end {
+            CallEnd::Returned(result) => decode::<()>(&result?).map(|()| None),
+            CallEnd::Died(error) => Ok(Some(error)),
         }
     }
 
-    /// Requests without an answer, those of one sample together.
+    /// Requests without a response, those of one sample together.
     fn unanswered<'q, Q: Request>(&self, requests: &[&'q Q]) -> Vec<Vec<&'q Q>> {
-        let seen = lock(&self.seen);
+        let state = self.state.lock();
         let mut samples: Vec<Vec<&'q Q>> = Vec::new();
-        for request in requests.iter().filter(|request| !seen.answered.contains(&request.id())) {
+        for request in requests.iter().filter(|request| state.pending.is_waiting(request.id())) {
             match samples.last_mut() {
-                Some(sample) if same(sample[0].sample(), request.sample()) => sample.push(request),
+                Some(sample) if is_same_sample(sample[0].sample(), request.sample()) => sample.push(request),
                 _ => samples.push(vec![request]),
             }
         }
         samples
     }
 
-    /// Whether nothing more is wanted.
+    /// Whether no more responses are wanted.
     fn is_over(&self) -> bool {
-        lock(&self.seen).stopped || self.role.host.is_cancelled()
+        self.state.lock().stopped || self.role.host.is_cancelled()
     }
 }
 
-/// Whether two requests are of one sample. A sample without an id is told from others by nothing.
-fn same(one: &SampleRef, other: &SampleRef) -> bool {
+/// Whether two requests belong to one sample. Samples without an id cannot be compared, and count as different.
+fn is_same_sample(one: &SampleRef, other: &SampleRef) -> bool {
     !one.id.is_empty() && (&one.dataset, &one.id, one.repeat) == (&other.dataset, &other.id, other.repeat)
 }

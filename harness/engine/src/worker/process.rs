@@ -1,104 +1,115 @@
 //! A worker as the program sees it: started, watched, killed, and described when it has died.
 
-use super::Workers;
-use super::connection::{Connection, Incoming, lock};
+use super::connection::{Connection, Incoming};
 use super::frame::{FrameError, Kind};
+use super::role::WorkerSettings;
 use super::stderr_tail::StderrTail;
 use examiner_api::wire::{self, Call, RawSink, host_method};
 use examiner_api::{ErrorCode, Host, PluginError, Result};
+use parking_lot::Mutex;
 use std::io;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A worker shows five times a second that it is alive. One that has not for so long is stopped, or its machine is.
-const BEATS_LOST: Duration = Duration::from_secs(60);
-/// How long a worker may take to tidy up.
-const CLOSING: Duration = Duration::from_secs(10);
-
-/// How long its last words may take to arrive.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+/// A worker sends five heartbeats a second. If none arrives for so long, it is stopped, or its machine is.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the role may take to clean up when the worker is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the last output of a process may take to arrive.
+const OUTPUT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A process that serves a role.
-pub(super) struct Worker {
-    /// What it serves, for messages: `model `original``.
-    name: String,
+pub(super) struct WorkerProcess {
+    /// The role that it serves, for messages: `` model `candle` ``.
+    label: String,
     host: Host,
     child: Mutex<Child>,
-    shared: Arc<Watched>,
+    shared: Arc<Shared>,
     deadline: Duration,
-    told_to_stop: AtomicBool,
-    threads: Mutex<[JoinHandle<()>; 2]>,
+    cancel_sent: AtomicBool,
+    /// One reads the pipe, one stderr.
+    threads: [JoinHandle<()>; 2],
 }
 
-/// What the threads that listen to a worker know of it.
-struct Watched {
+/// What the threads that read from a worker share with its callers.
+struct Shared {
     connection: Connection,
     stderr_tail: StderrTail,
     began: Instant,
-    /// Milliseconds from `began` to the last beat, and to the last sign of work that is no result.
-    beat_ms: AtomicU64,
-    work_ms: AtomicU64,
-    /// Calls of the worker's that are being answered: it waits for the program.
-    asks: AtomicUsize,
+    /// Milliseconds from `began` to the last heartbeat.
+    heartbeat_ms: AtomicU64,
+    /// Milliseconds from `began` to the end of the last call of the host: a sign of work that is not a result.
+    host_call_ms: AtomicU64,
+    /// Calls of the host that are being served: the worker waits for the program.
+    host_calls: AtomicUsize,
     memory_kib: AtomicU64,
-    /// Why the worker is no good any more, where the end of its process does not say.
+    /// Why the worker was given up, if it was not the end of its process.
     fault: Mutex<Option<Fault>>,
 }
 
-/// What made the program give a worker up.
+/// Why the program gave up a worker.
 enum Fault {
+    /// It wrote something other than frames to the pipe.
     Garbage(String),
+    /// It used too much memory.
     Memory { mib: u64, allowed_mib: u64 },
+    /// It gave no result for so long.
     Silent(Duration),
+    /// It sent no heartbeat.
     Stopped,
 }
 
-impl Worker {
-    /// Starts a process and listens to it.
-    pub(super) fn start(workers: &Workers, name: &str, host: &Host) -> Result<Self> {
-        let failed = |error: &io::Error| PluginError::io("start a worker with the program", &workers.program, error);
-        let mut command = Command::new(&workers.program);
+impl WorkerProcess {
+    /// Starts a process, and the threads that read from it.
+    pub(super) fn start(settings: &WorkerSettings, label: &str, host: &Host) -> Result<Self> {
+        let failed = |error: &io::Error| PluginError::io("start a worker with the program", &settings.program, error);
+        let mut command = Command::new(&settings.program);
         command.arg("worker").arg(std::process::id().to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Not in the terminal's group: Ctrl-C is the program's to hear. And what it starts can be killed with it.
+        // A group of its own: Ctrl-C in the terminal reaches the program alone, and what the worker starts can be killed with it.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = spawn(command).map_err(|error| failed(&error))?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (Some(input), Some(output), Some(said)) = pipes else {
+        let (Some(input), Some(output), Some(stderr)) = pipes else {
             return Err(failed(&io::Error::other("it has no pipes")));
         };
-        let shared = Arc::new(Watched::new(input));
-        let (listening, allowed_mib) = (shared.clone(), workers.isolation.memory_mib);
-        let (asked, process) = (host.clone(), child.id());
-        let listen = move || Watched::listen(&listening, output, &asked, process, allowed_mib);
-        let (talking, heard) = (shared.clone(), host.clone());
-        let threads =
-            [std::thread::spawn(listen), std::thread::spawn(move || talking.stderr_tail.listen(said, &heard))];
-        Ok(Worker {
-            name: name.to_owned(),
+        let shared = Arc::new(Shared::new(input));
+        let (process, allowed_mib) = (child.id(), settings.isolation.memory_mib);
+        let read_pipe = {
+            let (shared, host) = (shared.clone(), host.clone());
+            move || Shared::listen(&shared, output, &host, process, allowed_mib)
+        };
+        let read_stderr = {
+            let (shared, host) = (shared.clone(), host.clone());
+            move || shared.stderr_tail.listen(stderr, &host)
+        };
+        Ok(WorkerProcess {
+            label: label.to_owned(),
             host: host.clone(),
             child: Mutex::new(child),
             shared,
-            deadline: Duration::from_secs_f64(workers.isolation.deadline_s),
-            told_to_stop: AtomicBool::new(false),
-            threads: Mutex::new(threads),
+            deadline: Duration::from_secs_f64(settings.isolation.deadline_s),
+            cancel_sent: AtomicBool::new(false),
+            threads: [std::thread::spawn(read_pipe), std::thread::spawn(read_stderr)],
         })
     }
 
-    /// Whether its process has ended, or is no good any more.
+    /// Whether its process has ended, or was given up.
     pub(super) fn is_dead(&self) -> bool {
-        lock(&self.shared.fault).is_some() || !matches!(lock(&self.child).try_wait(), Ok(None))
+        let has_fault = self.shared.fault.lock().is_some();
+        has_fault || !matches!(self.child.lock().try_wait(), Ok(None))
     }
 
-    /// Looks after a worker that a call waits for: hands on that the user wants to stop, and ends one that hangs.
-    fn look(&self, since: Instant) {
-        if self.host.is_cancelled() && !self.told_to_stop.swap(true, Ordering::SeqCst) {
-            // One that cannot be told is dying, which the call will notice.
+    /// Checks on a worker while a call waits for it: passes on that the user wants to stop, and ends one that hangs. `since` is
+    /// the time of the last result.
+    fn check(&self, since: Instant) {
+        if self.host.is_cancelled() && !self.cancel_sent.swap(true, Ordering::SeqCst) {
+            // If it cannot be sent, the worker is dying, which the call will notice.
             let _ = self.shared.connection.send(Kind::Cancel, 0, &[]);
         }
         let shared = &self.shared;
@@ -106,47 +117,47 @@ impl Worker {
             let last = shared.began + Duration::from_millis(last_ms.load(Ordering::SeqCst));
             last.max(since).elapsed()
         };
-        if quiet(&shared.beat_ms) > BEATS_LOST {
+        if quiet(&shared.heartbeat_ms) > HEARTBEAT_TIMEOUT {
             self.give_up(Fault::Stopped);
         }
-        let silent = quiet(&shared.work_ms);
-        if silent > self.deadline && shared.asks.load(Ordering::SeqCst) == 0 {
+        let silent = quiet(&shared.host_call_ms);
+        if silent > self.deadline && shared.host_calls.load(Ordering::SeqCst) == 0 {
             self.give_up(Fault::Silent(silent));
         }
     }
 
     fn give_up(&self, fault: Fault) {
-        lock(&self.shared.fault).get_or_insert(fault);
-        kill(lock(&self.child).id());
+        self.shared.fault.lock().get_or_insert(fault);
+        kill(self.child.lock().id());
     }
 
-    /// What became of a worker that is no more: an error of its own.
+    /// Why a worker is dead, as an error.
     fn exit_reason(&self) -> PluginError {
         let status = self.reap();
-        // What it said last may still be on its way. Whoever else holds its pipes open is not waited for.
+        // Its last output may still be on its way. Another process that holds its pipes open is not waited for.
         let began = Instant::now();
-        while lock(&self.threads).iter().any(|thread| !thread.is_finished()) && began.elapsed() < LAST_WORDS {
+        while self.threads.iter().any(|thread| !thread.is_finished()) && began.elapsed() < OUTPUT_TIMEOUT {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let name = &self.name;
+        let label = &self.label;
         let held_mib = self.shared.memory_kib.load(Ordering::SeqCst) / 1024;
-        let fault = lock(&self.shared.fault);
+        let fault = self.shared.fault.lock();
         let (code, what) = match &*fault {
             Some(Fault::Garbage(found)) => {
-                (ErrorCode::Protocol, format!("the process of {name} wrote to the program's pipe: {found}"))
+                (ErrorCode::Protocol, format!("the process of {label} wrote to the program's pipe: {found}"))
             }
             Some(Fault::Memory { mib, allowed_mib }) => (
                 ErrorCode::Crashed,
-                format!("the process of {name} held {mib} MiB, more than the {allowed_mib} that `isolate` allows"),
+                format!("the process of {label} held {mib} MiB, more than the {allowed_mib} that `isolate` allows"),
             ),
             Some(Fault::Silent(silent)) => (
                 ErrorCode::Timeout,
-                format!("the process of {name} gave no answer for {:.1} seconds", silent.as_secs_f64()),
+                format!("the process of {label} gave no answer for {:.1} seconds", silent.as_secs_f64()),
             ),
             Some(Fault::Stopped) => {
-                (ErrorCode::Timeout, format!("the process of {name} gave no sign of life for {BEATS_LOST:?}"))
+                (ErrorCode::Timeout, format!("the process of {label} gave no sign of life for {HEARTBEAT_TIMEOUT:?}"))
             }
-            None => (ErrorCode::Crashed, format!("the process of {name} {}", death(status, held_mib))),
+            None => (ErrorCode::Crashed, format!("the process of {label} {}", death(status, held_mib))),
         };
         let help = match code {
             ErrorCode::Timeout => "`isolate: { deadline_s: ... }` in the suite allows more",
@@ -155,51 +166,54 @@ impl Worker {
                   program itself, for a debugger"
             }
         };
-        PluginError::new(code, format!("{what}{}", self.shared.stderr_tail.tail())).with_help(help)
+        PluginError::new(code, format!("{what}{}", self.shared.stderr_tail.describe())).with_help(help)
     }
 
-    /// Waits for the end of the process, and helps it along.
+    /// Waits for the end of the process, and kills it if it does not come.
     fn reap(&self) -> Option<ExitStatus> {
-        let mut child = lock(&self.child);
-        // One that has closed its pipes is at its end, or is broken.
+        let mut child = self.child.lock();
+        // A process that has closed its pipes is about to end, or is broken.
         let status = wait(&mut child, Duration::from_secs(2));
         if status.is_none() {
-            lock(&self.shared.fault).get_or_insert(Fault::Garbage("its end, while it ran on".to_owned()));
+            self.shared
+                .fault
+                .lock()
+                .get_or_insert(Fault::Garbage("the end of its output, and did not exit".to_owned()));
         }
         kill(child.id());
         status.or_else(|| child.wait().ok())
     }
 }
 
-impl Call for &Worker {
+impl Call for &WorkerProcess {
     fn call(&self, name: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
-        let called = self.shared.connection.call(name, payload, sink, &|since| self.look(since));
+        let called = self.shared.connection.call(name, payload, sink, &|since| self.check(since));
         called.unwrap_or_else(|_| Err(self.exit_reason()))
     }
 }
 
-impl Drop for Worker {
-    /// Lets the role tidy up, and then ends the process in any case.
+impl Drop for WorkerProcess {
+    /// Lets the role clean up, and then ends the process in any case.
     fn drop(&mut self) {
         if !self.is_dead() && self.shared.connection.send(Kind::Close, 0, &[]).is_ok() {
-            wait(&mut lock(&self.child), CLOSING);
+            wait(&mut self.child.lock(), CLOSE_TIMEOUT);
         }
-        let mut child = lock(&self.child);
+        let mut child = self.child.lock();
         kill(child.id());
-        // It has been killed: this cannot take long, and leaves no zombie.
+        // After the kill this returns soon; without it a zombie would be left.
         let _ = child.wait();
     }
 }
 
-impl Watched {
+impl Shared {
     fn new(input: ChildStdin) -> Self {
-        Watched {
+        Shared {
             connection: Connection::new(input),
             stderr_tail: StderrTail::default(),
             began: Instant::now(),
-            beat_ms: AtomicU64::new(0),
-            work_ms: AtomicU64::new(0),
-            asks: AtomicUsize::new(0),
+            heartbeat_ms: AtomicU64::new(0),
+            host_call_ms: AtomicU64::new(0),
+            host_calls: AtomicUsize::new(0),
             memory_kib: AtomicU64::new(0),
             fault: Mutex::new(None),
         }
@@ -211,37 +225,37 @@ impl Watched {
 
     fn listen(shared: &Arc<Self>, output: ChildStdout, host: &Host, process: u32, allowed_mib: Option<u64>) {
         let ended = shared.connection.listen(output, |incoming| match incoming {
-            Incoming::Call { id, name, payload } => Self::answer(shared, host, id, name, payload),
-            Incoming::Beat(payload) => shared.beat(&payload, process, allowed_mib),
+            Incoming::Call { id, name, payload } => Self::serve_host(shared, host, id, name, payload),
+            Incoming::Heartbeat(payload) => shared.heartbeat(&payload, process, allowed_mib),
             Incoming::Cancel | Incoming::Close => {}
         });
         if let Err(FrameError::Garbage(found)) = ended
             && !has_ended(process)
         {
-            lock(&shared.fault).get_or_insert(Fault::Garbage(format!("expected a frame, found {found}")));
+            shared.fault.lock().get_or_insert(Fault::Garbage(format!("expected a frame, found {found}")));
             kill(process);
         }
     }
 
-    fn beat(&self, payload: &[u8], process: u32, allowed_mib: Option<u64>) {
-        self.beat_ms.store(self.now_ms(), Ordering::SeqCst);
+    fn heartbeat(&self, payload: &[u8], process: u32, allowed_mib: Option<u64>) {
+        self.heartbeat_ms.store(self.now_ms(), Ordering::SeqCst);
         let Ok(kib) = payload.try_into().map(u64::from_le_bytes) else { return };
         self.memory_kib.store(kib, Ordering::SeqCst);
         if let Some(allowed_mib) = allowed_mib.filter(|allowed| kib / 1024 > *allowed) {
-            lock(&self.fault).get_or_insert(Fault::Memory { mib: kib / 1024, allowed_mib });
+            self.fault.lock().get_or_insert(Fault::Memory { mib: kib / 1024, allowed_mib });
             kill(process);
         }
     }
 
-    /// Answers the worker. What may take long does not keep results waiting.
-    fn answer(shared: &Arc<Self>, host: &Host, id: u64, name: String, payload: Vec<u8>) {
+    /// Serves a call of the host. One that may take long gets a thread, so that results do not wait for it.
+    fn serve_host(shared: &Arc<Self>, host: &Host, id: u64, name: String, payload: Vec<u8>) {
         let (shared, host) = (shared.clone(), host.clone());
         let slow = matches!(name.as_str(), host_method::FETCH | host_method::ROLE);
-        shared.asks.fetch_add(1, Ordering::SeqCst);
+        shared.host_calls.fetch_add(1, Ordering::SeqCst);
         let work = move || {
-            shared.connection.answer(id, |sink| wire::serve_host(&host, &name, &payload, sink));
-            shared.work_ms.store(shared.now_ms(), Ordering::SeqCst);
-            shared.asks.fetch_sub(1, Ordering::SeqCst);
+            shared.connection.serve(id, |sink| wire::serve_host(&host, &name, &payload, sink));
+            shared.host_call_ms.store(shared.now_ms(), Ordering::SeqCst);
+            shared.host_calls.fetch_sub(1, Ordering::SeqCst);
         };
         if slow {
             std::thread::spawn(work);
@@ -251,8 +265,8 @@ impl Watched {
     }
 }
 
-/// Starts a process in a thread that lasts as long as the program: Linux ends a worker with the thread that has started it,
-/// even one that is stopped.
+/// Starts a process from a thread that runs as long as the program: with `PR_SET_PDEATHSIG`, Linux ends a worker together
+/// with the thread that has started it.
 fn spawn(command: Command) -> io::Result<Child> {
     type Order = (Command, Sender<io::Result<Child>>);
     static STARTER: LazyLock<Mutex<Sender<Order>>> = LazyLock::new(|| {
@@ -266,7 +280,7 @@ fn spawn(command: Command) -> io::Result<Child> {
     });
     let (started, child) = channel();
     let ended = |_| io::Error::other("the thread that starts workers has ended");
-    lock(&STARTER).send((command, started)).map_err(|_| ended(()))?;
+    STARTER.lock().send((command, started)).map_err(|_| ended(()))?;
     child.recv().map_err(|_| ended(()))?
 }
 
@@ -295,24 +309,24 @@ fn death(status: Option<ExitStatus>, held_mib: u64) -> String {
     }
 }
 
-fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
+fn wait(child: &mut Child, timeout: Duration) -> Option<ExitStatus> {
     let began = Instant::now();
-    // Most workers end at once, some have much to tidy up.
+    // Most workers end at once; some have much to clean up.
     let mut pause = Duration::from_micros(100);
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Some(status),
-            Ok(None) if began.elapsed() < patience => std::thread::sleep(pause),
+            Ok(None) if began.elapsed() < timeout => std::thread::sleep(pause),
             _ => return None,
         }
         pause = (2 * pause).min(Duration::from_millis(2));
     }
 }
 
-/// Whether a child has ended, without taking note of how: that is for whoever waits for it.
+/// Whether a child has ended. Its status is left for whoever waits for it.
 #[cfg(unix)]
 fn has_ended(process: u32) -> bool {
-    // A moment: the pipe ends a little before the process.
+    // The pipe ends a little before the process.
     std::thread::sleep(Duration::from_millis(50));
     // SAFETY: `siginfo_t` is plain data, for which zeros are a value, and the call writes into it alone.
     unsafe {
@@ -327,7 +341,7 @@ fn has_ended(_: u32) -> bool {
     false
 }
 
-/// Kills a worker that has not been waited for yet, and all that it has started.
+/// Kills a worker that has not been waited for yet, and all processes that it has started.
 fn kill(process: u32) {
     #[cfg(unix)]
     if let Ok(process) = i32::try_from(process) {

@@ -1,12 +1,12 @@
-//! The worker's own side: one role, served on the pipe on which the program speaks.
+//! The worker's side of the pipe: opens one role of a plugin, and passes calls and results between pipe and plugin as bytes.
 
 use super::connection::{Connection, Incoming, lost};
 use super::frame::Kind;
-use super::isolated::Job;
+use super::role::{OPEN, WorkerRole};
 use super::trace::Trace;
 use crate::loader;
 use examiner_api::wire::{self, Call, RawSink, RemoteHost};
-use examiner_api::{Host, HostApi, Level, OpenRole, PluginError, Progress, Result, RoleAddress};
+use examiner_api::{Host, HostApi, Level, PluginError, Progress, Result, RoleAddress};
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,93 +15,100 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-/// The first call of all: opens the role.
-pub(super) const OPEN: &str = "open";
 /// How often a worker shows that it is alive.
-const BEAT: Duration = Duration::from_millis(200);
+const HEARTBEAT_EVERY: Duration = Duration::from_millis(200);
 
 /// A call that waits for the role.
-type Waiting = (u64, String, Vec<u8>);
+struct QueuedCall {
+    id: u64,
+    name: String,
+    payload: Vec<u8>,
+}
 
-/// Serves one role, until the program, which is the process `program`, has no more calls. The hidden command `worker`.
+/// Serves one role until the program, which is the process `program`, has no more calls. The hidden command `worker`.
 pub fn main(program: u32) -> ExitCode {
     end_with(program);
     match take_pipes() {
         Ok((input, output)) => serve(input, output),
         Err(error) => {
-            eprintln!("error: a worker is started by the program alone, with pipes to speak on: {error}");
+            eprintln!("error: a worker is started by the program itself, with pipes for its calls: {error}");
             ExitCode::from(2)
         }
     }
 }
 
 fn serve(input: File, output: File) -> ExitCode {
-    be_the_first_to_go();
+    prefer_for_oom_kill();
     let connection = Arc::new(Connection::new(output));
     let cancelled = Arc::new(AtomicBool::new(false));
     let (to_role, calls) = channel();
-    let listening = (connection.clone(), cancelled.clone());
-    std::thread::spawn(move || listen(&listening.0, &listening.1, input, to_role));
-    let beating = connection.clone();
-    std::thread::spawn(move || {
-        loop {
-            std::thread::sleep(BEAT);
-            beating.try_send(Kind::Beat, &memory_kib().to_le_bytes());
+    std::thread::spawn({
+        let (connection, cancelled) = (connection.clone(), cancelled.clone());
+        move || listen(&connection, &cancelled, input, to_role)
+    });
+    std::thread::spawn({
+        let connection = connection.clone();
+        move || {
+            loop {
+                std::thread::sleep(HEARTBEAT_EVERY);
+                connection.try_send(Kind::Heartbeat, &memory_kib().to_le_bytes());
+            }
         }
     });
-    answer_all(&connection, &cancelled, &calls);
+    serve_calls(&connection, &cancelled, &calls);
     ExitCode::SUCCESS
 }
 
-fn listen(connection: &Arc<Connection>, cancelled: &AtomicBool, input: File, to_role: Sender<Waiting>) {
+fn listen(connection: &Arc<Connection>, cancelled: &AtomicBool, input: File, to_role: Sender<QueuedCall>) {
     let mut to_role = Some(to_role);
     let ended = connection.listen(input, |incoming| match incoming {
         Incoming::Call { id, name, payload } => {
             if let Some(to_role) = &to_role {
-                let _ = to_role.send((id, name, payload));
+                let _ = to_role.send(QueuedCall { id, name, payload });
             }
         }
         Incoming::Cancel => cancelled.store(true, Ordering::SeqCst),
         Incoming::Close => to_role = None,
-        Incoming::Beat(_) => {}
+        Incoming::Heartbeat(_) => {}
     });
-    // The program has let go of the worker on purpose, and what the role has to tidy up is being tidied up.
+    // The program has closed the connection, and the role may still be cleaning up.
     if to_role.is_none() {
         return;
     }
     if let Err(error) = ended {
         eprintln!("a worker ends: {error}");
     }
-    // The program is gone, however it went. Nothing of the role's is run any more: it may hang.
+    // The program is gone. The role is not asked to clean up: it may hang.
     end_now();
 }
 
-fn answer_all(connection: &Arc<Connection>, cancelled: &Arc<AtomicBool>, calls: &Receiver<Waiting>) {
-    let mut open: Option<OpenRole> = None;
+fn serve_calls(connection: &Arc<Connection>, cancelled: &Arc<AtomicBool>, calls: &Receiver<QueuedCall>) {
+    let mut role: Option<Box<dyn Call>> = None;
     let mut trace = Trace::from_env();
-    for (id, name, payload) in calls {
-        trace.note(&name, &payload);
-        connection.answer(id, |sink| match (&mut open, name.as_str()) {
+    for QueuedCall { id, name, payload } in calls {
+        trace.record(&name, &payload);
+        connection.serve(id, |sink| match (&role, name.as_str()) {
             (_, OPEN) => {
                 let host = Host::new(WorkerHost::new(connection, cancelled));
-                open = Some(open_role(wire::decode(&payload)?, host)?);
+                role = Some(open(wire::decode(&payload)?, host)?);
                 wire::encode(&())
             }
-            (Some(role), name) => wire::serve(role, name, &payload, sink),
+            // Requests and results are decoded where they are used, in the plugin and in the program, not here between them.
+            (Some(role), name) => role.call(name, &payload, sink),
             (None, name) => Err(PluginError::unsupported(format!("`{name}` was called before the role was opened"))),
         });
     }
 }
 
-fn open_role(job: Job, host: Host) -> Result<OpenRole> {
-    let plugin = loader::open_file(&job.library, &job.sha256).map_err(|error| {
-        PluginError::bad_input(format!("the plugin is not what it was when the run began: {error}"))
-            .with_help("leave plugins alone while they are in use; run again to go on with the new one")
+fn open(role: WorkerRole, host: Host) -> Result<Box<dyn Call>> {
+    let plugin = loader::open_file(&role.library, &role.sha256).map_err(|error| {
+        PluginError::bad_input(format!("the plugin is not the file that the run began with: {error}"))
+            .with_help("do not replace plugins while they are in use; run again to continue with the new one")
     })?;
-    plugin.open(job.kind, &job.name, job.options, host)
+    Ok(Box::new(plugin.open_call(role.kind, &role.name, role.options, host)?))
 }
 
-/// The program, seen from a worker.
+/// The host of the role: the program, at the other end of the pipe.
 struct WorkerHost {
     program: RemoteHost<HostCall>,
     cancelled: Arc<AtomicBool>,
@@ -130,7 +137,7 @@ impl HostApi for WorkerHost {
         self.program.progress(progress);
     }
 
-    /// Asked for every few results: not worth a way to the program and back, which says so by itself.
+    /// Roles ask this often; the program sends the answer once, when it changes.
     fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::SeqCst)
     }
@@ -148,7 +155,7 @@ impl HostApi for WorkerHost {
     }
 }
 
-/// The two pipes, out of reach of what plugins read and print: stdin becomes empty, and stdout goes where stderr goes.
+/// Moves the two pipes out of reach of what plugins read and print: stdin becomes empty, and stdout the same as stderr.
 #[cfg(unix)]
 fn take_pipes() -> std::io::Result<(File, File)> {
     use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -169,16 +176,15 @@ fn take_pipes() -> std::io::Result<(File, File)> {
     Err(std::io::Error::new(std::io::ErrorKind::Unsupported, "workers need a Unix system"))
 }
 
-/// Lets the kernel kill this process when the program ends, whatever this process is doing then: the end of the pipe is heard
-/// only by one that runs.
+/// Lets the kernel kill this process when the program ends. A process that is stopped would not notice the end of the pipe.
 #[cfg(target_os = "linux")]
 fn end_with(program: u32) {
-    // SAFETY: both calls take and give numbers.
+    // SAFETY: both calls take and return numbers.
     let parent = unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         libc::getppid()
     };
-    // It may have ended before it was asked for the signal.
+    // The program may have ended before the signal was set up.
     if u32::try_from(parent) != Ok(program) {
         end_now();
     }
@@ -187,13 +193,13 @@ fn end_with(program: u32) {
 #[cfg(not(target_os = "linux"))]
 fn end_with(_: u32) {}
 
-/// Lets the kernel, out of memory, choose this process before the program: a run goes on without a worker.
-fn be_the_first_to_go() {
-    // Only Linux has the file, and where it cannot be written all is as it would be.
+/// Makes the kernel, when it is out of memory, kill this process rather than the program: a run survives the loss of a worker.
+fn prefer_for_oom_kill() {
+    // Only Linux has the file. If it cannot be written, nothing changes.
     let _ = std::fs::write("/proc/self/oom_score_adj", "500");
 }
 
-/// What this process holds of the machine's memory; 0 where that is not known.
+/// The memory that this process uses (resident set); 0 if it is not known.
 fn memory_kib() -> u64 {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return 0 };
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -201,7 +207,7 @@ fn memory_kib() -> u64 {
 }
 
 fn end_now() -> ! {
-    // SAFETY: ends the process; handlers that libraries have registered for its end are left out on purpose.
+    // SAFETY: ends the process; exit handlers that libraries have registered are skipped on purpose.
     #[cfg(unix)]
     unsafe {
         libc::_exit(1)

@@ -1,56 +1,76 @@
-//! What a worker says: every line goes to the log, and the last ones are kept, to stand beside its death.
+//! What a worker writes to stderr: every line goes to the log, and the last ones are kept for the message about its death.
 
-use super::connection::lock;
 use examiner_api::Host;
+use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
-use std::sync::Mutex;
 
-const LAST: usize = 4;
-const LONGEST: usize = 200;
+/// Lines that are kept.
+const LINES: usize = 4;
+/// Characters that are kept of a line.
+const LINE_CHARS: usize = 200;
+/// A line that never ends must not fill the memory: it is cut into pieces of so many bytes.
+const LINE_BYTES_MAX: u64 = 1 << 16;
 
 /// The last lines.
 #[derive(Default)]
 pub(super) struct StderrTail {
-    last: Mutex<VecDeque<String>>,
+    lines: Mutex<VecDeque<String>>,
 }
 
 impl StderrTail {
-    /// Takes lines to the end of the stream. They need not be text, nor end.
+    /// Reads lines to the end of the stream. They need not be text, nor end.
     pub(super) fn listen(&self, stream: impl Read, host: &Host) {
         let mut stream = BufReader::new(stream);
         let mut line = Vec::new();
-        // A line that never ends must not fill the memory.
-        while (&mut stream).take(1 << 16).read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        while (&mut stream).take(LINE_BYTES_MAX).read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
             line.clear();
             if !text.is_empty() {
                 host.info(format!("says: {text}"));
-                self.note(text);
+                self.keep(text);
             }
         }
     }
 
-    fn note(&self, mut text: String) {
-        if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+    fn keep(&self, mut text: String) {
+        if let Some((end, _)) = text.char_indices().nth(LINE_CHARS) {
             text.truncate(end);
             text.push_str("...");
         }
-        let mut last = lock(&self.last);
-        if last.len() == LAST {
-            last.pop_front();
+        let mut lines = self.lines.lock();
+        if lines.len() == LINES {
+            lines.pop_front();
         }
-        last.push_back(text);
+        lines.push_back(text);
     }
 
     /// `; its last lines: ...`, or nothing.
-    pub(super) fn tail(&self) -> String {
-        let last = lock(&self.last);
-        let lines: Vec<&str> = last.iter().map(String::as_str).collect();
-        match lines.len() {
-            0 => String::new(),
-            1 => format!("; its last line: `{}`", lines[0]),
-            _ => format!("; its last lines: `{}`", lines.join("` `")),
+    pub(super) fn describe(&self) -> String {
+        let lines: Vec<String> = self.lines.lock().iter().cloned().collect();
+        match lines.as_slice() {
+            [] => String::new(),
+            [line] => format!("; its last line: `{line}`"),
+            lines => format!("; its last lines: `{}`", lines.join("` `")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use examiner_api::testing::FakeHost;
+
+    #[test]
+    fn the_last_lines_are_kept_and_long_ones_are_cut() {
+        let listened = |text: &[u8]| {
+            let tail = StderrTail::default();
+            tail.listen(text, &FakeHost::new().host());
+            tail.describe()
+        };
+        assert_eq!(listened(b"\n \n"), "");
+        assert_eq!(listened(b"one\xff"), "; its last line: `one\u{fffd}`");
+        assert_eq!(listened(b"1\n2\n3\n4\n\n5\n"), "; its last lines: `2` `3` `4` `5`");
+        assert_eq!(listened(&[b'x'; 201]), format!("; its last line: `{}...`", "x".repeat(200)));
     }
 }

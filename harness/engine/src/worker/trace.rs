@@ -1,13 +1,21 @@
-//! Writes down what a worker is asked, for whoever wants to see that nothing is asked twice: where `EXAMINER_TRACE` names a
-//! file, every request appends a line of dataset, id and repetition, with tabs between them.
+//! A record of what a worker is asked, to check that nothing is asked twice: where `EXAMINER_TRACE` names a file, every
+//! request appends a line of dataset, id and repetition, separated by tabs.
 
+use examiner_api::SampleRef;
 use examiner_api::wire::{decode, method};
-use examiner_api::{GenerateRequest, SampleRef, ScoreRequest};
+use serde::Deserialize;
 use std::fs::File;
 use std::io::Write;
 
-/// The open file, if one is named.
+/// The file, if one is named and can be opened.
 pub(super) struct Trace(Option<File>);
+
+/// What is recorded of a request of either kind.
+#[derive(Deserialize)]
+struct Traced {
+    #[serde(default)]
+    sample: SampleRef,
+}
 
 impl Trace {
     pub(super) fn from_env() -> Self {
@@ -17,22 +25,16 @@ impl Trace {
         }))
     }
 
-    /// Notes the requests of a call.
-    pub(super) fn note(&mut self, name: &str, payload: &[u8]) {
+    /// Records the requests of a call.
+    pub(super) fn record(&mut self, name: &str, payload: &[u8]) {
         let Some(file) = &mut self.0 else { return };
-        let samples: Vec<SampleRef> = match name {
-            method::SCORE => {
-                decode::<Vec<ScoreRequest>>(payload).map(|all| all.into_iter().map(|it| it.sample).collect())
-            }
-            method::GENERATE => {
-                decode::<Vec<GenerateRequest>>(payload).map(|all| all.into_iter().map(|it| it.sample).collect())
-            }
-            _ => return,
+        if !matches!(name, method::SCORE | method::GENERATE) {
+            return;
         }
-        .unwrap_or_default();
-        let line = |sample: SampleRef| format!("{}\t{}\t{}\n", sample.dataset, sample.id, sample.repeat);
-        let lines: String = samples.into_iter().map(line).collect();
-        // In one piece: another worker may write to the same file.
+        let requests: Vec<Traced> = decode(payload).unwrap_or_default();
+        let line = |Traced { sample }: &Traced| format!("{}\t{}\t{}\n", sample.dataset, sample.id, sample.repeat);
+        let lines: String = requests.iter().map(line).collect();
+        // In one write: another worker may append to the same file.
         let _ = file.write_all(lines.as_bytes());
     }
 }

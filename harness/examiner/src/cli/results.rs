@@ -4,7 +4,7 @@ use super::commands::print;
 use super::{CompareArguments, PlotArguments};
 use anyhow::{Context, Result};
 use examiner_engine::progress::tell;
-use examiner_report::compare::{self, Outcome};
+use examiner_report::compare::{self, ComparisonResult};
 use examiner_report::figure;
 use examiner_store::summary::{self, SummaryRow};
 use std::path::Path;
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 pub(super) fn compare(arguments: CompareArguments) -> Result<ExitCode> {
     let rows = rows(&arguments.run)?;
     let request =
-        compare::Request { baseline: arguments.baseline, metrics: arguments.metric, subsets: arguments.subsets };
+        compare::CompareRequest { baseline: arguments.baseline, metrics: arguments.metric, subsets: arguments.subsets };
     let comparison = compare::compare(&arguments.run, &rows, &request)?;
     if arguments.csv {
         let mut text = Vec::new();
@@ -25,8 +25,9 @@ pub(super) fn compare(arguments: CompareArguments) -> Result<ExitCode> {
     for refusal in comparison.refusals() {
         tell(&format!("failed: {refusal}"));
     }
-    let failed = |outcome: &Outcome| matches!(outcome, Outcome::Failed(_) | Outcome::Refused(_));
-    let fails = comparison.lines.iter().any(|line| failed(&line.outcome));
+    let failed =
+        |result: &ComparisonResult| matches!(result, ComparisonResult::Failed(_) | ComparisonResult::Refused(_));
+    let fails = comparison.lines.iter().any(|line| failed(&line.result));
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

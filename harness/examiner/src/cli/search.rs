@@ -62,7 +62,7 @@ fn at_its_line(loaded: &Loaded, error: LoadError) -> anyhow::Error {
     let entry = error.plugin.as_deref().filter(|name| loaded.suite.plugins.contains_key(*name));
     let Some(name) = entry else { return error.into() };
     let key = match error.problem {
-        loader::Problem::WrongHash { .. } => "sha256",
+        loader::LoadProblem::WrongHash { .. } => "sha256",
         _ => "path",
     };
     let path = FieldPath::of(&["plugins", name, key]);

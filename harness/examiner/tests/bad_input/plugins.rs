@@ -120,7 +120,7 @@ fn a_link_that_leaves_the_plugin_directory() {
     link(&world, "mine/libfixture.so", &world.path().join("elsewhere/fixture.so"));
     assert_snapshot!(world.refused(&["check", "suite.yaml", "--plugins", "mine"]), @r#"
     error: suite.yaml:1:21: plugins.fixture: there is no plugin named `fixture`
-      help: the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `onnx`, `openai`, `replay`, `table`; not used: `mine/libfixture.so` is a link to `[DIR]/elsewhere/fixture.so`, which lies outside of the plugin directory `[DIR]/mine`; copy the library into the directory, or name it in the suite: `plugins: { NAME: { path: FILE, sha256: DIGITS } }`
+      help: the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `onnx`, `openai`, `replay`, `table`; not used: `mine/libfixture.so` is a link to `[DIR]/elsewhere/fixture.so`, which is outside of the plugin directory `[DIR]/mine`; copy the library into the directory, or name it in the suite: `plugins: { NAME: { path: FILE, sha256: DIGITS } }`
     "#);
     // Neither does a link that leads nowhere do harm.
     std::fs::remove_file(world.path().join("elsewhere/fixture.so")).unwrap();
@@ -154,10 +154,10 @@ fn a_relative_path_that_leaves_where_it_starts() {
         assert_eq!(output.status.code(), Some(2));
         world.plain(&String::from_utf8(output.stderr).unwrap())
     };
-    assert_snapshot!(said(&suite("path: ../fixture.so")), @"error: suite.yaml:1:29: plugins.fixture.path: `../fixture.so` leads to `[DIR]/fixture.so`, which lies neither beneath `[DIR]/work`, where relative paths start, nor in a plugin directory; write its absolute path, or pin it with `sha256`");
+    assert_snapshot!(said(&suite("path: ../fixture.so")), @"error: suite.yaml:1:29: plugins.fixture.path: `../fixture.so` leads to `[DIR]/fixture.so`, which is neither in `[DIR]/work`, where relative paths start, nor in a plugin directory; write its absolute path, or pin it with `sha256`");
     let linked = suite("path: mine.so");
     link(&linked, "work/mine.so", Path::new("../fixture.so"));
-    assert_snapshot!(said(&linked), @"error: suite.yaml:1:29: plugins.fixture.path: `mine.so` leads to `[DIR]/fixture.so`, which lies neither beneath `[DIR]/work`, where relative paths start, nor in a plugin directory; write its absolute path, or pin it with `sha256`");
+    assert_snapshot!(said(&linked), @"error: suite.yaml:1:29: plugins.fixture.path: `mine.so` leads to `[DIR]/fixture.so`, which is neither in `[DIR]/work`, where relative paths start, nor in a plugin directory; write its absolute path, or pin it with `sha256`");
     // What it is is known by a pin, or where it is by an absolute path, or the directory was chosen.
     assert!(check(&suite(&format!("path: ../fixture.so, sha256: {}", sha256(&fixture()))), &[]).status.success());
     assert!(check(&suite("path: ../fixture.so"), &["--plugins", ".."]).status.success());
@@ -243,7 +243,7 @@ fn what_is_not_used_is_listed_with_its_reason() {
     let text = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("not used: ")).collect();
     assert_snapshot!(world.plain(&lines.join("\n")), @r#"
-    not used: `mine/away.so` is a link to `[BUILD]/libexaminer_plugin_echo.so`, which lies outside of the plugin directory `[DIR]/mine`; copy the library into the directory, or name it in the suite: `plugins: { NAME: { path: FILE, sha256: DIGITS } }`
+    not used: `mine/away.so` is a link to `[BUILD]/libexaminer_plugin_echo.so`, which is outside of the plugin directory `[DIR]/mine`; copy the library into the directory, or name it in the suite: `plugins: { NAME: { path: FILE, sha256: DIGITS } }`
     not used: `mine/nowhere.so` cannot be read: No such file or directory (os error 2); check the path and its permissions
     not used: `[DIR]/mine/text.so` is not a shared library (60 bytes); build the plugin with `crate-type = ["cdylib"]` and name the library file
     "#);

@@ -1,6 +1,6 @@
 //! A comparison as CSV.
 
-use super::{Comparison, Outcome, Test};
+use super::{Comparison, ComparisonResult, Test};
 use crate::statistics::Method;
 use examiner_store::atomic;
 use std::io;
@@ -47,11 +47,11 @@ impl Comparison {
             let metric = &line.metric;
             let named = [&metric.dataset, &line.subset, &metric.scorer, &metric.name, &self.baseline, &line.model];
             let mut fields: Vec<String> = named.into_iter().cloned().collect();
-            fields.extend(match &line.outcome {
-                Outcome::Tested(test) => tested(test),
-                Outcome::NotRun(reason) => without_numbers("not-run", reason),
-                Outcome::Failed(reason) => without_numbers("failed", reason),
-                Outcome::Refused(reason) => without_numbers("refused", reason),
+            fields.extend(match &line.result {
+                ComparisonResult::Tested(test) => tested(test),
+                ComparisonResult::NotRun(reason) => without_numbers("not-run", reason),
+                ComparisonResult::Failed(reason) => without_numbers("failed", reason),
+                ComparisonResult::Refused(reason) => without_numbers("refused", reason),
             });
             writer.write_record(&fields)?;
         }
@@ -87,10 +87,10 @@ fn tested(test: &Test) -> Vec<String> {
         test.wins.to_string(),
         test.losses.to_string(),
         test.ties.to_string(),
-        test.apart.errors.to_string(),
-        test.apart.only_baseline.to_string(),
-        test.apart.only_model.to_string(),
-        test.apart.other_prompt.to_string(),
+        test.mismatches.errors.to_string(),
+        test.mismatches.only_baseline.to_string(),
+        test.mismatches.only_model.to_string(),
+        test.mismatches.other_prompt.to_string(),
         method,
         "ok".to_owned(),
         String::new(),

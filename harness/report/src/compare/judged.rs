@@ -1,10 +1,10 @@
-//! What is needed of a file of samples to compare it with another.
+//! The content of a file of samples that a comparison needs.
 
 use super::Metric;
 use examiner_api::random::key_of;
 use examiner_api::{Gold, Outcome};
 use examiner_store::record::ScorerVerdict;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -12,16 +12,16 @@ use std::path::Path;
 
 /// The samples of one model on one dataset.
 #[derive(Debug, Default)]
-pub(super) struct Judged {
+pub(super) struct JudgedSamples {
     /// In the order of the dataset.
-    pub(super) samples: Vec<Sample>,
-    /// Where each sample stands in `samples`.
-    pub(super) places: HashMap<Key, usize>,
+    pub(super) samples: Vec<JudgedSample>,
+    /// The index of each sample in `samples`.
+    pub(super) indices: HashMap<SampleKey, usize>,
 }
 
-/// Which question it is: its id, its repetition, and which of several with the same id, from 0.
+/// Identifies a question: its id, its repetition, and its number among those with the same id and repetition, from 0.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(super) struct SampleKey {
     pub(super) id: String,
     repeat: u32,
     occurrence: u32,
@@ -29,30 +29,30 @@ pub(super) struct Key {
 
 /// A question that was judged.
 #[derive(Debug)]
-pub(super) struct Sample {
-    pub(super) key: Key,
+pub(super) struct JudgedSample {
+    pub(super) key: SampleKey,
     pub(super) subset: Option<String>,
-    /// Samples of one cluster are not independent; repetitions of one question are a cluster.
+    /// Hash of the cluster's name. Samples of one cluster are not independent; repetitions of one question are a cluster.
     pub(super) cluster: u64,
-    /// Stands for the choices and the right answer.
-    pub(super) gold: u64,
-    /// Stands for what the model saw.
+    /// Hash of the choices and the right answer.
+    pub(super) task: u64,
+    /// Hash of the model's input.
     pub(super) context: u64,
-    /// One value for each metric; why there is none where there is none.
-    pub(super) values: Vec<Value>,
+    /// One value for each metric.
+    pub(super) values: Vec<SampleValue>,
 }
 
 /// A sample's value of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Value {
+pub(super) enum SampleValue {
     Number(f64),
-    /// No answer was obtained.
+    /// There is no answer.
     Error,
-    /// The metric has no values of samples, only one of the whole.
+    /// The metric has no value for a sample, only one for the whole dataset.
     Corpus,
 }
 
-/// The fields of a record that matter here; answers, which are most of a file, are not kept.
+/// The fields of a record that are needed. The answers, which are most of a file, are skipped.
 #[derive(Deserialize)]
 struct Line {
     id: String,
@@ -68,9 +68,22 @@ struct Line {
     verdicts: Vec<ScorerVerdict>,
 }
 
-/// Reads a file of samples; one that is not there is empty.
-pub(super) fn read(path: &Path, metrics: &[Metric]) -> Result<Judged, String> {
-    let mut judged = Judged::default();
+/// What both models must have been asked for the same question.
+#[derive(Serialize)]
+struct Task<'a> {
+    gold: &'a Gold,
+    choices: &'a [String],
+}
+
+impl Task<'_> {
+    fn key(&self) -> serde_json::Result<u64> {
+        Ok(key_of(&serde_json::to_string(self)?))
+    }
+}
+
+/// Reads a file of samples. A file that does not exist has none.
+pub(super) fn read(path: &Path, metrics: &[Metric]) -> Result<JudgedSamples, String> {
+    let mut judged = JudgedSamples::default();
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(judged),
@@ -81,12 +94,12 @@ pub(super) fn read(path: &Path, metrics: &[Metric]) -> Result<Judged, String> {
         let line = line.map_err(|error| error.to_string())?;
         let line: Line = serde_json::from_str(&line).map_err(|error| format!("line {}: {error}", number + 1))?;
         let occurrence = seen.entry((line.id.clone(), line.repeat)).and_modify(|count| *count += 1).or_insert(0);
-        let key = Key { id: line.id.clone(), repeat: line.repeat, occurrence: *occurrence };
-        judged.places.insert(key.clone(), judged.samples.len());
-        judged.samples.push(Sample {
+        let key = SampleKey { id: line.id.clone(), repeat: line.repeat, occurrence: *occurrence };
+        judged.indices.insert(key.clone(), judged.samples.len());
+        judged.samples.push(JudgedSample {
             key,
             cluster: key_of(line.cluster.as_ref().unwrap_or(&line.id)),
-            gold: key_of(&format!("{:?} {:?}", line.gold, line.choices)),
+            task: Task { gold: &line.gold, choices: &line.choices }.key().map_err(|error| error.to_string())?,
             context: key_of(&line.context),
             values: metrics.iter().map(|metric| value(&line.verdicts, metric)).collect(),
             subset: line.subset,
@@ -95,17 +108,17 @@ pub(super) fn read(path: &Path, metrics: &[Metric]) -> Result<Judged, String> {
     Ok(judged)
 }
 
-fn value(verdicts: &[ScorerVerdict], metric: &Metric) -> Value {
+fn value(verdicts: &[ScorerVerdict], metric: &Metric) -> SampleValue {
     let Some(ScorerVerdict { verdict, .. }) = verdicts.iter().find(|verdict| verdict.scorer == metric.scorer) else {
-        return Value::Error;
+        return SampleValue::Error;
     };
     match (&verdict.outcome, verdict.metrics.get(&metric.name)) {
-        (Outcome::Error(_), _) => Value::Error,
-        (_, Some(value)) if value.is_finite() => Value::Number(*value),
-        (_, Some(_)) => Value::Error,
-        (_, None) if verdict.statistics.contains_key(&metric.name) => Value::Corpus,
-        // What is not answered is wrong, as in the summary.
-        (Outcome::Unanswered, None) => Value::Number(0.0),
-        (Outcome::Scored, None) => Value::Error,
+        (Outcome::Error(_), _) => SampleValue::Error,
+        (_, Some(value)) if value.is_finite() => SampleValue::Number(*value),
+        (_, Some(_)) => SampleValue::Error,
+        (_, None) if verdict.statistics.contains_key(&metric.name) => SampleValue::Corpus,
+        // An unanswered sample is wrong, as in the summary.
+        (Outcome::Unanswered, None) => SampleValue::Number(0.0),
+        (Outcome::Scored, None) => SampleValue::Error,
     }
 }

@@ -1,56 +1,60 @@
-//! The lines of a comparison: what is compared with what, and what stands in the way.
+//! The lines of a comparison: what is compared with what, and what prevents a comparison.
 
-use super::judged::{Judged, read};
-use super::{CompareError, Line, Outcome, Request, pair};
+use super::judged::{JudgedSamples, read};
+use super::{CompareError, CompareRequest, ComparisonLine, ComparisonResult, pair};
 use crate::metrics::Metric;
 use examiner_store::provenance::Provenance;
-use examiner_store::summary::{MACRO, Status, SummaryRow, WHOLE};
+use examiner_store::summary::{MACRO, RowStatus, SummaryRow, WHOLE};
 use std::path::Path;
 
-/// A run, as far as it is compared.
-pub(super) struct RunOfModels<'a> {
+/// The run whose models are compared.
+pub(super) struct ComparedRun<'a> {
     pub(super) directory: &'a Path,
     pub(super) rows: &'a [SummaryRow],
     pub(super) provenance: &'a Provenance,
-    pub(super) request: &'a Request,
+    pub(super) request: &'a CompareRequest,
 }
 
-impl RunOfModels<'_> {
+impl ComparedRun<'_> {
     /// All lines of a dataset: metric by metric, subset by subset, model by model.
     pub(super) fn dataset(
         &self,
         dataset: &str,
         metrics: &[Metric],
         models: &[&str],
-    ) -> Result<Vec<Line>, CompareError> {
+    ) -> Result<Vec<ComparisonLine>, CompareError> {
         let mut metrics: Vec<Metric> = metrics.iter().filter(|metric| metric.dataset == dataset).cloned().collect();
         if metrics.is_empty() && self.rows.iter().all(|row| row.dataset != dataset || row.metric.is_empty()) {
-            // Every model failed on it: still a line for each.
+            // Every model failed on the dataset: there is still a line for each.
             metrics = vec![Metric { dataset: dataset.to_owned(), scorer: String::new(), name: String::new() }];
         }
         let baseline = self.samples(&self.request.baseline, dataset, &metrics)?;
         let mut lines = Vec::new();
         for model in models {
-            // One model's samples are in memory at a time, beside the baseline's.
+            // Only the samples of the baseline and of one model are in memory at a time.
             let judged = self.samples(model, dataset, &metrics)?;
             for (column, metric) in metrics.iter().enumerate() {
-                for (place, subset) in self.subsets(metric).into_iter().enumerate() {
-                    let outcome = match self.obstacle(metric, model) {
+                for (index, subset) in self.subsets(metric).into_iter().enumerate() {
+                    let result = match self.obstacle(metric, model) {
                         Some(obstacle) => obstacle,
                         None => pair::test(&baseline, &judged, column, subset, self.provenance.seed),
                     };
-                    let line =
-                        Line { metric: metric.clone(), subset: subset.to_owned(), model: (*model).to_owned(), outcome };
-                    lines.push(((column, place), line));
+                    let line = ComparisonLine {
+                        metric: metric.clone(),
+                        subset: subset.to_owned(),
+                        model: (*model).to_owned(),
+                        result,
+                    };
+                    lines.push(((column, index), line));
                 }
             }
         }
         // A stable sort: models stay in the order of the suite.
-        lines.sort_by_key(|(place, _)| *place);
+        lines.sort_by_key(|(index, _)| *index);
         Ok(lines.into_iter().map(|(_, line)| line).collect())
     }
 
-    /// The parts to compare: the whole, the mean over the parts where the summary has it, and with `subsets` the parts.
+    /// The subsets to compare: the whole, the mean over the subsets if the summary has it, and the subsets if they are asked for.
     fn subsets(&self, metric: &Metric) -> Vec<&str> {
         let mut subsets = vec![WHOLE];
         let of_metric = self
@@ -65,33 +69,33 @@ impl RunOfModels<'_> {
         subsets
     }
 
-    fn samples(&self, model: &str, dataset: &str, metrics: &[Metric]) -> Result<Judged, CompareError> {
+    fn samples(&self, model: &str, dataset: &str, metrics: &[Metric]) -> Result<JudgedSamples, CompareError> {
         let path = self.directory.join("samples").join(model).join(format!("{dataset}.jsonl"));
         read(&path, metrics).map_err(|reason| CompareError::Samples { path: path.display().to_string(), reason })
     }
 
-    /// Why the model cannot be compared with the baseline by the metric, as far as the run itself says.
-    fn obstacle(&self, metric: &Metric, model: &str) -> Option<Outcome> {
+    /// Why the model cannot be compared with the baseline by the metric, if the summary or `run.json` shows a reason.
+    fn obstacle(&self, metric: &Metric, model: &str) -> Option<ComparisonResult> {
         for name in [&*self.request.baseline, model] {
             let of_dataset = || self.rows.iter().filter(|row| row.model == name && row.dataset == metric.dataset);
             if of_dataset().next().is_none() {
-                return Some(Outcome::NotRun(format!("`{name}` was not asked")));
+                return Some(ComparisonResult::NotRun(format!("`{name}` was not asked")));
             }
             let whole = of_dataset().find(|row| {
                 row.metric.is_empty()
                     || (row.subset == WHOLE && row.scorer == metric.scorer && row.metric == metric.name)
             });
             match whole {
-                Some(row) if row.status == Status::Failed => {
-                    return Some(Outcome::Failed(format!("`{name}` failed: {}", row.message)));
+                Some(row) if row.status == RowStatus::Failed => {
+                    return Some(ComparisonResult::Failed(format!("`{name}` failed: {}", row.message)));
                 }
                 Some(row) if row.metric.is_empty() => {
-                    return Some(Outcome::NotRun(format!("`{name}`: {}", row.message)));
+                    return Some(ComparisonResult::NotRun(format!("`{name}`: {}", row.message)));
                 }
                 Some(_) => {}
                 None => {
                     let what = format!("`{name}` was not judged by `{}` of `{}`", metric.name, metric.scorer);
-                    return Some(Outcome::NotRun(what));
+                    return Some(ComparisonResult::NotRun(what));
                 }
             }
         }
@@ -100,7 +104,8 @@ impl RunOfModels<'_> {
             stage.and_then(|stage| stage.inputs.get(&format!("scorer {}", metric.scorer)))
         };
         let differ = judged_by(&self.request.baseline) != judged_by(model);
-        differ
-            .then(|| Outcome::Refused(format!("`{}` judged the two with different options or versions", metric.scorer)))
+        differ.then(|| {
+            ComparisonResult::Refused(format!("`{}` judged the two with different options or versions", metric.scorer))
+        })
     }
 }

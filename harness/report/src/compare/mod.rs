@@ -1,7 +1,7 @@
 //! Each model of a run against a baseline, on the same samples.
 //!
-//! Two models that answered the same questions are compared question by question, because most of what makes their
-//! scores uncertain is shared between them. What cannot be compared fairly is not compared: it gets a reason instead.
+//! Two models that answered the same questions are compared question by question, because they share most of the variance
+//! of their scores. Where a comparison would not be fair there is a reason instead of numbers.
 
 mod csv;
 mod judged;
@@ -14,17 +14,17 @@ use crate::statistics::{Method, holm};
 pub use csv::COLUMNS;
 use examiner_store::provenance::Provenance;
 use examiner_store::summary::SummaryRow;
-use lines::RunOfModels;
+use lines::ComparedRun;
 use std::path::Path;
 
-/// What is to be compared.
+/// What to compare.
 #[derive(Debug, Clone, Default)]
-pub struct Request {
+pub struct CompareRequest {
     /// The model that the others are compared with.
     pub baseline: String,
     /// Names of metrics, or [`super::metrics::ALL`]; empty for the first of each dataset and scorer.
     pub metrics: Vec<String>,
-    /// Whether the parts of datasets are compared too.
+    /// Whether the subsets of datasets are compared, too.
     pub subsets: bool,
 }
 
@@ -61,37 +61,38 @@ pub struct Comparison {
     /// The baseline's name.
     pub baseline: String,
     /// One line for each dataset, metric, subset and model.
-    pub lines: Vec<Line>,
+    pub lines: Vec<ComparisonLine>,
 }
 
 /// A model against the baseline, on one dataset by one metric.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
+pub struct ComparisonLine {
     /// The dataset and the metric.
     pub metric: Metric,
-    /// The part of the dataset, [`examiner_store::summary::WHOLE`] for all of it, [`examiner_store::summary::MACRO`] for the mean over its parts.
+    /// The subset of the dataset, [`examiner_store::summary::WHOLE`] for all of it, [`examiner_store::summary::MACRO`] for the
+    /// mean over its subsets.
     pub subset: String,
     /// The model's name.
     pub model: String,
-    /// What came of it.
-    pub outcome: Outcome,
+    /// The result.
+    pub result: ComparisonResult,
 }
 
-/// What came of a comparison.
+/// The result of a comparison.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum ComparisonResult {
     /// The two were compared.
     Tested(Test),
-    /// One of the two was not asked, which is no failure.
+    /// One of the two was not asked, which is not a failure.
     NotRun(String),
     /// One of the two failed when it was examined, as the summary says too.
     Failed(String),
-    /// Both have numbers, and to compare them would be wrong.
+    /// Both have numbers, but comparing them would be wrong.
     Refused(String),
 }
 
-/// Two models on the same samples. Values are means over the samples that both have, or means over the parts of such
-/// means.
+/// Two models on the same samples. Values are means over the samples that both have, or means of such means over the
+/// subsets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Test {
     /// Samples that both have, repetitions included.
@@ -104,13 +105,13 @@ pub struct Test {
     pub value: f64,
     /// The model's mean minus the baseline's.
     pub difference: f64,
-    /// The difference's 95 % interval; none where the data cannot tell.
+    /// The difference's 95 % interval; none if the data is not sufficient.
     pub interval: Option<(f64, f64)>,
     /// Two-sided p-value of "there is no difference".
     pub p_value: f64,
     /// The p-value adjusted for all comparisons beside it.
     pub p_holm: f64,
-    /// How the p-value came about.
+    /// How the p-value was computed.
     pub method: Method,
     /// Samples with a higher value of the model's.
     pub wins: u64,
@@ -118,31 +119,31 @@ pub struct Test {
     pub losses: u64,
     /// Samples with the same value.
     pub ties: u64,
-    /// What was left out, and what else to know.
-    pub apart: Apart,
+    /// Samples that the two do not have in common.
+    pub mismatches: Mismatches,
 }
 
-/// Samples that do not count, or not quite.
+/// Samples that the two models do not have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Apart {
+pub struct Mismatches {
     /// An error in at least one of the two: left out.
     pub errors: u64,
     /// Only the baseline has them: left out.
     pub only_baseline: u64,
     /// Only the model has them: left out.
     pub only_model: u64,
-    /// The two saw the question in different words (another number of examples, say). These count.
+    /// The two got different prompts for the question: another number of examples, for example. These are counted.
     pub other_prompt: u64,
 }
 
 /// Compares the models of `rows`, the `summary.csv` of the run in `directory`, whose samples are read.
 ///
-/// P-values are adjusted by Holm's method over all lines that are returned: they are one family, since whoever reads the
-/// table picks from all of it.
+/// P-values are adjusted by Holm's method over all lines that are returned: they are one family, since readers
+/// pick from all of the table.
 ///
 /// # Errors
 /// The baseline or a metric is unknown, or a file of samples is damaged.
-pub fn compare(directory: &Path, rows: &[SummaryRow], request: &Request) -> Result<Comparison, CompareError> {
+pub fn compare(directory: &Path, rows: &[SummaryRow], request: &CompareRequest) -> Result<Comparison, CompareError> {
     let mut models: Vec<&str> = Vec::new();
     for row in rows {
         if !models.contains(&row.model.as_str()) {
@@ -160,7 +161,7 @@ pub fn compare(directory: &Path, rows: &[SummaryRow], request: &Request) -> Resu
     }
     let metrics = chosen(rows, &request.metrics)?;
     let provenance = Provenance::read(directory).unwrap_or_default();
-    let run = RunOfModels { directory, rows, provenance: &provenance, request };
+    let run = ComparedRun { directory, rows, provenance: &provenance, request };
     let mut lines = Vec::new();
     let mut datasets: Vec<&str> = Vec::new();
     for row in rows {
@@ -181,7 +182,7 @@ impl Comparison {
     pub fn refusals(&self) -> Vec<String> {
         let mut failures = Vec::new();
         for line in &self.lines {
-            if let Outcome::Refused(reason) = &line.outcome {
+            if let ComparisonResult::Refused(reason) = &line.result {
                 let failure = format!("compare/{}/{}: {reason}", line.model, line.metric.dataset);
                 if !failures.contains(&failure) {
                     failures.push(failure);
@@ -194,7 +195,7 @@ impl Comparison {
     fn adjust(&mut self) {
         let mut tests: Vec<&mut Test> = Vec::new();
         for line in &mut self.lines {
-            if let Outcome::Tested(test) = &mut line.outcome {
+            if let ComparisonResult::Tested(test) = &mut line.result {
                 tests.push(test);
             }
         }

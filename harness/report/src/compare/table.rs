@@ -1,12 +1,12 @@
-//! A comparison as a table for people.
+//! A comparison as a Markdown table.
 
-use super::{Apart, Comparison, Line, Outcome, Test};
+use super::{Comparison, ComparisonLine, ComparisonResult, Mismatches, Test};
 use crate::markdown::{escaped, layout};
 use crate::statistics::Method;
 use examiner_store::summary::WHOLE;
 
 impl Comparison {
-    /// The comparison as a table for people, in Markdown that reads well as it is.
+    /// The comparison as a Markdown table, aligned so that it can be read as plain text.
     pub fn markdown(&self) -> String {
         let head = [
             "dataset",
@@ -25,41 +25,43 @@ impl Comparison {
         let mut notes: Vec<String> = Vec::new();
         for line in &self.lines {
             let mut cells = vec![self.dataset(line), self.metric(line), escaped(&line.model)];
-            cells.extend(match &line.outcome {
-                Outcome::Tested(test) => numbers(test),
+            cells.extend(match &line.result {
+                ComparisonResult::Tested(test) => numbers(test),
                 _ => std::iter::repeat_n("-".to_owned(), head.len() - 3).collect(),
             });
-            let (word, note) = match &line.outcome {
-                Outcome::Tested(test) => (None, self.apart(line, &test.apart)),
-                Outcome::NotRun(reason) => (Some("not run"), format!("`{}`: {reason}", line.metric.dataset)),
-                Outcome::Failed(reason) => (Some("failed"), format!("`{}`: {reason}", line.metric.dataset)),
-                Outcome::Refused(reason) => (Some("not compared"), format!("`{}`: {reason}", line.metric.dataset)),
+            let (word, note) = match &line.result {
+                ComparisonResult::Tested(test) => (None, self.mismatches(line, &test.mismatches)),
+                ComparisonResult::NotRun(reason) => (Some("not run"), format!("`{}`: {reason}", line.metric.dataset)),
+                ComparisonResult::Failed(reason) => (Some("failed"), format!("`{}`: {reason}", line.metric.dataset)),
+                ComparisonResult::Refused(reason) => {
+                    (Some("not compared"), format!("`{}`: {reason}", line.metric.dataset))
+                }
             };
             if !note.is_empty() {
-                let place = notes.iter().position(|known| *known == note).unwrap_or_else(|| {
+                let index = notes.iter().position(|known| *known == note).unwrap_or_else(|| {
                     notes.push(note);
                     notes.len() - 1
                 });
                 let cell = &mut cells[3];
-                *cell = format!("{} [{}]", word.unwrap_or(cell), place + 1);
+                *cell = format!("{} [{}]", word.unwrap_or(cell), index + 1);
             }
             table.push(cells);
         }
         let mut text = layout(&table, 3);
         text.push_str(&format!("\n{}\n", self.legend()));
-        for (place, note) in notes.iter().enumerate() {
-            text.push_str(&format!("{}[{}] {note}\n", if place == 0 { "\n" } else { "" }, place + 1));
+        for (index, note) in notes.iter().enumerate() {
+            text.push_str(&format!("{}[{}] {note}\n", if index == 0 { "\n" } else { "" }, index + 1));
         }
         text
     }
 
-    fn dataset(&self, line: &Line) -> String {
+    fn dataset(&self, line: &ComparisonLine) -> String {
         let dataset = &line.metric.dataset;
         escaped(&if line.subset == WHOLE { dataset.clone() } else { format!("{dataset}-{}", line.subset) })
     }
 
-    /// The metric's name, after that of the scorer where the dataset has several; `-` where nothing is known of it.
-    fn metric(&self, line: &Line) -> String {
+    /// The metric's name, preceded by the scorer's if the dataset has several; `-` if the metric is unknown.
+    fn metric(&self, line: &ComparisonLine) -> String {
         let metric = &line.metric;
         let several = self
             .lines
@@ -72,26 +74,26 @@ impl Comparison {
         }
     }
 
-    /// What was left out of a comparison, and what else to know of it; empty where there is nothing.
-    fn apart(&self, line: &Line, apart: &Apart) -> String {
+    /// A note on the samples that the two do not have in common; empty if there are none.
+    fn mismatches(&self, line: &ComparisonLine, mismatches: &Mismatches) -> String {
         let (baseline, model) = (&self.baseline, &line.model);
         let parts = [
-            (apart.errors, "left out: an error in one of the two".to_owned()),
-            (apart.only_baseline, format!("left out: only `{baseline}` has them")),
-            (apart.only_model, format!("left out: only `{model}` has them")),
-            (apart.other_prompt, "counted, though the two saw different prompts".to_owned()),
+            (mismatches.errors, "left out: an error in one of the two".to_owned()),
+            (mismatches.only_baseline, format!("left out: only `{baseline}` has them")),
+            (mismatches.only_model, format!("left out: only `{model}` has them")),
+            (mismatches.other_prompt, "counted, though the two saw different prompts".to_owned()),
         ];
-        let told = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
-        match told.collect::<Vec<_>>().join("; ") {
-            told if told.is_empty() => told,
-            told => format!("`{model}` on `{}`: {told}", self.dataset(line)),
+        let present = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        match present.collect::<Vec<_>>().join("; ") {
+            note if note.is_empty() => note,
+            note => format!("`{model}` on `{}`: {note}", self.dataset(line)),
         }
     }
 
     fn legend(&self) -> String {
         let tests = || {
-            self.lines.iter().filter_map(|line| match &line.outcome {
-                Outcome::Tested(test) => Some(test),
+            self.lines.iter().filter_map(|line| match &line.result {
+                ComparisonResult::Tested(test) => Some(test),
                 _ => None,
             })
         };
@@ -133,7 +135,7 @@ fn numbers(test: &Test) -> Vec<String> {
     ]
 }
 
-/// Four decimals; what they cannot show is said to be smaller.
+/// Four decimals, or `< 0.0001`.
 fn p_value(p: f64) -> String {
     if p < 0.0001 { "< 0.0001".to_owned() } else { format!("{p:.4}") }
 }

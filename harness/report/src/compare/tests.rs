@@ -1,10 +1,10 @@
 use super::*;
 use crate::statistics::Method;
-use examiner_api::{Gold, Outcome as Fate, PluginError, Verdict};
+use examiner_api::{Gold, Outcome as SampleOutcome, PluginError, Verdict};
 use examiner_store::provenance::StageRecord;
 use examiner_store::summary::{MACRO, WHOLE};
 
-/// A run in a directory of its own, made of what records say.
+/// A run in a temporary directory, built from records.
 struct Run {
     folder: tempfile::TempDir,
     rows: Vec<SummaryRow>,
@@ -21,11 +21,11 @@ fn row(model: &str, dataset: &str, metric: &str) -> SummaryRow {
     }
 }
 
-/// A line of a file of samples: right, wrong, or none for an error.
+/// A line of a file of samples: a value, or an error.
 fn sample(id: usize, value: Option<f64>) -> examiner_store::record::Record {
     let outcome = match value {
-        Some(_) => Fate::Scored,
-        None => Fate::Error(PluginError::bad_input("too hard")),
+        Some(_) => SampleOutcome::Scored,
+        None => SampleOutcome::Error(PluginError::bad_input("too hard")),
     };
     let metrics = value.map(|value| ("accuracy".to_owned(), value)).into_iter().collect();
     let verdict = Verdict { outcome, metrics, ..Verdict::default() };
@@ -66,22 +66,22 @@ impl Run {
     }
 
     fn compare(&self, baseline: &str) -> Result<Comparison, CompareError> {
-        let request = Request { baseline: baseline.to_owned(), ..Request::default() };
+        let request = CompareRequest { baseline: baseline.to_owned(), ..CompareRequest::default() };
         compare(self.folder.path(), &self.rows, &request)
     }
 
     fn tests(&self) -> Vec<Test> {
         let lines = self.compare("old").unwrap().lines.into_iter();
         lines
-            .map(|line| match line.outcome {
-                Outcome::Tested(test) => test,
+            .map(|line| match line.result {
+                ComparisonResult::Tested(test) => test,
                 other => panic!("{other:?}"),
             })
             .collect()
     }
 
-    fn outcome(&self) -> Outcome {
-        self.compare("old").unwrap().lines.remove(0).outcome
+    fn result(&self) -> ComparisonResult {
+        self.compare("old").unwrap().lines.remove(0).result
     }
 }
 
@@ -104,14 +104,14 @@ fn pairs_are_counted_and_tested() {
 }
 
 #[test]
-fn every_comparison_of_the_table_is_one_of_a_family() {
+fn p_values_are_adjusted_over_the_whole_table() {
     let (old, new) = old_and_new();
     let same = values(&old);
     let mut run = Run::new().with("old", &same).with("new", &values(&new)).with("same", &same);
     let tests = run.tests();
     assert_eq!(tests[1].p_value, 1.0);
     assert!((tests[0].p_holm - 2.0 * 112.0 / 1024.0).abs() < 1e-12, "{tests:?}");
-    let request = Request { baseline: "old".to_owned(), subsets: true, ..Request::default() };
+    let request = CompareRequest { baseline: "old".to_owned(), subsets: true, ..CompareRequest::default() };
     let mut rows = run.rows.clone();
     for subset in [MACRO, "even", "odd"] {
         rows.push(SummaryRow { subset: subset.to_owned(), ..row("old", "sums", "accuracy") });
@@ -120,11 +120,11 @@ fn every_comparison_of_the_table_is_one_of_a_family() {
     let names: Vec<_> = comparison.lines.iter().map(|line| (line.subset.as_str(), line.model.as_str())).collect();
     let expected = ["all", "macro", "even", "odd"].map(|subset| [(subset, "new"), (subset, "same")]).concat();
     assert_eq!(names, expected);
-    // Without being asked for the parts, the mean over them stands beside the whole.
+    // Even if the subsets are not asked for, the mean over them is compared, too.
     run.rows = rows;
     let lines = run.compare("old").unwrap().lines;
     assert_eq!(lines.len(), 4);
-    let Outcome::Tested(test) = &lines[2].outcome else { panic!("{lines:?}") };
+    let ComparisonResult::Tested(test) = &lines[2].result else { panic!("{lines:?}") };
     // Of ten even numbers seven are below 16 and not below 2, and as many odd ones.
     assert!((test.value - 0.7).abs() < 1e-12 && (test.difference - 0.3).abs() < 1e-12, "{test:?}");
 }
@@ -139,21 +139,21 @@ fn errors_and_samples_of_one_alone_are_left_out_and_counted() {
     let run = Run::new().with("old", &old).with("new", &new);
     let test = run.tests().remove(0);
     assert_eq!(test.n, 3);
-    assert_eq!(test.apart, Apart { errors: 1, only_baseline: 1, only_model: 1, other_prompt: 1 });
+    assert_eq!(test.mismatches, Mismatches { errors: 1, only_baseline: 1, only_model: 1, other_prompt: 1 });
     let text = run.compare("old").unwrap().markdown();
     assert!(text.contains("1 left out: an error in one of the two; 1 left out: only `old` has them"), "{text}");
 }
 
 #[test]
-fn unanswered_is_wrong_as_in_the_summary() {
+fn an_unanswered_sample_is_wrong_as_in_the_summary() {
     let mut silent = sample(0, None);
-    silent.verdicts[0].verdict.outcome = Fate::Unanswered;
+    silent.verdicts[0].verdict.outcome = SampleOutcome::Unanswered;
     let run = Run::new().with("old", &values(&[1.0])).with("new", &[silent]);
     assert_eq!((run.tests()[0].losses, run.tests()[0].value), (1, 0.0));
 }
 
 #[test]
-fn repetitions_of_one_question_are_no_independent_samples() {
+fn repetitions_of_one_question_are_not_independent_samples() {
     let repeated = |values: &[f64]| {
         let records = (0..12).map(|i| {
             let mut record = sample(i / 6, Some(values[i]));
@@ -169,17 +169,17 @@ fn repetitions_of_one_question_are_no_independent_samples() {
 }
 
 #[test]
-fn questions_that_differ_are_not_compared() {
+fn different_questions_are_not_compared() {
     let mut other = values(&[1.0, 1.0]);
     other[1].gold = Gold::text("another answer");
     let run = Run::new().with("old", &values(&[1.0, 0.0])).with("new", &other);
-    let Outcome::Refused(reason) = run.outcome() else { panic!("{:?}", run.outcome()) };
+    let ComparisonResult::Refused(reason) = run.result() else { panic!("{:?}", run.result()) };
     assert!(reason.contains("differ on 1 samples, the first `1`"), "{reason}");
     assert_eq!(run.compare("old").unwrap().refusals().len(), 1);
 }
 
 #[test]
-fn judges_that_differ_are_not_compared() {
+fn different_scorer_options_are_not_compared() {
     let run = Run::new().with("old", &values(&[1.0])).with("new", &values(&[0.0]));
     let stage = |fingerprint: &str| {
         let inputs = [("scorer exact".to_owned(), fingerprint.to_owned())].into();
@@ -187,11 +187,11 @@ fn judges_that_differ_are_not_compared() {
     };
     let stages = [("evaluate/old/sums".to_owned(), stage("strict")), ("evaluate/new/sums".to_owned(), stage("loose"))];
     Provenance { stages: stages.into(), ..Provenance::default() }.write(run.folder.path()).unwrap();
-    assert!(matches!(run.outcome(), Outcome::Refused(reason) if reason.contains("different options")));
+    assert!(matches!(run.result(), ComparisonResult::Refused(reason) if reason.contains("different options")));
 }
 
 #[test]
-fn what_failed_and_what_was_not_asked_has_a_line_with_its_reason() {
+fn failures_and_models_that_were_not_asked_have_a_line_with_the_reason() {
     let mut run = Run::new().with("old", &values(&[1.0, 0.0])).with("new", &values(&[1.0, 1.0]));
     run.rows.push(SummaryRow::failed("s", "r", "broken", "sums", "the worker died of signal 11"));
     run.rows.push(row("old", "chess", "accuracy"));
@@ -224,7 +224,7 @@ fn what_failed_and_what_was_not_asked_has_a_line_with_its_reason() {
 }
 
 #[test]
-fn unknown_names_are_told_with_what_there_is() {
+fn unknown_names_are_reported_with_the_known_ones() {
     let run = Run::new().with("original", &values(&[1.0])).with("student", &values(&[1.0]));
     let error = run.compare("orignal").unwrap_err().to_string();
     assert_eq!(

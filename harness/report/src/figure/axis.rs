@@ -1,4 +1,4 @@
-//! Axes with numbers that people would choose.
+//! Axes with round numbers.
 
 /// An axis from `low` to `high`, with a tick at every `step` from `low` on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -9,7 +9,7 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// An axis that holds `low` and `high`, with about `ticks` steps of 1, 2 or 5 times a power of ten.
+    /// An axis that contains `low` and `high`, with about `ticks` steps of 1, 2 or 5 times a power of ten.
     pub(super) fn around(low: f64, high: f64, ticks: u32) -> Self {
         let (low, high) = if high > low { (low, high) } else { (low - 0.5, high + 0.5) };
         let rough = (high - low) / f64::from(ticks.max(1));
@@ -19,7 +19,7 @@ impl Axis {
         Axis { low: (low / step + 1e-9).floor() * step, high: (high / step - 1e-9).ceil() * step, step }
     }
 
-    /// The same, from 0 on, unless all values are so far from 0 that there would be little to see.
+    /// The same, starting at 0 unless all values are far from 0.
     pub(super) fn from_zero(low: f64, high: f64, ticks: u32) -> Self {
         if low >= 0.0 && low < 0.6 * high { Axis::around(0.0, high, ticks) } else { Axis::around(low, high, ticks) }
     }
@@ -28,16 +28,16 @@ impl Axis {
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
         let count = ((self.high - self.low) / self.step).round() as u32;
         let decimals = (-self.step.log10().floor()).clamp(0.0, 12.0) as usize;
-        let tick = |place: u32| {
-            let value = self.low + f64::from(place) * self.step;
-            // What is left of 0 after rounding has no sign.
+        let tick = |index: u32| {
+            let value = self.low + f64::from(index) * self.step;
+            // A value that is 0 but for rounding must not be printed as `-0`.
             let value = if value.abs() < self.step * 1e-6 { 0.0 } else { value };
             (value, grouped(&format!("{value:.decimals$}")))
         };
         (0..=count).map(tick).collect()
     }
 
-    /// Where a value stands between `from`, the axis' low end, and `to`, its high end.
+    /// The coordinate of a value, if the axis' low end is at `from` and its high end at `to`.
     pub(super) fn place(&self, value: f64, from: f64, to: f64) -> f64 {
         from + (value - self.low) / (self.high - self.low) * (to - from)
     }
@@ -51,8 +51,8 @@ pub(super) fn grouped(digits: &str) -> String {
         return digits.to_owned();
     }
     let mut text = String::new();
-    for (place, digit) in whole.chars().enumerate() {
-        if place > 0 && (whole.len() - place) % 3 == 0 {
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index) % 3 == 0 {
             text.push(',');
         }
         text.push(digit);
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_are_numbers_that_people_would_choose() {
+    fn ticks_are_round_numbers() {
         assert_eq!(labels(Axis::around(0.0, 100.0, 5)), ["0", "20", "40", "60", "80", "100"]);
         assert_eq!(labels(Axis::around(0.03, 0.29, 6)), ["0.00", "0.05", "0.10", "0.15", "0.20", "0.25", "0.30"]);
         assert_eq!(labels(Axis::around(-1.0, 1.0, 4)), ["-1.0", "-0.5", "0.0", "0.5", "1.0"]);
@@ -83,7 +83,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_axis_holds_its_ends(low in -1e6_f64..1e6, span in 1e-6_f64..1e6, ticks in 2_u32..12) {
+        fn an_axis_contains_its_values(low in -1e6_f64..1e6, span in 1e-6_f64..1e6, ticks in 2_u32..12) {
             let axis = Axis::around(low, low + span, ticks);
             let slack = 1e-6 * axis.step;
             prop_assert!(axis.low <= low + slack && axis.high >= low + span - slack, "{axis:?}");

@@ -1,6 +1,7 @@
-//! Pictures of a run: its results, its training curves, and what its teachers yielded; each as SVG and, with the feature `png`, as PNG.
+//! Figures of a run: its results, its training curves, and the yield of its teachers. Each is written as SVG and, with the
+//! feature `png`, as PNG.
 //!
-//! A picture is a function of the files that it is drawn from: the same files give the same bytes.
+//! A figure depends only on the files that it is drawn from: the same files give the same bytes.
 
 mod axis;
 mod palette;
@@ -18,54 +19,58 @@ use examiner_store::summary::SummaryRow;
 use palette::Palette;
 use std::path::{Path, PathBuf};
 
-/// What was drawn, and what could not be.
+/// The figures that were drawn, and the failures.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Drawn {
     /// The files.
     pub files: Vec<PathBuf>,
-    /// One line for each picture that could not be drawn or written.
+    /// One line for each figure that could not be drawn or written.
     pub failures: Vec<String>,
 }
 
-/// Draws the run in `directory`, whose `summary.csv` has these rows. `out` is the name of the picture of the results,
-/// with or without `.svg`; the others have `-training` and `-yield` behind it, and stand beside it if there is
-/// something to draw. `metrics` are those to show, as [`chosen`] reads them.
+/// The formats in which figures are written, by the ending of the file.
+pub const FORMATS: &[&str] = if cfg!(feature = "png") { &["svg", "png"] } else { &["svg"] };
+
+/// Draws the run in `directory`, whose `summary.csv` has these rows. `out` is the path of the figure of the results, with or
+/// without `.svg`. The other figures are written to the same directory if there is something to draw, with `-training` and
+/// `-yield` after the name. Each figure is a file in every one of [`FORMATS`]. `metrics` are the metrics to show, as [`chosen`]
+/// reads them.
 ///
 /// # Errors
-/// A metric that no row has. All other failures stand in [`Drawn::failures`], beside what could be drawn.
+/// A metric that no row has. All other failures are in [`Drawn::failures`], and the remaining figures are drawn.
 pub fn draw(directory: &Path, rows: &[SummaryRow], metrics: &[String], out: &Path) -> Result<Drawn, UnknownMetric> {
     let metrics = chosen(rows, metrics)?;
     let palette = Palette::new(rows.iter().map(|row| row.model.as_str()));
     let mut drawn = Drawn::default();
-    let mut pictures = Vec::new();
+    let mut figures = Vec::new();
     if !rows.is_empty() {
-        pictures.push(("", results::draw(rows, &metrics, &palette)));
+        figures.push(("", results::draw(rows, &metrics, &palette)));
     }
     match training::read(directory) {
         Ok(curves) if curves.is_empty() => {}
-        Ok(curves) => pictures.push(("-training", training::draw(&curves, &palette))),
+        Ok(curves) => figures.push(("-training", training::draw(&curves, &palette))),
         Err(failure) => drawn.failures.push(failure),
     }
     match yields::read(directory) {
         Ok(yields) if yields.is_empty() => {}
-        Ok(yields) => pictures.push(("-yield", yields::draw(&yields))),
+        Ok(yields) => figures.push(("-yield", yields::draw(&yields))),
         Err(failure) => drawn.failures.push(failure),
     }
-    if pictures.is_empty() && drawn.failures.is_empty() {
-        drawn.failures.push(format!("`{}` holds nothing to draw", directory.display()));
+    if figures.is_empty() && drawn.failures.is_empty() {
+        drawn.failures.push(format!("`{}` contains nothing to draw", directory.display()));
     }
-    for (suffix, picture) in pictures {
-        let text = picture.finish();
-        save(&named(out, suffix, "svg"), Ok(text.clone().into_bytes()), &mut drawn);
+    for (suffix, figure) in figures {
+        let text = figure.finish();
+        save(&path_of(out, suffix, "svg"), Ok(text.clone().into_bytes()), &mut drawn);
         #[cfg(feature = "png")]
-        save(&named(out, suffix, "png"), png::render(&text), &mut drawn);
+        save(&path_of(out, suffix, "png"), png::render(&text), &mut drawn);
     }
     Ok(drawn)
 }
 
-/// `figs/result.svg`, `-training` and `png` make `figs/result-training.png`. Only the endings that are ours are taken
-/// off: `gpt-1.5` is a name.
-fn named(out: &Path, suffix: &str, ending: &str) -> PathBuf {
+/// `figs/result.svg`, `-training` and `png` make `figs/result-training.png`. Only the endings `.svg` and `.png` are removed:
+/// `gpt-1.5` is a name.
+fn path_of(out: &Path, suffix: &str, ending: &str) -> PathBuf {
     let name = out.file_name().unwrap_or_default().to_string_lossy();
     let stem = name.strip_suffix(".svg").or_else(|| name.strip_suffix(".png")).unwrap_or(&name);
     out.with_file_name(format!("{stem}{suffix}.{ending}"))

@@ -1,10 +1,10 @@
-//! SVG to PNG, with letters that come with the program: machines that run examinations rarely have any.
+//! SVG to PNG, with fonts that are part of the program: machines that run examinations rarely have any.
 
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 use std::sync::Arc;
 
-/// Pixels of the PNG for one of the SVG, so that it is sharp in print and on dense screens.
+/// Pixels of the PNG for one unit of the SVG, so that it is sharp in print and on high-resolution screens.
 const SCALE: f32 = 2.0;
 
 /// The picture as the bytes of a PNG file.

@@ -1,29 +1,29 @@
 //! The results: a dot with its 95 % interval for each model on each dataset.
 //!
-//! Dots rather than bars, since the length of a bar says nothing about how sure it is, and thirty datasets of five models
-//! would be a wall of them.
+//! Dots rather than bars: the length of a bar shows no uncertainty, and thirty datasets with five models would be hard to
+//! read as bars.
 
 use super::axis::Axis;
 use super::palette::{BAND, GREY, GRID, INK, Palette};
 use super::svg::{Anchor, Stroke, Style, Svg};
 use super::text::{fitted, width};
 use crate::metrics::Metric;
-use crate::pivot::{Line, pivot};
-use examiner_store::summary::{MACRO, Status, SummaryRow, WHOLE};
+use crate::pivot::{PivotLine, pivot};
+use examiner_store::summary::{MACRO, RowStatus, SummaryRow, WHOLE};
 
 const WIDTH: f64 = 900.0;
 const MARGIN: f64 = 20.0;
-/// No label is wider.
+/// The largest width of labels.
 const LABEL: f64 = 300.0;
-/// Right of the axis: room for the number of a value that lies at its end.
+/// Space to the right of the axis, for the number of a value at its end.
 const NUMBERS: f64 = 44.0;
 const SIZE: f64 = 12.0;
 
-/// Rows with one axis in common.
+/// Rows that share an axis.
 struct Panel<'a> {
-    /// What the axis measures.
+    /// The title of the axis.
     title: String,
-    /// What values are multiplied with: 100 for shares.
+    /// The factor of values: 100 for shares.
     times: f64,
     rows: Vec<Row<'a>>,
 }
@@ -35,7 +35,7 @@ struct Row<'a> {
     cells: Vec<Option<&'a SummaryRow>>,
 }
 
-/// Where things stand from left to right.
+/// Horizontal positions and sizes.
 struct Columns {
     labels: f64,
     left: f64,
@@ -76,20 +76,21 @@ fn is_shown(row: &SummaryRow, metrics: &[Metric]) -> bool {
             .any(|metric| (&metric.dataset, &metric.scorer, &metric.name) == (&row.dataset, &row.scorer, &row.metric))
 }
 
-/// What the signs mean, as far as they are there.
+/// The explanation of the symbols that occur.
 fn caption(rows: &[SummaryRow]) -> Vec<String> {
     let mut sentences = vec!["Lines are 95 % intervals; n is the number of samples.".to_owned()];
-    if rows.iter().any(|row| row.status == Status::Partial) {
-        sentences
-            .push("Hollow: some samples are missing; the dashed line shows what they could make of it.".to_owned());
+    if rows.iter().any(|row| row.status == RowStatus::Partial) {
+        sentences.push(
+            "Hollow: some samples are missing; the dashed line is the range that they leave possible.".to_owned(),
+        );
     }
-    if rows.iter().any(|row| row.status == Status::Failed) {
-        sentences.push("Cross: failed; the reason stands in summary.csv.".to_owned());
+    if rows.iter().any(|row| row.status == RowStatus::Failed) {
+        sentences.push("Cross: failed; the reason is in summary.csv.".to_owned());
     }
     sentences
 }
 
-/// Markers with names, in as many lines as it takes. Returns where the next thing may begin.
+/// Markers with names, in as many lines as needed. Returns the lower end.
 fn legend(svg: &mut Svg, models: &[&str], palette: &Palette, mut y: f64) -> f64 {
     let mut x = MARGIN;
     for model in models {
@@ -105,10 +106,10 @@ fn legend(svg: &mut Svg, models: &[&str], palette: &Palette, mut y: f64) -> f64 
     y + 10.0
 }
 
-/// Shares have one axis together, in percent; every other metric has one of its own.
-fn panels<'a>(shown: &[SummaryRow], lines: &[Line<'a>]) -> Vec<Panel<'a>> {
+/// All shares have a common axis, in percent; every other metric has an axis of its own.
+fn panels<'a>(shown: &[SummaryRow], lines: &[PivotLine<'a>]) -> Vec<Panel<'a>> {
     let name =
-        |line: &Line<'a>| line.cells.iter().flatten().map(|row| row.metric.clone()).find(|name| !name.is_empty());
+        |line: &PivotLine<'a>| line.cells.iter().flatten().map(|row| row.metric.clone()).find(|name| !name.is_empty());
     let is_share = |name: &str| {
         let of_metric = shown.iter().filter(|row| row.metric == name);
         let numbers = of_metric.flat_map(|row| [row.value, row.ci_low, row.ci_high, row.value_low, row.value_high]);
@@ -118,18 +119,18 @@ fn panels<'a>(shown: &[SummaryRow], lines: &[Line<'a>]) -> Vec<Panel<'a>> {
     let mut panels: Vec<Panel<'a>> = Vec::new();
     for line in lines {
         let name = name(line);
-        // Of a dataset on which all failed nobody knows what it is measured in.
+        // If all models failed on a dataset its metric is unknown, and counts as a share.
         let share = name.as_deref().is_none_or(is_share);
         let axis = if share { None } else { name.clone() };
-        let place = names.iter().position(|(known, _)| *known == axis).unwrap_or_else(|| {
+        let index = names.iter().position(|(known, _)| *known == axis).unwrap_or_else(|| {
             names.push((axis, Vec::new()));
             panels.push(Panel { title: String::new(), times: if share { 100.0 } else { 1.0 }, rows: Vec::new() });
             panels.len() - 1
         });
-        if line.metric != "-" && !names[place].1.contains(&line.metric) {
-            names[place].1.push(line.metric.clone());
+        if line.metric != "-" && !names[index].1.contains(&line.metric) {
+            names[index].1.push(line.metric.clone());
         }
-        panels[place].rows.push(row(line));
+        panels[index].rows.push(row(line));
     }
     for (panel, (_, metrics)) in panels.iter_mut().zip(names) {
         let unit = if panel.times > 1.0 { ", %" } else { "" };
@@ -144,8 +145,8 @@ fn panels<'a>(shown: &[SummaryRow], lines: &[Line<'a>]) -> Vec<Panel<'a>> {
     panels
 }
 
-/// A row; dataset and metric of its label stand around a tabulator.
-fn row<'a>(line: &Line<'a>) -> Row<'a> {
+/// A row. A tabulator in its label separates dataset and metric.
+fn row<'a>(line: &PivotLine<'a>) -> Row<'a> {
     let whole = matches!(line.subset, "" | WHOLE | MACRO);
     let counts = || line.cells.iter().flatten().filter(|row| !row.metric.is_empty()).map(|row| row.n);
     let count = match (counts().min(), counts().max()) {
@@ -161,7 +162,7 @@ fn row<'a>(line: &Line<'a>) -> Row<'a> {
 impl Panel<'_> {
     fn axis(&self) -> Axis {
         let rows = self.rows.iter().flat_map(|row| row.cells.iter().flatten());
-        let drawn = rows.filter(|row| row.value.is_some() && row.status != Status::Failed);
+        let drawn = rows.filter(|row| row.value.is_some() && row.status != RowStatus::Failed);
         let numbers: Vec<f64> = drawn
             .flat_map(|row| [row.value, row.ci_low, row.ci_high, row.value_low, row.value_high])
             .flatten()
@@ -176,16 +177,16 @@ impl Panel<'_> {
         }
     }
 
-    /// Draws the panel from `top` on; returns where it ends.
+    /// Draws the panel below `top`, and returns its lower end.
     fn draw(&self, svg: &mut Svg, columns: &Columns, models: &[&str], palette: &Palette, top: f64) -> f64 {
         let axis = self.axis();
         let height = models.len() as f64 * columns.lane + 10.0;
-        // A long picture is read from its top, too.
+        // A long panel has its ticks at the top, too.
         let is_long = self.rows.len() as f64 * height > 500.0;
         let top = top + if is_long { 18.0 } else { 4.0 };
         let bottom = top + height * self.rows.len() as f64;
-        for place in (0..self.rows.len()).step_by(2) {
-            let y = top + height * place as f64;
+        for index in (0..self.rows.len()).step_by(2) {
+            let y = top + height * index as f64;
             svg.rect((MARGIN, y), (WIDTH - 2.0 * MARGIN, height), BAND);
         }
         for (value, label) in axis.ticks() {
@@ -199,8 +200,8 @@ impl Panel<'_> {
         }
         let middle = (columns.left + columns.right) / 2.0;
         svg.text((middle, bottom + 33.0), Style::new(SIZE, INK).anchored(Anchor::Middle), &self.title);
-        for (place, row) in self.rows.iter().enumerate() {
-            let y = top + height * place as f64;
+        for (index, row) in self.rows.iter().enumerate() {
+            let y = top + height * index as f64;
             row.label(svg, columns, y + height / 2.0 + 4.0);
             for (lane, (cell, model)) in row.cells.iter().zip(models).enumerate() {
                 let y = y + 5.0 + columns.lane * (lane as f64 + 0.5);
@@ -224,15 +225,15 @@ impl Panel<'_> {
         let (row, value) = match cell {
             None => return svg.text((columns.left + 6.0, y + 3.5), Style::new(10.0, GREY), "not run"),
             Some(row) => match (row.status, row.value) {
-                (Status::Failed, _) | (_, None) => {
-                    let word = if row.status == Status::Failed { "failed" } else { "no value" };
+                (RowStatus::Failed, _) | (_, None) => {
+                    let word = if row.status == RowStatus::Failed { "failed" } else { "no value" };
                     svg.cross((columns.left + 8.0, y), 3.5, colour.colour);
                     return svg.text((columns.left + 18.0, y + 3.5), Style::new(10.0, colour.colour), word);
                 }
                 (_, Some(value)) => (row, value),
             },
         };
-        let partial = row.status == Status::Partial;
+        let partial = row.status == RowStatus::Partial;
         let mut end = at(value) + 5.0;
         if let (true, Some(low), Some(high)) = (partial, row.value_low, row.value_high) {
             let stroke = Stroke { dashes: "2 2", ..Stroke::new(colour.colour, 1.0) };
@@ -253,7 +254,7 @@ impl Panel<'_> {
 }
 
 impl Row<'_> {
-    /// The name and, smaller, the number of samples; together they end left of the axis.
+    /// The name and, smaller, the number of samples, to the left of the axis.
     fn label(&self, svg: &mut Svg, columns: &Columns, y: f64) {
         let count = width(&self.count, 11.0);
         let name = fitted(&self.label, SIZE, columns.labels - 8.0 - count);

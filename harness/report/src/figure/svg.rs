@@ -1,23 +1,23 @@
-//! Writes SVG: as many kinds of elements as the pictures need.
+//! Writes SVG, with the elements that the figures use.
 
 use super::palette::{Colour, Shape};
 use std::fmt::Write;
 
-/// The letters that come with the program, and what to use where a viewer has none of them.
+/// The font that is part of the program, and alternatives for viewers without it.
 const FONTS: &str = "Noto Sans, DejaVu Sans, Helvetica, Arial, sans-serif";
 
-/// A picture under construction. Lengths are pixels, from the upper left.
+/// A figure under construction. Lengths are pixels from the upper left.
 #[derive(Debug, Clone)]
 pub(super) struct Svg {
     /// Its width.
     pub(super) width: f64,
-    /// Its height; may be set last, when it is known.
+    /// Its height, which may be set last.
     pub(super) height: f64,
     title: String,
     body: String,
 }
 
-/// Where a text stands in relation to its place.
+/// How a text is aligned at its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Anchor {
     Start,
@@ -25,7 +25,7 @@ pub(super) enum Anchor {
     End,
 }
 
-/// How a line looks.
+/// The style of a line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stroke<'a> {
     pub(super) colour: &'a str,
@@ -52,7 +52,7 @@ impl<'a> Stroke<'a> {
     }
 }
 
-/// How a text looks.
+/// The style of a text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Style<'a> {
     pub(super) size: f64,
@@ -76,7 +76,7 @@ impl<'a> Style<'a> {
 }
 
 impl Svg {
-    /// An empty picture. `title` is what a screen reader says of it.
+    /// An empty figure. `title` is for screen readers.
     pub(super) fn new(width: f64, title: &str) -> Self {
         Svg { width, height: 0.0, title: title.to_owned(), body: String::new() }
     }
@@ -107,12 +107,12 @@ impl Svg {
 
     /// A line through all the points.
     pub(super) fn polyline(&mut self, points: &[(f64, f64)], stroke: Stroke<'_>) {
-        let places: Vec<String> = points.iter().map(|(x, y)| format!("{},{}", number(*x), number(*y))).collect();
+        let points: Vec<String> = points.iter().map(|(x, y)| format!("{},{}", number(*x), number(*y))).collect();
         let stroke = stroke.attributes();
         let _ = writeln!(
             self.body,
             "<polyline points=\"{}\" fill=\"none\" stroke-linejoin=\"round\"{stroke}/>",
-            places.join(" ")
+            points.join(" ")
         );
     }
 
@@ -152,12 +152,12 @@ impl Svg {
             Shape::Up => &[(0.0, -1.15), (1.15, 0.9), (-1.15, 0.9)],
             Shape::Down => &[(0.0, 1.15), (1.15, -0.9), (-1.15, -0.9)],
         };
-        let places: Vec<String> =
+        let points: Vec<String> =
             corners.iter().map(|(dx, dy)| format!("{},{}", number(x + dx * size), number(y + dy * size))).collect();
-        let _ = writeln!(self.body, "<polygon points=\"{}\" {look}/>", places.join(" "));
+        let _ = writeln!(self.body, "<polygon points=\"{}\" {look}/>", points.join(" "));
     }
 
-    /// A cross: there is no value.
+    /// A cross, for a missing value.
     pub(super) fn cross(&mut self, (x, y): (f64, f64), size: f64, colour: &str) {
         let stroke = Stroke::new(colour, 2.0);
         self.line((x - size, y - size), (x + size, y + size), stroke);
@@ -165,14 +165,14 @@ impl Svg {
     }
 }
 
-/// Two decimals at most, so that rounding of the last bits changes nothing.
+/// At most two decimals, so that rounding errors change nothing.
 fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// Text as XML holds it; characters that XML cannot hold are spaces.
+/// Text escaped for XML; characters that XML does not allow become spaces.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_picture() {
+    fn a_small_figure() {
         let mut svg = Svg::new(40.0, "R & D");
         svg.line((0.0, 1.0), (2.5, 1.0), Stroke { dashes: "3 2", ..Stroke::new("#000000", 1.0) });
         svg.text((1.0, 2.0), Style::new(10.0, "#333333").bold().anchored(Anchor::End), "a < b");

@@ -1,6 +1,5 @@
 use super::*;
-use examiner_store::summary::{Status, WHOLE};
-use resvg::tiny_skia::Pixmap;
+use examiner_store::summary::{RowStatus, WHOLE};
 
 fn row(model: &str, dataset: &str, value: f64) -> SummaryRow {
     SummaryRow {
@@ -22,7 +21,7 @@ fn row(model: &str, dataset: &str, value: f64) -> SummaryRow {
 /// Two models, of which one fails on one dataset and misses samples of the other; and a metric that is no share.
 fn rows() -> Vec<SummaryRow> {
     let mut partial = row("student", "gsm8k", 0.17);
-    partial.status = Status::Partial;
+    partial.status = RowStatus::Partial;
     (partial.value_low, partial.value_high) = (Some(0.16), Some(0.25));
     let mut perplexity = row("original", "wiki", 31.4);
     perplexity.metric = "perplexity".to_owned();
@@ -56,7 +55,7 @@ fn svg(rows: &[SummaryRow]) -> String {
 }
 
 #[test]
-fn a_picture_of_one_result() {
+fn a_figure_of_one_result() {
     insta::assert_snapshot!(svg(&[row("original", "gsm8k", 0.05)]), @r##"
     <svg xmlns="http://www.w3.org/2000/svg" width="900" height="172" viewBox="0 0 900 172" role="img" font-family="Noto Sans, DejaVu Sans, Helvetica, Arial, sans-serif">
     <title>Results of cot &amp; distill</title>
@@ -93,7 +92,7 @@ fn a_picture_of_one_result() {
 }
 
 #[test]
-fn what_is_missing_is_drawn_as_missing() {
+fn missing_results_are_drawn_as_missing() {
     let text = svg(&rows());
     // A cross and its word for each row of the dataset on which the student failed; it was never asked about the last.
     assert_eq!(text.matches(">failed</text>").count(), 2, "{text}");
@@ -106,20 +105,29 @@ fn what_is_missing_is_drawn_as_missing() {
 }
 
 #[test]
-fn pictures_stand_beside_each_other_and_are_the_same_every_time() {
+fn figures_are_written_in_every_format_and_are_the_same_every_time() {
     let folder = run_with_training();
     let drawn = draw_into(folder.path(), &rows(), "figs/result.svg");
     assert_eq!(drawn.failures, Vec::<String>::new());
     let names: Vec<_> = drawn.files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
-    assert_eq!(names, ["result.svg", "result.png", "result-training.svg", "result-training.png"]);
+    let expected: &[&str] = match cfg!(feature = "png") {
+        true => &["result.svg", "result.png", "result-training.svg", "result-training.png"],
+        false => &["result.svg", "result-training.svg"],
+    };
+    assert_eq!(names, expected);
+    assert_eq!(drawn.files.len(), 2 * FORMATS.len());
+    // Nothing else is left beside them.
+    assert_eq!(std::fs::read_dir(folder.path().join("figs")).unwrap().count(), drawn.files.len());
     let again = draw_into(folder.path(), &rows(), "again/result");
     for (file, again) in drawn.files.iter().zip(&again.files) {
         assert_eq!(std::fs::read(file).unwrap(), std::fs::read(again).unwrap(), "{}", file.display());
     }
 }
 
+#[cfg(feature = "png")]
 #[test]
 fn the_png_shows_letters_and_lines() {
+    use resvg::tiny_skia::Pixmap;
     let folder = run_with_training();
     let drawn = draw_into(folder.path(), &rows(), "gpt-1.5");
     assert!(drawn.files[1].ends_with("gpt-1.5.png"));
@@ -136,11 +144,11 @@ fn the_png_shows_letters_and_lines() {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_named_beside_what_can() {
+fn failures_are_reported_and_the_other_figures_are_drawn() {
     let folder = run_with_training();
     std::fs::write(folder.path().join("train/student/train.csv"), "step,loss\none,two\n").unwrap();
     let drawn = draw_into(folder.path(), &rows(), "result.svg");
-    assert_eq!(drawn.files.len(), 2);
+    assert_eq!(drawn.files.len(), FORMATS.len());
     assert!(drawn.failures[0].contains("train.csv"), "{:?}", drawn.failures);
     let nowhere = draw(folder.path(), &rows(), &[], Path::new("/proc/figs/result.svg")).unwrap();
     assert!(nowhere.failures.iter().any(|failure| failure.contains("/proc/figs/result.svg")), "{nowhere:?}");

@@ -1,12 +1,11 @@
-//! How wide texts are, so that nothing stands on top of anything else.
+//! Widths of texts, so that nothing overlaps.
 
-/// About how wide a text is. Viewers use letters of their own where they lack ours, so that more than an estimate on
-/// the safe side would promise too much.
+/// The estimated width of a text, on the safe side: viewers that do not have the font use another one.
 pub(super) fn width(text: &str, size: f64) -> f64 {
     size * text.chars().map(letter).sum::<f64>()
 }
 
-/// A letter's width in parts of the font's size.
+/// A letter's width as a fraction of the font's size.
 fn letter(letter: char) -> f64 {
     match letter {
         'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '|' | '\'' | '!' | ' ' => 0.29,
@@ -14,13 +13,13 @@ fn letter(letter: char) -> f64 {
         'm' | 'w' | 'M' | 'W' | '@' | '%' => 0.93,
         'A'..='Z' => 0.68,
         letter if letter.is_ascii() => 0.59,
-        // Letters of other scripts: those of East Asia are as wide as high.
+        // Letters of East Asian scripts are as wide as high.
         letter if u32::from(letter) >= 0x2e80 => 1.0,
         _ => 0.65,
     }
 }
 
-/// The text, or its beginning and its end around `…` where it would be wider than `room`. Names differ at their ends.
+/// The text if it is at most `room` wide, else its beginning and its end around `…`: similar names often differ at the end.
 pub(super) fn fitted(text: &str, size: f64, room: f64) -> String {
     if width(text, size) <= room {
         return text.to_owned();

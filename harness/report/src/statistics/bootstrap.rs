@@ -3,7 +3,7 @@
 use examiner_api::random::Random;
 use std::collections::BTreeMap;
 
-/// What a bootstrap says of a number.
+/// The uncertainty of a number by the bootstrap.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bootstrap {
     /// Standard deviation of the resampled numbers.
@@ -12,7 +12,7 @@ pub struct Bootstrap {
     pub interval: (f64, f64),
 }
 
-/// Resamples `n` independent samples `resamples` times. `statistic` gets the places of the samples drawn, `n` of them.
+/// Resamples `n` independent samples `resamples` times. `statistic` gets the indices of the `n` samples drawn.
 /// None for fewer than two samples or resamples.
 ///
 /// Efron and Tibshirani, "An introduction to the bootstrap", 1993: standard error by their algorithm 6.1, interval by
@@ -26,11 +26,11 @@ pub fn bootstrap<E>(
     seed: u64,
     statistic: impl FnMut(&[usize]) -> Result<f64, E>,
 ) -> Result<Option<Bootstrap>, E> {
-    let units: Vec<Vec<usize>> = (0..n).map(|place| vec![place]).collect();
+    let units: Vec<Vec<usize>> = (0..n).map(|index| vec![index]).collect();
     resample(&units, resamples, seed, statistic)
 }
 
-/// As [`bootstrap`], but draws whole clusters, one label for each sample. The number of samples drawn varies where
+/// As [`bootstrap`], but draws whole clusters, one label for each sample. The number of samples drawn varies if
 /// clusters differ in size.
 ///
 /// # Errors
@@ -41,15 +41,15 @@ pub fn clustered_bootstrap<E>(
     seed: u64,
     statistic: impl FnMut(&[usize]) -> Result<f64, E>,
 ) -> Result<Option<Bootstrap>, E> {
-    // Clusters stand in the order of their first sample, so that labels cannot change the result.
-    let mut places: BTreeMap<u64, usize> = BTreeMap::new();
+    // Clusters are in the order of their first sample, so that the result does not depend on labels.
+    let mut indices: BTreeMap<u64, usize> = BTreeMap::new();
     let mut units: Vec<Vec<usize>> = Vec::new();
-    for (place, &cluster) in clusters.iter().enumerate() {
-        let unit = *places.entry(cluster).or_insert_with(|| {
+    for (index, &cluster) in clusters.iter().enumerate() {
+        let unit = *indices.entry(cluster).or_insert_with(|| {
             units.push(Vec::new());
             units.len() - 1
         });
-        units[unit].push(place);
+        units[unit].push(index);
     }
     resample(&units, resamples, seed, statistic)
 }
@@ -95,7 +95,7 @@ mod tests {
     use std::convert::Infallible;
 
     fn mean_of(values: &[f64]) -> impl Fn(&[usize]) -> Result<f64, Infallible> {
-        move |places| Ok(places.iter().map(|&place| values[place]).sum::<f64>() / places.len() as f64)
+        move |indices| Ok(indices.iter().map(|&index| values[index]).sum::<f64>() / indices.len() as f64)
     }
 
     #[test]

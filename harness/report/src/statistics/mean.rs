@@ -3,14 +3,14 @@
 use super::Z_95;
 use std::collections::BTreeMap;
 
-/// An estimated number and how sure it is.
+/// An estimate and its uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Estimate {
     /// The estimate.
     pub value: f64,
-    /// Its standard error; none where the data cannot tell (a single sample).
+    /// Its standard error; none if the data is not sufficient (a single sample).
     pub stderr: Option<f64>,
-    /// Lower and upper end of the 95 % interval; none where the data cannot tell.
+    /// Lower and upper end of the 95 % interval; none if the data is not sufficient.
     pub interval: Option<(f64, f64)>,
 }
 
@@ -30,14 +30,14 @@ pub fn mean(values: &[f64]) -> Option<Estimate> {
 ///
 /// The standard error is `sqrt(G / (G - 1) * sum over clusters of (sum of deviations)^2) / n` with `G` clusters (Liang
 /// and Zeger 1986, with the usual small-sample factor; Miller, "Adding error bars to evals", 2024, section 2.2). It
-/// is that of [`mean`] where every cluster holds one value. For values of 0 and 1 the interval is Wilson's with the
+/// is that of [`mean`] if every cluster holds one value. For values of 0 and 1 the interval is Wilson's with the
 /// effective sample size `p (1 - p) / stderr^2`, which is at most the number of values, and the number of clusters
 /// where all values are equal.
 pub fn clustered_mean(values: &[f64], clusters: &[u64]) -> Option<Estimate> {
     let average = average(values)?;
     let n = values.len() as f64;
     if all_different(clusters) {
-        // Summed in the order of the values, so that labels cannot change the last digit.
+        // Summed in the order of the values, so that labels cannot change the rounding.
         return mean(values);
     }
     let mut sums: BTreeMap<u64, f64> = BTreeMap::new();

@@ -1,9 +1,9 @@
-//! What missing samples could make of a score.
+//! The range of scores that missing samples leave possible.
 
 /// The lowest and highest mean that is possible if each of `missing` further samples has a value within `bounds`.
 ///
-/// `sum` is that of the `present` values. None where there is no sample at all, or where samples are missing and the
-/// metric has no bounds: none given, or such as are no range of numbers.
+/// `sum` is that of the `present` values. None if there are no samples, or if samples are missing and the metric has no valid
+/// bounds.
 pub fn range_with_missing(sum: f64, present: u64, missing: u64, bounds: Option<(f64, f64)>) -> Option<(f64, f64)> {
     let n = (present + missing) as f64;
     if n == 0.0 {

@@ -4,7 +4,7 @@ use super::{Z_95, mean};
 use examiner_api::random::Random;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How a [`PairedTest`] came about.
+/// How a [`PairedTest`] was computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// McNemar's exact test, for values of 0 and 1.
@@ -15,16 +15,16 @@ pub enum Method {
     Permutation(u32),
 }
 
-/// What a paired test says.
+/// The result of a paired test.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PairedTest {
     /// Mean of the differences, second model minus first.
     pub difference: f64,
-    /// 95 % interval of the difference; none where the data cannot tell.
+    /// 95 % interval of the difference; none if the data is not sufficient.
     pub interval: Option<(f64, f64)>,
     /// Two-sided p-value of "there is no difference".
     pub p_value: f64,
-    /// How it came about.
+    /// How it was computed.
     pub method: Method,
 }
 
@@ -73,7 +73,7 @@ pub fn mcnemar_exact(gained: u64, lost: u64) -> f64 {
 }
 
 /// The sign-flipping test of "differences are symmetric around 0" (Fisher 1935; Good, "Permutation tests", 1994), and
-/// the mean difference with the interval of [`mean`] or of its clustered sister. None for no samples.
+/// the mean difference with the interval of [`mean`], or of the clustered mean. None for no samples.
 ///
 /// With up to 14 non-zero differences all assignments of signs are tried; else 10,000 random ones, and the p-value
 /// is `(1 + as extreme) / (1 + tried)`, which is never 0 (Phipson and Smyth 2010). The signs of a cluster flip together.
@@ -95,7 +95,7 @@ pub fn paired_permutation(first: &[f64], second: &[f64], clusters: Option<&[u64]
     let (p_value, method) = if units.len() <= EXACT_UP_TO {
         let all = 1_u64 << units.len();
         let extreme =
-            (0..all).filter(|signs| flipped(&units, |place| signs >> place & 1 == 1).abs() >= threshold).count();
+            (0..all).filter(|signs| flipped(&units, |index| signs >> index & 1 == 1).abs() >= threshold).count();
         (extreme as f64 / all as f64, Method::PermutationExact)
     } else {
         let extreme = (0..PERMUTATIONS).filter(|&round| random_sum(&units, seed, round).abs() >= threshold).count();
@@ -104,8 +104,8 @@ pub fn paired_permutation(first: &[f64], second: &[f64], clusters: Option<&[u64]
     Some(PairedTest { difference: estimate.value, interval, p_value, method })
 }
 
-/// Compares two models by the unweighted mean over `strata` (the tasks of a benchmark, say) of their mean values; none
-/// for no samples. `strata` and `clusters` hold a label for each sample; clusters stand within strata.
+/// Compares two models by the unweighted mean over `strata` (the tasks of a benchmark, for example) of their mean values; none
+/// for no samples. `strata` and `clusters` hold a label for each sample; clusters lie within strata.
 ///
 /// The p-value is that of [`paired_permutation`] on differences that weigh as much as they do in the mean. The interval
 /// is `difference ± 1.96 * sqrt(sum of squared standard errors of the strata) / strata`: the tasks of a benchmark are
@@ -117,26 +117,26 @@ pub fn paired_macro(
     clusters: Option<&[u64]>,
     seed: u64,
 ) -> Option<PairedTest> {
-    let mut places: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-    for (place, stratum) in strata.iter().enumerate() {
-        places.entry(*stratum).or_default().push(place);
+    let mut indices: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (index, stratum) in strata.iter().enumerate() {
+        indices.entry(*stratum).or_default().push(index);
     }
-    let count = places.len() as f64;
+    let count = indices.len() as f64;
     let (mut difference, mut variance) = (0.0, Some(0.0));
     let mut weights = vec![0.0; first.len()];
-    for places in places.values() {
-        let differences: Vec<f64> = places.iter().map(|&place| second[place] - first[place]).collect();
+    for indices in indices.values() {
+        let differences: Vec<f64> = indices.iter().map(|&index| second[index] - first[index]).collect();
         let estimate = match clusters {
             Some(labels) => {
-                let labels: Vec<u64> = places.iter().map(|&place| labels[place]).collect();
+                let labels: Vec<u64> = indices.iter().map(|&index| labels[index]).collect();
                 super::clustered_mean(&differences, &labels)
             }
             None => mean(&differences),
         }?;
         difference += estimate.value / count;
         variance = variance.zip(estimate.stderr).map(|(sum, stderr)| sum + stderr * stderr / (count * count));
-        let weight = first.len() as f64 / (count * places.len() as f64);
-        places.iter().for_each(|&place| weights[place] = weight);
+        let weight = first.len() as f64 / (count * indices.len() as f64);
+        indices.iter().for_each(|&index| weights[index] = weight);
     }
     let weighted =
         |values: &[f64]| values.iter().zip(&weights).map(|(value, weight)| value * weight).collect::<Vec<_>>();
@@ -152,15 +152,15 @@ pub fn holm(p_values: &[f64]) -> Vec<f64> {
     order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
     let mut adjusted = vec![0.0; p_values.len()];
     let mut highest: f64 = 0.0;
-    for (rank, place) in order.into_iter().enumerate() {
-        highest = highest.max(p_values[place] * (p_values.len() - rank) as f64).min(1.0);
-        adjusted[place] = highest;
+    for (rank, index) in order.into_iter().enumerate() {
+        highest = highest.max(p_values[index] * (p_values.len() - rank) as f64).min(1.0);
+        adjusted[index] = highest;
     }
     adjusted
 }
 
 fn flipped(units: &[f64], flip: impl Fn(usize) -> bool) -> f64 {
-    units.iter().enumerate().map(|(place, unit)| if flip(place) { -unit } else { *unit }).sum()
+    units.iter().enumerate().map(|(index, unit)| if flip(index) { -unit } else { *unit }).sum()
 }
 
 fn random_sum(units: &[f64], seed: u64, round: u32) -> f64 {
@@ -168,20 +168,20 @@ fn random_sum(units: &[f64], seed: u64, round: u32) -> f64 {
     let mut sum = 0.0;
     for chunk in units.chunks(64) {
         let bits = random.bits();
-        sum += flipped(chunk, |place| bits >> place & 1 == 1);
+        sum += flipped(chunk, |index| bits >> index & 1 == 1);
     }
     sum
 }
 
 fn sums_in_order(differences: &[f64], clusters: &[u64]) -> Vec<f64> {
-    let mut places: BTreeMap<u64, usize> = BTreeMap::new();
+    let mut indices: BTreeMap<u64, usize> = BTreeMap::new();
     let mut sums = Vec::new();
     for (difference, cluster) in differences.iter().zip(clusters) {
-        let place = *places.entry(*cluster).or_insert_with(|| {
+        let index = *indices.entry(*cluster).or_insert_with(|| {
             sums.push(0.0);
             sums.len() - 1
         });
-        sums[place] += difference;
+        sums[index] += difference;
     }
     sums
 }

@@ -1,4 +1,4 @@
-//! How small a difference a dataset can show.
+//! The smallest difference that a dataset can show.
 
 use super::{Z_95, Z_POWER_80};
 
@@ -6,8 +6,8 @@ use super::{Z_95, Z_POWER_80};
 /// the two-sided level 0.05. None for no samples; at most `discordant`, since no difference can be larger.
 ///
 /// `discordant` is the share of samples that exactly one of the two models answers correctly. 0.5 is the worst case of
-/// two models that answer independently with accuracy 0.5; models that are kin (a base and its fine-tuned child)
-/// rather show 0.1 to 0.3. The formula is Connor's ("Sample size for testing differences in proportions for the
+/// two models that answer independently with accuracy 0.5; related models (a base model and its fine-tuned version)
+/// usually show 0.1 to 0.3. The formula is Connor's ("Sample size for testing differences in proportions for the
 /// paired-sample design", 1987), `z_a sqrt(d) + z_b sqrt(d - x^2) = x sqrt(n)`, solved for the difference `x`.
 pub fn smallest_paired_difference(n: u64, discordant: f64) -> Option<f64> {
     if n == 0 {

@@ -1,4 +1,4 @@
-//! Reads journals, and says what a line must be.
+//! Reads journals, and defines the format of a line.
 
 use super::{Damage, JournalError, Result};
 use serde_json::Value;
@@ -6,34 +6,34 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// Reads a journal, line by line. It may be written at the same time.
+/// Reads a journal line by line. Another process may append to it at the same time.
 #[derive(Debug)]
 pub struct Reader {
     path: PathBuf,
     file: BufReader<File>,
-    /// Where the next read starts.
+    /// The offset of the next read.
     position: u64,
-    /// Whether `position` can be relied upon: no read or seek has failed.
-    whole: bool,
+    /// Whether `position` is certain: the last read or seek did not fail.
+    is_position_known: bool,
     line: Vec<u8>,
 }
 
-/// What a pass over a journal found.
+/// The result of a scan of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scan {
     /// Lines that are not intact records.
     pub damage: Vec<Damage>,
-    /// Length in bytes of all complete lines; a torn last line starts here.
+    /// Length of all complete lines in bytes; a torn last line starts here.
     pub complete: u64,
 }
 
-/// How the first line of a journal stands to the header that is expected.
+/// The state of the first line of a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Header {
+pub(super) enum HeaderState {
     /// There is no complete line.
     Missing,
-    /// It is the header.
-    Good,
+    /// It is the expected header.
+    Intact,
     /// It is not intact.
     Damaged,
 }
@@ -42,15 +42,15 @@ impl Reader {
     /// Opens the journal at `path`.
     ///
     /// # Errors
-    /// The file cannot be opened, or is no file.
+    /// The file cannot be opened, or is not a regular file.
     pub fn open(path: &Path) -> Result<Self> {
         check_kind(path)?;
         let file = File::open(path).map_err(super::io(path, "open"))?;
         let file = BufReader::with_capacity(1 << 16, file);
-        Ok(Reader { path: path.to_owned(), file, position: 0, whole: true, line: Vec::new() })
+        Ok(Reader { path: path.to_owned(), file, position: 0, is_position_known: true, line: Vec::new() })
     }
 
-    /// Hands every intact record and its offset to `each`. No more than one line is in memory.
+    /// Calls `each` with every intact record and its offset. Only one line is in memory at a time.
     ///
     /// # Errors
     /// Reading fails, or the first line is an intact one that is not `header`, where one is given.
@@ -72,18 +72,18 @@ impl Reader {
         Ok(scan)
     }
 
-    /// How the first line stands to the header that is expected.
+    /// Compares the first line with the expected header.
     ///
     /// # Errors
-    /// Reading fails, or the line is intact and another header.
-    pub(super) fn header(&mut self, expected: &Value) -> Result<Header> {
+    /// Reading fails, or the line is another header.
+    pub(super) fn header(&mut self, expected: &Value) -> Result<HeaderState> {
         self.seek(0)?;
         if !self.read_line()? {
-            return Ok(Header::Missing);
+            return Ok(HeaderState::Missing);
         }
         match parse(&self.line) {
-            Ok(found) => check_header(&self.path, expected, found).map(|()| Header::Good),
-            Err(_) => Ok(Header::Damaged),
+            Ok(found) => check_header(&self.path, expected, found).map(|()| HeaderState::Intact),
+            Err(_) => Ok(HeaderState::Damaged),
         }
     }
 
@@ -102,39 +102,39 @@ impl Reader {
     }
 
     fn seek(&mut self, offset: u64) -> Result<()> {
-        // Records are mostly read one after the other; a relative seek keeps what is buffered.
-        let seek = match (offset.checked_signed_diff(self.position), self.whole) {
+        // Records are mostly read in order; a relative seek keeps the buffer.
+        let seek = match (offset.checked_signed_diff(self.position), self.is_position_known) {
             (Some(distance), true) => self.file.seek_relative(distance),
             _ => self.file.seek(SeekFrom::Start(offset)).map(drop),
         };
-        self.whole = seek.is_ok();
+        self.is_position_known = seek.is_ok();
         self.position = offset;
         seek.map_err(|source| JournalError::Io { doing: "read", path: self.path.clone(), source })
     }
 
-    /// Whether there was a complete line.
+    /// Reads a line; false if there is no complete one.
     fn read_line(&mut self) -> Result<bool> {
         self.line.clear();
         let read = self.file.read_until(b'\n', &mut self.line);
-        self.whole = read.is_ok();
+        self.is_position_known = read.is_ok();
         self.position += self.line.len() as u64;
         read.map_err(|source| JournalError::Io { doing: "read", path: self.path.clone(), source })?;
         Ok(self.line.ends_with(b"\n"))
     }
 }
 
-/// The JSON text of a line, or what is wrong with the line.
+/// The JSON text of a line, or why the line is damaged.
 fn parse(line: &[u8]) -> Result<&str, String> {
     let text = std::str::from_utf8(line).map_err(|error| format!("is not UTF-8: {error}"))?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     let (checksum, json) = text.split_once(' ').ok_or("has no checksum")?;
     let canonical = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
     if checksum.len() != 8 || !checksum.bytes().all(canonical) {
-        return Err(format!("starts with `{}` where eight hexadecimal digits should stand", checksum.escape_debug()));
+        return Err(format!("starts with `{}` instead of eight hexadecimal digits", checksum.escape_debug()));
     }
     let found = format!("{:08x}", crc32fast::hash(json.as_bytes()));
     if found != checksum {
-        return Err(format!("has the checksum {found}, and {checksum} written before it"));
+        return Err(format!("has the checksum {found} instead of {checksum}"));
     }
     Ok(json)
 }
@@ -151,7 +151,7 @@ fn check_header(path: &Path, expected: &Value, found: &str) -> Result<()> {
     }
 }
 
-/// Refuses what can be opened like a file and has no end, or is none at all. What is not there may become a file.
+/// Refuses directories, devices and pipes: some of them can be opened like a file and have no end.
 pub(super) fn check_kind(path: &Path) -> Result<()> {
     let found = match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => "a directory",
@@ -161,7 +161,7 @@ pub(super) fn check_kind(path: &Path) -> Result<()> {
     Err(JournalError::NotAFile { path: path.to_owned(), found })
 }
 
-/// Appends a record to `line` as it stands in the file.
+/// Appends a record to `line` in the format of the file.
 pub(super) fn write_line(line: &mut Vec<u8>, json: &str) {
     line.extend_from_slice(format!("{:08x} ", crc32fast::hash(json.as_bytes())).as_bytes());
     line.extend_from_slice(json.as_bytes());

@@ -1,13 +1,13 @@
-//! Goes on with a journal whose first line is damaged.
+//! Repairs a journal whose first line is damaged.
 
 use super::reader::{Reader, write_line};
-use super::{Damage, JournalError, Result, hold, io};
+use super::{Damage, JournalError, Result, io, open_locked};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Where a damaged journal is kept: nobody knows yet what happened to it.
+/// The path under which a damaged journal is kept for inspection.
 pub(super) fn kept(path: &Path) -> PathBuf {
     beside(path, "damaged")
 }
@@ -18,13 +18,13 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Writes `header` and all intact records to a new file, which takes the journal's place at once or not at all. Returns
-/// the new file, held like the old one, and what was lost, the first line first.
+/// Writes `header` and all intact records to a new file, which then replaces the journal atomically. Returns the new file,
+/// locked like the old one, and the damaged lines, the first line first.
 pub(super) fn repair(path: &Path, header: &Value) -> Result<(File, Vec<Damage>)> {
     let new = beside(path, "new");
-    let repaired = hold(&new).and_then(|file| Ok((replace(path, header, &new, &file)?, file)));
+    let repaired = open_locked(&new).and_then(|file| Ok((replace(path, header, &new, &file)?, file)));
     if repaired.is_err() {
-        // What is left of the attempt is of no use; that it cannot be removed changes nothing.
+        // If the new file cannot be removed either, the first error is still the one to report.
         let _ = std::fs::remove_file(&new);
     }
     repaired.map(|(damage, file)| (file, damage))
@@ -35,9 +35,9 @@ fn replace(path: &Path, header: &Value, new: &Path, file: &File) -> Result<Vec<D
     let damage = copy(path, header, file)?;
     let kept = kept(path);
     let _ = std::fs::remove_file(&kept);
-    // A file system without links gets a copy.
+    // A file system may have no links.
     let keep = std::fs::hard_link(path, &kept).or_else(|_| std::fs::copy(path, &kept).map(drop));
-    keep.map_err(io(&kept, "keep what is damaged of"))?;
+    keep.map_err(io(&kept, "keep the damaged file of"))?;
     std::fs::rename(new, path).map_err(io(path, "replace"))?;
     super::sync_directory(path).map_err(io(path, "sync the directory of"))?;
     Ok(damage)
@@ -56,6 +56,6 @@ fn copy(path: &Path, header: &Value, file: &File) -> Result<Vec<Damage>> {
         }
     })?;
     let synced = written.and_then(|()| out.flush()).and_then(|()| file.sync_all());
-    synced.map_err(|source| JournalError::Io { doing: "write anew", path: path.to_owned(), source })?;
+    synced.map_err(|source| JournalError::Io { doing: "rewrite", path: path.to_owned(), source })?;
     Ok(scan.damage)
 }

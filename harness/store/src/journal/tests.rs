@@ -40,7 +40,7 @@ fn a_line_is_checksum_space_json() {
 }
 
 #[test]
-fn torn_at_every_byte_it_keeps_what_is_complete_and_goes_on() {
+fn a_journal_cut_at_any_byte_keeps_complete_records_and_continues() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("j");
     let bytes = written(&path);
@@ -59,21 +59,21 @@ fn torn_at_every_byte_it_keeps_what_is_complete_and_goes_on() {
 }
 
 #[test]
-fn a_flipped_byte_costs_the_records_it_touches_and_is_reported() {
+fn a_damaged_byte_costs_its_records_and_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("j");
     let bytes = written(&path);
     let header = bytes.iter().position(|b| *b == b'\n').unwrap();
-    for place in header + 1..bytes.len() - 1 {
+    for index in header + 1..bytes.len() - 1 {
         let mut damaged = bytes.clone();
-        damaged[place] ^= 0x15;
+        damaged[index] ^= 0x15;
         fs::write(&path, &damaged).unwrap();
         let (_, loaded, damage) = open(&path);
         let kept = texts(&loaded);
-        assert!(kept.iter().all(|text| RECORDS.contains(text)), "byte {place}: {kept:?}");
-        assert!(!damage.is_empty(), "byte {place}");
-        // A line break that is lost or made touches two records at most.
-        assert!(kept.len() > usize::from(bytes[place] != b'\n'), "byte {place}: {kept:?}");
+        assert!(kept.iter().all(|text| RECORDS.contains(text)), "byte {index}: {kept:?}");
+        assert!(!damage.is_empty(), "byte {index}");
+        // A lost or added line break affects two records at most.
+        assert!(kept.len() > usize::from(bytes[index] != b'\n'), "byte {index}: {kept:?}");
     }
     fs::write(&path, String::from_utf8(bytes).unwrap().replace("Grüße", "Gruesse")).unwrap();
     let (_, loaded, damage) = open(&path);
@@ -98,36 +98,36 @@ fn another_header_is_refused_and_so_is_one_of_a_later_version() {
     assert!(matches!(error, JournalError::OtherHeader { .. }), "{error}");
     let error = refused(json!({"format": 2, "pair": ["a", "b"]}), json!({"format": 1, "model": "a"}));
     assert!(matches!(error, JournalError::NewerFormat { found: 2, known: 1, .. }), "{error}");
-    assert!(error.to_string().contains("go on with the version that wrote it"), "{error}");
+    assert!(error.to_string().contains("continue with the version that wrote it"), "{error}");
 }
 
 #[test]
-fn a_damaged_header_is_written_anew_and_its_file_is_kept() {
+fn a_damaged_header_is_rewritten_and_the_damaged_file_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let (path, kept) = (folder.path().join("j"), folder.path().join("j.damaged"));
     let bytes = written(&path);
     let header = bytes.iter().position(|b| *b == b'\n').unwrap();
-    for place in 0..=header {
+    for index in 0..=header {
         let mut damaged = bytes.clone();
-        damaged[place] ^= 0x15;
+        damaged[index] ^= 0x15;
         fs::write(&path, &damaged).unwrap();
         let (mut journal, loaded, damage) = open(&path);
-        // Where the line break went, the first record went with it.
-        let lost = usize::from(place == header);
-        assert_eq!(texts(&loaded), RECORDS[lost..], "byte {place}");
-        assert_eq!((damage.len(), damage[0].line), (1, 1), "byte {place}: {damage:?}");
-        assert!(damage[0].told(&path).contains("it is written anew"), "{}", damage[0].told(&path));
-        assert_eq!(fs::read(&kept).unwrap(), damaged, "byte {place}");
+        // Without the line break of the header, the first record is lost too.
+        let lost = usize::from(index == header);
+        assert_eq!(texts(&loaded), RECORDS[lost..], "byte {index}");
+        assert_eq!((damage.len(), damage[0].line), (1, 1), "byte {index}: {damage:?}");
+        assert!(damage[0].message(&path).contains("it is rewritten"), "{}", damage[0].message(&path));
+        assert_eq!(fs::read(&kept).unwrap(), damaged, "byte {index}");
         journal.append("{}").unwrap();
         drop(journal);
         let (_, loaded, damage) = open(&path);
-        assert_eq!((loaded.len(), damage), (RECORDS.len() - lost + 1, vec![]), "byte {place}");
+        assert_eq!((loaded.len(), damage), (RECORDS.len() - lost + 1, vec![]), "byte {index}");
     }
     assert!(!folder.path().join("j.new").exists());
 }
 
 #[test]
-fn what_is_no_file_is_refused_by_its_kind() {
+fn special_files_are_refused_with_their_kind() {
     let folder = tempfile::tempdir().unwrap();
     let error = Journal::open(folder.path(), &json!({}), |_, _| {}).unwrap_err();
     assert!(error.to_string().contains("is a directory, not a file"), "{error}");
@@ -139,7 +139,7 @@ fn what_is_no_file_is_refused_by_its_kind() {
 }
 
 #[test]
-fn records_are_found_at_their_offsets() {
+fn records_are_read_at_their_offsets() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("j");
     let (mut journal, ..) = open(&path);
@@ -156,7 +156,7 @@ fn records_are_found_at_their_offsets() {
 }
 
 #[test]
-fn two_writers_are_one_too_many() {
+fn a_second_writer_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("j");
     let (journal, ..) = open(&path);
@@ -194,7 +194,7 @@ fn a_line_break_is_refused() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn what_is_written_is_read(texts in proptest::collection::vec(any::<String>(), 0..20)) {
+    fn records_survive_the_file(texts in proptest::collection::vec(any::<String>(), 0..20)) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("j");
         let lines: Vec<String> = texts.iter().map(|text| json!({"text": text}).to_string()).collect();

@@ -33,10 +33,10 @@ use std::borrow::Cow;
 pub struct Pipeline(pub Vec<Step>);
 
 impl Pipeline {
-    /// The answer in `text`, or nothing. White space around it is taken off, and what is then empty is nothing.
+    /// The answer in `text`, without white space around it, or nothing. An empty answer is nothing.
     ///
     /// # Errors
-    /// A regular expression goes beyond its limit of backtracking.
+    /// A regular expression exceeds its backtracking limit.
     pub fn find(&self, text: &str) -> Result<Option<String>> {
         let mut found = Cow::Borrowed(text);
         for step in &self.0 {
@@ -52,7 +52,7 @@ impl Pipeline {
     /// Reads a pipeline as it is written in a suite.
     ///
     /// # Errors
-    /// One sentence on what is neither a preset nor a step.
+    /// One sentence about a part that is neither a preset nor a step.
     pub fn from_value(written: Value) -> Result<Self, String> {
         match written {
             Value::Array(items) => {
@@ -69,7 +69,7 @@ impl Pipeline {
                     return Err(format!("there is no step `{name}`{}; steps are {}", near(&name), names(|_| true)));
                 }
                 if name == "regex" || name == "replace" {
-                    readable(&step[&name])?;
+                    check_pattern(&step[&name])?;
                 }
                 let step: Step =
                     serde_json::from_value(Value::Object(step)).map_err(|error| format!("step `{name}`: {error}"))?;
@@ -81,7 +81,7 @@ impl Pipeline {
     }
 }
 
-/// A step that needs nothing but its name.
+/// A step without options, by its name.
 fn named_step(name: &str) -> Result<Step, String> {
     if let Some((name, true)) = STEPS.iter().find(|(step, _)| *step == name) {
         return Err(format!("step `{name}` needs options, as in `{{ {name}: ... }}`"));
@@ -97,8 +97,8 @@ fn named_step(name: &str) -> Result<Step, String> {
     })
 }
 
-/// A regular expression that cannot be read is told as such, whichever way its step is written.
-fn readable(options: &Value) -> Result<(), String> {
+/// Reports a regular expression that cannot be read, in either way to write the step: serde would only name the variants.
+fn check_pattern(options: &Value) -> Result<(), String> {
     let pattern = options.as_str().or_else(|| options.get("pattern")?.as_str());
     pattern.map_or(Ok(()), |pattern| Pattern::try_from(pattern.to_owned()).map(|_| ()))
 }

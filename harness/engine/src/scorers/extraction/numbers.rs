@@ -23,9 +23,9 @@ pub fn last_number(text: &str) -> Option<String> {
 /// The first number that starts at byte `from` or later, and where it ends.
 fn next_number(text: &str, from: usize) -> Option<(String, usize)> {
     let bytes = text.as_bytes();
-    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    let digits_from = |at: usize| (at..).take_while(|&at| digit(at)).count();
-    let start = (from..bytes.len()).find(|&at| digit(at) || (bytes[at] == b'.' && digit(at + 1)))?;
+    let digit = |index: usize| bytes.get(index).is_some_and(u8::is_ascii_digit);
+    let digits_from = |start: usize| (start..).take_while(|&index| digit(index)).count();
+    let start = (from..bytes.len()).find(|&index| digit(index) || (bytes[index] == b'.' && digit(index + 1)))?;
     let lead = digits_from(start);
     let mut end = start + lead;
     if (1..=3).contains(&lead) {
@@ -42,7 +42,7 @@ fn next_number(text: &str, from: usize) -> Option<(String, usize)> {
     Some((format!("{sign}{}", &text[start..end]), end))
 }
 
-/// Whether what stands before a number ends in a minus sign that belongs to it.
+/// Whether the text before a number ends in a minus sign that belongs to the number.
 fn is_negative(before: &str) -> bool {
     let before = before.strip_suffix(['$', '€', '£', '¥']).unwrap_or(before);
     let Some(before) = before.strip_suffix(['-', '−']) else { return false };
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_found_whole() {
+    fn numbers_are_found_with_sign_and_separators() {
         for (text, first, last) in [
             ("It is 1,234 or 2,345,678.90.", "1,234", "2,345,678.90"),
             ("1,2,3", "1", "3"),

@@ -47,40 +47,40 @@ impl Pattern {
     /// empty, else the whole match.
     ///
     /// # Errors
-    /// The pattern goes beyond its limit of backtracking.
+    /// The pattern exceeds its backtracking limit.
     pub fn find(&self, text: &str, take: Take, group: Option<usize>) -> Result<Option<String>> {
         let mut matches = self.0.captures_iter(text);
         let chosen = match take {
             Take::First => matches.next().transpose(),
             Take::Last => matches.try_fold(None, |_, found| found.map(Some)),
         };
-        let chosen = chosen.map_err(|error| self.beyond_its_limit(&error))?;
+        let chosen = chosen.map_err(|error| self.limit_exceeded(&error))?;
         Ok(chosen.and_then(|captures| part(&captures, group)))
     }
 
-    /// The text with `with` in place of every match; `$1` in it is the first group.
+    /// The text in which `with` replaces every match; `$1` in it is the first group.
     ///
     /// # Errors
-    /// The pattern goes beyond its limit of backtracking.
+    /// The pattern exceeds its backtracking limit.
     pub fn replace(&self, text: &str, with: &str) -> Result<String> {
         let replaced = self.0.try_replacen(text, 0, with);
-        replaced.map(std::borrow::Cow::into_owned).map_err(|error| self.beyond_its_limit(&error))
+        replaced.map(std::borrow::Cow::into_owned).map_err(|error| self.limit_exceeded(&error))
     }
 
-    fn beyond_its_limit(&self, error: &fancy_regex::Error) -> PluginError {
+    fn limit_exceeded(&self, error: &fancy_regex::Error) -> PluginError {
         PluginError::new(ErrorCode::Other, format!("cannot search with the pattern `{}`", self.0.as_str()))
             .with_cause(error)
             .with_help("rewrite the pattern without nested repetition")
     }
 
-    /// How many groups there are, the whole match included.
+    /// The number of groups, the whole match included.
     pub fn groups(&self) -> usize {
         self.0.captures_len()
     }
 }
 
 fn part(captures: &Captures<'_, str>, group: Option<usize>) -> Option<String> {
-    let text = |place: usize| captures.get(place).map(|found| found.as_str());
+    let text = |index: usize| captures.get(index).map(|found| found.as_str());
     let found = match group {
         Some(group) => text(group),
         None if captures.len() == 1 => text(0),

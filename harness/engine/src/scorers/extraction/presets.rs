@@ -10,7 +10,7 @@ pub struct Preset {
     pub name: &'static str,
     /// What it is for, in one sentence.
     pub summary: &'static str,
-    /// The pipeline as it would be written in a suite. May name presets that stand before it.
+    /// The pipeline as it would be written in a suite. It may name presets that are defined before it.
     pub written: fn() -> Value,
 }
 
@@ -71,7 +71,7 @@ pub const PRESETS: &[Preset] = &[
                 {"any": [[{"regex": r"\*\*(.*?)\*\*"}], ["trim"]]},
                 {"any": [
                     [{"regex": r"(?i)\A(yes|no|true|false)\b"}, "capitalize"],
-                    // A comma between digits sets off thousands and stays.
+                    // A comma between digits separates thousands, and is kept.
                     [
                         {"replace": {"pattern": r"\s*,\s*(?!\d)|(?<!\d)\s*,\s*", "with": " "}},
                         {"replace": {"pattern": r"\s+", "with": " "}}
@@ -110,6 +110,6 @@ pub const PRESETS: &[Preset] = &[
 /// The preset of this name.
 pub fn preset(name: &str) -> Option<Pipeline> {
     let preset = PRESETS.iter().find(|preset| preset.name == name)?;
-    // A test reads every preset, so that none is lost here.
+    // A test reads every preset: none of them fails here.
     Pipeline::from_value((preset.written)()).ok()
 }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// What stands before the first of these texts; everything where there is none of them.
+    /// The part before the first of these texts; everything if none of them occurs.
     Cut(Texts),
-    /// What stands after a marker; nothing where there is none.
+    /// The part after a marker; nothing if it does not occur.
     After(After),
     /// A match of a regular expression.
     Regex(RegexStep),
@@ -25,13 +25,13 @@ pub enum Step {
     FirstLine,
     /// The last line that is not empty.
     LastLine,
-    /// What stands in the last `\boxed{...}`, whatever braces it holds.
+    /// The content of the last `\boxed{...}`, which may contain braces.
     Boxed,
-    /// The letter of an option: `(B)`, else a leading `B.`, else the first capital that stands alone.
+    /// The letter of an option: `(B)`, else a leading `B.`, else the first capital letter that is a word.
     OptionLetter,
-    /// Takes these characters off both ends.
+    /// Removes these characters from both ends.
     Strip(String),
-    /// Takes white space off both ends.
+    /// Removes white space from both ends.
     Trim,
     /// In lower case.
     Lowercase,
@@ -73,7 +73,7 @@ pub enum Texts {
     Many(Vec<String>),
 }
 
-/// A marker, alone or with how to look for it.
+/// A marker, alone or with options of the search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a text, or `marker` with `which` (first, last) and `ignore_case`")]
 pub enum After {
@@ -86,13 +86,13 @@ pub enum After {
         /// Which occurrence counts.
         #[serde(default = "last")]
         which: Take,
-        /// Whether `A` is `a`; for ASCII letters.
+        /// Whether upper and lower case are the same, for ASCII letters.
         #[serde(default)]
         ignore_case: bool,
     },
 }
 
-/// A regular expression, alone or with which match and group counts.
+/// A regular expression, alone or with the match and the group that count.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
@@ -114,13 +114,13 @@ pub enum RegexStep {
     },
 }
 
-/// What is replaced, and by what.
+/// A replacement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Replace {
-    /// The pattern of what is replaced, wherever it stands.
+    /// The pattern, all matches of which are replaced.
     pattern: Pattern,
-    /// What takes its place; `$1` is the first group. Nothing by default.
+    /// The replacement, in which `$1` is the first group. Empty by default.
     #[serde(default)]
     with: String,
 }
@@ -130,7 +130,7 @@ fn last() -> Take {
 }
 
 impl Step {
-    /// Refuses what no text could ever satisfy.
+    /// Refuses options that can never match.
     pub(super) fn check(&self) -> Result<(), String> {
         match self {
             Step::Regex(RegexStep::Options { pattern, group: Some(group), .. }) if *group >= pattern.groups() => {
@@ -141,10 +141,10 @@ impl Step {
         }
     }
 
-    /// What the step finds in `text`.
+    /// The result of the step for `text`, or nothing.
     ///
     /// # Errors
-    /// A regular expression goes beyond its limit of backtracking.
+    /// A regular expression exceeds its backtracking limit.
     pub fn apply(&self, text: &str) -> Result<Option<String>> {
         let found = match self {
             Step::Cut(Texts::One(stop)) => Some(cut(text, std::slice::from_ref(stop))),
@@ -190,13 +190,13 @@ fn after<'a>(text: &'a str, marker: &str, which: Take, ignore_case: bool) -> Opt
         Take::First => text.find(marker),
         Take::Last => text.rfind(marker),
     };
-    let place = if ignore_case {
-        // Lower case in ASCII alone keeps every byte in its place.
+    let start = if ignore_case {
+        // Lower case of ASCII letters alone keeps all byte offsets.
         find(&text.to_ascii_lowercase(), &marker.to_ascii_lowercase())
     } else {
         find(text, marker)
     };
-    place.map(|place| &text[place + marker.len()..])
+    start.map(|start| &text[start + marker.len()..])
 }
 
 fn capitalized(text: &str) -> String {
@@ -223,7 +223,7 @@ fn boxed(text: &str) -> Option<&str> {
 /// The letter of an option, in upper case. `A` and `I` alone before a word in lower case are words.
 fn option_letter(text: &str) -> Option<char> {
     let letters: Vec<char> = text.chars().collect();
-    let at = |place: usize| letters.get(place).copied();
+    let at = |index: usize| letters.get(index).copied();
     let in_parentheses =
         letters.windows(3).find(|window| window[0] == '(' && window[1].is_ascii_alphabetic() && window[2] == ')');
     if let Some(window) = in_parentheses {
@@ -236,15 +236,15 @@ fn option_letter(text: &str) -> Option<char> {
     {
         return Some(letter.to_ascii_uppercase());
     }
-    let alone = |place: &usize| {
+    let alone = |index: &usize| {
         let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '\'' || c == '’');
-        let is_word = matches!(letters[*place], 'A' | 'I')
-            && at(place + 1) == Some(' ')
-            && at(place + 2).is_some_and(char::is_lowercase);
-        letters[*place].is_ascii_uppercase()
-            && !word(place.checked_sub(1).and_then(at))
-            && !word(at(place + 1))
+        let is_word = matches!(letters[*index], 'A' | 'I')
+            && at(index + 1) == Some(' ')
+            && at(index + 2).is_some_and(char::is_lowercase);
+        letters[*index].is_ascii_uppercase()
+            && !word(index.checked_sub(1).and_then(at))
+            && !word(at(index + 1))
             && !is_word
     };
-    (0..letters.len()).find(alone).map(|place| letters[place])
+    (0..letters.len()).find(alone).map(|index| letters[index])
 }

@@ -1,6 +1,7 @@
-//! When two answers are equal.
+//! When an answer matches the right one.
 
-use super::Normalization;
+use super::decimal::{canonical_decimal, number};
+use super::normalization::Normalization;
 use examiner_api::schemars::{self, JsonSchema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -14,27 +15,27 @@ pub enum Compare {
     Auto,
     /// As texts, character by character.
     String,
-    /// As numbers; what is no number equals nothing.
+    /// As numbers; a text that is not a number equals nothing.
     Number,
-    /// As sets of texts, whatever their order and number.
+    /// As sets of texts, in which order and repetition do not count.
     Set,
 }
 
-/// How answers are compared, with all that it takes.
+/// Decides whether an answer matches the right one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Comparison {
-    /// What does not count.
+pub struct MatchRule {
+    /// Differences that do not count.
     pub normalization: Normalization,
-    /// As what answers are compared.
+    /// The type as which answers are compared.
     pub compare: Compare,
-    /// Numbers so far apart are still equal.
+    /// Numbers that differ by at most so much are equal.
     pub tolerance: f64,
-    /// What stands between the members of a set.
+    /// The separator of the members of a set.
     pub separator: String,
 }
 
-impl Comparison {
-    /// Whether two texts are equal, with what they are after normalization.
+impl MatchRule {
+    /// Whether the two texts are equal after normalization.
     pub fn equal(&self, answer: &str, gold: &str) -> bool {
         match self.compare {
             Compare::String => self.normalize(answer) == self.normalize(gold),
@@ -47,7 +48,7 @@ impl Comparison {
         }
     }
 
-    /// The text without what does not count. The members of a set are normalized one by one, and sorted.
+    /// The normalized text. The members of a set are normalized one by one, and sorted.
     pub fn normalize(&self, text: &str) -> String {
         match self.compare {
             Compare::Set => self.members(text).into_iter().collect::<Vec<_>>().join(&self.separator),
@@ -62,45 +63,17 @@ impl Comparison {
         parts.into_iter().map(|part| self.normalization.apply(part)).filter(|part| !part.is_empty()).collect()
     }
 
-    /// Whether two numbers are equal; none where one of them is no number.
+    /// Whether two numbers are equal; none if one of them is not a number.
     fn numbers(&self, answer: &str, gold: &str) -> Option<bool> {
         if let (Some(answer), Some(gold)) = (canonical_decimal(answer), canonical_decimal(gold))
             && (self.tolerance == 0.0 || answer == gold)
         {
-            // As texts, since f64 cannot tell long numbers apart.
+            // As texts, since `f64` cannot distinguish long numbers.
             return Some(answer == gold);
         }
         let (answer, gold) = (number(answer)?, number(gold)?);
         Some((answer - gold).abs() <= self.tolerance)
     }
-}
-
-/// The one way to write a decimal number: no plus sign, no leading or trailing zeros, no `-0`. None for a text that is
-/// not a plain decimal number.
-pub fn canonical_decimal(text: &str) -> Option<String> {
-    let (negative, digits) = match text.strip_prefix(['-', '−']) {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if !all_digits(whole) || !all_digits(fraction) || whole.len() + fraction.len() == 0 {
-        return None;
-    }
-    let whole = whole.trim_start_matches('0');
-    let whole = if whole.is_empty() { "0" } else { whole };
-    let fraction = fraction.trim_end_matches('0');
-    let sign = if negative && (whole != "0" || !fraction.is_empty()) { "-" } else { "" };
-    let point = if fraction.is_empty() { "" } else { "." };
-    Some(format!("{sign}{whole}{point}{fraction}"))
-}
-
-/// A finite number, in plain or in exponential notation. `inf` and `nan` are words.
-fn number(text: &str) -> Option<f64> {
-    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let plain = canonical_decimal(mantissa)?;
-    let exponent: i32 = exponent.parse().ok()?;
-    format!("{plain}e{exponent}").parse().ok().filter(|value: &f64| value.is_finite())
 }
 
 #[cfg(test)]
@@ -109,7 +82,7 @@ mod tests {
 
     fn equal(compare: Compare, tolerance: f64, answer: &str, gold: &str) -> bool {
         let normalization = Normalization::default();
-        Comparison { normalization, compare, tolerance, separator: ",".to_owned() }.equal(answer, gold)
+        MatchRule { normalization, compare, tolerance, separator: ",".to_owned() }.equal(answer, gold)
     }
 
     #[test]
@@ -137,17 +110,5 @@ mod tests {
         assert!(equal(Compare::Set, 0.0, "b, a,b", "a, b"));
         assert!(equal(Compare::Set, 0.0, "1.0, 2", "2,1"));
         assert!(!equal(Compare::Set, 0.0, "a", "a, b"));
-    }
-
-    #[test]
-    fn there_is_one_way_to_write_a_number() {
-        for (text, expected) in
-            [("1.0", "1"), ("-0", "0"), ("+00.50", "0.5"), ("5.", "5"), (".5", "0.5"), ("-1.20", "-1.2")]
-        {
-            assert_eq!(canonical_decimal(text).as_deref(), Some(expected));
-        }
-        for text in ["", ".", "-", "1,2", "1e3", "0x1", "１", "1 2", "--1"] {
-            assert_eq!(canonical_decimal(text), None, "{text}");
-        }
     }
 }

@@ -1,15 +1,15 @@
-//! Where plugin files may lie, and which files stand there.
+//! Where plugins are searched, and which files are found there.
 //!
-//! Plugins come from places that somebody has chosen for them. What a directory holds is chosen with it, what a link in
-//! it leads to elsewhere is not: whoever may write a link need not own what it leads to.
+//! Plugins come from locations that somebody has chosen for them. Choosing a directory includes its files, but not the
+//! targets of links that lead out of it: whoever can create a link need not own its target.
 
-use super::{LoadError, Problem};
+use super::error::{LoadError, LoadProblem};
 use std::path::{Path, PathBuf};
 
-/// A place to look for plugins.
+/// A location that is searched for plugins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SearchPath {
-    /// A directory for plugins alone: every library in it is expected to be one.
+    /// A directory of plugins: every library in it is expected to be one.
     Directory(PathBuf),
     /// The program's own directory: only files named like Examiner's own plugins (`libexaminer_plugin_*`) count.
     BesideProgram(PathBuf),
@@ -19,13 +19,13 @@ pub enum SearchPath {
     Plugin {
         /// The plugin's name in the suite, which must be its own.
         name: String,
-        /// The file, as it was typed.
+        /// The file, as it is written in the suite.
         path: PathBuf,
     },
 }
 
 impl SearchPath {
-    /// Whether this is a single file, which somebody wants and not just finds.
+    /// Whether this is a single file, which was asked for rather than found.
     pub(super) fn is_file(&self) -> bool {
         matches!(self, SearchPath::File(_) | SearchPath::Plugin { .. })
     }
@@ -33,29 +33,29 @@ impl SearchPath {
 
 /// A file that may be a plugin.
 pub(super) struct Candidate {
-    /// Where it was found.
+    /// The path under which it was found.
     pub(super) path: PathBuf,
-    /// Where it lies, links followed; or why it is refused unread.
-    pub(super) real: Result<PathBuf, Problem>,
+    /// The path with all links resolved; or why the file is refused before it is read.
+    pub(super) real: Result<PathBuf, LoadProblem>,
 }
 
-/// The files of a place, in the order of their names. `places` are all of them; `pinned` says that the suite knows the
-/// content of the place's file.
-pub(super) fn candidates(place: &SearchPath, places: &[SearchPath], pinned: bool) -> Result<Vec<Candidate>, LoadError> {
-    let (directory, own_only) = match place {
+/// The files of a location, in the order of their names. `all` are all locations; `pinned` says that the suite pins the
+/// content of this one's file.
+pub(super) fn candidates(location: &SearchPath, all: &[SearchPath], pinned: bool) -> Result<Vec<Candidate>, LoadError> {
+    let (directory, own_only) = match location {
         SearchPath::File(path) => return Ok(vec![Candidate { path: path.clone(), real: real(path) }]),
         SearchPath::Plugin { path, .. } => {
-            return Ok(vec![Candidate { path: path.clone(), real: named(path, places, pinned) }]);
+            return Ok(vec![Candidate { path: path.clone(), real: named(path, all, pinned) }]);
         }
         SearchPath::Directory(directory) => (directory, false),
         SearchPath::BesideProgram(directory) => (directory, true),
     };
     let unreadable = |error: std::io::Error| LoadError {
         path: directory.clone(),
-        problem: Problem::Unreadable(error.to_string()),
+        problem: LoadProblem::Unreadable(error.to_string()),
         plugin: None,
     };
-    // The directory itself may be a link: it was chosen by that name.
+    // The directory itself may be a link, since it was chosen under this name.
     let root = directory.canonicalize().map_err(unreadable)?;
     let mut found = Vec::new();
     for entry in std::fs::read_dir(&root).map_err(unreadable)? {
@@ -72,37 +72,37 @@ pub(super) fn candidates(place: &SearchPath, places: &[SearchPath], pinned: bool
     Ok(found)
 }
 
-fn real(path: &Path) -> Result<PathBuf, Problem> {
-    path.canonicalize().map_err(|error| Problem::Unreadable(error.to_string()))
+fn real(path: &Path) -> Result<PathBuf, LoadProblem> {
+    path.canonicalize().map_err(|error| LoadProblem::Unreadable(error.to_string()))
 }
 
-/// Where an entry of the directory `root` lies, if that is beneath it.
-fn within(path: &Path, root: &Path) -> Result<PathBuf, Problem> {
+/// The resolved path of an entry of the directory `root`, if it is within the directory.
+fn within(path: &Path, root: &Path) -> Result<PathBuf, LoadProblem> {
     let real = real(path)?;
     match real.starts_with(root) {
         true => Ok(real),
-        false => Err(Problem::LeavesDirectory { leads_to: real, directory: root.to_owned() }),
+        false => Err(LoadProblem::LeavesDirectory { leads_to: real, directory: root.to_owned() }),
     }
 }
 
-/// Where a file lies that a suite names.
+/// The resolved path of a file that a suite names.
 ///
-/// Whoever wrote an absolute path has said where the file is, and a pinned file is known by its content, wherever it
-/// is. A relative path means what lies beneath the directory that it starts from, or in a directory for plugins: with
-/// `..`, or through a link, it leads to whatever happens to lie there on the machine of whoever runs the suite.
-fn named(path: &Path, places: &[SearchPath], pinned: bool) -> Result<PathBuf, Problem> {
+/// An absolute path says exactly which file is meant, and a pinned file is identified by its content. A relative path must
+/// stay within the directory that it starts from, or lead into a plugin directory: through `..` or a link it could reach
+/// any file that happens to be on the machine on which the suite runs.
+fn named(path: &Path, all: &[SearchPath], pinned: bool) -> Result<PathBuf, LoadProblem> {
     let real = real(path)?;
     if pinned || path.is_absolute() {
         return Ok(real);
     }
     let start = std::env::current_dir().and_then(|start| start.canonicalize());
-    let start = start.map_err(|error| Problem::Unreadable(error.to_string()))?;
-    let directories = places.iter().filter_map(|place| match place {
+    let start = start.map_err(|error| LoadProblem::Unreadable(error.to_string()))?;
+    let directories = all.iter().filter_map(|location| match location {
         SearchPath::Directory(directory) | SearchPath::BesideProgram(directory) => directory.canonicalize().ok(),
         SearchPath::File(_) | SearchPath::Plugin { .. } => None,
     });
     match real.starts_with(&start) || directories.into_iter().any(|directory| real.starts_with(directory)) {
         true => Ok(real),
-        false => Err(Problem::LeavesStart { leads_to: real, start }),
+        false => Err(LoadProblem::LeavesStart { leads_to: real, start }),
     }
 }

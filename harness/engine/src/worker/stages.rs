@@ -1,0 +1,87 @@
+//! Trainers and exporters in workers. Both leave files, and a trainer resumes from its own: when a worker dies, a new one
+//! gets the same job.
+
+use super::isolated::{CallEnd, IsolatedRole};
+use examiner_api::wire::{decode, encode, method};
+use examiner_api::{
+    ErrorCode, ExportJob, ExportReport, Exporter, Flow, PluginError, Result, Sink, TrainEvent, TrainJob, TrainReport,
+    Trainer,
+};
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A trainer in a process of its own.
+pub(super) struct IsolatedTrainer(pub(super) IsolatedRole);
+
+impl Trainer for IsolatedTrainer {
+    fn train(&mut self, job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport> {
+        let job = encode(&job)?;
+        let last_step = AtomicU64::new(0);
+        let failure: Mutex<Option<PluginError>> = Mutex::new(None);
+        let receive = |event: &[u8]| match decode::<TrainEvent>(event) {
+            Ok(event) => {
+                last_step.fetch_max(event.step, Ordering::SeqCst);
+                sink.send(event)
+            }
+            Err(error) => {
+                failure.lock().get_or_insert(error);
+                Flow::Stop
+            }
+        };
+        let mut attempts = Attempts::new(&self.0);
+        loop {
+            let before = last_step.load(Ordering::SeqCst);
+            let end = self.0.call(method::TRAIN, &job, &receive)?;
+            if let Some(error) = failure.lock().take() {
+                return Err(error);
+            }
+            match end {
+                CallEnd::Returned(report) => return decode(&report?),
+                CallEnd::Died(error) => {
+                    attempts.after_death(&self.0, error, last_step.load(Ordering::SeqCst) > before)?
+                }
+            }
+        }
+    }
+}
+
+/// An exporter in a process of its own.
+pub(super) struct IsolatedExporter(pub(super) IsolatedRole);
+
+impl Exporter for IsolatedExporter {
+    fn export(&mut self, job: ExportJob) -> Result<ExportReport> {
+        let job = encode(&job)?;
+        let mut attempts = Attempts::new(&self.0);
+        loop {
+            match self.0.call(method::EXPORT, &job, &|_| Flow::Stop)? {
+                CallEnd::Returned(report) => return decode(&report?),
+                CallEnd::Died(error) => attempts.after_death(&self.0, error, false)?,
+            }
+        }
+    }
+}
+
+/// How often a job that ends its process without progress is tried.
+struct Attempts {
+    left: u32,
+}
+
+impl Attempts {
+    fn new(role: &IsolatedRole) -> Self {
+        Attempts { left: role.deaths_max() }
+    }
+
+    /// Allows another attempt after the last one ended with `error`, or returns the error.
+    fn after_death(&mut self, role: &IsolatedRole, error: PluginError, made_progress: bool) -> Result<()> {
+        // A panic and a timeout would only happen again.
+        if error.code == ErrorCode::Panic || error.code == ErrorCode::Timeout || role.host.is_cancelled() {
+            return Err(error);
+        }
+        self.left = if made_progress { role.deaths_max() } else { self.left } - 1;
+        if self.left == 0 {
+            return Err(error);
+        }
+        role.host.warn(format!("{error}; continuing in a new process"));
+        Ok(())
+    }
+}
