@@ -1,10 +1,10 @@
 //! `cargo xtask test`: everything that must hold before a change is taken.
 
-use crate::process::{cargo, run};
-use crate::quickstart::{QuickstartArguments, make_world, quickstart};
-use crate::{onnxruntime, program};
+use crate::program::process::{cargo, run, succeeds};
+use crate::program::{self, onnxruntime};
+use crate::quickstart::{QuickstartArguments, quickstart, write_world};
 use anyhow::Result;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// Installs what is missing, then tests in the order of what is quickest to fail.
 pub(crate) fn test() -> Result<bool> {
@@ -14,7 +14,7 @@ pub(crate) fn test() -> Result<bool> {
     run(cargo().args(["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     // The tests of configurations and documentation run suites with this program and this data.
     let program = program::build()?;
-    make_world()?;
+    write_world()?;
     let mut tests = cargo();
     tests.args(["test", "--release", "--workspace"]).env("EXAMINER_PROGRAM", program);
     run(tests.env("ORT_DYLIB_PATH", onnxruntime::provide()?))?;
@@ -25,8 +25,7 @@ pub(crate) fn test() -> Result<bool> {
 
 /// Adds a component of the toolchain unless its cargo command works already.
 fn install(component: &str, command: &str) -> Result<()> {
-    let works = cargo().args([command, "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    match works.is_ok_and(|status| status.success()) {
+    match succeeds(cargo().args([command, "--version"])) {
         true => Ok(()),
         false => run(Command::new("rustup").args(["component", "add", component])),
     }
