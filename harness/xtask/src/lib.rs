@@ -34,8 +34,11 @@ pub struct Arguments {
 enum Command {
     /// Build the program, write the data, and run `configs/quickstart.yaml`: teach, train, examine, offline.
     Quickstart(quickstart::QuickstartArguments),
-    /// Install what the tests need, then run all of them: format, lints, tests, documentation, quickstart.
+    /// Install what the tests need, then run all of them: format, workflows, dependencies,
+    /// lints, tests, documentation, quickstart.
     Test,
+    /// Check licenses, versions and sources of all dependencies, and known vulnerabilities, by `deny.toml`.
+    Deny,
     /// Write the bundled sample and the quickstart's data again. The sample is under version control; a test compares it
     /// with what this writes.
     SampleData,
@@ -54,6 +57,7 @@ pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Quickstart(arguments) => quickstart::quickstart(&arguments),
         Command::Test => test::test(),
+        Command::Deny => test::deny::deny(),
         Command::SampleData => sample_data().map(|()| true),
         Command::Docs(arguments) => docs::docs(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),

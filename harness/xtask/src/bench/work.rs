@@ -189,7 +189,7 @@ pub(crate) fn median(mut values: Vec<f64>) -> Result<f64> {
     Ok(if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 })
 }
 
-/// The number of threads that other programs are told to use.
+/// The number of threads for other programs.
 pub(crate) fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -4,7 +4,7 @@
 //!   `{{ options ROLE NAME }}`. The tables are made from the schemas that the built program prints, whose descriptions are
 //!   the comments of the plugins' option types.
 //! - The tables of model families in `README.md` and `docs/models.md`, between `<!-- begin NAME ... -->` and
-//!   `<!-- end NAME -->`, are made from [`crate::families`].
+//!   `<!-- end NAME -->`, are made from `families.rs`.
 
 mod families;
 mod options;

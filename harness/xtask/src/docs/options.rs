@@ -21,17 +21,17 @@ fn add_rows(root: &Value, object: &Value, prefix: &str, rows: &mut String) -> Re
     for (name, property) in object["properties"].as_object().into_iter().flatten() {
         let option = format!("{prefix}{name}");
         let definition = resolve(root, property)?;
-        let nested = if definition["properties"].is_object() { Some(definition) } else { None };
+        let nested = with_fields(root, definition)?;
         let own = property["description"].as_str().or(definition["description"].as_str());
         let own = own.with_context(|| format!("the option `{option}` has no description"))?;
         let what = std::iter::once(own.to_owned()).chain(values(root, definition)?);
         let default = match &property["default"] {
             _ if required.contains(&name.as_str()) => "required".to_owned(),
             Value::Null => String::new(),
-            _ if nested.is_some() => String::new(),
+            _ if definition["properties"].is_object() => String::new(),
             value => format!("`{}`", text_of(value)),
         };
-        let kind = if nested.is_some() { "mapping".to_owned() } else { type_of(root, property)? };
+        let kind = if definition["properties"].is_object() { "mapping".to_owned() } else { type_of(root, property)? };
         let cells = [format!("`{option}`"), kind, what.collect::<Vec<_>>().join(" "), default];
         rows.push_str(&format!("| {} |\n", cells.map(|cell| escape(&cell)).join(" | ")));
         if let Some(nested) = nested {
@@ -39,6 +39,21 @@ fn add_rows(root: &Value, object: &Value, prefix: &str, rows: &mut String) -> Re
         }
     }
     Ok(())
+}
+
+/// The schema whose fields have rows of their own: the definition itself, or the one alternative that has described fields.
+fn with_fields<'a>(root: &'a Value, definition: &'a Value) -> Result<Option<&'a Value>> {
+    let is_described = |schema: &Value| {
+        let fields = schema["properties"].as_object();
+        fields.is_some_and(|fields| fields.values().all(|field| field["description"].is_string()))
+    };
+    for schema in std::iter::once(definition).chain(alternatives(definition)) {
+        let schema = resolve(root, schema)?;
+        if is_described(schema) || (schema["properties"].is_object() && std::ptr::eq(schema, definition)) {
+            return Ok(Some(schema));
+        }
+    }
+    Ok(None)
 }
 
 /// What a schema refers to: through `$ref`, and through `anyOf` with null, which is how an option that may be left out looks.
@@ -100,7 +115,7 @@ fn type_of(root: &Value, schema: &Value) -> Result<String> {
         Ok(match name {
             "array" => format!("list of {}", type_of(root, &schema["items"])?),
             "object" => match schema["properties"].as_object().filter(|_| schema["required"].is_array()) {
-                // An alternative that is told by its field, such as `{ k-best: 2 }`.
+                // An alternative that is recognized by its field, such as `{ k-best: 2 }`.
                 Some(fields) if fields.len() == 1 => {
                     format!("`{{ {}: ... }}`", fields.keys().next().map_or("", |key| key))
                 }

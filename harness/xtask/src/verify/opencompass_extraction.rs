@@ -47,7 +47,7 @@ pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
             let number = found("last-number")?;
             last.row(number == theirs.extracted);
             if number != theirs.extracted {
-                // Theirs is what stands behind our last comma.
+                // Theirs is the part of ours after the last comma.
                 differences.row(number.rsplit_once(',').is_some_and(|(_, behind)| behind == theirs.extracted));
             }
         }

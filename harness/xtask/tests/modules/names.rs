@@ -1,4 +1,4 @@
-//! Names in source code: what is imported, and which paths stand in code.
+//! Names in source code: what is imported, and which paths the code contains.
 
 use proc_macro2::{Spacing, TokenStream, TokenTree};
 use syn::UseTree;
