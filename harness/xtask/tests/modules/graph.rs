@@ -53,31 +53,6 @@ impl<'a> Graph<'a> {
         self.edges.iter().map(kept).collect()
     }
 
-    /// The uses between modules with one parent, each with all that is below it.
-    pub(super) fn between_siblings(&self) -> Vec<Edges> {
-        let mut levels: BTreeMap<&[String], Edges> = BTreeMap::new();
-        for (from, targets) in &self.edges {
-            for to in targets {
-                let (one, other) = (&self.krate.modules[*from].path, &self.krate.modules[*to].path);
-                let common = one.iter().zip(other).take_while(|(one, other)| one == other).count();
-                if one.len() > common && other.len() > common {
-                    let (one, other) = (self.indices[&one[..=common]], self.indices[&other[..=common]]);
-                    levels
-                        .entry(&self.krate.modules[*from].path[..common])
-                        .or_default()
-                        .entry(one)
-                        .or_default()
-                        .insert(other);
-                }
-            }
-        }
-        levels.into_values().collect()
-    }
-
-    pub(super) fn names(&self, circle: &[usize]) -> String {
-        circle.iter().map(|at| self.krate.modules[*at].path.join("::")).collect::<Vec<_>>().join(" -> ")
-    }
-
     /// A circle for people, with a path for each of its uses.
     pub(super) fn describe(&self, circle: &[usize]) -> String {
         let name = |index: usize| match self.krate.modules[index].path.join("::") {
