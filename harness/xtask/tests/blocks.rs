@@ -5,8 +5,8 @@ use std::path::PathBuf;
 /// A fenced code block.
 pub(crate) struct Block {
     /// The page, relative to the root, and the line of the block's fence.
-    pub(crate) location: String,
-    /// The word after the fence: `yaml`, `sh`, `rust`, ...
+    pub(crate) place: String,
+    /// What stands after the fence: `yaml`, `sh`, `rust`, ...
     pub(crate) language: String,
     pub(crate) text: String,
 }
@@ -43,11 +43,11 @@ pub(crate) fn blocks(language: &str) -> Vec<Block> {
 pub(crate) fn of_page(name: &str, text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
-    for (index, line) in text.lines().enumerate() {
+    for (place, line) in text.lines().enumerate() {
         match (&mut open, line.strip_prefix("```")) {
             (None, Some(language)) => {
-                let location = format!("{name}:{}", index + 1);
-                open = Some(Block { location, language: language.to_owned(), text: String::new() });
+                let place = format!("{name}:{}", place + 1);
+                open = Some(Block { place, language: language.to_owned(), text: String::new() });
             }
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (Some(block), None) => block.text.push_str(&format!("{line}\n")),

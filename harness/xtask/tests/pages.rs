@@ -9,7 +9,7 @@ use std::process::Command;
 fn every_block_is_of_a_kind_that_is_tested() {
     for block in pages().iter().flat_map(|(name, text)| of_page(name, text)) {
         let known = ["yaml", "sh", "rust", "toml", "csv", "text"].contains(&block.language.as_str());
-        assert!(known, "{}: nothing tests a block of `{}`", block.location, block.language);
+        assert!(known, "{}: nothing tests a block of `{}`", block.place, block.language);
     }
 }
 
@@ -23,11 +23,11 @@ fn every_command_can_be_typed() {
             match words.as_slice() {
                 ["cargo", "xtask", rest @ ..] => {
                     let arguments = std::iter::once("cargo xtask").chain(rest.iter().copied());
-                    xtask::Arguments::try_parse_from(arguments).unwrap_or_else(|e| panic!("{}: {e}", block.location));
+                    xtask::Arguments::try_parse_from(arguments).unwrap_or_else(|e| panic!("{}: {e}", block.place));
                 }
                 [name, rest @ ..] if name.rsplit('/').next() == Some("examiner") => examiner(&block, rest),
                 ["cargo", "build" | "new" | "test" | "bench", ..] | ["cp" | "cd" | "git", ..] => {}
-                _ => panic!("{}: no test knows the command `{line}`", block.location),
+                _ => panic!("{}: no test knows the command `{line}`", block.place),
             }
             count += 1;
         }
@@ -39,15 +39,15 @@ fn every_command_can_be_typed() {
 /// there, unless they are the reader's.
 fn examiner(block: &Block, words: &[&str]) {
     for word in words.iter().filter(|word| word.starts_with("configs/")) {
-        assert!(xtask::root().join(word).is_file(), "{}: there is no `{word}`", block.location);
+        assert!(xtask::root().join(word).is_file(), "{}: there is no `{word}`", block.place);
     }
     let (command, rest) = words.split_first().expect("a command");
     let output = Command::new(program()).args([command, "--help"]).output().unwrap();
     let help = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{}: there is no command `{command}`", block.location);
+    assert!(output.status.success(), "{}: there is no command `{command}`", block.place);
     for flag in rest.iter().filter(|word| word.starts_with("--")) {
         let known = help.split_whitespace().any(|word| word.trim_end_matches(',') == *flag);
-        assert!(known, "{}: `{command}` has no flag `{flag}`", block.location);
+        assert!(known, "{}: `{command}` has no flag `{flag}`", block.place);
     }
 }
 
@@ -55,7 +55,7 @@ fn examiner(block: &Block, words: &[&str]) {
 fn every_rust_block_is_code_that_is_compiled() {
     let tutorial = std::fs::read_to_string(xtask::root().join("plugins/echo/src/lib.rs")).unwrap();
     for block in blocks("rust") {
-        assert!(tutorial.contains(&block.text), "{}: not a part of `plugins/echo/src/lib.rs`", block.location);
+        assert!(tutorial.contains(&block.text), "{}: not a part of `plugins/echo/src/lib.rs`", block.place);
     }
 }
 
@@ -66,7 +66,7 @@ fn the_manifest_of_the_tutorial_is_one_that_builds() {
     let tested: toml::Lines = toml::lines(&std::fs::read_to_string(tested).unwrap());
     for block in &blocks {
         for line in toml::lines(&block.text) {
-            assert!(tested.contains(&line), "{}: `{line}` is not in the manifest that a test builds", block.location);
+            assert!(tested.contains(&line), "{}: `{line}` is not in the manifest that a test builds", block.place);
         }
     }
     assert!(!blocks.is_empty());
@@ -94,7 +94,7 @@ fn the_columns_are_those_of_the_program() {
     let blocks = blocks("csv");
     assert!(!blocks.is_empty());
     for block in blocks {
-        assert_eq!(block.text.trim(), columns.join(","), "{}", block.location);
+        assert_eq!(block.text.trim(), columns.join(","), "{}", block.place);
     }
 }
 

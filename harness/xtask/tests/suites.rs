@@ -22,9 +22,9 @@ pub(crate) fn program() -> PathBuf {
     program
 }
 
-fn check(program: &Path, suite: &Path, location: &str) {
+fn check(program: &Path, suite: &Path, place: &str) {
     let output = Command::new(program).arg("check").arg(suite).current_dir(xtask::root()).output().unwrap();
-    assert!(output.status.success(), "{location}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{place}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -67,9 +67,9 @@ fn every_yaml_block_of_the_pages_is_a_good_suite_or_a_part_of_one() {
     for block in &blocks {
         let suite = directory.path().join("suite.yaml");
         let text = completed(&block.text);
-        serde_yaml::from_str::<serde_yaml::Value>(&text).unwrap_or_else(|error| panic!("{}: {error}", block.location));
+        serde_yaml::from_str::<serde_yaml::Value>(&text).unwrap_or_else(|error| panic!("{}: {error}", block.place));
         std::fs::write(&suite, text).unwrap();
-        check(&program(), &suite, &block.location);
+        check(&program(), &suite, &block.place);
     }
 }
 
