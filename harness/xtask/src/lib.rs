@@ -6,31 +6,21 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod bench;
-mod bench_families;
-mod bench_models;
-mod bench_onnx;
-mod bench_peers;
-mod bench_train;
-mod bench_work;
-mod effect;
-mod measure;
-mod onnxruntime;
-mod process;
+mod checkpoints;
+pub mod docs;
+mod families;
 mod program;
 mod quickstart;
-mod random_gpt2;
-mod random_llama;
 pub mod sample;
 mod test;
 mod torture;
 mod verify;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand, ValueHint};
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-pub use process::root;
+pub use program::process::root;
 
 /// Chores of the repository, each a `cargo xtask COMMAND`.
 #[derive(Debug, Parser)]
@@ -42,67 +32,24 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Build the program, make the data, and run `configs/quickstart.yaml`: teach, train, examine, offline.
+    /// Build the program, write the data, and run `configs/quickstart.yaml`: teach, train, examine, offline.
     Quickstart(quickstart::QuickstartArguments),
-    /// Install what the tests need, then run all of them: format, lints, tests, documentation, quickstart.
+    /// Install what the tests need, then run all of them: format, workflows, dependencies,
+    /// lints, tests, documentation, quickstart.
     Test,
-    /// Write the bundled sample and the quickstart's data anew. The sample is under version control; a test compares it
+    /// Check licenses, versions and sources of all dependencies, and known vulnerabilities, by `deny.toml`.
+    Deny,
+    /// Write the bundled sample and the quickstart's data again. The sample is under version control; a test compares it
     /// with what this writes.
     SampleData,
-    /// Hold the program's numbers against those that other programs computed for the same input.
+    /// Write the parts of the pages that are generated from the plugins' schemas and from tables in the code.
+    Docs(docs::DocsArguments),
+    /// Compare the program's numbers with those that other programs computed for the same input.
     Verify(verify::VerifyArguments),
-    /// Kill runs, damage and starve them, go on with them, and hold them against undisturbed ones.
+    /// Kill runs, damage their files, take resources from them, resume them, and compare them with undisturbed ones.
     Torture(torture::TortureArguments),
-    /// Measure what the harness itself takes: to start, to find a suite finished, and for each sample.
+    /// Measure speed and cost, beside other programs where they are installed.
     Bench(bench::BenchArguments),
-    /// Measure the speed of training, beside PyTorch's where a Python that has it is named.
-    BenchTrain(bench_train::BenchTrainArguments),
-    /// Measure scoring and generation through ONNX Runtime and candle, beside Python's onnxruntime on the same file where a
-    /// Python that has it is named.
-    BenchOnnx(bench_onnx::BenchOnnxArguments),
-    /// Measure every family of models with random weights, beside transformers.
-    BenchModels(bench_models::BenchModelsArguments),
-    /// Measure whole evaluations beside lm-evaluation-harness, transformers, onnxruntime and PyTorch.
-    BenchPeers(bench_peers::BenchPeersArguments),
-    /// Measure scoring and generating with a Llama, beside transformers' where a Python that has it is named.
-    BenchFamilies(bench_families::BenchFamiliesArguments),
-}
-
-/// The program to work with.
-#[derive(Debug, clap::Args)]
-struct ProgramArguments {
-    /// Use this `examiner`, with its plugins beside it, instead of building one.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    program: Option<PathBuf>,
-}
-
-/// Where models run that are compared or measured.
-#[derive(Debug, Clone, clap::Args)]
-struct DeviceArguments {
-    /// The `device` of models that can run on several.
-    #[arg(long, default_value = "cpu")]
-    device: String,
-    /// A build of the plugin `candle` for that device.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    candle: Option<PathBuf>,
-}
-
-impl DeviceArguments {
-    fn is_cpu(&self) -> bool {
-        self.device == "cpu"
-    }
-
-    /// The section `plugins` of a suite.
-    fn plugins(&self) -> serde_json::Value {
-        match &self.candle {
-            // Suites run in directories of their own, from which a relative path would lead elsewhere.
-            Some(path) => {
-                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-                serde_json::json!({ "candle": { "path": path } })
-            }
-            None => serde_json::json!({}),
-        }
-    }
 }
 
 /// Runs the chore that the arguments of the process name.
@@ -110,15 +57,12 @@ pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Quickstart(arguments) => quickstart::quickstart(&arguments),
         Command::Test => test::test(),
+        Command::Deny => test::deny::deny(),
         Command::SampleData => sample_data().map(|()| true),
+        Command::Docs(arguments) => docs::docs(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Torture(arguments) => torture::torture(&arguments),
-        Command::Bench(arguments) => bench::bench(&arguments).map(|()| true),
-        Command::BenchModels(arguments) => bench_models::bench_models(&arguments),
-        Command::BenchOnnx(arguments) => bench_onnx::bench_onnx(&arguments),
-        Command::BenchPeers(arguments) => bench_peers::bench_peers(&arguments),
-        Command::BenchTrain(arguments) => bench_train::bench_train(&arguments).map(|()| true),
-        Command::BenchFamilies(arguments) => bench_families::bench_families(&arguments).map(|()| true),
+        Command::Bench(arguments) => bench::bench(&arguments),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -133,8 +77,8 @@ pub fn main() -> ExitCode {
 fn sample_data() -> Result<()> {
     let directory = quickstart::data();
     for (name, text) in sample::files() {
-        process::write(&directory.join(name), &text)?;
+        program::files::write(&directory.join(name), &text)?;
     }
     eprintln!("wrote `{}`", directory.display());
-    quickstart::make_world()
+    quickstart::write_world()
 }

@@ -4,18 +4,22 @@ use crate::blocks::blocks;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The program to check with: the one that `cargo xtask test` built, or one that stands where this test was built.
-pub(crate) fn program() -> Option<PathBuf> {
+/// The program to check with: the one that `cargo xtask test` built, or the one in the target directory of this test.
+pub(crate) fn program() -> PathBuf {
     if let Some(program) = std::env::var_os("EXAMINER_PROGRAM") {
-        return Some(program.into());
+        return program.into();
     }
     let tests = std::env::current_exe().unwrap();
-    let beside = tests.parent()?.parent()?.join(format!("examiner{}", std::env::consts::EXE_SUFFIX));
-    let found = beside.is_file() && beside.with_file_name("libexaminer_plugin_candle.so").is_file();
-    if !found {
-        eprintln!("nothing is checked: there is no `{}` with plugins; see `cargo xtask test`", beside.display());
-    }
-    found.then_some(beside)
+    let release = tests.parent().and_then(Path::parent).unwrap();
+    let plugin = format!("{}examiner_plugin_candle{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let program = release.join(format!("examiner{}", std::env::consts::EXE_SUFFIX));
+    let is_there = program.is_file() && release.join(plugin).is_file();
+    assert!(
+        is_there,
+        "expected `{}` with its plugins beside it; `cargo build --release --workspace` builds them",
+        program.display()
+    );
+    program
 }
 
 fn check(program: &Path, suite: &Path, place: &str) {
@@ -33,9 +37,7 @@ fn every_config_is_a_good_suite_with_a_header() {
         for part in ["Command:", "Cost:", "Result:"] {
             assert!(header.contains(part), "the header of `{}` has no `{part}`", path.display());
         }
-        if let Some(program) = program() {
-            check(&program, &path, &path.display().to_string());
-        }
+        check(&program(), &path, &path.display().to_string());
         count += 1;
     }
     assert!(count >= 3, "only {count} suites in `configs/`");
@@ -67,17 +69,14 @@ fn every_yaml_block_of_the_pages_is_a_good_suite_or_a_part_of_one() {
         let text = completed(&block.text);
         serde_yaml::from_str::<serde_yaml::Value>(&text).unwrap_or_else(|error| panic!("{}: {error}", block.place));
         std::fs::write(&suite, text).unwrap();
-        if let Some(program) = program() {
-            check(&program, &suite, &block.place);
-        }
+        check(&program(), &suite, &block.place);
     }
 }
 
 #[test]
 fn the_first_look_prints_the_table_that_the_page_shows() {
-    let Some(program) = program() else { return };
     let out = tempfile::tempdir().unwrap();
-    let mut command = Command::new(program);
+    let mut command = Command::new(program());
     command.args(["run", "configs/first-look.yaml", "--out"]).arg(out.path()).current_dir(xtask::root());
     let output = command.output().unwrap();
     let (table, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

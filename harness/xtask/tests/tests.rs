@@ -3,10 +3,14 @@
 //! - `sample`: the bundled sample is what its generator makes;
 //! - `blocks`: the fenced code blocks of the pages, for the tests of the next two;
 //! - `suites`: every suite in `configs/` and in the pages is a good one;
-//! - `pages`: every command, Rust block, header line and link in the pages is real.
+//! - `pages`: every command, Rust block, header line and link in the pages is real;
+//! - `generated`: the generated parts of the pages are what `cargo xtask docs` writes;
+//! - `modules`: no module uses another in a circle, and no file is too long.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails should say where")]
 
 mod blocks;
+mod generated;
+mod modules;
 mod pages;
 mod sample;
 mod suites;

@@ -19,7 +19,7 @@ pub struct Options {
     /// The directory of the official chain-of-thought prompts. Without it, `cot-prompts` below or beside `path`, else
     /// downloaded.
     pub prompts: Option<String>,
-    /// Which tasks: `all`, or a list of names.
+    /// Which tasks the questions are from.
     pub tasks: Tasks,
     /// What is asked for.
     #[serde(rename = "as")]

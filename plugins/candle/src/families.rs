@@ -46,6 +46,11 @@ const FAMILIES: [(&str, Read); 11] = [
     ("gpt_neox", gpt_neox::plan),
 ];
 
+/// The supported values of `model_type`.
+pub(crate) fn names() -> Vec<&'static str> {
+    FAMILIES.iter().map(|(name, _)| *name).collect()
+}
+
 /// What the family that `config.json` names makes of it.
 ///
 /// # Errors

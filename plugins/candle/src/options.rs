@@ -15,6 +15,7 @@ pub type Options = WithLocalOptions<CandleOptions>;
 pub struct CandleOptions {
     /// A directory with `config.json`, `tokenizer.json` and `model.safetensors` (or shards and their index), or
     /// `hf://org/name`; or a `.gguf` file with `tokenizer.json` beside it.
+    #[schemars(extend("x-model-types" = crate::families::names()))]
     pub checkpoint: String,
     /// `auto` (a GPU if this build can use one and there is one, else the CPU), `cpu`, `cuda`, `cuda:N` with the number
     /// of a GPU, or `cpu-candle` (candle's own operations on the CPU: slower, and results depend on the batch in their

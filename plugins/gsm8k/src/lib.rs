@@ -84,7 +84,7 @@ pub struct Options {
     /// How many wrong numbers stand beside the right one, for `as: choices`.
     #[schemars(range(min = 1, max = 9))]
     pub distractors: usize,
-    /// Key of the random numbers by which they are chosen and the right one is placed.
+    /// Seed by which the wrong numbers are chosen, and the index of the right one among them.
     pub distractor_seed: u64,
 }
 

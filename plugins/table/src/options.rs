@@ -78,7 +78,7 @@ pub struct Options {
     /// Generated answers end before the first of these; without it, before `shot_separator`.
     #[serde(default)]
     pub stop: Option<Vec<String>>,
-    /// Generated answers have at most this many tokens.
+    /// Most tokens of a generated answer; without it, 256.
     #[serde(default)]
     pub max_new_tokens: Option<u32>,
 }

@@ -1,13 +1,13 @@
 //! Questions with four choices.
 
-use super::Random;
+use super::random::Random;
 use serde_json::{Value, json};
 
-/// `count` questions: `question`, `choices`, and `answer`, the place of the right choice.
+/// `count` questions: `question`, `choices`, and `answer`, the index of the right choice.
 pub(crate) fn questions(random: &mut Random, count: usize) -> Vec<Value> {
     let kinds: [fn(&mut Random) -> Question; 3] = [most, tool, opposite];
-    let rows = (0..count).map(|place| {
-        let (question, choices) = kinds[place % kinds.len()](random);
+    let rows = (0..count).map(|index| {
+        let (question, choices) = kinds[index % kinds.len()](random);
         let right = choices[0].clone();
         let mut choices = choices.to_vec();
         random.shuffle(&mut choices);

@@ -1,21 +1,20 @@
 //! The bundled sample: word problems in GSM8K's format, questions with choices, and a made-up model's answers.
 //!
-//! Every sentence is a template of ours, filled by a seeded generator, so that the files can be made again bit by bit
-//! and carry nobody's data.
+//! Every sentence is a template of ours, filled by a seeded generator, so that the files are reproducible in every byte
+//! and contain nobody else's data.
 
 mod choices;
-mod distill;
 mod problems;
 mod random;
 mod recorded;
-
-pub(crate) use distill::files as world;
+mod world;
 
 pub(crate) use random::Random;
+pub(crate) use world::files as world;
 
-use serde_json::Value;
+use crate::program::files::to_json_lines;
 
-/// Key of all random numbers of the sample. Another key makes other files.
+/// Seed of all random numbers of the sample. Another seed makes other files.
 const SEED: u64 = 20_240_229;
 /// Questions that are asked.
 const PROBLEMS: usize = 60;
@@ -31,13 +30,9 @@ pub fn files() -> Vec<(&'static str, String)> {
     let choices = choices::questions(&mut Random::new(SEED + 2), CHOICES);
     let recorded = recorded::answers(&problems);
     vec![
-        ("problems.jsonl", lines(problems.iter().map(problems::Problem::row))),
-        ("train.jsonl", lines(train.iter().map(problems::Problem::row))),
-        ("choices.jsonl", lines(choices)),
-        ("recorded.jsonl", lines(recorded)),
+        ("problems.jsonl", to_json_lines(problems.iter().map(problems::Problem::row))),
+        ("train.jsonl", to_json_lines(train.iter().map(problems::Problem::row))),
+        ("choices.jsonl", to_json_lines(choices)),
+        ("recorded.jsonl", to_json_lines(recorded)),
     ]
-}
-
-fn lines(rows: impl IntoIterator<Item = Value>) -> String {
-    rows.into_iter().map(|row| format!("{row}\n")).collect()
 }

@@ -1,7 +1,7 @@
 //! Word problems with worked answers, in GSM8K's format: `<<6*3=18>>` where a calculator would be asked, `#### 18` at
 //! the end.
 
-use super::Random;
+use super::random::Random;
 use serde_json::{Value, json};
 
 /// A word problem.
@@ -27,15 +27,15 @@ impl Problem {
 
 /// `count` problems, each template in turn.
 pub(crate) fn problems(random: &mut Random, count: usize) -> Vec<Problem> {
-    (0..count).map(|place| TEMPLATES[place % TEMPLATES.len()](random)).collect()
+    (0..count).map(|index| TEMPLATES[index % TEMPLATES.len()](random)).collect()
 }
 
 /// `1234` as `1,234`.
 pub(crate) fn with_thousands(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -208,9 +208,9 @@ mod tests {
         if let Some((two, sum)) = text.split_once("*(") {
             return two.parse::<i64>().unwrap() * calculate(sum.trim_end_matches(')'));
         }
-        let place = text.find(['+', '-', '*', '/']).unwrap();
-        let (left, right): (i64, i64) = (text[..place].parse().unwrap(), text[place + 1..].parse().unwrap());
-        match &text[place..=place] {
+        let index = text.find(['+', '-', '*', '/']).unwrap();
+        let (left, right): (i64, i64) = (text[..index].parse().unwrap(), text[index + 1..].parse().unwrap());
+        match &text[index..=index] {
             "+" => left + right,
             "-" => left - right,
             "*" => left * right,

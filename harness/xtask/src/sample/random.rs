@@ -37,9 +37,9 @@ impl Random {
 
     /// In random order (Fisher and Yates).
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
-        for place in (1..items.len()).rev() {
-            let other = self.below(place as u64 + 1) as usize;
-            items.swap(place, other);
+        for index in (1..items.len()).rev() {
+            let other = self.below(index as u64 + 1) as usize;
+            items.swap(index, other);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The answers of a made-up model: right and wrong ones, worded as models word them.
+//! The answers of a made-up model: right and wrong ones, in the wording of models.
 
 use super::problems::{Problem, with_thousands};
 use serde_json::{Value, json};

@@ -1,9 +1,9 @@
-//! Damages the journal of a finished run, and goes on with it.
+//! Damages the journal of a finished run, and resumes the run.
 
-use super::evidence::Results;
+use super::findings::{Findings, Setup};
 use super::kills::undisturbed;
-use super::subject::{Subject, Tried};
-use super::{Found, Ground};
+use super::results::Results;
+use super::workload::{Attempt, Workload};
 use crate::sample::Random;
 use anyhow::Result;
 use std::path::Path;
@@ -11,42 +11,42 @@ use std::path::Path;
 const TRIES: u64 = 25;
 const JOURNAL: &str = "journal/echo/sums.jsonl";
 
-/// A journal that ends anywhere.
-pub(super) fn torn(ground: &mut Ground<'_>, subject: &Subject) -> Result<Found> {
-    damaged(ground, subject, |random, bytes| bytes.truncate(random.below(bytes.len() as u64) as usize))
+/// A journal that is cut at any byte.
+pub(super) fn torn(setup: &mut Setup<'_>, workload: &Workload) -> Result<Findings> {
+    damaged(setup, workload, |random, bytes| bytes.truncate(random.below(bytes.len() as u64) as usize))
 }
 
-/// A journal in which bytes have changed, anywhere behind its first line.
-pub(super) fn flipped(ground: &mut Ground<'_>, subject: &Subject) -> Result<Found> {
-    damaged(ground, subject, |random, bytes| {
+/// A journal with flipped bits anywhere after its first line.
+pub(super) fn flipped(setup: &mut Setup<'_>, workload: &Workload) -> Result<Findings> {
+    damaged(setup, workload, |random, bytes| {
         let head = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(0) + 1;
         for _ in 0..=random.below(20) {
-            let place = head + random.below((bytes.len() - head) as u64) as usize;
-            bytes[place] ^= 1 << random.below(8);
+            let index = head + random.below((bytes.len() - head) as u64) as usize;
+            bytes[index] ^= 1 << random.below(8);
         }
     })
 }
 
-fn damaged(ground: &mut Ground<'_>, subject: &Subject, damage: fn(&mut Random, &mut Vec<u8>)) -> Result<Found> {
-    subject.lay_out(ground.work)?;
-    let (undisturbed, _) = undisturbed(&ground.program, ground.work, subject)?;
-    let tried = Tried { program: &ground.program, work: ground.work, directory: ground.work.join("undisturbed") };
-    let journal = tried.directory.join(JOURNAL);
-    let mut found = Found::default();
+fn damaged(setup: &mut Setup<'_>, workload: &Workload, damage: fn(&mut Random, &mut Vec<u8>)) -> Result<Findings> {
+    workload.write_files(setup.work)?;
+    let (undisturbed, _) = undisturbed(&setup.program, setup.work, workload)?;
+    let attempt = Attempt { program: &setup.program, work: setup.work, directory: setup.work.join("undisturbed") };
+    let journal = attempt.directory.join(JOURNAL);
+    let mut findings = Findings::default();
     for _ in 0..TRIES {
-        found.tries += 1;
+        findings.tries += 1;
         let mut bytes = std::fs::read(&journal)?;
-        damage(&mut ground.random, &mut bytes);
+        damage(&mut setup.random, &mut bytes);
         std::fs::write(&journal, &bytes)?;
-        remove(&tried.directory.join("samples"))?;
-        let (status, said) = tried.run()?;
+        remove(&attempt.directory.join("samples"))?;
+        let (status, stderr) = attempt.run()?;
         if status.success() {
-            Results::read(&tried, subject.products)?.compare(&undisturbed, &mut found);
+            Results::read(&attempt, workload.products)?.compare(&undisturbed, &mut findings);
         } else {
-            found.wrong(format!("with a damaged journal, the program ended with {status}: {}", said.trim_end()));
+            findings.wrong(format!("with a damaged journal, the program ended with {status}: {}", stderr.trim_end()));
         }
     }
-    Ok(found)
+    Ok(findings)
 }
 
 fn remove(directory: &Path) -> Result<()> {

@@ -1,24 +1,24 @@
-//! Ends the program and its workers at random moments.
+//! Kills and interrupts the program and its workers at random moments.
 
-use super::evidence::{Asked, Results};
-use super::subject::{Subject, Tried};
-use super::{Found, Ground};
+use super::findings::{Findings, Setup};
+use super::results::{Results, Trace};
+use super::workload::{Attempt, Workload};
 use crate::sample::Random;
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-/// A run that is not done after so many ends goes on undisturbed.
-const ENDS_OF_ONE_RUN: u64 = 40;
+/// After this number of disturbances a run continues undisturbed.
+const DISTURBANCES_MAX: u64 = 40;
 
-/// Kills program and workers until it has killed often enough, and compares every run that comes of it.
-pub(super) fn kills(ground: &mut Ground<'_>, subject: &Subject) -> Result<Found> {
-    disturb(ground, subject, &mut |random, child, tried, asked, found| {
+/// Kills program and workers the requested number of times, and compares every finished run.
+pub(super) fn kills(setup: &mut Setup<'_>, workload: &Workload) -> Result<Findings> {
+    disturb(setup, workload, &mut |random, child, attempt, trace, findings| {
         let workers = children(child.id());
         match workers.first() {
             Some(worker) if random.below(2) == 0 => {
-                asked.mark(tried, found)?;
+                trace.mark(attempt, findings)?;
                 signal("KILL", *worker)?;
                 Ok(false)
             }
@@ -26,9 +26,9 @@ pub(super) fn kills(ground: &mut Ground<'_>, subject: &Subject) -> Result<Found>
                 child.kill()?;
                 child.wait()?;
                 if let Some(orphan) = workers.iter().find(|worker| !is_gone(**worker, Duration::from_secs(10))) {
-                    found.wrong(format!("worker {orphan} outlived the program"));
+                    findings.wrong(format!("worker {orphan} outlived the program"));
                 }
-                asked.mark(tried, found)?;
+                trace.mark(attempt, findings)?;
                 Ok(true)
             }
         }
@@ -36,83 +36,83 @@ pub(super) fn kills(ground: &mut Ground<'_>, subject: &Subject) -> Result<Found>
 }
 
 /// Interrupts the program as Ctrl-C does, once, now and then twice.
-pub(super) fn interrupts(ground: &mut Ground<'_>, subject: &Subject) -> Result<Found> {
-    disturb(ground, subject, &mut |random, child, tried, asked, found| {
+pub(super) fn interrupts(setup: &mut Setup<'_>, workload: &Workload) -> Result<Findings> {
+    disturb(setup, workload, &mut |random, child, attempt, trace, findings| {
         signal("INT", child.id())?;
         if random.below(3) == 0 {
             std::thread::sleep(Duration::from_millis(random.below(50)));
             let _ = signal("INT", child.id());
         }
         let status = child.wait()?;
-        // One that comes at the very end changes nothing any more; one that comes before anything listens is the system's.
+        // At the very end an interrupt has no effect; before the handler is installed the system ends the process.
         let is_expected = matches!(status.code(), Some(0 | 130)) || status.code().is_none();
         if !is_expected {
-            found.wrong(format!("interrupted, the program ended with {status}"));
+            findings.wrong(format!("interrupted, the program ended with {status}"));
         }
-        asked.mark(tried, found)?;
+        trace.mark(attempt, findings)?;
         Ok(true)
     })
 }
 
-/// Ends something of a run; whether the program itself has ended.
-type End<'a> = dyn FnMut(&mut Random, &mut Child, &Tried<'_>, &mut Asked, &mut Found) -> Result<bool> + 'a;
+/// Kills or interrupts a process of a run; whether the program itself has ended.
+type Disturbance<'a> = dyn FnMut(&mut Random, &mut Child, &Attempt<'_>, &mut Trace, &mut Findings) -> Result<bool> + 'a;
 
-fn disturb(ground: &mut Ground<'_>, subject: &Subject, end: &mut End<'_>) -> Result<Found> {
-    subject.lay_out(ground.work)?;
-    let (undisturbed, whole) = undisturbed(&ground.program, ground.work, subject)?;
-    let mut found = Found::default();
+fn disturb(setup: &mut Setup<'_>, workload: &Workload, disturbance: &mut Disturbance<'_>) -> Result<Findings> {
+    workload.write_files(setup.work)?;
+    let (undisturbed, whole) = undisturbed(&setup.program, setup.work, workload)?;
+    let mut findings = Findings::default();
     for round in 0.. {
-        if found.tries >= ground.kills {
+        if findings.tries >= setup.kills {
             break;
         }
-        let tried =
-            Tried { program: &ground.program, work: ground.work, directory: ground.work.join(format!("run-{round}")) };
-        let mut asked = Asked::default();
-        let mut ends = 0;
+        let attempt =
+            Attempt { program: &setup.program, work: setup.work, directory: setup.work.join(format!("run-{round}")) };
+        let mut trace = Trace::default();
+        let mut disturbances = 0;
         let status = loop {
-            let mut child = tried.start()?;
+            let mut child = attempt.start()?;
             let status = loop {
-                let moment = whole.mul_f64(0.05 + 0.6 * ground.random.below(1000) as f64 / 1000.0);
-                if ends >= ENDS_OF_ONE_RUN || found.tries >= ground.kills {
+                let moment = whole.mul_f64(0.05 + 0.6 * setup.random.below(1000) as f64 / 1000.0);
+                if disturbances >= DISTURBANCES_MAX || findings.tries >= setup.kills {
                     break Some(child.wait()?);
                 }
                 if let Some(status) = ended_within(&mut child, moment)? {
                     break Some(status);
                 }
-                found.tries += 1;
-                ends += 1;
-                if end(&mut ground.random, &mut child, &tried, &mut asked, &mut found)? {
+                findings.tries += 1;
+                disturbances += 1;
+                if disturbance(&mut setup.random, &mut child, &attempt, &mut trace, &mut findings)? {
                     break None;
                 }
             };
             match status.and_then(|status| status.code()) {
                 Some(0) => break status,
                 // A sample whose worker was killed twice is an error, and is asked again.
-                Some(1) if ends < ENDS_OF_ONE_RUN => {}
+                Some(1) if disturbances < DISTURBANCES_MAX => {}
                 Some(_) => break status,
                 None => {}
             }
         };
-        asked.check(&tried, &mut found)?;
+        trace.check(&attempt, &mut findings)?;
         match status.and_then(|status| status.code()) {
-            Some(0) => Results::read(&tried, subject.products)?.compare(&undisturbed, &mut found),
+            Some(0) => Results::read(&attempt, workload.products)?.compare(&undisturbed, &mut findings),
             _ => {
-                let said = std::fs::read_to_string(tried.directory.with_extension("stderr")).unwrap_or_default();
-                found.wrong(format!("in the end, the program ended with {status:?}: {}", said.trim_end()));
+                let stderr = std::fs::read_to_string(attempt.directory.with_extension("stderr")).unwrap_or_default();
+                findings.wrong(format!("in the end, the program ended with {status:?}: {}", stderr.trim_end()));
             }
         }
-        std::fs::remove_dir_all(&tried.directory)?;
+        std::fs::remove_dir_all(&attempt.directory)?;
     }
-    Ok(found)
+    Ok(findings)
 }
 
-/// The results of a run that nothing happens to, and how long it takes.
-pub(super) fn undisturbed(program: &Path, work: &Path, subject: &Subject) -> Result<(Results, Duration)> {
-    let tried = Tried { program, work, directory: work.join("undisturbed") };
+/// The results of an undisturbed run, and how long it takes.
+pub(super) fn undisturbed(program: &Path, work: &Path, workload: &Workload) -> Result<(Results, Duration)> {
+    let attempt = Attempt { program, work, directory: work.join("undisturbed") };
     let began = Instant::now();
-    let (status, said) = tried.run()?;
-    ensure!(status.success(), "undisturbed, the program ended with {status}:\n{said}");
-    Ok((Results::read(&tried, subject.products)?, began.elapsed()))
+    let (status, stderr) = attempt.run()?;
+    ensure!(status.success(), "undisturbed, the program ended with {status}:\n{stderr}");
+    Ok((Results::read(&attempt, workload.products)?, began.elapsed()))
 }
 
 fn ended_within(child: &mut Child, moment: Duration) -> Result<Option<ExitStatus>> {
@@ -127,7 +127,7 @@ fn ended_within(child: &mut Child, moment: Duration) -> Result<Option<ExitStatus
 }
 
 fn signal(name: &str, process: u32) -> Result<()> {
-    // That the process is gone already is not a failure.
+    // A process that has already ended is not a failure.
     Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).output().context("cannot start `kill`")?;
     Ok(())
 }
@@ -147,14 +147,14 @@ fn state(process: u32) -> Option<(char, u32)> {
     Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
 }
 
-fn is_gone(process: u32, patience: Duration) -> bool {
+fn is_gone(process: u32, limit: Duration) -> bool {
     let began = Instant::now();
     loop {
         match state(process) {
             Some((state, _)) if state != 'Z' => {}
             _ => return true,
         }
-        if began.elapsed() > patience {
+        if began.elapsed() > limit {
             return false;
         }
         std::thread::sleep(Duration::from_millis(2));

@@ -1,73 +1,46 @@
-//! `cargo xtask torture`: runs are killed, damaged and starved, gone on with, and held against an undisturbed one.
+//! `cargo xtask torture`: runs are killed, damaged and deprived of resources, resumed, and compared with an undisturbed one.
 
 mod damage;
-mod evidence;
+mod findings;
 mod kills;
-mod starve;
-mod subject;
+mod resources;
+mod results;
+mod workload;
 
+use crate::program::{self, ProgramArguments};
 use crate::sample::Random;
-use crate::{ProgramArguments, program};
 use anyhow::{Result, ensure};
+use findings::{Findings, Setup};
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use subject::Subject;
+use workload::Workload;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TortureArguments {
     #[command(flatten)]
     program: ProgramArguments,
-    /// Only scenarios in whose name this stands (repeatable).
+    /// Only scenarios whose name contains this (repeatable).
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Kill this often in each scenario that kills.
+    /// How often to kill in each scenario that kills.
     #[arg(long, value_name = "N", default_value_t = 30)]
     kills: u64,
-    /// Choose other moments.
+    /// Seed of the moments.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 }
 
-/// Where a scenario does its work.
-struct Ground<'a> {
-    program: PathBuf,
-    work: &'a Path,
-    kills: u64,
-    random: Random,
-}
-
-/// What a scenario found.
-#[derive(Debug, Default)]
-struct Found {
-    tries: u64,
-    /// Samples that are missing in the end, and finished ones that were asked again.
-    lost: u64,
-    /// Results that differ from the undisturbed run's, workers that outlived the program, other exit statuses than
-    /// promised.
-    wrong: u64,
-    /// What it was, for people.
-    notes: Vec<String>,
-}
-
-impl Found {
-    fn wrong(&mut self, note: String) {
-        self.wrong += 1;
-        self.notes.push(note);
-    }
-}
-
-type Scenario = (&'static str, fn(&mut Ground<'_>) -> Result<Found>);
+type Scenario = (&'static str, fn(&mut Setup<'_>) -> Result<Findings>);
 
 const SCENARIOS: [Scenario; 9] = [
-    ("kill: harness alone (echo)", |ground| kills::kills(ground, &Subject::echo())),
-    ("kill: scoring (candle)", |ground| kills::kills(ground, &Subject::scoring())),
-    ("kill: generation (candle)", |ground| kills::kills(ground, &Subject::generation())),
-    ("kill: training (candle)", |ground| kills::kills(ground, &Subject::training())),
-    ("interrupt: scoring (candle)", |ground| kills::interrupts(ground, &Subject::scoring())),
-    ("journal torn at any byte", |ground| damage::torn(ground, &Subject::echo())),
-    ("journal with flipped bytes", |ground| damage::flipped(ground, &Subject::echo())),
-    ("files that may not grow", |ground| starve::file_size(ground, &Subject::echo())),
-    ("two runs in one directory", |ground| starve::two_at_once(ground, &Subject::scoring())),
+    ("kill: harness alone (echo)", |setup| kills::kills(setup, &Workload::echo())),
+    ("kill: scoring (candle)", |setup| kills::kills(setup, &Workload::scoring())),
+    ("kill: generation (candle)", |setup| kills::kills(setup, &Workload::generation())),
+    ("kill: training (candle)", |setup| kills::kills(setup, &Workload::training())),
+    ("interrupt: scoring (candle)", |setup| kills::interrupts(setup, &Workload::scoring())),
+    ("journal torn at any byte", |setup| damage::torn(setup, &Workload::echo())),
+    ("journal with flipped bytes", |setup| damage::flipped(setup, &Workload::echo())),
+    ("files that may not grow", |setup| resources::file_size(setup, &Workload::echo())),
+    ("two runs in one directory", |setup| resources::two_at_once(setup, &Workload::scoring())),
 ];
 
 /// Runs the scenarios and prints a line for each. Whether all of them hold.
@@ -81,13 +54,13 @@ pub(crate) fn torture(arguments: &TortureArguments) -> Result<bool> {
     for (name, scenario) in SCENARIOS.iter().filter(|(name, _)| chosen(name)) {
         let work = tempfile::tempdir()?;
         let random = Random::new(arguments.seed);
-        let mut ground = Ground { program: program.clone(), work: work.path(), kills: arguments.kills, random };
-        let found = scenario(&mut ground)?;
-        let holds = found.lost == 0 && found.wrong == 0 && found.tries > 0;
+        let mut setup = Setup { program: program.clone(), work: work.path(), kills: arguments.kills, random };
+        let findings = scenario(&mut setup)?;
+        let holds = findings.lost == 0 && findings.wrong == 0 && findings.tries > 0;
         let result = if holds { "ok" } else { "FALLS SHORT" };
-        println!("{name:<30} {:>6} {:>6} {:>6}  {result}", found.tries, found.lost, found.wrong);
+        println!("{name:<30} {:>6} {:>6} {:>6}  {result}", findings.tries, findings.lost, findings.wrong);
         std::io::stdout().flush()?;
-        found.notes.iter().for_each(|note| eprintln!("  {note}"));
+        findings.notes.iter().for_each(|note| eprintln!("  {note}"));
         all_hold &= holds;
     }
     Ok(all_hold)

@@ -1,19 +1,17 @@
 //! Small random models of every family: log-likelihoods and greedy answers of Hugging Face's transformers, and the same
-//! in every bit however the requests are put together.
+//! in every bit however the requests are batched.
 
-use super::tally::Comparison;
-use super::{Bench, pairs};
-use crate::program::json_lines;
+use super::comparison::Comparison;
+use super::setup::{Setup, pairs};
+use crate::families::FAMILIES;
+use crate::program::files::json_lines;
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
-const FAMILIES: [&str; 10] =
-    ["llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3", "olmo2", "granite", "gpt_neox"];
-
-/// Ways to put requests together: whether prefixes are shared, and the tokens of a pass.
-const WAYS: [(&str, bool, usize); 4] =
+/// Ways to batch requests: whether prefixes are shared, and the tokens of a pass.
+const BATCHINGS: [(&str, bool, usize); 4] =
     [("shared-2048", true, 2048), ("shared-7", true, 7), ("alone-2048", false, 2048), ("alone-7", false, 7)];
 
 /// Where the two best logits are closer than this, another correct implementation may choose the other token.
@@ -32,15 +30,16 @@ struct Greedy {
     smallest_top2_gap: f64,
 }
 
-pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
+pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
     let mut comparisons = Vec::new();
-    for family in FAMILIES {
-        comparisons.extend(compare_family(bench, family, &bench.shared("models/families").join(family))?);
+    // GPT-2 has a group of its own.
+    for family in FAMILIES.iter().map(|family| family.model_type).filter(|name| *name != "gpt2") {
+        comparisons.extend(compare_family(setup, family, &setup.shared("models/families").join(family))?);
     }
     Ok(comparisons)
 }
 
-fn compare_family(bench: &Bench, family: &str, checkpoint: &Path) -> Result<[Comparison; 2]> {
+fn compare_family(setup: &Setup, family: &str, checkpoint: &Path) -> Result<[Comparison; 2]> {
     let scored_path = checkpoint.join("loglikelihood.jsonl");
     let greedy_path = checkpoint.join("greedy.jsonl");
     let scored: Vec<Scored> = json_lines(&scored_path)?;
@@ -53,8 +52,8 @@ fn compare_family(bench: &Bench, family: &str, checkpoint: &Path) -> Result<[Com
         })
     };
     let models: Map<String, Value> =
-        WAYS.iter().map(|(name, share, tokens)| ((*name).to_owned(), model(*share, *tokens))).collect();
-    let results = bench.examine(&json!({
+        BATCHINGS.iter().map(|(name, share, tokens)| ((*name).to_owned(), model(*share, *tokens))).collect();
+    let results = setup.examine(&json!({
         "name": format!("families-{}", family.replace('_', "-")),
         "models": models,
         "datasets": {
@@ -74,22 +73,24 @@ fn compare_family(bench: &Bench, family: &str, checkpoint: &Path) -> Result<[Com
 
     let mut sums = Comparison::new(format!("{family}: log-likelihood (2e-3), same tokens"));
     let mut answers = Comparison::new(format!("{family}: greedy tokens, ties left out"));
-    let (first, _, _) = WAYS[0];
-    let alike = results.samples(first, "continuation")?;
-    let told_alike = results.samples(first, "greedy")?;
-    for (way, _, _) in WAYS {
-        for ((ours, theirs), same) in pairs(&results.samples(way, "continuation")?, &scored)?.zip(&alike) {
+    let (first, _, _) = BATCHINGS[0];
+    let reference_scores = results.samples(first, "continuation")?;
+    let reference_answers = results.samples(first, "greedy")?;
+    for (batching, _, _) in BATCHINGS {
+        for ((ours, theirs), same) in
+            pairs(&results.samples(batching, "continuation")?, &scored)?.zip(&reference_scores)
+        {
             let (ours, same) = (ours.score()?, same.score()?);
-            // Tokens that differ, or another bit than when put together otherwise, must not pass as a number.
+            // Other tokens, or another bit than in another batch, must not agree.
             let fits = ours.tokens == theirs.continuation_ids && ours.sum.to_bits() == same.sum.to_bits();
             sums.numbers(&[if fits { ours.sum } else { f64::NAN }], &[theirs.loglikelihood], 2e-3);
         }
-        for ((ours, theirs), same) in pairs(&results.samples(way, "greedy")?, &greedy)?.zip(&told_alike) {
+        for ((ours, theirs), same) in pairs(&results.samples(batching, "greedy")?, &greedy)?.zip(&reference_answers) {
             let ours = &ours.generated()?.tokens;
-            let as_told = theirs.smallest_top2_gap <= TIE || *ours == theirs.new_ids;
-            answers.row(as_told && *ours == same.generated()?.tokens);
+            let as_recorded = theirs.smallest_top2_gap <= TIE || *ours == theirs.new_ids;
+            answers.row(as_recorded && *ours == same.generated()?.tokens);
         }
     }
-    ensure!(greedy.iter().any(|row| row.smallest_top2_gap > TIE), "`{}` holds ties alone", greedy_path.display());
+    ensure!(greedy.iter().any(|row| row.smallest_top2_gap > TIE), "`{}` holds nothing but ties", greedy_path.display());
     Ok([sums, answers])
 }

@@ -1,8 +1,9 @@
 //! CommonsenseQA as lm-evaluation-harness scores it, without examples and with three.
 
-use super::tally::Comparison;
-use super::{Bench, pairs};
-use crate::program::{Results, json_lines};
+use super::comparison::Comparison;
+use super::setup::{Setup, pairs};
+use crate::program::Results;
+use crate::program::files::json_lines;
 use anyhow::Result;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,28 +19,28 @@ struct Row {
     context: Option<String>,
 }
 
-pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
+pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
     let dataset = |shots: u32| -> Value {
         json!({
-            "plugin": "table", "path": bench.shared("oracle/lm_eval/csqa_flat.jsonl"),
+            "plugin": "table", "path": setup.shared("oracle/lm_eval/csqa_flat.jsonl"),
             "prompt": "Question: {{ question }}\nAnswer:", "choices": "choices", "gold": "answer", "gold_is": "index",
             "few_shot": "same", "shots": shots, "shots_from": "first",
             "scorer": { "name": "perplexity-choice", "normalize": ["sum", "chars"] }
         })
     };
-    let results = bench.examine(&json!({
+    let results = setup.examine(&json!({
         "name": "lm-eval-choice",
-        "models": { "tiny": bench.tiny_gpt2() },
+        "models": { "tiny": setup.tiny_gpt2() },
         "datasets": { "csqa-0shot": dataset(0), "csqa-3shot": dataset(3) },
         "evaluate": [{ "models": "all", "datasets": "all" }]
     }))?;
-    let mut comparisons = shots(bench, &results, "0shot", [0.1581, 0.2170])?;
-    comparisons.extend(shots(bench, &results, "3shot", [0.1605, 0.2162])?);
+    let mut comparisons = shots(setup, &results, "0shot", [0.1581, 0.2170])?;
+    comparisons.extend(shots(setup, &results, "3shot", [0.1605, 0.2162])?);
     Ok(comparisons)
 }
 
-fn shots(bench: &Bench, results: &Results, shots: &str, totals: [f64; 2]) -> Result<Vec<Comparison>> {
-    let theirs: Vec<Row> = json_lines(&bench.shared(&format!("oracle/lm_eval/csqa_{shots}.jsonl")))?;
+fn shots(setup: &Setup, results: &Results, shots: &str, totals: [f64; 2]) -> Result<Vec<Comparison>> {
+    let theirs: Vec<Row> = json_lines(&setup.shared(&format!("oracle/lm_eval/csqa_{shots}.jsonl")))?;
     let named = |what: &str| Comparison::new(format!("lm-eval csqa {shots}: {what}"));
     let mut prompts = named("prompts");
     let mut values = named("log-likelihoods (1e-3)");

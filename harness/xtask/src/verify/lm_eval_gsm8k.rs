@@ -1,8 +1,9 @@
 //! GSM8K as lm-evaluation-harness generates and extracts: the tiny GPT-2's own answers, and the recorded ones again.
 
-use super::tally::Comparison;
-use super::{Bench, pairs};
-use crate::program::{Line, json_lines};
+use super::comparison::Comparison;
+use super::setup::{Setup, pairs};
+use crate::program::SampleLine;
+use crate::program::files::json_lines;
 use anyhow::Result;
 use serde::Deserialize;
 use serde_json::json;
@@ -19,14 +20,14 @@ struct Row {
 /// What lm-evaluation-harness writes where it finds nothing.
 const NOTHING: &str = "[invalid]";
 
-pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
-    let recorded = bench.shared("oracle/lm_eval/gsm8k_0shot.jsonl");
+pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
+    let recorded = setup.shared("oracle/lm_eval/gsm8k_0shot.jsonl");
     let theirs: Vec<Row> = json_lines(&recorded)?;
     let scorer = |preset: &str| json!({ "name": "answer-extraction", "label": preset, "extract": preset });
-    let results = bench.examine(&json!({
+    let results = setup.examine(&json!({
         "name": "lm-eval-gsm8k",
         "models": {
-            "tiny": bench.tiny_gpt2(),
+            "tiny": setup.tiny_gpt2(),
             "recorded": {
                 "plugin": "replay", "path": recorded, "key": { "index": "doc_id" }, "completion": "response",
                 "apply_stop": false
@@ -34,7 +35,7 @@ pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
         },
         "datasets": {
             "gsm8k": {
-                "plugin": "gsm8k", "path": bench.shared("data/gsm8k/test.jsonl"), "limit": theirs.len(),
+                "plugin": "gsm8k", "path": setup.shared("data/gsm8k/test.jsonl"), "limit": theirs.len(),
                 "generation": { "max_new_tokens": 128, "stop": ["Question:", "</s>", "<|im_end|>"] },
                 "scorer": [scorer("strict"), scorer("flexible")]
             }
@@ -54,7 +55,7 @@ pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
     Ok(vec![prompts, responses, strict, flexible, strict_again, flexible_again])
 }
 
-fn extractions(ours: &[Line], theirs: &[Row], of: &str) -> Result<[Comparison; 2]> {
+fn extractions(ours: &[SampleLine], theirs: &[Row], of: &str) -> Result<[Comparison; 2]> {
     let mut strict = Comparison::new(format!("lm-eval gsm8k: strict, {of}"));
     let mut flexible = Comparison::new(format!("lm-eval gsm8k: flexible, {of}"));
     for (ours, theirs) in pairs(ours, theirs)? {

@@ -1,8 +1,9 @@
 //! The tiny GPT-2 in ONNX, exported by the program and by Hugging Face's Optimum, against the same recorded rows; and, where
 //! a Python can look at them, every variant of an export by `onnx.checker` and against transformers.
 
-use super::tally::Comparison;
-use super::{Bench, transformers};
+use super::comparison::Comparison;
+use super::setup::Setup;
+use super::transformers;
 use crate::program;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -11,55 +12,55 @@ use std::process::Command;
 
 const SCRIPT: &str = include_str!("onnx_check.py");
 
-pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
-    // A small batch, so that many calls of the graph meet and part.
+pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
+    // A small batch, so that sequences join and leave many calls of the graph.
     let model = |checkpoint: Value| {
         json!({ "tiny": {
-            "plugin": "onnx", "checkpoint": checkpoint, "device": bench.device.device, "max_batch_tokens": 300
+            "plugin": "onnx", "checkpoint": checkpoint, "device": setup.device.device, "max_batch_tokens": 300
         } })
     };
-    let optimum = json!(bench.shared("models/tiny-gpt2-optimum"));
-    let mut lines = transformers::agreement(bench, "onnx, Optimum", &json!({ "models": model(optimum) }))?;
+    let optimum = json!(setup.shared("models/tiny-gpt2-optimum"));
+    let mut lines = transformers::agreement(setup, "onnx, Optimum", &json!({ "models": model(optimum) }))?;
     let mut variants = vec![("onnx", "standard", "all"), ("onnx, fused", "fused", "wanted")];
-    if bench.device.is_cpu() {
+    if setup.device.is_cpu() {
         variants.push(("onnx, grouped", "grouped", "wanted"));
     }
     for (title, operators, logits) in variants {
         let stages = json!({
-            "export": { "tiny": export(bench, operators, logits, "f32") },
+            "export": { "tiny": export(setup, operators, logits, "f32") },
             "models": model(json!("${export.tiny}"))
         });
-        lines.extend(transformers::agreement(bench, title, &stages)?);
+        lines.extend(transformers::agreement(setup, title, &stages)?);
     }
-    if let Some(python) = &bench.python {
-        lines.push(checked(bench, python)?);
+    if let Some(python) = &setup.python {
+        lines.push(check_variants(setup, python)?);
     }
     Ok(lines)
 }
 
-fn export(bench: &Bench, operators: &str, logits: &str, dtype: &str) -> Value {
+fn export(setup: &Setup, operators: &str, logits: &str, dtype: &str) -> Value {
     json!({
-        "exporter": "onnx", "from": bench.shared("models/tiny-gpt2"), "operators": operators, "logits": logits, "dtype": dtype
+        "exporter": "onnx", "from": setup.shared("models/tiny-gpt2"), "operators": operators, "logits": logits, "dtype": dtype
     })
 }
 
 /// Every variant of an export, each a row.
-fn checked(bench: &Bench, python: &PathBuf) -> Result<Comparison> {
+fn check_variants(setup: &Setup, python: &PathBuf) -> Result<Comparison> {
     let mut exports = serde_json::Map::new();
     for operators in ["standard", "fused"] {
         for logits in ["all", "wanted"] {
             for dtype in ["f32", "f16"] {
-                exports.insert(format!("{operators}-{logits}-{dtype}"), export(bench, operators, logits, dtype));
+                exports.insert(format!("{operators}-{logits}-{dtype}"), export(setup, operators, logits, dtype));
             }
         }
     }
     let names: Vec<String> = exports.keys().cloned().collect();
     let results =
-        program::examine(&bench.program, &bench.work, &json!({ "name": "onnx-variants", "export": exports }))?;
+        program::examine(&setup.program, &setup.work, &json!({ "name": "onnx-variants", "export": exports }))?;
     let mut comparison = Comparison::new("onnx: checker and transformers, by variant");
     for name in names {
         let mut command = Command::new(python);
-        command.args(["-c", SCRIPT]).arg(bench.shared("models/tiny-gpt2"));
+        command.args(["-c", SCRIPT]).arg(setup.shared("models/tiny-gpt2"));
         let output = command.arg(results.path("export").join(&name)).output();
         let output = output.with_context(|| format!("cannot start `{}`", python.display()))?;
         if !output.status.success() {

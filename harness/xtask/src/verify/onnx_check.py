@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 
 
 class Reference:
-    """transformers, eager attention, with a 4-dimensional mask of our own making: causal by place, holes anywhere."""
+    """transformers, eager attention, with a 4-dimensional mask that is causal by position, with holes anywhere."""
 
     def __init__(self, path):
         self.model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()

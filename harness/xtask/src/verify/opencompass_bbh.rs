@@ -1,8 +1,9 @@
 //! What OpenCompass's `bbh_mcq_postprocess` and `bbh_freeform_postprocess` find in a recorded teacher's answers.
 
-use super::tally::Comparison;
-use super::{Bench, pairs, teacher};
-use crate::program::json_lines;
+use super::comparison::Comparison;
+use super::setup::{Setup, pairs};
+use super::teacher;
+use crate::program::files::json_lines;
 use anyhow::Result;
 use serde::Deserialize;
 use serde_json::json;
@@ -16,17 +17,17 @@ struct Row {
     freeform: String,
 }
 
-pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
-    let mut rows: Vec<Row> = json_lines(&bench.shared("oracle/opencompass/bbh_extraction.jsonl"))?;
+pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
+    let mut rows: Vec<Row> = json_lines(&setup.shared("oracle/opencompass/bbh_extraction.jsonl"))?;
     rows.sort_by(|one, other| (&one.task, one.index).cmp(&(&other.task, other.index)));
     let scorer = |label: &str| json!({ "name": "answer-extraction", "label": label, "extract": label });
     let (choice, text) = ("opencompass-bbh-choice", "opencompass-bbh-text");
-    let results = bench.examine(&json!({
+    let results = setup.examine(&json!({
         "name": "opencompass-bbh",
-        "models": { "teacher": teacher::model(bench) },
+        "models": { "teacher": teacher::model(setup) },
         "datasets": {
             "bbh": {
-                "plugin": "bbh", "path": bench.shared("data/bbh"), "scorer": [scorer(choice), scorer(text)]
+                "plugin": "bbh", "path": setup.shared("data/bbh"), "scorer": [scorer(choice), scorer(text)]
             }
         },
         "evaluate": [{ "models": "all", "datasets": "all" }]

@@ -1,8 +1,9 @@
-//! What OpenCompass's `gsm8k_postprocess` finds in the recorded solutions, and where ours is meant to differ.
+//! What OpenCompass's `gsm8k_postprocess` finds in the recorded solutions, and where ours differs on purpose.
 
-use super::tally::Comparison;
-use super::{Bench, pairs, recorded_solutions};
-use crate::program::json_lines;
+use super::comparison::Comparison;
+use super::recorded_solutions;
+use super::setup::{Setup, pairs};
+use crate::program::files::json_lines;
 use anyhow::Result;
 use serde::Deserialize;
 use serde_json::json;
@@ -18,14 +19,14 @@ struct Row {
 /// Rows in which OpenCompass takes `1,234` for `234`.
 const THOUSANDS: usize = 14;
 
-pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
-    let rows: Vec<Row> = json_lines(&bench.shared("oracle/opencompass/gsm8k_extraction.jsonl"))?;
-    let results = bench.examine(&json!({
+pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
+    let rows: Vec<Row> = json_lines(&setup.shared("oracle/opencompass/gsm8k_extraction.jsonl"))?;
+    let results = setup.examine(&json!({
         "name": "opencompass-extraction",
-        "models": recorded_solutions::models(bench),
+        "models": recorded_solutions::models(setup),
         "datasets": {
             "gsm8k": {
-                "plugin": "gsm8k", "path": bench.shared("data/gsm8k/test.jsonl"),
+                "plugin": "gsm8k", "path": setup.shared("data/gsm8k/test.jsonl"),
                 "scorer": [
                     { "name": "answer-extraction", "label": "opencompass", "extract": "opencompass" },
                     { "name": "answer-extraction", "label": "last-number", "extract": "last-number" }
@@ -46,7 +47,7 @@ pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
             let number = found("last-number")?;
             last.row(number == theirs.extracted);
             if number != theirs.extracted {
-                // Theirs is what stands behind our last comma.
+                // Theirs is the part of ours after the last comma.
                 differences.row(number.rsplit_once(',').is_some_and(|(_, behind)| behind == theirs.extracted));
             }
         }

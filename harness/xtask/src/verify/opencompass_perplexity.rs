@@ -1,9 +1,9 @@
 //! CommonsenseQA as OpenCompass's perplexity inferencer scores it: the letter of each option at the end of the whole
 //! prompt.
 
-use super::tally::Comparison;
-use super::{Bench, pairs};
-use crate::program::json_lines;
+use super::comparison::Comparison;
+use super::setup::{Setup, pairs};
+use crate::program::files::json_lines;
 use anyhow::{Result, anyhow};
 use serde::Deserialize;
 use serde_json::json;
@@ -28,14 +28,14 @@ const PROMPT: &str = "Question: {{ question.stem }}\n{% for choice in question.c
                       {{ choice.text }}\n{% endfor %}Answer:";
 const LETTERS: [&str; 5] = ["A", "B", "C", "D", "E"];
 
-pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
-    let theirs: Vec<Row> = json_lines(&bench.shared("oracle/opencompass/csqa_ppl.jsonl"))?;
-    let results = bench.examine(&json!({
+pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
+    let theirs: Vec<Row> = json_lines(&setup.shared("oracle/opencompass/csqa_ppl.jsonl"))?;
+    let results = setup.examine(&json!({
         "name": "opencompass-perplexity",
-        "models": { "tiny": bench.tiny_gpt2() },
+        "models": { "tiny": setup.tiny_gpt2() },
         "datasets": {
             "csqa": {
-                "plugin": "table", "path": bench.shared("data/csqa/dev_rand_split.jsonl"), "limit": theirs.len(),
+                "plugin": "table", "path": setup.shared("data/csqa/dev_rand_split.jsonl"), "limit": theirs.len(),
                 "prompt": PROMPT, "choices": LETTERS, "gold": "answerKey", "gold_is": "letter",
                 "scorer": { "name": "perplexity-choice", "normalize": "context-opencompass" }
             }

@@ -1,8 +1,8 @@
 //! Recorded solutions of two models to all of GSM8K's test questions, with their authors' judgement.
 
-use super::tally::Comparison;
-use super::{Bench, pairs};
-use crate::program::json_lines;
+use super::comparison::Comparison;
+use super::setup::{Setup, pairs};
+use crate::program::files::json_lines;
 use anyhow::Result;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,11 +18,11 @@ struct Solution {
 /// The models, and the share of questions that each got right.
 const MODELS: [(&str, f64); 2] = [("6b_finetuning", 0.2168), ("175b_verification", 0.5625)];
 
-/// The models as `replay` plays them. Their texts are taken whole.
-pub(super) fn models(bench: &Bench) -> Value {
+/// The models as `replay` has them. Their texts are not cut at stop strings.
+pub(super) fn models(setup: &Setup) -> Value {
     let replay = |model: &str| {
         json!({
-            "plugin": "replay", "path": bench.shared("data/gsm8k/recorded_solutions.jsonl"), "key": ["index"],
+            "plugin": "replay", "path": setup.shared("data/gsm8k/recorded_solutions.jsonl"), "key": ["index"],
             "where": { "model": model }, "apply_stop": false
         })
     };
@@ -34,14 +34,14 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     MODELS.iter().map(|(model, _)| *model)
 }
 
-pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
-    let solutions: Vec<Solution> = json_lines(&bench.shared("data/gsm8k/recorded_solutions.jsonl"))?;
-    let results = bench.examine(&json!({
+pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
+    let solutions: Vec<Solution> = json_lines(&setup.shared("data/gsm8k/recorded_solutions.jsonl"))?;
+    let results = setup.examine(&json!({
         "name": "recorded-solutions",
-        "models": models(bench),
+        "models": models(setup),
         "datasets": {
             "gsm8k": {
-                "plugin": "gsm8k", "path": bench.shared("data/gsm8k/test.jsonl"),
+                "plugin": "gsm8k", "path": setup.shared("data/gsm8k/test.jsonl"),
                 "scorer": {
                     "name": "answer-extraction", "extract": { "after": "A: " }, "compare": "string",
                     "normalize": { "trailing_period": false, "currency": false, "percent": false, "decimals": false }

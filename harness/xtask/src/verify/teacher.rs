@@ -1,9 +1,9 @@
-//! A recorded teacher of 175 billion parameters on BIG-Bench-Hard, with the accuracies that the benchmark's authors
-//! published for it; and the training data that is made of its answers.
+//! A recorded teacher of 175 billion parameters on BIG-Setup-Hard, with the accuracies that the benchmark's authors
+//! published for it; and the training data from its answers.
 
-use super::tally::Comparison;
-use super::{Bench, pairs};
-use crate::program::json_lines;
+use super::comparison::Comparison;
+use super::setup::{Setup, pairs};
+use crate::program::files::{csv_rows, json_lines, read};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -28,41 +28,41 @@ struct Row {
     completion: String,
 }
 
-/// The recorded teacher as `replay` plays it.
-pub(super) fn model(bench: &Bench) -> Value {
-    let path = bench.shared("data/teacher/code-davinci-002-cot.jsonl");
+/// The recorded teacher, as a model of `replay`.
+pub(super) fn model(setup: &Setup) -> Value {
+    let path = setup.shared("data/teacher/code-davinci-002-cot.jsonl");
     json!({ "plugin": "replay", "path": path, "key": ["task", "index"] })
 }
 
-pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
-    let path = bench.shared("data/bbh");
-    let results = bench.examine(&json!({
+pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
+    let path = setup.shared("data/bbh");
+    let results = setup.examine(&json!({
         "name": "teacher",
-        "models": { "teacher": model(bench) },
+        "models": { "teacher": model(setup) },
         "datasets": { "bbh": { "plugin": "bbh", "path": path } },
         "teach": { "bbh": { "recipe": "bbh", "teacher": "teacher", "path": path, "name": "verify" } },
         "evaluate": [{ "models": "all", "datasets": "all" }]
     }))?;
     let mut tasks = Comparison::new("recorded teacher: accuracy of each task");
-    for (task, published) in published(&bench.shared("data/teacher/published_accuracy.csv"))? {
+    for PublishedAccuracy { task, accuracy, .. } in published(&setup.shared("data/teacher/published_accuracy.csv"))? {
         let ours = results.summary_of("teacher", "bbh", &task, "answer-extraction", "accuracy")?;
-        tasks.numbers(&[100.0 * ours], &[published], 0.01);
+        tasks.numbers(&[100.0 * ours], &[accuracy], 0.01);
     }
     let mut mean = Comparison::new("recorded teacher: mean over the tasks");
     let ours = results.summary_of("teacher", "bbh", "macro", "answer-extraction", "accuracy")?;
     mean.numbers(&[100.0 * ours], &[MACRO], 0.05);
 
-    let data = bench.work.join("data");
+    let data = setup.work.join("data");
     let rows: Vec<Row> = json_lines(&data.join("F_verify_3shot_1aug.jsonl"))?;
     let mut counts = Comparison::new("teacher data: answers right, questions kept");
     let total = total(&data.join("F_verify_3shot_1aug.yield.csv"))?;
-    counts.numbers(&[total["right"]], &[RIGHT], 0.0);
-    counts.numbers(&[total["kept"]], &[QUESTIONS], 0.0);
+    counts.numbers(&[total.right], &[RIGHT], 0.0);
+    counts.numbers(&[total.kept], &[QUESTIONS], 0.0);
     let questions: HashSet<(&str, &str)> = rows.iter().map(|row| (&*row.task, &*row.question)).collect();
     counts.numbers(&[rows.len() as f64, questions.len() as f64], &[QUESTIONS, QUESTIONS], 0.0);
 
     let mut answers = Comparison::new("teacher data: answers are the targets");
-    let targets = targets(bench, &rows)?;
+    let targets = targets(setup, &rows)?;
     for (row, (question, target)) in pairs(&rows, &targets)? {
         let taught = row.completion.contains(target.as_str()) && row.prompt == format!("Q: {question}\nA:");
         answers.row(row.answer == *target && row.question == *question && taught);
@@ -70,41 +70,48 @@ pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
     Ok(vec![tasks, mean, counts, answers])
 }
 
-/// The published accuracies of the tasks, in percent.
-fn published(path: &Path) -> Result<Vec<(String, f64)>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let accuracies = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
-    let accuracies = accuracies.filter(|line| line.first() == Some(&"cot"));
-    let read = |line: Vec<&str>| match line[..] {
-        [_, task, _, accuracy, ..] => Ok((task.to_owned(), accuracy.parse()?)),
-        _ => anyhow::bail!("expected five columns in `{}`", path.display()),
-    };
-    let accuracies: Vec<(String, f64)> = accuracies.map(read).collect::<Result<_>>()?;
+/// A row of `published_accuracy.csv`.
+#[derive(Deserialize)]
+struct PublishedAccuracy {
+    mode: String,
+    task: String,
+    /// In percent.
+    accuracy: f64,
+}
+
+/// The published accuracies of the tasks with chain-of-thought prompts.
+fn published(path: &Path) -> Result<Vec<PublishedAccuracy>> {
+    let mut accuracies: Vec<PublishedAccuracy> = csv_rows(path)?;
+    accuracies.retain(|row| row.mode == "cot");
     ensure!(accuracies.len() == 27, "expected 27 tasks in `{}`, found {}", path.display(), accuracies.len());
     Ok(accuracies)
 }
 
-/// The last line of a yield report, by column.
-fn total(path: &Path) -> Result<BTreeMap<String, f64>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let (Some(header), Some(total)) = (text.lines().next(), text.lines().last()) else {
-        anyhow::bail!("`{}` is empty", path.display())
-    };
-    let columns = header.split(',').zip(total.split(',')).skip(1);
-    columns.map(|(name, number)| Ok((name.to_owned(), number.parse()?))).collect()
+/// A row of a yield report, as far as comparisons look at it.
+#[derive(Deserialize)]
+struct YieldRow {
+    task: String,
+    right: f64,
+    kept: f64,
 }
 
-/// Question and target of each row, from the benchmark's files: a row's sample is its task and its place there.
-fn targets(bench: &Bench, rows: &[Row]) -> Result<Vec<(String, String)>> {
+/// The totals of a yield report.
+fn total(path: &Path) -> Result<YieldRow> {
+    let rows: Vec<YieldRow> = csv_rows(path)?;
+    let total = rows.into_iter().find(|row| row.task == "total");
+    total.with_context(|| format!("`{}` has no row `total`", path.display()))
+}
+
+/// Question and target of each row, from the benchmark's files: a row's sample is its task and its index there.
+fn targets(setup: &Setup, rows: &[Row]) -> Result<Vec<(String, String)>> {
     let mut files: BTreeMap<&str, Value> = BTreeMap::new();
     let mut targets = Vec::with_capacity(rows.len());
     for row in rows {
         if !files.contains_key(&*row.task) {
-            let path = bench.shared(&format!("data/bbh/tasks/{}.json", row.task));
-            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-            files.insert(&row.task, serde_json::from_str(&text)?);
+            let path = setup.shared(&format!("data/bbh/tasks/{}.json", row.task));
+            files.insert(&row.task, serde_json::from_str(&read(&path)?)?);
         }
-        let index: usize = row.sample.rsplit_once('-').context("a sample without a place")?.1.parse()?;
+        let index: usize = row.sample.rsplit_once('-').context("a sample without an index")?.1.parse()?;
         let example = &files[&*row.task]["examples"][index];
         let text =
             |field: &str| example[field].as_str().map(str::to_owned).context("a sample that the benchmark lacks");

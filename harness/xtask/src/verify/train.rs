@@ -1,7 +1,8 @@
 //! PyTorch's AdamW from the same weights on the same batches: every loss, every norm of a gradient, the weights at the end.
 
-use super::tally::Comparison;
-use super::{Bench, pairs, write_rows};
+use super::comparison::Comparison;
+use super::setup::{Setup, pairs, write_rows};
+use crate::program::files::{csv_rows, read};
 use anyhow::{Context, Result, anyhow, ensure};
 use safetensors::SafeTensors;
 use serde::Deserialize;
@@ -23,19 +24,19 @@ struct Step {
     grad_norm_before_clip: f64,
 }
 
-/// The recorded runs, and what `loss_on` must say for each.
+/// The recorded runs, and the `loss_on` of each.
 const RUNS: [(&str, &str); 2] = [("all_tokens", "all"), ("completion_only", "completion")];
-/// So many tokens of each row are the prompt.
+/// How many tokens of each row are the prompt.
 const PROMPT: usize = 20;
 
-pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
-    let oracle = bench.shared("oracle/train");
+pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
+    let oracle = setup.shared("oracle/train");
     let path = oracle.join("run.json");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let text = read(&path)?;
     let recorded: Recorded = serde_json::from_str(&text).with_context(|| format!("in `{}`", path.display()))?;
-    let rows = bench.work.join("train-rows.jsonl");
-    let row = |(place, row): (usize, &Vec<u32>)| {
-        json!({ "id": place.to_string(), "prompt": "", "completion": "", "prompt_tokens": row[..PROMPT],
+    let rows = setup.work.join("train-rows.jsonl");
+    let row = |(index, row): (usize, &Vec<u32>)| {
+        json!({ "id": index.to_string(), "prompt": "", "completion": "", "prompt_tokens": row[..PROMPT],
             "completion_tokens": row[PROMPT..] })
     };
     write_rows(&rows, recorded.batches.iter().flatten().flatten().enumerate().map(row))?;
@@ -48,13 +49,13 @@ pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
     };
     let stages: serde_json::Map<String, Value> =
         RUNS.iter().map(|(run, loss_on)| ((*run).to_owned(), stage(loss_on))).collect();
-    let results = bench.examine(&json!({ "name": "train", "train": stages, "evaluate": [] }))?;
+    let results = setup.examine(&json!({ "name": "train", "train": stages, "evaluate": [] }))?;
 
     let mut comparisons = Vec::new();
     for (run, loss_on) in RUNS {
         let steps = recorded.runs.get(run).ok_or_else(|| anyhow!("`{}` has no run `{run}`", path.display()))?;
         let directory = results.path(&format!("train/{run}"));
-        let curve = curve(&directory.join("train.csv"))?;
+        let curve: Vec<TrainingStep> = csv_rows(&directory.join("train.csv"))?;
         let mut losses = Comparison::new(format!("train on {loss_on}: losses, relative"));
         let mut norms = Comparison::new(format!("train on {loss_on}: gradient norms, relative"));
         for (ours, theirs) in pairs(&curve, steps)? {
@@ -73,24 +74,11 @@ pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
     Ok(comparisons)
 }
 
-/// A line of `train.csv`.
-struct Point {
+/// A line of `train.csv`, as far as it is looked at.
+#[derive(Deserialize)]
+struct TrainingStep {
     loss: f64,
     gradient_norm: f64,
-}
-
-/// The steps of a curve.
-fn curve(path: &Path) -> Result<Vec<Point>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let mut lines = text.lines();
-    let header: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
-    let number = |line: &str, name: &str| {
-        let place = header.iter().position(|column| *column == name);
-        let value = place.and_then(|place| line.split(',').nth(place)).and_then(|value| value.parse::<f64>().ok());
-        value.ok_or_else(|| anyhow!("`{}` has no `{name}` in `{line}`", path.display()))
-    };
-    let point = |line| Ok(Point { loss: number(line, "loss")?, gradient_norm: number(line, "gradient_norm")? });
-    lines.map(point).collect()
 }
 
 /// The checkpoint with the highest step.

@@ -1,8 +1,8 @@
 //! Log-likelihoods and greedy answers of Hugging Face's transformers.
 
-use super::tally::Comparison;
-use super::{Bench, pairs, write_rows};
-use crate::program::json_lines;
+use super::comparison::Comparison;
+use super::setup::{Setup, pairs, write_rows};
+use crate::program::files::json_lines;
 use anyhow::Result;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -30,21 +30,21 @@ struct Greedy {
 /// Where the two best logits are closer than this, another correct implementation may choose the other token.
 const TIE: f64 = 1e-3;
 
-pub(super) fn compare(bench: &Bench) -> Result<Vec<Comparison>> {
-    let mut model = bench.tiny_gpt2();
-    model["device"] = json!(bench.device.device);
-    agreement(bench, "transformers", &json!({ "models": { "tiny": model } }))
+pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
+    let mut model = setup.tiny_gpt2();
+    model["device"] = json!(setup.device.device);
+    agreement(setup, "transformers", &json!({ "models": { "tiny": model } }))
 }
 
 /// How a model called `tiny` agrees with the rows recorded of the tiny GPT-2. `stages` are the parts of a suite that make
 /// it; `title` is what the lines begin with.
-pub(super) fn agreement(bench: &Bench, title: &str, stages: &Value) -> Result<Vec<Comparison>> {
-    let scored_path = bench.shared("oracle/tiny-gpt2/loglikelihood.jsonl");
-    let greedy_path = bench.shared("oracle/tiny-gpt2/greedy.jsonl");
+pub(super) fn agreement(setup: &Setup, title: &str, stages: &Value) -> Result<Vec<Comparison>> {
+    let scored_path = setup.shared("oracle/tiny-gpt2/loglikelihood.jsonl");
+    let greedy_path = setup.shared("oracle/tiny-gpt2/greedy.jsonl");
     let scored: Vec<Scored> = json_lines(&scored_path)?;
     let greedy: Vec<Greedy> = json_lines(&greedy_path)?;
-    // A whole sequence is scored without a beginning-of-text token added; an empty context *is* that token.
-    let wholes = bench.work.join("whole-sequences.jsonl");
+    // A whole sequence is scored without an added beginning-of-text token; an empty context *is* that token.
+    let wholes = setup.work.join("whole-sequences.jsonl");
     let text = |row: &Scored| match row.context.as_str() {
         "" => format!("<|endoftext|>{}", row.continuation),
         context => format!("{context}{}", row.continuation),
@@ -53,7 +53,7 @@ pub(super) fn agreement(bench: &Bench, title: &str, stages: &Value) -> Result<Ve
     let choice = |normalize: &str| json!({ "name": "perplexity-choice", "normalize": normalize });
     let mut suite = json!({
         "name": title.replace([' ', ','], "-"),
-        "plugins": bench.device.plugins(),
+        "plugins": setup.device.plugins(),
         "datasets": {
             "continuation": {
                 "plugin": "table", "path": scored_path, "prompt": "{{ context }}", "delimiter": "",
@@ -74,9 +74,9 @@ pub(super) fn agreement(bench: &Bench, title: &str, stages: &Value) -> Result<Ve
     for (section, content) in stages.as_object().into_iter().flatten() {
         suite[section] = content.clone();
     }
-    let results = bench.examine(&suite)?;
+    let results = setup.examine(&suite)?;
 
-    let tolerance = bench.tolerance();
+    let tolerance = setup.tolerance();
     let mut tokens = Comparison::new(format!("{title}: continuation tokens"));
     let mut sums = Comparison::new(format!("{title}: log-likelihood ({tolerance:e})"));
     let mut is_greedy = Comparison::new(format!("{title}: is_greedy"));

@@ -17,7 +17,7 @@ pub struct Options {
     pub path: Option<String>,
     /// The directory of the official chain-of-thought prompts, as of the dataset.
     pub prompts: Option<String>,
-    /// Which tasks: `all`, or a list of names.
+    /// Which tasks the questions are from.
     pub tasks: Tasks,
     /// How many of its task's official examples the teacher sees before each question.
     #[schemars(range(max = 3))]
@@ -27,7 +27,7 @@ pub struct Options {
     /// The teacher's temperature. Without it 0 for one sample, 0.7 for several.
     #[schemars(range(min = 0))]
     pub temperature: Option<f32>,
-    /// At most so many new tokens an answer.
+    /// Most new tokens of an answer.
     pub max_new_tokens: u32,
     /// What ends an answer.
     pub stop: Vec<String>,
@@ -41,7 +41,7 @@ pub struct Options {
     /// Options of `answer-extraction` by which answers are judged; without it those of the dataset, which are the rule of
     /// the benchmark's authors.
     pub judge: Option<Metadata>,
-    /// So many questions may be left without an answer, and the data is published all the same: below 1 a share of those
+    /// How many questions may be left without an answer while the data is still published: below 1 a share of those
     /// asked, from 1 a number.
     #[schemars(range(min = 0))]
     pub allow_errors: f64,
@@ -76,7 +76,7 @@ pub enum Keep {
     Correct,
     /// All.
     All,
-    /// Of each question the shortest so many of those that are right.
+    /// Of each question this number of right answers, the shortest ones.
     KBest(NonZeroU32),
 }
 

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "schemars")]
 pub struct TrainOptions {
-    /// How often every row is seen. With `max_steps` alone, as often as the steps take.
+    /// How often every row is seen. If not given: 3, or with `max_steps`, as often as the steps take.
     #[schemars(range(min = 1))]
     pub epochs: Option<u64>,
-    /// Most steps.
+    /// Most steps. If not given: as many as the epochs take.
     #[schemars(range(min = 1))]
     pub max_steps: Option<u64>,
     /// Highest learning rate.
@@ -22,19 +22,19 @@ pub struct TrainOptions {
     pub schedule: Schedule,
     /// Steps in which the learning rate rises from near 0 to `lr`.
     pub warmup_steps: Option<u64>,
-    /// The same as a share of all steps.
+    /// The same as a share of all steps, instead of `warmup_steps`.
     #[schemars(range(min = 0, max = 1))]
     pub warmup_share: Option<f64>,
     /// The share of `lr` below which the schedule does not go.
     #[schemars(range(min = 0, max = 1))]
     pub min_lr_share: f64,
-    /// Most rows of a pass through the model.
+    /// Most rows of a pass through the model. If neither this nor `batch_tokens` is given: 8.
     #[schemars(range(min = 1))]
     pub batch_rows: Option<usize>,
     /// Most tokens of a pass through the model. A row that is longer is a pass of its own.
     #[schemars(range(min = 1))]
     pub batch_tokens: Option<usize>,
-    /// Passes of a step.
+    /// Passes through the model whose gradients are summed for one step.
     #[schemars(range(min = 1))]
     pub accumulation: usize,
     /// Most tokens of a row, the end of text included. If not given: the model's context.
@@ -42,24 +42,24 @@ pub struct TrainOptions {
     pub max_length: Option<usize>,
     /// What becomes of a row that is longer.
     pub too_long: TooLong,
-    /// Which tokens are learned: those of the completion, or all after the first.
+    /// Which tokens the loss is computed on.
     pub loss_on: LossOn,
     /// Whether an end-of-text token is added to each completion.
     pub end_of_text: bool,
-    /// Whether each epoch has an order of its own, or rows come as they are given.
+    /// The order of rows in an epoch.
     pub order: Order,
-    /// Weights of matrices lose this share, times the learning rate, at each step.
+    /// AdamW's decoupled weight decay, of matrices alone.
     pub weight_decay: f64,
-    /// AdamW's two averages.
+    /// How fast AdamW's two running averages decay.
     pub betas: [f64; 2],
-    /// AdamW's small number.
+    /// AdamW's number that keeps the denominator from 0.
     pub eps: f64,
-    /// Longest gradient; a longer one is shortened to it. 0 for no limit.
+    /// Largest norm of the gradient; a larger one is scaled down. 0 for no limit.
     pub clip: f64,
-    /// The share of rows that nothing is learned from, to validate with.
+    /// The share of rows that are validated with instead of trained on.
     #[schemars(range(min = 0, max = 1))]
     pub validation_share: f64,
-    /// A file of rows to validate with instead.
+    /// A file of rows to validate with, instead of `validation_share`.
     pub validation: Option<String>,
     /// Steps between validations. If not given: at the end of each epoch.
     #[schemars(range(min = 1))]

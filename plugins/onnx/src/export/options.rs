@@ -12,11 +12,9 @@ pub struct ExportOptions {
     /// The number type of the weights, of keys and values, and of the logits: `f32`, or `f16` for a GPU, which halves file
     /// and memory.
     pub dtype: NumberType,
-    /// `standard` for operators that every ONNX runtime has, `fused` for ONNX Runtime's own, `grouped` for those with
-    /// attention that adds keys and values where they lie: the fastest answers on a CPU.
+    /// Which operators the graph is made of; `grouped` gives the fastest answers on a CPU.
     pub operators: Operators,
-    /// `all` for logits after every token, as Optimum's exports give them; `wanted` for logits of the rows alone that a
-    /// further input, `logits_rows`, names.
+    /// Which logits the graph computes; `all` is what Optimum's exports do.
     pub logits: Logits,
     /// Whether the weights lie in a file of their own, `model.onnx_data`: `true`, `false`, or `auto` for where
     /// `model.onnx` would have more than the 2 GB that its format can hold.

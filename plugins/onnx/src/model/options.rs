@@ -22,7 +22,7 @@ pub struct OnnxOptions {
     #[serde(default)]
     pub file: Option<String>,
     /// Where the model runs: `cpu`, `cuda`, `cuda:N` with the number of a GPU, `tensorrt`, `tensorrt:N`; or a list of
-    /// them, most wanted first, where what the first cannot compute is left to the next.
+    /// them, most wanted first, where what the first cannot compute is left to the next. If not given: `cpu`.
     #[serde(default)]
     pub device: Devices,
     /// Whether a device that cannot be used is passed over with a warning. Otherwise it is an error.
@@ -36,7 +36,7 @@ pub struct OnnxOptions {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub threads: Option<usize>,
-    /// How much ONNX Runtime rearranges the graph before it runs it.
+    /// How much ONNX Runtime rearranges the graph before it runs it. If not given: `all`.
     #[serde(default)]
     pub graph_optimization: GraphOptimization,
     /// Most memory of a GPU that ONNX Runtime takes, in MiB. If not given: what it needs.

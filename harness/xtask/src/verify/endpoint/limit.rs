@@ -1,17 +1,17 @@
-//! How many requests a server lets through: a bucket into which so many flow in a second.
+//! How many requests a server admits: a token bucket.
 
 use std::time::Instant;
 
-/// A limit, and how the server tells of it.
+/// A limit, and how the server reports it.
 #[derive(Debug, Clone)]
 pub(super) struct Limit {
     /// Requests a second.
     pub(super) rate: f64,
-    /// Requests that are saved while none come, and from the start.
+    /// The largest burst: requests that accumulate while none arrive, and are there at the start.
     pub(super) capacity: f64,
-    /// Whether headers say what is left.
+    /// Whether headers state how many are left.
     pub(super) states: bool,
-    /// `Retry-After` is never shorter, in seconds.
+    /// The shortest `Retry-After`, in seconds.
     pub(super) shortest_wait_s: f64,
     level: f64,
     at: Option<Instant>,
@@ -22,7 +22,7 @@ impl Limit {
         Limit { rate, capacity, states, shortest_wait_s, level: capacity, at: None }
     }
 
-    /// Whether a request that comes now is let through.
+    /// Whether a request that arrives now is admitted.
     pub(super) fn admits(&mut self) -> bool {
         let now = Instant::now();
         let passed = self.at.replace(now).map_or(0.0, |before| (now - before).as_secs_f64());
@@ -32,7 +32,7 @@ impl Limit {
         admitted
     }
 
-    /// Until there is room for a request.
+    /// The time until the next request is admitted.
     pub(super) fn wait_s(&self) -> f64 {
         ((1.0 - self.level) / self.rate).max(self.shortest_wait_s)
     }

@@ -1,4 +1,4 @@
-//! A server on this machine that answers chat completions, well or badly, and never faster than its limit.
+//! A server on this machine that answers chat completions, correctly or not, and never faster than its limit.
 
 use super::limit::Limit;
 use anyhow::{Context, Result};
@@ -10,36 +10,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What the server does with a request.
+/// How the server responds to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Response {
+    /// The expected answer.
     Answer,
     /// This status, with the key that was sent in the message.
     Status(u16),
-    /// 429 with `Retry-After`.
+    /// Status 429 with `Retry-After`.
     TooMany,
-    /// Half of an answer.
-    Cut,
-    /// A byte now and then.
-    Drip,
-    /// Half of the JSON, as if it were whole.
+    /// Half of the answer's bytes, and the connection is closed.
+    Truncated,
+    /// A byte every 50 ms, without an end.
+    Trickle,
+    /// Half of the JSON, with a content length to match.
     Malformed,
-    /// A page for people.
-    Page,
-    /// The connection is reset.
+    /// HTML instead of JSON.
+    HtmlPage,
+    /// The connection is reset before any byte is sent.
     Reset,
 }
 
-/// What the server does by the prompt and the number of times that it was asked before.
-type Script = dyn Fn(&str, usize) -> Step + Send + Sync;
+/// The response by the prompt and the number of earlier requests with it.
+type Script = dyn Fn(&str, usize) -> Response + Send + Sync;
 
-/// What became of a prompt.
+/// The requests with one prompt.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Tally {
+pub(super) struct PromptCounts {
     pub(super) asked: usize,
     pub(super) answered: usize,
-    /// Asked after it had been answered.
-    pub(super) in_vain: usize,
+    /// Requests after the prompt had been answered.
+    pub(super) repeated: usize,
 }
 
 /// The server, until it is dropped.
@@ -51,13 +52,13 @@ pub(super) struct Server {
 struct Shared {
     script: Box<Script>,
     limit: Option<Mutex<Limit>>,
-    book: Mutex<Book>,
-    over: AtomicBool,
+    log: Mutex<RequestLog>,
+    stopped: AtomicBool,
 }
 
 #[derive(Default)]
-struct Book {
-    prompts: BTreeMap<String, Tally>,
+struct RequestLog {
+    prompts: BTreeMap<String, PromptCounts>,
     first: Option<Instant>,
     last_answer: Option<Instant>,
 }
@@ -66,25 +67,25 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The right answer to a prompt.
-pub(super) fn right(prompt: &str) -> String {
+/// The correct answer to a prompt.
+pub(super) fn expected_answer(prompt: &str) -> String {
     format!("The answer to `{prompt}`")
 }
 
 impl Server {
     pub(super) fn start(
         limit: Option<Limit>,
-        script: impl Fn(&str, usize) -> Step + Send + Sync + 'static,
+        script: impl Fn(&str, usize) -> Response + Send + Sync + 'static,
     ) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("cannot open a port on this machine")?;
         let address = listener.local_addr()?;
         let limit = limit.map(Mutex::new);
-        let shared = Shared { script: Box::new(script), limit, book: Mutex::default(), over: AtomicBool::new(false) };
+        let shared = Shared { script: Box::new(script), limit, log: Mutex::default(), stopped: AtomicBool::new(false) };
         let shared = Arc::new(shared);
         let serving = shared.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                if serving.over.load(Ordering::SeqCst) {
+                if serving.stopped.load(Ordering::SeqCst) {
                     return;
                 }
                 let (Ok(stream), serving) = (stream, serving.clone()) else { continue };
@@ -99,20 +100,20 @@ impl Server {
         format!("http://{}/v1", self.address)
     }
 
-    pub(super) fn tallies(&self) -> BTreeMap<String, Tally> {
-        lock(&self.shared.book).prompts.clone()
+    pub(super) fn counts(&self) -> BTreeMap<String, PromptCounts> {
+        lock(&self.shared.log).prompts.clone()
     }
 
     /// From the first request to the last answer, in seconds.
     pub(super) fn seconds(&self) -> f64 {
-        let book = lock(&self.shared.book);
-        book.first.zip(book.last_answer).map_or(0.0, |(first, last)| (last - first).as_secs_f64())
+        let log = lock(&self.shared.log);
+        log.first.zip(log.last_answer).map_or(0.0, |(first, last)| (last - first).as_secs_f64())
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.shared.over.store(true, Ordering::SeqCst);
+        self.shared.stopped.store(true, Ordering::SeqCst);
         // Wakes the thread that waits for connections.
         let _ = TcpStream::connect(self.address);
     }
@@ -123,40 +124,40 @@ impl Shared {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         while let Some((head, body, length)) = peek(&stream)? {
-            if self.over.load(Ordering::SeqCst) {
+            if self.stopped.load(Ordering::SeqCst) {
                 break;
             }
             let body: Value = serde_json::from_str(&body)?;
             let prompt = body["messages"][0]["content"].as_str().unwrap_or_default();
-            let step = self.decide(prompt);
-            if step == Step::Reset {
-                // What was not read makes the system reset the connection when it is closed.
+            let response = self.decide(prompt);
+            if response == Response::Reset {
+                // Closing a connection with unread data makes the system reset it.
                 break;
             }
             stream.read_exact(&mut vec![0; length])?;
-            if !self.act(&mut stream, step, prompt, &head)? {
+            if !self.act(&mut stream, response, prompt, &head)? {
                 break;
             }
         }
         Ok(())
     }
 
-    fn decide(&self, prompt: &str) -> Step {
-        let mut book = lock(&self.book);
-        book.first.get_or_insert_with(Instant::now);
-        let tally = book.prompts.entry(prompt.to_owned()).or_default();
-        tally.asked += 1;
-        tally.in_vain += usize::from(tally.answered > 0);
-        let step = (self.script)(prompt, tally.asked - 1);
+    fn decide(&self, prompt: &str) -> Response {
+        let mut log = lock(&self.log);
+        log.first.get_or_insert_with(Instant::now);
+        let counts = log.prompts.entry(prompt.to_owned()).or_default();
+        counts.asked += 1;
+        counts.repeated += usize::from(counts.answered > 0);
+        let response = (self.script)(prompt, counts.asked - 1);
         let refused = self.limit.as_ref().is_some_and(|limit| !lock(limit).admits());
-        if refused { Step::TooMany } else { step }
+        if refused { Response::TooMany } else { response }
     }
 
     /// Whether the connection stays open.
-    fn act(&self, stream: &mut TcpStream, step: Step, prompt: &str, head: &str) -> std::io::Result<bool> {
+    fn act(&self, stream: &mut TcpStream, response: Response, prompt: &str, head: &str) -> std::io::Result<bool> {
         let key = head.lines().find_map(|line| line.split_once("earer ")).map_or("", |(_, key)| key);
         let answer = json!({
-            "choices": [{ "message": { "content": right(prompt) }, "finish_reason": "stop" }],
+            "choices": [{ "message": { "content": expected_answer(prompt) }, "finish_reason": "stop" }],
             "usage": { "prompt_tokens": 12, "completion_tokens": 8 },
         });
         let answer = answer.to_string();
@@ -165,39 +166,39 @@ impl Shared {
             json!({ "error": { "message": format!("not with the key {key}"), "code": "refused" } }).to_string();
         let limits = self.limit.as_ref().map(|limit| lock(limit).headers()).unwrap_or_default();
         let wait = self.limit.as_ref().map_or(0.1, |limit| lock(limit).wait_s());
-        let text = |status: u16, kind: &str, length: usize, more: &str, body: &str| {
+        let http = |status: u16, kind: &str, length: usize, more: &str, body: &str| {
             format!(
                 "HTTP/1.1 {status} -\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n{limits}{more}\r\n{body}"
             )
         };
         let (json_type, length) = ("application/json", answer.len());
-        let whole = match step {
-            Step::Answer => {
-                // Noted before it is sent: what the client does next comes after it.
-                let mut book = lock(&self.book);
-                book.last_answer = Some(Instant::now());
-                book.prompts.entry(prompt.to_owned()).or_default().answered += 1;
-                text(200, json_type, length, "", &answer)
+        let message = match response {
+            Response::Answer => {
+                // Recorded before it is sent, so that later requests are counted as repeated.
+                let mut log = lock(&self.log);
+                log.last_answer = Some(Instant::now());
+                log.prompts.entry(prompt.to_owned()).or_default().answered += 1;
+                http(200, json_type, length, "", &answer)
             }
-            Step::Status(status) => text(status, json_type, refusal.len(), "", &refusal),
-            Step::TooMany => text(429, json_type, refusal.len(), &format!("retry-after: {wait}\r\n"), &refusal),
-            Step::Malformed => text(200, json_type, half.len(), "", half),
-            Step::Page => text(200, "text/html", 5, "", "<br/>"),
-            Step::Cut => text(200, json_type, length, "", half),
-            Step::Drip | Step::Reset => text(200, json_type, 1 << 20, "", ""),
+            Response::Status(status) => http(status, json_type, refusal.len(), "", &refusal),
+            Response::TooMany => http(429, json_type, refusal.len(), &format!("retry-after: {wait}\r\n"), &refusal),
+            Response::Malformed => http(200, json_type, half.len(), "", half),
+            Response::HtmlPage => http(200, "text/html", 5, "", "<br/>"),
+            Response::Truncated => http(200, json_type, length, "", half),
+            Response::Trickle | Response::Reset => http(200, json_type, 1 << 20, "", ""),
         };
-        stream.write_all(whole.as_bytes())?;
-        if step == Step::Drip {
+        stream.write_all(message.as_bytes())?;
+        if response == Response::Trickle {
             for _ in 0..600 {
                 stream.write_all(b" ")?;
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
-        Ok(!matches!(step, Step::Cut | Step::Drip | Step::Reset))
+        Ok(!matches!(response, Response::Truncated | Response::Trickle | Response::Reset))
     }
 }
 
-/// Looks at a whole request without taking it: its head, its body, its length in bytes.
+/// Peeks at a whole request without consuming it: its head, its body, its length in bytes.
 fn peek(stream: &TcpStream) -> std::io::Result<Option<(String, String, usize)>> {
     let mut buffer = vec![0; 1 << 14];
     loop {

@@ -1,0 +1,61 @@
+//! Whole commands: how long they take, and the most memory that their processes hold.
+
+use crate::program::process::command_line;
+use anyhow::{Context, Result, ensure};
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The resources that a command used.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Usage {
+    pub(crate) seconds: f64,
+    /// The sum of the peak memory of its processes.
+    pub(crate) peak_mib: f64,
+}
+
+/// Runs a command to its end. Its stderr is shown if it fails.
+pub(crate) fn run(command: &mut Command) -> Result<Usage> {
+    let stderr = tempfile::NamedTempFile::new()?;
+    command.stdout(Stdio::null()).stderr(stderr.reopen()?);
+    let began = Instant::now();
+    let mut child = command.spawn().with_context(|| format!("cannot start `{}`", command_line(command)))?;
+    let mut peaks: BTreeMap<u32, u64> = BTreeMap::new();
+    let status = loop {
+        for process in process_tree(child.id()) {
+            let peak = peaks.entry(process).or_default();
+            *peak = (*peak).max(high_water_kib(process).unwrap_or(0));
+        }
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    let stderr = || std::fs::read_to_string(stderr.path()).unwrap_or_default();
+    ensure!(status.success(), "`{}` ended with {status}:\n{}", command_line(command), stderr());
+    Ok(Usage { seconds, peak_mib: peaks.values().sum::<u64>() as f64 / 1024.0 })
+}
+
+/// A process and its descendants.
+fn process_tree(process: u32) -> Vec<u32> {
+    let children = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
+    // Other threads than the first may have started some, too.
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let others = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    let all: String = others.fold(children, |all, some| all + " " + &some);
+    let mut processes = vec![process];
+    for child in all.split_whitespace().filter_map(|child| child.parse().ok()) {
+        if !processes.contains(&child) {
+            processes.extend(process_tree(child));
+        }
+    }
+    processes
+}
+
+/// The most memory that a process has held, `VmHWM` of Linux.
+fn high_water_kib(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}

@@ -1,0 +1,147 @@
+//! CommonsenseQA: whole processes, from the command to the score, beside lm-evaluation-harness.
+
+use super::result::PeerResult;
+use super::setup::Setup;
+use crate::bench::measure::{self, Usage};
+use crate::bench::work::median;
+use crate::program::Results;
+use crate::program::files::{json_lines, write};
+use anyhow::{Context, Result, anyhow};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A row of CommonsenseQA as it is published.
+#[derive(Deserialize)]
+struct Published {
+    #[serde(rename = "answerKey")]
+    answer_key: String,
+    question: Question,
+}
+
+#[derive(Deserialize)]
+struct Question {
+    stem: String,
+    choices: Vec<Choice>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    label: String,
+    text: String,
+}
+
+/// Measures both with this number of examples before each question.
+pub(super) fn choices(setup: &Setup, shots: usize) -> Result<Vec<PeerResult>> {
+    let rows = rows(setup)?;
+    let limit = match (setup.quick, shots) {
+        (true, _) => 24,
+        (false, 0) => 1221,
+        // The peer would need half an hour for all of them in each round.
+        (false, _) => 400,
+    };
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let mut scores = (0.0, 0.0);
+    for round in 0..setup.rounds {
+        let (usage, score) = examiner(setup, &rows, shots, limit, round)?;
+        ours.push(usage);
+        scores.0 = score;
+        let (usage, score) = lm_eval(setup, &rows, shots, limit)?;
+        theirs.push(usage);
+        scores.1 = score;
+    }
+    let what = format!("CommonsenseQA, {limit} questions, {shots} examples");
+    let line = |what: String, unit, pick: fn(&Usage) -> f64, at_least| -> Result<PeerResult> {
+        let of = |usage: &[Usage]| median(usage.iter().map(pick).collect());
+        let (ours, theirs) = (of(&ours)?, of(&theirs)?);
+        let peer = "lm-evaluation-harness".to_owned();
+        Ok(PeerResult {
+            what,
+            peer,
+            unit,
+            ours,
+            theirs,
+            ratio: theirs / ours,
+            at_least,
+            scores: Some((scores.0, scores.1, 1e-3)),
+        })
+    };
+    Ok(vec![
+        line(what.clone(), "s", |usage| usage.seconds, if shots == 0 { 4.0 } else { 30.0 })?,
+        line(format!("{what}: peak memory"), "MiB", |usage| usage.peak_mib, 2.0)?,
+    ])
+}
+
+/// Writes the questions as flat rows, which both programs read.
+fn rows(setup: &Setup) -> Result<PathBuf> {
+    let path = setup.work.join("csqa.jsonl");
+    let row = |row: Published| -> Result<String> {
+        let choices = &row.question.choices;
+        let answer = choices.iter().position(|choice| choice.label == row.answer_key);
+        let answer = answer.ok_or_else(|| anyhow!("no choice has the label `{}`", row.answer_key))?;
+        let texts: Vec<&str> = choices.iter().map(|choice| choice.text.as_str()).collect();
+        Ok(format!("{}\n", json!({ "question": row.question.stem, "choices": texts, "answer": answer })))
+    };
+    let published: Vec<Published> = json_lines(&setup.data.join("csqa/dev_rand_split.jsonl"))?;
+    write(&path, published.into_iter().map(row).collect::<Result<String>>()?)?;
+    Ok(path)
+}
+
+fn examiner(setup: &Setup, rows: &Path, shots: usize, limit: usize, round: usize) -> Result<(Usage, f64)> {
+    let name = format!("csqa-{shots}-{round}");
+    let suite = json!({
+        "name": name,
+        "models": { "gpt2": { "plugin": "candle", "checkpoint": setup.model, "device": "cpu" } },
+        "datasets": { "csqa": {
+            "plugin": "table", "path": rows, "prompt": "Question: {{ question }}\nAnswer:", "choices": "choices",
+            "gold": "answer", "gold_is": "index", "few_shot": "same", "shots": shots, "shots_from": "first", "limit": limit,
+            "scorer": { "name": "perplexity-choice", "normalize": ["sum", "chars"] }
+        } },
+        "evaluate": [{ "models": "all", "datasets": "all" }]
+    });
+    let path = setup.work.join(format!("{name}.yaml"));
+    write(&path, serde_yaml::to_string(&suite)?)?;
+    let out = setup.work.join(&name);
+    let mut command = Command::new(&setup.program);
+    let usage = measure::run(command.arg("run").arg(&path).arg("--out").arg(&out).current_dir(&setup.work))?;
+    let results = Results::at(out);
+    let accuracy = results.summary("gpt2", "csqa", "perplexity-choice", "acc")?;
+    Ok((usage, accuracy + results.summary("gpt2", "csqa", "perplexity-choice", "acc_norm")?))
+}
+
+/// The same by lm-evaluation-harness; its fastest batch for short texts on two cores.
+fn lm_eval(setup: &Setup, rows: &Path, shots: usize, limit: usize) -> Result<(Usage, f64)> {
+    let tasks = setup.work.join("tasks");
+    let metric = |name: &str| json!({ "metric": name, "aggregation": "mean", "higher_is_better": true });
+    let task = json!({
+        "task": "csqa_rows", "dataset_path": "json", "dataset_kwargs": { "data_files": { "validation": rows } },
+        "output_type": "multiple_choice", "validation_split": "validation", "fewshot_split": "validation",
+        "fewshot_config": { "sampler": "first_n" }, "doc_to_text": "Question: {{question}}\nAnswer:",
+        "doc_to_choice": "{{choices}}", "doc_to_target": "{{answer}}", "metric_list": [metric("acc"), metric("acc_norm")]
+    });
+    write(&tasks.join("csqa_rows.yaml"), serde_yaml::to_string(&task)?)?;
+    let out = setup.work.join(format!("lm-eval-{shots}"));
+    let mut command = Command::new(&setup.python);
+    command.args(["-m", "lm_eval", "--model", "hf", "--device", "cpu", "--batch_size", "16", "--tasks", "csqa_rows"]);
+    command.arg("--model_args").arg(format!("pretrained={},dtype=float32", setup.model.display()));
+    command.arg("--include_path").arg(&tasks).arg("--output_path").arg(&out);
+    command.args(["--num_fewshot", &shots.to_string(), "--limit", &limit.to_string()]);
+    command.env("HF_HUB_OFFLINE", "1").env("HF_DATASETS_CACHE", setup.work.join("datasets")).current_dir(&setup.work);
+    let usage = measure::run(&mut command)?;
+    let results = newest_results(&out)?;
+    let metric = |name: &str| results["results"]["csqa_rows"][name].as_f64();
+    let sum = metric("acc,none").zip(metric("acc_norm,none")).map(|(acc, acc_norm)| acc + acc_norm);
+    Ok((usage, sum.context("lm-evaluation-harness reports no `acc` and `acc_norm`")?))
+}
+
+fn newest_results(out: &Path) -> Result<Value> {
+    let mut files = Vec::new();
+    for directory in std::fs::read_dir(out)? {
+        let entries = std::fs::read_dir(directory?.path())?.filter_map(|entry| Some(entry.ok()?.path()));
+        files.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "json")));
+    }
+    files.sort();
+    let newest = files.pop().context("lm-evaluation-harness wrote no results")?;
+    Ok(serde_json::from_str(&std::fs::read_to_string(newest)?)?)
+}

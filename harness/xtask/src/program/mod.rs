@@ -1,0 +1,14 @@
+//! The `examiner` program as a user meets it: it is built, started with a suite, and its files are read.
+
+mod arguments;
+mod build;
+pub(crate) mod files;
+pub(crate) mod onnxruntime;
+pub(crate) mod process;
+mod results;
+mod run;
+
+pub(crate) use arguments::{DeviceArguments, ProgramArguments};
+pub(crate) use build::{build, find};
+pub(crate) use results::{Answer, Results, SampleLine};
+pub(crate) use run::{SuiteRun, examine, run_suite};
