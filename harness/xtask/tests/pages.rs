@@ -1,8 +1,8 @@
 //! What the pages say of commands, code, columns and files is so.
 
 use crate::blocks::{Block, blocks, of_page, pages};
-use crate::suites::program;
 use clap::Parser;
+use examiner_test_support::build::program;
 use std::process::Command;
 
 #[test]
@@ -41,9 +41,8 @@ fn examiner(block: &Block, words: &[&str]) {
     for word in words.iter().filter(|word| word.starts_with("configs/")) {
         assert!(xtask::root().join(word).is_file(), "{}: there is no `{word}`", block.place);
     }
-    let Some(program) = program() else { return };
     let (command, rest) = words.split_first().expect("a command");
-    let output = Command::new(program).args([command, "--help"]).output().unwrap();
+    let output = Command::new(program()).args([command, "--help"]).output().unwrap();
     let help = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}: there is no command `{command}`", block.place);
     for flag in rest.iter().filter(|word| word.starts_with("--")) {

@@ -1,22 +1,9 @@
 //! Every suite that the repository shows is a good one: `examiner check` says so.
 
 use crate::blocks::blocks;
-use std::path::{Path, PathBuf};
+use examiner_test_support::build::program;
+use std::path::Path;
 use std::process::Command;
-
-/// The program to check with: the one that `cargo xtask test` built, or one that stands where this test was built.
-pub(crate) fn program() -> Option<PathBuf> {
-    if let Some(program) = std::env::var_os("EXAMINER_PROGRAM") {
-        return Some(program.into());
-    }
-    let tests = std::env::current_exe().unwrap();
-    let beside = tests.parent()?.parent()?.join(format!("examiner{}", std::env::consts::EXE_SUFFIX));
-    let found = beside.is_file() && beside.with_file_name("libexaminer_plugin_candle.so").is_file();
-    if !found {
-        eprintln!("nothing is checked: there is no `{}` with plugins; see `cargo xtask test`", beside.display());
-    }
-    found.then_some(beside)
-}
 
 fn check(program: &Path, suite: &Path, place: &str) {
     let output = Command::new(program).arg("check").arg(suite).current_dir(xtask::root()).output().unwrap();
@@ -25,7 +12,7 @@ fn check(program: &Path, suite: &Path, place: &str) {
 
 #[test]
 fn every_config_is_a_good_suite_with_a_header() {
-    let mut count = 0;
+    let (program, mut count) = (program(), 0);
     for entry in std::fs::read_dir(xtask::root().join("configs")).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
@@ -33,9 +20,7 @@ fn every_config_is_a_good_suite_with_a_header() {
         for part in ["Command:", "Cost:", "Result:"] {
             assert!(header.contains(part), "the header of `{}` has no `{part}`", path.display());
         }
-        if let Some(program) = program() {
-            check(&program, &path, &path.display().to_string());
-        }
+        check(&program, &path, &path.display().to_string());
         count += 1;
     }
     assert!(count >= 3, "only {count} suites in `configs/`");
@@ -59,7 +44,7 @@ fn completed(text: &str) -> String {
 
 #[test]
 fn every_yaml_block_of_the_pages_is_a_good_suite_or_a_part_of_one() {
-    let directory = tempfile::tempdir().unwrap();
+    let (program, directory) = (program(), tempfile::tempdir().unwrap());
     let blocks = blocks("yaml");
     assert!(blocks.len() >= 8, "only {} blocks", blocks.len());
     for block in &blocks {
@@ -67,17 +52,14 @@ fn every_yaml_block_of_the_pages_is_a_good_suite_or_a_part_of_one() {
         let text = completed(&block.text);
         serde_yaml::from_str::<serde_yaml::Value>(&text).unwrap_or_else(|error| panic!("{}: {error}", block.place));
         std::fs::write(&suite, text).unwrap();
-        if let Some(program) = program() {
-            check(&program, &suite, &block.place);
-        }
+        check(&program, &suite, &block.place);
     }
 }
 
 #[test]
 fn the_first_look_prints_the_table_that_the_page_shows() {
-    let Some(program) = program() else { return };
     let out = tempfile::tempdir().unwrap();
-    let mut command = Command::new(program);
+    let mut command = Command::new(program());
     command.args(["run", "configs/first-look.yaml", "--out"]).arg(out.path()).current_dir(xtask::root());
     let output = command.output().unwrap();
     let (table, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
