@@ -3,7 +3,7 @@
 //! - [`build`]: the program and its plugins, built for tests that start them.
 //! - [`checkpoint`]: small random checkpoints in Hugging Face's layout.
 //! - [`ground_truth`]: small checkpoints of every family, and what transformers computes for them.
-//! - [`shared`]: the reference data that is not part of the repository; `needs` marks the tests that use it.
+//! - [`shared()`]: the reference data that is not part of the repository; `needs` marks the tests that use it.
 //! - [`model`]: short ways to ask a model.
 //! - [`server`]: an HTTP server on this machine.
 //! - [`process`]: waiting for processes, and finding those that others started.

@@ -18,6 +18,7 @@ fn scores_of_every_family() {
             for (id, row) in (0..).zip(&family.scored) {
                 let (found, place) = (&found[&id], format!("{name} on {device}, row {id}"));
                 assert_eq!(found.tokens, row.tokens, "{place}");
+                assert_eq!(found.token_logprobs.len(), row.logprobs.len(), "{place}");
                 for (index, (found, expected)) in found.token_logprobs.iter().zip(&row.logprobs).enumerate() {
                     let difference = (f64::from(*found) - expected).abs();
                     assert!(difference < 1e-4, "{place}, token {index}: {found}, expected {expected}");

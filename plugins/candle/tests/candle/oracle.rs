@@ -28,6 +28,7 @@ fn loglikelihoods() {
         assert!((found.sum - expected).abs() < 1e-3, "row {id}: {} instead of {expected}", found.sum);
         assert_eq!(json!(found.is_greedy), row["is_greedy"], "row {id}");
         let logprobs = row["token_logprobs"].as_array().unwrap();
+        assert_eq!(found.token_logprobs.len(), logprobs.len(), "row {id}");
         for (place, (found, expected)) in found.token_logprobs.iter().zip(logprobs).enumerate() {
             let expected = expected.as_f64().unwrap();
             assert!((f64::from(*found) - expected).abs() < 2e-4, "row {id}, token {place}: {found}, not {expected}");

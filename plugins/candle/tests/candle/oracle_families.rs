@@ -24,6 +24,7 @@ fn checkpoints() -> Vec<(&'static str, PathBuf)> {
 fn loglikelihoods_of_every_family() {
     for (family, checkpoint) in checkpoints() {
         let rows = rows(&checkpoint.join("loglikelihood.jsonl"));
+        assert!(!rows.is_empty(), "{family}");
         for device in ["cpu", "cpu-candle"] {
             let requests = rows.iter().enumerate();
             let requests =

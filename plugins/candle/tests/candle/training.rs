@@ -363,6 +363,7 @@ proptest! {
             curve(&job.out).iter().map(|point| (number(point, "loss"), number(point, "gradient_norm"))).collect::<Vec<_>>()
         };
         let (together, apart) = (run(rows.len(), 1), run(rows.len() / accumulation, accumulation));
+        prop_assert_eq!((together.len(), apart.len()), (2, 2));
         for ((loss, norm), (other_loss, other_norm)) in together.into_iter().zip(apart) {
             prop_assert!((loss - other_loss).abs() < 1e-5 * loss, "{} {}", loss, other_loss);
             prop_assert!((norm - other_norm).abs() < 1e-4 * norm, "{} {}", norm, other_norm);
