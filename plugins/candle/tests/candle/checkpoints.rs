@@ -2,7 +2,7 @@
 
 use crate::open;
 use examiner_api::{ErrorCode, PluginError};
-use examiner_test_support::checkpoint::{Dtype, Tensor, TinyGpt2};
+use examiner_test_support::checkpoint::{Dtype, Tensor, TinyGpt2, gguf, tokenizer_with};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -89,4 +89,17 @@ fn files() {
     assert_eq!(error.code, ErrorCode::NotFound);
     assert!(error.message.starts_with("no `config.json` in the checkpoint"), "{error}");
     assert!(error.help.unwrap().contains("hf://org/name"));
+}
+
+/// What the fuzz targets start from must be good, or they would not get far.
+#[test]
+fn the_smallest_checkpoints_open() {
+    let changes = json!({ "vocab_size": 258, "n_positions": 16, "n_embd": 4, "n_layer": 1, "n_head": 2, "n_inner": 8 });
+    let tokenizer = tokenizer_with(&[("a", "n")]);
+    let smallest = TinyGpt2 { prefix: false, tokenizer, ..TinyGpt2::new(changes) }.rounded(Dtype::F16);
+    let checkpoint = smallest.write();
+    open(checkpoint.path(), json!({})).unwrap();
+    let path = checkpoint.path().join("model.gguf");
+    std::fs::write(&path, gguf()).unwrap();
+    open(&path, json!({})).unwrap();
 }
