@@ -5,6 +5,7 @@
 use crate::build;
 use crate::resume::{results, same_results};
 use crate::run::{stderr, suite};
+use examiner_test_support::skipped;
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -190,7 +191,7 @@ fn a_full_disk_stops_the_run_and_space_lets_it_go_on() {
     let (_directory, run) = undisturbed(&suite);
     for size in ["28k", "48k", "64k"] {
         let Some(disk) = Tmpfs::new(size) else {
-            eprintln!("skipped: a file system cannot be mounted here");
+            skipped("this user may not mount a file system");
             return;
         };
         let output = command(disk.0.path(), &suite).output().unwrap();
@@ -207,7 +208,7 @@ fn a_read_only_file_system_stops_the_run_and_a_writable_one_lets_it_go_on() {
     let suite = two_models();
     let (_directory, run) = undisturbed(&suite);
     let Some(disk) = Tmpfs::new("16m") else {
-        eprintln!("skipped: a file system cannot be mounted here");
+        skipped("this user may not mount a file system");
         return;
     };
     std::fs::write(disk.0.path().join("suite.yaml"), &suite).unwrap();
@@ -251,7 +252,7 @@ fn what_may_not_be_written_stops_the_run_until_it_may() {
     let path = directory.path();
     let attempt = || as_nobody(command(path, &suite), path).output().unwrap();
     if as_nobody(build::examiner(path), path).arg("--version").output().is_err() {
-        eprintln!("skipped: nobody else may run `{}`", build::target().display());
+        skipped(&format!("the user `nobody` may not run what is in `{}`", build::target().display()));
         return;
     }
     let refused = |place: &Path, mode: u32, named: &str| {

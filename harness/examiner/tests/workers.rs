@@ -4,9 +4,10 @@
 
 use crate::build;
 use crate::run::{run, stderr, suite, whole};
+use examiner_test_support::process::{children, runs, signal, wait_until};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Stdio};
+use std::time::Duration;
 
 /// Runs a model with a fault at question 3 of 10 beside a good one, and returns what the program said of it.
 fn faulty(directory: &Path, fault: &str, isolate: &str) -> (Option<i32>, String) {
@@ -189,28 +190,6 @@ fn hanging(directory: &Path) -> Child {
     child
 }
 
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(30), "{what}: not in 30 seconds");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// The processes that a process has started and that still run.
-fn children(process: u32) -> Vec<u32> {
-    let output = Command::new("ps").args(["-A", "-o", "pid=,ppid=,stat="]).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let fields = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let of_process = fields.filter(|fields| fields[1] == process.to_string() && !fields[2].starts_with('Z'));
-    of_process.map(|fields| fields[0].parse().unwrap()).collect()
-}
-
-fn runs(process: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    !status.is_empty() && !status.contains(") Z ")
-}
-
 #[test]
 fn no_worker_outlives_a_program_that_was_killed() {
     let directory = tempfile::tempdir().unwrap();
@@ -229,7 +208,7 @@ fn not_even_a_stopped_worker_outlives_the_program() {
     let directory = tempfile::tempdir().unwrap();
     let mut program = hanging(directory.path());
     let workers = children(program.id());
-    assert!(Command::new("kill").args(["-STOP", &workers[0].to_string()]).status().unwrap().success());
+    signal("STOP", workers[0]);
     program.kill().unwrap();
     program.wait().unwrap();
     wait_until("the worker ends", || !runs(workers[0]));
@@ -240,14 +219,10 @@ fn a_second_interrupt_stops_a_model_that_hangs() {
     let directory = tempfile::tempdir().unwrap();
     let mut program = hanging(directory.path());
     let workers = children(program.id());
-    let interrupt = || {
-        let sent = Command::new("kill").args(["-INT", &program.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    };
-    interrupt();
+    signal("INT", program.id());
     std::thread::sleep(Duration::from_millis(300));
     assert!(runs(workers[0]), "the first lets what is in hand end");
-    interrupt();
+    signal("INT", program.id());
     assert_eq!(program.wait().unwrap().code(), Some(130));
     wait_until("the worker ends", || !runs(workers[0]));
 }

@@ -1,14 +1,38 @@
 //! What the fuzz targets share: where they write, what a corpus begins with, and which panics count.
 
-mod checkpoint;
 mod parquet;
 
-pub use checkpoint::{config, gguf, safetensors, tokenizer};
+pub use examiner_test_support::checkpoint::gguf;
 pub use parquet::parquet;
 
+use examiner_test_support::checkpoint::{Dtype, TinyGpt2, tokenizer_with};
+use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
+
+/// The smallest GPT-2 that a plugin takes: one layer, half precision, bytes and one merge for tokens.
+fn checkpoint() -> TinyGpt2 {
+    let changes =
+        json!({ "vocab_size": 258, "n_positions": 16, "n_embd": 4, "n_layer": 1, "n_head": 2, "n_inner": 8 });
+    let checkpoint = TinyGpt2 { prefix: false, ..TinyGpt2::new(changes) };
+    checkpoint.rounded(Dtype::F16)
+}
+
+/// Its `config.json`.
+pub fn config() -> Value {
+    checkpoint().config
+}
+
+/// Its `tokenizer.json`: the token of a byte is the byte, `<|endoftext|>` is 256, and `an` 257.
+pub fn tokenizer() -> Value {
+    tokenizer_with(&[("a", "n")])
+}
+
+/// Its `model.safetensors`.
+pub fn safetensors() -> Vec<u8> {
+    checkpoint().safetensors()
+}
 
 /// Puts the first inputs of a target into its corpus, where libFuzzer looks for them next.
 pub fn sow(target: &str, seeds: impl IntoIterator<Item = (String, Vec<u8>)>) {

@@ -12,6 +12,7 @@ mod scoring;
 use crate::testing::{Toy, tokenizer};
 use crate::{CacheLayout, LocalModel, LocalOptions};
 use examiner_api::{Flow, Model, Response};
+use examiner_test_support::model::responses;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -27,15 +28,9 @@ fn collect<R, T: Send>(
     requests: Vec<R>,
     method: impl Fn(&mut LocalModel<Toy>, Vec<R>, &dyn examiner_api::Sink<Response<T>>) -> examiner_api::Result<()>,
 ) -> BTreeMap<u64, examiner_api::Result<T>> {
-    let sent = Mutex::new(BTreeMap::new());
     let count = requests.len();
-    let sink = |response: Response<T>| {
-        let before = sent.lock().unwrap().insert(response.id, response.result);
-        assert!(before.is_none(), "id {} was answered twice", response.id);
-        Flow::Continue
-    };
-    method(model, requests, &sink).unwrap();
-    let sent = sent.into_inner().unwrap();
+    let (sent, end) = responses(|sink| method(model, requests, sink));
+    end.unwrap();
     assert_eq!(sent.len(), count, "not every request was answered");
     let decoder = model.decoder();
     assert!(decoder.caches.is_empty(), "{} caches were not freed", decoder.caches.len());

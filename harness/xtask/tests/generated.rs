@@ -1,6 +1,6 @@
 //! The generated parts of the pages are what the program and the tables in the code say now.
 
-use crate::suites::program;
+use examiner_test_support::build::program;
 
 #[test]
 fn the_generated_pages_are_up_to_date() {

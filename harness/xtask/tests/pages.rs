@@ -1,13 +1,15 @@
 //! What the pages say of commands, code, columns and files is so.
 
 use crate::blocks::{Block, blocks, of_page, pages};
-use crate::suites::program;
 use clap::Parser;
+use examiner_test_support::build::program;
 use std::process::Command;
 
 #[test]
 fn every_block_is_of_a_kind_that_is_tested() {
-    for block in pages().iter().flat_map(|(name, text)| of_page(name, text)) {
+    let pages = pages();
+    assert!(pages.len() >= 8, "only {} pages", pages.len());
+    for block in pages.iter().flat_map(|(name, text)| of_page(name, text)) {
         let known = ["yaml", "sh", "rust", "toml", "csv", "text"].contains(&block.language.as_str());
         assert!(known, "{}: nothing tests a block of `{}`", block.place, block.language);
     }
@@ -54,7 +56,9 @@ fn examiner(block: &Block, words: &[&str]) {
 #[test]
 fn every_rust_block_is_code_that_is_compiled() {
     let tutorial = std::fs::read_to_string(xtask::root().join("plugins/echo/src/lib.rs")).unwrap();
-    for block in blocks("rust") {
+    let blocks = blocks("rust");
+    assert!(!blocks.is_empty());
+    for block in blocks {
         assert!(tutorial.contains(&block.text), "{}: not a part of `plugins/echo/src/lib.rs`", block.place);
     }
 }
@@ -100,6 +104,7 @@ fn the_columns_are_those_of_the_program() {
 
 #[test]
 fn every_link_within_the_repository_leads_somewhere() {
+    let mut count = 0;
     for (name, text) in pages() {
         let page = xtask::root().join(&name);
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
@@ -108,6 +113,8 @@ fn every_link_within_the_repository_leads_somewhere() {
                 continue;
             }
             assert!(page.parent().unwrap().join(path).exists(), "`{name}` links to `{path}`, which is not there");
+            count += 1;
         }
     }
+    assert!(count >= 10, "only {count} links");
 }

@@ -1,26 +1,9 @@
 //! Every suite that the repository shows is a good one: `examiner check` says so.
 
 use crate::blocks::blocks;
-use std::path::{Path, PathBuf};
+use examiner_test_support::build::program;
+use std::path::Path;
 use std::process::Command;
-
-/// The program to check with: the one that `cargo xtask test` built, or the one in the target directory of this test.
-pub(crate) fn program() -> PathBuf {
-    if let Some(program) = std::env::var_os("EXAMINER_PROGRAM") {
-        return program.into();
-    }
-    let tests = std::env::current_exe().unwrap();
-    let release = tests.parent().and_then(Path::parent).unwrap();
-    let plugin = format!("{}examiner_plugin_candle{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    let program = release.join(format!("examiner{}", std::env::consts::EXE_SUFFIX));
-    let is_there = program.is_file() && release.join(plugin).is_file();
-    assert!(
-        is_there,
-        "expected `{}` with its plugins beside it; `cargo build --release --workspace` builds them",
-        program.display()
-    );
-    program
-}
 
 fn check(program: &Path, suite: &Path, place: &str) {
     let output = Command::new(program).arg("check").arg(suite).current_dir(xtask::root()).output().unwrap();
@@ -29,7 +12,7 @@ fn check(program: &Path, suite: &Path, place: &str) {
 
 #[test]
 fn every_config_is_a_good_suite_with_a_header() {
-    let mut count = 0;
+    let (program, mut count) = (program(), 0);
     for entry in std::fs::read_dir(xtask::root().join("configs")).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
@@ -37,7 +20,7 @@ fn every_config_is_a_good_suite_with_a_header() {
         for part in ["Command:", "Cost:", "Result:"] {
             assert!(header.contains(part), "the header of `{}` has no `{part}`", path.display());
         }
-        check(&program(), &path, &path.display().to_string());
+        check(&program, &path, &path.display().to_string());
         count += 1;
     }
     assert!(count >= 3, "only {count} suites in `configs/`");
@@ -61,7 +44,7 @@ fn completed(text: &str) -> String {
 
 #[test]
 fn every_yaml_block_of_the_pages_is_a_good_suite_or_a_part_of_one() {
-    let directory = tempfile::tempdir().unwrap();
+    let (program, directory) = (program(), tempfile::tempdir().unwrap());
     let blocks = blocks("yaml");
     assert!(blocks.len() >= 8, "only {} blocks", blocks.len());
     for block in &blocks {
@@ -69,7 +52,7 @@ fn every_yaml_block_of_the_pages_is_a_good_suite_or_a_part_of_one() {
         let text = completed(&block.text);
         serde_yaml::from_str::<serde_yaml::Value>(&text).unwrap_or_else(|error| panic!("{}: {error}", block.place));
         std::fs::write(&suite, text).unwrap();
-        check(&program(), &suite, &block.place);
+        check(&program, &suite, &block.place);
     }
 }
 

@@ -1,21 +1,20 @@
 //! Scoring and generating with a model as wide as the small GPT-2, four layers of it, with our kernels, with weights of
 //! fewer bits, and with candle's operations.
 
-#[path = "../tests/candle/tiny.rs"]
-#[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests, which use more of it and may fail")]
-mod tiny;
-
+use examiner_api::testing::FakeHost;
+use examiner_api::{Open, PluginError};
 use examiner_plugin_candle::Candle;
+use examiner_test_support::checkpoint::TinyGpt2;
+use examiner_test_support::model::{generate, loglikelihood, prompt, score};
 use serde_json::json;
 use std::time::Instant;
-use tiny::{Tiny, ask, generate, open, prompt, score};
 
 /// Tokens a second: scoring 16 texts of 255 new tokens each, answering 16 prompts at the same time, and one alone.
 fn speeds(model: &mut Candle) -> [f64; 3] {
     let text =
         |id: u64| (0..255).map(|at| char::from(b'a' + ((id + 7) * (at + 3) * at % 26) as u8)).collect::<String>();
     let start = Instant::now();
-    let scored = score(model, (0..16).map(|id| ask(id, "", &text(id))).collect());
+    let scored = score(model, (0..16).map(|id| loglikelihood(id, "", &text(id))).collect());
     let tokens = scored.values().map(|result| result.scored_tokens).sum::<u32>();
     let scoring = f64::from(tokens) / start.elapsed().as_secs_f64();
     let mut answer = |prompts: u64| {
@@ -29,10 +28,13 @@ fn speeds(model: &mut Candle) -> [f64; 3] {
 
 fn main() -> examiner_api::Result<()> {
     let shape = json!({ "n_embd": 768, "n_head": 12, "n_layer": 4, "n_positions": 512, "vocab_size": 50257 });
-    let checkpoint = Tiny::new(shape).write();
+    let checkpoint = TinyGpt2::new(shape).write();
     let kinds = [("cpu", "f32"), ("cpu", "f16"), ("cpu", "bf16"), ("cpu", "int8"), ("cpu-candle", "f32")];
-    let options = kinds.map(|(device, dtype)| json!({ "device": device, "dtype": dtype }));
-    let models = options.iter().map(|options| open(checkpoint.path(), options.clone()));
+    let models = kinds.iter().map(|(device, dtype)| {
+        let options = json!({ "checkpoint": checkpoint.path(), "device": device, "dtype": dtype });
+        let options = serde_json::from_value(options).map_err(|error| PluginError::bad_options(error.to_string()))?;
+        Candle::open(options, FakeHost::new().host())
+    });
     let mut models: Vec<Candle> = models.collect::<examiner_api::Result<_>>()?;
     let mut best = [[0.0f64; 3]; 5];
     // One after the other in every round, so that what else the machine does meets all of them.

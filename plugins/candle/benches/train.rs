@@ -1,21 +1,17 @@
 //! Tokens a second of training: a model as a quickstart has it, and with `--large` the small GPT-2 of 124 million parameters,
 //! on our passes. With `--compare` also with candle's operations.
 
-#[path = "../tests/candle/tiny.rs"]
-#[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests, which use more of it and may fail")]
-mod tiny;
-
 use examiner_api::testing::FakeHost;
 use examiner_api::{Flow, Open, TrainEvent, TrainJob, Trainer};
 use examiner_plugin_candle::CandleTrainer;
+use examiner_test_support::checkpoint::TinyGpt2;
 use serde_json::{Value, json};
 use std::sync::Mutex;
-use tiny::Tiny;
 
 /// The median of tokens a second over the steps after the first.
 fn speed(shape: &Value, rows: usize, tokens: usize, steps: u64, device: &str) -> Option<f64> {
     let vocabulary = shape["vocab_size"].as_u64()?;
-    let start = Tiny::new(shape.clone()).write();
+    let start = TinyGpt2::new(shape.clone()).write();
     let work = tempfile::tempdir().ok()?;
     let row = |row: u64| {
         let ids: Vec<u64> = (0..=tokens as u64).map(|at| (at * 7919 + row * 104_729 + at * at) % vocabulary).collect();

@@ -9,7 +9,7 @@ use examiner_api::testing::FakeHost;
 use examiner_api::{Dataset, ErrorCode, Flow, Gold, Open, Result, Sample};
 use examiner_plugin_gsm8k::{Gsm8k, Options};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
 fn open(folder: &Path, options: Value) -> Result<Gsm8k> {
@@ -191,39 +191,29 @@ mod damage {
 
 mod reference {
     use super::*;
+    use examiner_test_support::{needs, rows, shared};
 
-    fn shared() -> Option<PathBuf> {
-        let shared = std::env::var_os("EXAMINER_SHARED")
-            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
-        if !shared.join("data/gsm8k").is_dir() {
-            eprintln!("skipped: no reference data at `{}`", shared.display());
-            return None;
-        }
-        Some(shared)
-    }
-
+    #[needs(shared)]
     #[test]
     fn every_row_is_read() {
-        let Some(shared) = shared() else { return };
+        let shared = shared();
         let options = json!({"path": "data/gsm8k/test.jsonl", "train": "data/gsm8k/train.jsonl"});
         let mut dataset = open(&shared, options).unwrap();
         assert_eq!(dataset.info().unwrap().rows, Some(1319));
         assert_eq!(dataset.few_shot_pool().unwrap().len(), 7473);
     }
 
+    #[needs(shared)]
     #[test]
     fn prompts_and_golds_are_those_of_lm_evaluation_harness() {
-        let Some(shared) = shared() else { return };
+        let shared = shared();
         let samples = samples(&mut open(&shared, json!({"path": "data/gsm8k/test.jsonl"})).unwrap());
-        let oracle = std::fs::read_to_string(shared.join("oracle/lm_eval/gsm8k_0shot.jsonl")).unwrap();
-        let mut compared = 0;
-        for (line, sample) in oracle.lines().zip(&samples) {
-            let expected: Value = serde_json::from_str(line).unwrap();
+        let oracle = rows(&shared.join("oracle/lm_eval/gsm8k_0shot.jsonl"));
+        assert_eq!((samples.len(), oracle.len()), (1319, 300));
+        for (expected, sample) in oracle.iter().zip(&samples) {
             assert_eq!(sample.prompt, expected["prompt"]);
             // The oracle keeps the commas here, and ignores them when it compares.
             assert_eq!(sample.gold, Gold::text(expected["gold"].as_str().unwrap().replace(',', "")));
-            compared += 1;
         }
-        assert_eq!(compared, 300);
     }
 }

@@ -180,21 +180,12 @@ mod opening {
 
 mod reference {
     use super::*;
-    use std::path::PathBuf;
+    use examiner_test_support::{needs, shared};
 
-    fn shared() -> Option<PathBuf> {
-        let shared = std::env::var_os("EXAMINER_SHARED")
-            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
-        if !shared.join("data/teacher").is_dir() {
-            eprintln!("skipped: no reference data at `{}`", shared.display());
-            return None;
-        }
-        Some(shared)
-    }
-
+    #[needs(shared)]
     #[test]
     fn one_model_of_several_in_one_file() {
-        let Some(shared) = shared() else { return };
+        let shared = shared();
         let options = json!({
             "path": "data/gsm8k/recorded_solutions.jsonl", "key": ["index"], "where": {"model": "175b_verification"},
         });
@@ -204,9 +195,10 @@ mod reference {
         assert!(answer.text.ends_with("A: 18"), "{}", answer.text);
     }
 
+    #[needs(shared)]
     #[test]
     fn every_task_of_the_teacher() {
-        let Some(shared) = shared() else { return };
+        let shared = shared();
         let options = json!({"path": "data/teacher/code-davinci-002-cot.jsonl", "key": ["task", "index"]});
         let mut model = open(&shared, options).unwrap();
         assert_eq!(model.info().unwrap().details["rows"], 6511);

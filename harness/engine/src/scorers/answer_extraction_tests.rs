@@ -1,6 +1,7 @@
 use super::*;
 use crate::scorers::test_support::{open, shared_lines};
 use examiner_api::GenerateResult;
+use examiner_test_support::needs;
 
 fn item(answer: &str, gold: Gold, choices: &[&str]) -> Answered {
     let choices = choices.iter().map(|choice| (*choice).to_owned()).collect();
@@ -78,9 +79,10 @@ fn bad_options_say_what_is_wrong() {
 }
 
 /// The reference is the solutions' own authors' judgement: after `A: `, without commas, as strings.
+#[needs(shared)]
 #[test]
 fn agrees_with_the_authors_of_the_recorded_solutions() {
-    let Some(rows) = shared_lines("data/gsm8k/recorded_solutions.jsonl") else { return };
+    let rows = shared_lines("data/gsm8k/recorded_solutions.jsonl");
     let options = json!({
         "extract": {"after": "A: "},
         "normalize": {"trailing_period": false, "currency": false, "percent": false, "decimals": false},

@@ -1,5 +1,6 @@
 use super::*;
 use crate::scorers::test_support::{open, shared_lines};
+use examiner_test_support::needs;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -159,13 +160,14 @@ fn a_sample_without_a_right_choice_is_an_error() {
 }
 
 /// The reference is lm-evaluation-harness on CommonsenseQA: its log-likelihoods in, its `acc` and `acc_norm` out.
+#[needs(shared)]
 #[test]
 fn agrees_with_lm_evaluation_harness() {
     let scorer = scorer(json!({"normalize": ["sum", "chars"]}));
     for (file, acc, acc_norm) in
         [("oracle/lm_eval/csqa_0shot.jsonl", 193.0, 265.0), ("oracle/lm_eval/csqa_3shot.jsonl", 196.0, 264.0)]
     {
-        let Some(rows) = shared_lines(file) else { return };
+        let rows = shared_lines(file);
         let mut totals = [0.0, 0.0];
         for row in rows {
             let texts: Vec<&str> =
@@ -188,9 +190,10 @@ fn agrees_with_lm_evaluation_harness() {
 }
 
 /// The reference is OpenCompass's perplexity inferencer on CommonsenseQA with option letters.
+#[needs(shared)]
 #[test]
 fn agrees_with_opencompass() {
-    let Some(rows) = shared_lines("oracle/opencompass/csqa_ppl.jsonl") else { return };
+    let rows = shared_lines("oracle/opencompass/csqa_ppl.jsonl");
     let scorer = scorer(json!({"normalize": "context-opencompass"}));
     let letters = ["A", "B", "C", "D", "E"];
     let mut right = 0.0;

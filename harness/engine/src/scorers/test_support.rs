@@ -1,8 +1,9 @@
 //! Support for the tests of the scorers.
 
 use examiner_api::{Flow, Host, HostApi, Level, Open, PluginError, Progress, Result, RoleAddress};
+use examiner_test_support::{rows, shared};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 struct NoHost;
 
@@ -30,14 +31,7 @@ pub(super) fn open<R: Open>(options: Value) -> Result<R> {
     R::open(options, Host::new(NoHost))
 }
 
-/// The rows of a reference file, where there is one.
-pub(super) fn shared_lines(file: &str) -> Option<Vec<Value>> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let folder = std::env::var_os("EXAMINER_SHARED").map_or(beside, PathBuf::from);
-    let path = folder.join(file);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: there is no `{}`; set EXAMINER_SHARED", path.display());
-        return None;
-    };
-    Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+/// The rows of a file of the reference data.
+pub(super) fn shared_lines(file: &str) -> Vec<Value> {
+    rows(&shared().join(file))
 }

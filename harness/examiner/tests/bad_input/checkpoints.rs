@@ -1,7 +1,8 @@
 //! Checkpoints. Those of `onnx` are refused before ONNX Runtime is looked for, which a test cannot rely on.
 
 use super::World;
-use super::model_files::{Checkpoint, Tensor, WIDTH, gguf, safetensors, tokenizer, with_header};
+use super::model_files::{Checkpoint, WIDTH, gguf, tokenizer, with_header};
+use examiner_test_support::checkpoint::{Dtype, Tensor};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -108,7 +109,7 @@ fn a_llama_of_impossible_sizes() {
 
 #[test]
 fn weights_that_are_cut_off() {
-    let whole = safetensors(&Checkpoint::good().tensors);
+    let whole = Checkpoint::good().safetensors();
     assert_snapshot!(with("model.safetensors", &whole[..whole.len() - 1]), @r#"m on d failed: `model/model.safetensors` is not a complete safetensors file: path: "model/model.safetensors" incomplete metadata, file not fully covered (help: it may have been cut off while it was downloaded or copied: fetch it again)"#);
     assert_snapshot!(with("model.safetensors", &whole[..100]), @r#"m on d failed: `model/model.safetensors` is not a complete safetensors file: path: "model/model.safetensors" invalid header length (help: it may have been cut off while it was downloaded or copied: fetch it again)"#);
     assert_snapshot!(with("model.safetensors", ""), @r#"m on d failed: `model/model.safetensors` is not a complete safetensors file: path: "model/model.safetensors" header too small (help: it may have been cut off while it was downloaded or copied: fetch it again)"#);
@@ -140,12 +141,12 @@ fn an_index_of_shards_that_leads_elsewhere() {
 
 #[test]
 fn tensors_that_do_not_fit() {
-    assert_snapshot!(changed(|model| model.tensors.retain(|tensor| !tensor.name.ends_with("mlp.c_fc.bias"))), @"m on d failed: `model/model.safetensors` has no tensor `transformer.h.0.mlp.c_fc.bias` [32] (help: configuration and weights must come from the same model)");
+    assert_snapshot!(changed(|model| model.tensors.retain(|name, _| !name.ends_with("mlp.c_fc.bias"))), @"m on d failed: `model/model.safetensors` has no tensor `transformer.h.0.mlp.c_fc.bias` [32] (help: configuration and weights must come from the same model)");
     let turned = |model: &mut Checkpoint| model.tensor("h.0.mlp.c_fc.weight").shape.reverse();
     assert_snapshot!(changed(turned), @"m on d failed: tensor `transformer.h.0.mlp.c_fc.weight` of `model/model.safetensors` has the shape [32, 8]; `config.json` asks for [8, 32]");
-    let integers = |model: &mut Checkpoint| *model.tensor("ln_f.bias") = Tensor::zeros("ln_f.bias", "I64", &[WIDTH]);
+    let integers = |model: &mut Checkpoint| *model.tensor("ln_f.bias") = Tensor::zeros(Dtype::I64, &[WIDTH]);
     assert_snapshot!(changed(integers), @"m on d failed: tensor `transformer.ln_f.bias` of `model/model.safetensors` has the number type I64; expected F32, F16 or BF16");
-    assert_snapshot!(changed(|model| model.tensors.push(Tensor::zeros("h.1.ln_1.bias", "F32", &[WIDTH]))), @"m on d failed: `model/model.safetensors` has 1 tensor that the model does not use, first `transformer.h.1.ln_1.bias` (help: `config.json` may be of another model, or name too few layers)");
+    assert_snapshot!(changed(|model| drop(model.tensors.insert("transformer.h.1.ln_1.bias".to_owned(), Tensor::zeros(Dtype::F32, &[WIDTH])))), @"m on d failed: `model/model.safetensors` has 1 tensor that the model does not use, first `transformer.h.1.ln_1.bias` (help: `config.json` may be of another model, or name too few layers)");
 }
 
 #[test]

@@ -1,7 +1,9 @@
-//! The files of a model that would be good: a GPT-2 of one small layer, all of whose weights are zero.
+//! The files of a model that would be good: a GPT-2 or a Llama of one small layer.
 
 use super::World;
+use examiner_test_support::checkpoint::{Dtype, Tensor, TinyGpt2, serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Width, tokens and longest sequence of the model.
 pub(super) const WIDTH: usize = 8;
@@ -12,51 +14,16 @@ pub(super) const POSITIONS: usize = 64;
 pub(super) struct Checkpoint {
     pub(super) config: Value,
     pub(super) tokenizer: Value,
-    pub(super) tensors: Vec<Tensor>,
-}
-
-/// A tensor as it stands in a safetensors file.
-#[derive(Clone)]
-pub(super) struct Tensor {
-    pub(super) name: String,
-    pub(super) dtype: &'static str,
-    pub(super) shape: Vec<usize>,
-    pub(super) bytes: Vec<u8>,
-}
-
-impl Tensor {
-    pub(super) fn zeros(name: &str, dtype: &'static str, shape: &[usize]) -> Self {
-        let width = if dtype == "I64" { 8 } else { 4 };
-        let bytes = vec![0; width * shape.iter().product::<usize>()];
-        Tensor { name: format!("transformer.{name}"), dtype, shape: shape.to_vec(), bytes }
-    }
+    pub(super) tensors: BTreeMap<String, Tensor>,
 }
 
 impl Checkpoint {
     pub(super) fn good() -> Self {
-        let config = json!({
-            "model_type": "gpt2", "vocab_size": TOKENS, "n_positions": POSITIONS, "n_embd": WIDTH, "n_layer": 1,
-            "n_head": 2, "bos_token_id": 0, "eos_token_id": 0
-        });
-        let tensors = [
-            ("wte.weight", vec![TOKENS, WIDTH]),
-            ("wpe.weight", vec![POSITIONS, WIDTH]),
-            ("h.0.ln_1.weight", vec![WIDTH]),
-            ("h.0.ln_1.bias", vec![WIDTH]),
-            ("h.0.attn.c_attn.weight", vec![WIDTH, 3 * WIDTH]),
-            ("h.0.attn.c_attn.bias", vec![3 * WIDTH]),
-            ("h.0.attn.c_proj.weight", vec![WIDTH, WIDTH]),
-            ("h.0.attn.c_proj.bias", vec![WIDTH]),
-            ("h.0.ln_2.weight", vec![WIDTH]),
-            ("h.0.ln_2.bias", vec![WIDTH]),
-            ("h.0.mlp.c_fc.weight", vec![WIDTH, 4 * WIDTH]),
-            ("h.0.mlp.c_fc.bias", vec![4 * WIDTH]),
-            ("h.0.mlp.c_proj.weight", vec![4 * WIDTH, WIDTH]),
-            ("h.0.mlp.c_proj.bias", vec![WIDTH]),
-            ("ln_f.weight", vec![WIDTH]),
-            ("ln_f.bias", vec![WIDTH]),
-        ];
-        let tensors = tensors.iter().map(|(name, shape)| Tensor::zeros(name, "F32", shape)).collect();
+        let TinyGpt2 { config, tensors, .. } = TinyGpt2::new(json!({
+            "vocab_size": TOKENS, "n_positions": POSITIONS, "n_embd": WIDTH, "n_layer": 1, "n_head": 2, "bos_token_id": 0,
+            "eos_token_id": 0
+        }));
+        let tensors = tensors.into_iter().map(|(name, tensor)| (format!("transformer.{name}"), tensor)).collect();
         Checkpoint { config, tokenizer: tokenizer(&["<end>", "<unk>", "one", "two", "three", "four"]), tensors }
     }
 
@@ -81,23 +48,25 @@ impl Checkpoint {
             ("layers.0.mlp.up_proj", vec![16, WIDTH]),
             ("layers.0.mlp.down_proj", vec![WIDTH, 16]),
         ];
-        let tensor = |(name, shape): &(&str, Vec<usize>)| Tensor {
-            name: format!("model.{name}.weight"),
-            ..Tensor::zeros("", "F32", shape)
-        };
+        let tensor =
+            |(name, shape): &(&str, Vec<usize>)| (format!("model.{name}.weight"), Tensor::zeros(Dtype::F32, shape));
         Checkpoint { config, tensors: tensors.iter().map(tensor).collect(), ..Self::good() }
     }
 
     pub(super) fn tensor(&mut self, name: &str) -> &mut Tensor {
-        let name = format!("transformer.{name}");
-        self.tensors.iter_mut().find(|tensor| tensor.name == name).unwrap()
+        self.tensors.get_mut(&format!("transformer.{name}")).unwrap()
     }
 
     /// Writes it to `model` in the row's directory.
     pub(super) fn write(&self, world: World) -> World {
         let world = world.with("model/config.json", self.config.to_string());
         let world = world.with("model/tokenizer.json", self.tokenizer.to_string());
-        world.with("model/model.safetensors", safetensors(&self.tensors))
+        world.with("model/model.safetensors", self.safetensors())
+    }
+
+    /// The bytes of its weights.
+    pub(super) fn safetensors(&self) -> Vec<u8> {
+        serialize(self.tensors.iter().map(|(name, tensor)| (name.clone(), tensor)))
     }
 }
 
@@ -111,19 +80,6 @@ pub(super) fn tokenizer(words: &[&str]) -> Value {
             "normalized": false, "special": true }],
         "model": { "type": "WordLevel", "vocab": vocabulary, "unk_token": words[1] }
     })
-}
-
-/// The bytes of a safetensors file: the length of its header, the header, the values.
-pub(super) fn safetensors(tensors: &[Tensor]) -> Vec<u8> {
-    let mut header = serde_json::Map::new();
-    let mut values = Vec::new();
-    for tensor in tensors {
-        let begin = values.len();
-        values.extend(&tensor.bytes);
-        let place = json!({ "dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [begin, values.len()] });
-        header.insert(tensor.name.clone(), place);
-    }
-    with_header(&Value::Object(header).to_string(), &values)
 }
 
 /// A safetensors file of any header.

@@ -22,7 +22,7 @@ fn blob_of(dir: &Path, etag: &str) -> PathBuf {
 fn a_plain_file_lies_where_python_looks_for_it() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|_, _| plain(b"{}"));
-    let path = fetch(&settings(dir.path(), &server.address), "hf://org/name/sub/config.json").unwrap();
+    let path = fetch(&settings(dir.path(), &server.url()), "hf://org/name/sub/config.json").unwrap();
     let root = dir.path().join("hub/models--org--name");
     assert_eq!(path, root.join("snapshots").join(COMMIT).join("sub/config.json"));
     assert_eq!(std::fs::read(&path).unwrap(), b"{}");
@@ -35,9 +35,9 @@ fn a_plain_file_lies_where_python_looks_for_it() {
     ];
     assert_eq!(server.lines(), urls);
     // A second time only asks whether `main` has moved; a commit is not even asked for.
-    fetch(&settings(dir.path(), &server.address), "hf://org/name/sub/config.json").unwrap();
+    fetch(&settings(dir.path(), &server.url()), "hf://org/name/sub/config.json").unwrap();
     assert_eq!(server.lines().len(), 3);
-    fetch(&settings(dir.path(), &server.address), &format!("hf://org/name@{COMMIT}/sub/config.json")).unwrap();
+    fetch(&settings(dir.path(), &server.url()), &format!("hf://org/name@{COMMIT}/sub/config.json")).unwrap();
     assert_eq!(server.lines().len(), 3);
 }
 
@@ -45,7 +45,7 @@ fn a_plain_file_lies_where_python_looks_for_it() {
 fn datasets_and_revisions_have_their_own_addresses() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|_, _| plain(b"rows"));
-    let path = fetch(&settings(dir.path(), &server.address), "hf://datasets/org/name@refs%2Fpr%2F1/a b.csv").unwrap();
+    let path = fetch(&settings(dir.path(), &server.url()), "hf://datasets/org/name@refs%2Fpr%2F1/a b.csv").unwrap();
     assert!(path.starts_with(dir.path().join("hub/datasets--org--name")));
     assert_eq!(server.lines()[0], "HEAD /datasets/org/name/resolve/refs%2Fpr%2F1/a%20b.csv");
     assert!(dir.path().join("hub/datasets--org--name/refs/refs/pr/1").is_file());
@@ -55,9 +55,9 @@ fn datasets_and_revisions_have_their_own_addresses() {
 fn large_files_come_from_elsewhere_and_the_token_does_not_go_there() {
     let dir = tempfile::tempdir().unwrap();
     let cdn = Server::start(|_, _| Reply::body(WEIGHTS));
-    let elsewhere = cdn.address.clone();
+    let elsewhere = cdn.url();
     let server = Server::start(move |_, _| large(&elsewhere));
-    let path = fetch(&settings(dir.path(), &server.address), "hf://org/name/model.safetensors").unwrap();
+    let path = fetch(&settings(dir.path(), &server.url()), "hf://org/name/model.safetensors").unwrap();
     assert_eq!(std::fs::read(path).unwrap(), WEIGHTS);
     assert!(blob_of(dir.path(), &sha256(WEIGHTS)).is_file());
     assert!(server.asked().iter().all(|request| request.headers["authorization"] == "Bearer hf_secret"));
@@ -72,7 +72,7 @@ fn a_renamed_repository_is_followed_on_the_same_server() {
         Some(rest) => Reply::status(307).header("Location", format!("/new/name/{rest}")),
         None => plain(b"x"),
     });
-    assert!(fetch(&settings(dir.path(), &server.address), "hf://org/name/f").is_ok());
+    assert!(fetch(&settings(dir.path(), &server.url()), "hf://org/name/f").is_ok());
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_download_that_breaks_off_goes_on_where_it_was() {
         (_, 1) => Reply::status(503).header("Retry-After", 0),
         _ => Reply::body(WEIGHTS).ranged(request),
     });
-    let path = fetch(&settings(dir.path(), &server.address), "hf://org/name/w").unwrap();
+    let path = fetch(&settings(dir.path(), &server.url()), "hf://org/name/w").unwrap();
     assert_eq!(std::fs::read(path).unwrap(), WEIGHTS);
     let ranges: Vec<Option<String>> =
         server.asked()[1..].iter().map(|request| request.headers.get("range").cloned()).collect();
@@ -102,7 +102,7 @@ fn what_an_earlier_run_left_is_gone_on_with_and_thrown_away_if_bad() {
         let part = blob_of(dir.path(), &format!("{}.incomplete", sha256(WEIGHTS)));
         std::fs::create_dir_all(part.parent().unwrap()).unwrap();
         std::fs::write(&part, left).unwrap();
-        let path = fetch(&settings(dir.path(), &server.address), "hf://org/name/w").unwrap();
+        let path = fetch(&settings(dir.path(), &server.url()), "hf://org/name/w").unwrap();
         assert_eq!(std::fs::read(path).unwrap(), WEIGHTS);
         assert_eq!(server.asked()[1].headers["range"], "bytes=20-");
         assert_eq!(server.lines().len(), if good { 2 } else { 3 });
@@ -118,7 +118,7 @@ fn a_server_without_ranges_starts_over() {
         (_, 0) => Reply::body(WEIGHTS).cut(10),
         _ => Reply::body(WEIGHTS),
     });
-    let path = fetch(&settings(dir.path(), &server.address), "hf://org/name/w").unwrap();
+    let path = fetch(&settings(dir.path(), &server.url()), "hf://org/name/w").unwrap();
     assert_eq!(std::fs::read(path).unwrap(), WEIGHTS);
 }
 
@@ -130,7 +130,7 @@ fn a_damaged_file_is_never_used() {
             "HEAD" => reply.clone(),
             _ => Reply::body(WEIGHTS.to_ascii_uppercase()),
         });
-        let error = fetch(&settings(dir.path(), &server.address), "hf://org/name/w").unwrap_err();
+        let error = fetch(&settings(dir.path(), &server.url()), "hf://org/name/w").unwrap_err();
         assert_eq!(error.code, ErrorCode::BadInput);
         let expected = if error.message.contains("SHA-256") { sha256(WEIGHTS) } else { git_sha1(WEIGHTS) };
         assert!(error.message.contains(&expected), "{error}");
@@ -143,7 +143,7 @@ fn a_damaged_file_is_never_used() {
 fn an_overloaded_server_is_given_up_after_a_while() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|_, _| Reply::status(429).header("Retry-After", 0));
-    let error = fetch(&settings(dir.path(), &server.address), "hf://org/name/w").unwrap_err();
+    let error = fetch(&settings(dir.path(), &server.url()), "hf://org/name/w").unwrap_err();
     assert_eq!(error.code, ErrorCode::Overloaded);
     assert!(error.message.contains("(3 attempts)"), "{error}");
     assert_eq!(server.lines().len(), 3);
@@ -162,7 +162,7 @@ fn refusals_say_what_to_do() {
     for (status, code, expected, words) in cases {
         let dir = tempfile::tempdir().unwrap();
         let server = Server::start(move |_, _| Reply::status(status).header("X-Error-Code", code));
-        let error = fetch(&settings(dir.path(), &server.address), "hf://org/name/w").unwrap_err();
+        let error = fetch(&settings(dir.path(), &server.url()), "hf://org/name/w").unwrap_err();
         assert_eq!(error.code, expected, "{error}");
         assert!(error.to_string().contains(words), "{error}");
         assert_eq!(server.lines().len(), 1);
@@ -185,7 +185,7 @@ fn repository(request: &Request) -> Reply {
 fn a_repository_is_fetched_without_the_weights_that_nobody_reads() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|request, _| repository(request));
-    let settings = settings(dir.path(), &server.address);
+    let settings = settings(dir.path(), &server.url());
     let folder = fetch(&settings, "hf://org/name").unwrap();
     assert!(folder.to_string_lossy().ends_with(COMMIT), "{folder:?}");
     assert!(folder.join("config.json").is_file() && folder.join("model.safetensors").is_file());
@@ -200,7 +200,7 @@ fn a_repository_is_fetched_without_the_weights_that_nobody_reads() {
 fn folders_are_found_and_near_names_suggested() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|request, _| repository(request));
-    let settings = settings(dir.path(), &server.address);
+    let settings = settings(dir.path(), &server.url());
     let folder = fetch(&settings, "hf://org/name/onnx").unwrap();
     assert!(folder.ends_with("onnx") && folder.join("model.onnx").is_file() && folder.join("config.json").is_file());
     let dead = Settings { endpoint: "http://127.0.0.1:1".to_owned(), ..settings.clone() };
@@ -239,7 +239,7 @@ fn two_at_once_download_once() {
         }
         plain(WEIGHTS)
     }));
-    let settings = settings(dir.path(), &server.address);
+    let settings = settings(dir.path(), &server.url());
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| assert_eq!(std::fs::read(fetch(&settings, "hf://org/name/w").unwrap()).unwrap(), WEIGHTS));
@@ -252,7 +252,7 @@ fn two_at_once_download_once() {
 fn progress_is_told_and_can_end_it() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|_, _| plain(WEIGHTS));
-    let hub = Hub::new(settings(dir.path(), &server.address)).unwrap();
+    let hub = Hub::new(settings(dir.path(), &server.url())).unwrap();
     let error = hub.fetch("hf://org/name/w", &|_, _, _| Flow::Stop).unwrap_err();
     assert_eq!(error.code, ErrorCode::Cancelled);
     let told = std::sync::Mutex::new(Vec::new());
@@ -270,7 +270,7 @@ fn progress_is_told_and_can_end_it() {
 fn a_server_that_is_no_hub_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|_, _| Reply::body("<html>welcome</html>"));
-    let error = fetch(&settings(dir.path(), &server.address), "hf://org/name/w").unwrap_err();
+    let error = fetch(&settings(dir.path(), &server.url()), "hf://org/name/w").unwrap_err();
     assert!(error.to_string().contains("HF_ENDPOINT"), "{error}");
 }
 
@@ -279,7 +279,7 @@ fn a_disk_that_cannot_be_written_is_named() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("hub"), "a file in the way").unwrap();
     let server = Server::start(|_, _| plain(WEIGHTS));
-    let error = fetch(&settings(dir.path(), &server.address), "hf://org/name/w").unwrap_err();
+    let error = fetch(&settings(dir.path(), &server.url()), "hf://org/name/w").unwrap_err();
     assert_eq!(error.code, ErrorCode::Io);
     assert!(error.message.contains("models--org--name"), "{error}");
 }

@@ -1,16 +1,14 @@
 //! Tests of downloads, against a server on this machine; the network is never used.
 //!
-//! - `server`: the server
 //! - `hub_files`: files and folders of the hub, and its cache
 //! - `web_files`: other files
 
 mod hub_files;
-mod server;
 mod web_files;
 
 use super::{Hub, Settings, Token};
 use examiner_api::{Flow, PluginError};
-use server::{Reply, Request, Server};
+use examiner_test_support::server::{Reply, Request, Server};
 use sha2::Digest;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -6,7 +6,7 @@ fn a_file_is_kept_under_its_own_name() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|_, _| Reply::body("a,b\n"));
     let settings = settings(dir.path(), "https://hub.invalid");
-    let url = format!("{}/data/rows.csv?key=secret", server.address);
+    let url = format!("{}/data/rows.csv?key=secret", server.url());
     let path = fetch(&settings, &url).unwrap();
     assert_eq!(path, dir.path().join("downloads").join(sha256(url.as_bytes())).join("rows.csv"));
     assert_eq!(std::fs::read(&path).unwrap(), b"a,b\n");
@@ -20,11 +20,11 @@ fn a_checksum_in_the_address_is_checked_every_time() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|_, _| Reply::body("good"));
     let settings = settings(dir.path(), "https://hub.invalid");
-    let good = format!("{}/f#sha256={}", server.address, sha256(b"good"));
+    let good = format!("{}/f#sha256={}", server.url(), sha256(b"good"));
     let path = fetch(&settings, &good).unwrap();
     std::fs::write(&path, "evil").unwrap();
     assert_eq!(std::fs::read(fetch(&settings, &good).unwrap()).unwrap(), b"good");
-    let error = fetch(&settings, &format!("{}/f#sha256={}", server.address, sha256(b"other"))).unwrap_err();
+    let error = fetch(&settings, &format!("{}/f#sha256={}", server.url(), sha256(b"other"))).unwrap_err();
     assert_eq!(error.code, ErrorCode::BadInput);
     assert!(error.message.contains(&sha256(b"other")) && error.message.contains(&sha256(b"good")), "{error}");
 }
@@ -38,7 +38,7 @@ fn a_file_that_changes_while_it_is_fetched_is_fetched_anew() {
         _ if request.headers.get("if-range").map(String::as_str) == Some("\"1\"") => Reply::body("second version"),
         _ => Reply::body("second version").ranged(request),
     });
-    let path = fetch(&settings(dir.path(), "https://hub.invalid"), &format!("{}/f", server.address)).unwrap();
+    let path = fetch(&settings(dir.path(), "https://hub.invalid"), &format!("{}/f", server.url())).unwrap();
     assert_eq!(std::fs::read_to_string(path).unwrap(), "second version");
 }
 
@@ -52,7 +52,7 @@ fn redirections_are_followed_within_reason() {
         _ => Reply::body("end"),
     });
     let settings = settings(dir.path(), "https://hub.invalid");
-    let fetch = |path: &str| fetch(&settings, &format!("{}{path}", server.address));
+    let fetch = |path: &str| fetch(&settings, &format!("{}{path}", server.url()));
     assert_eq!(std::fs::read(fetch("/start").unwrap()).unwrap(), b"end");
     assert!(fetch("/circle").unwrap_err().message.contains("circles"));
     let error = fetch("/plain").unwrap_err();
@@ -65,9 +65,9 @@ fn refusals_and_bad_addresses_are_told_apart() {
     let server = Server::start(|request, _| Reply::status(request.path[1..].parse().unwrap()));
     let settings = settings(dir.path(), "https://hub.invalid");
     let code = |uri: &str| fetch(&settings, uri).unwrap_err().code;
-    assert_eq!(code(&format!("{}/404", server.address)), ErrorCode::NotFound);
-    assert_eq!(code(&format!("{}/403", server.address)), ErrorCode::Authentication);
-    assert_eq!(code(&format!("{}/503", server.address)), ErrorCode::Overloaded);
+    assert_eq!(code(&format!("{}/404", server.url())), ErrorCode::NotFound);
+    assert_eq!(code(&format!("{}/403", server.url())), ErrorCode::Authentication);
+    assert_eq!(code(&format!("{}/503", server.url())), ErrorCode::Overloaded);
     assert_eq!(code("http://example.invalid/f"), ErrorCode::BadOptions);
     assert_eq!(code("ftp://example.invalid/f"), ErrorCode::BadOptions);
     let offline = Settings { offline: true, ..settings.clone() };

@@ -1,27 +1,16 @@
 use crate::{Tokenizer, split};
 use examiner_api::{ScoreRequest, Span};
-use std::path::{Path, PathBuf};
+use examiner_test_support::{needs, rows, shared};
 
-/// The reference data, which is not part of the repository.
-fn shared() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let path = std::env::var_os("EXAMINER_SHARED").map_or_else(beside, PathBuf::from);
-    if !path.join("oracle").is_dir() {
-        eprintln!("skipped: no reference data in `{}`", path.display());
-        return None;
-    }
-    Some(path)
-}
-
+#[needs(shared)]
 #[test]
 fn the_split_is_the_recorded_one() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     let file = shared.join("models/tiny-gpt2/tokenizer.json");
     let tokenizer = Tokenizer::from_file(&file, Some(0), vec![0]).unwrap();
-    let rows = std::fs::read_to_string(shared.join("oracle/tiny-gpt2/loglikelihood.jsonl")).unwrap();
+    let rows = rows(&shared.join("oracle/tiny-gpt2/loglikelihood.jsonl"));
     let mut truncated = 0;
-    for row in rows.lines() {
-        let row: serde_json::Value = serde_json::from_str(row).unwrap();
+    for row in &rows {
         let request = ScoreRequest {
             context: row["context"].as_str().unwrap().to_owned(),
             continuation: row["continuation"].as_str().unwrap().to_owned(),
@@ -40,5 +29,5 @@ fn the_split_is_the_recorded_one() {
         assert_eq!((all.total_tokens, all.first_target), (whole.len(), 1));
         assert_eq!(all.tokens, whole[all.truncated_tokens..]);
     }
-    assert_eq!((rows.lines().count(), truncated), (280, 1));
+    assert_eq!((rows.len(), truncated), (280, 1));
 }

@@ -202,9 +202,11 @@ b: {x: |
 #[test]
 fn every_suite_that_ships_is_read() {
     let configs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
-    for entry in std::fs::read_dir(&configs).into_iter().flatten() {
+    let mut count = 0;
+    for entry in std::fs::read_dir(&configs).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "yaml") {
+            count += 1;
             let text = std::fs::read_to_string(&path).unwrap();
             let env = |_: &str| Some("value".to_owned());
             if let Err(problems) = load_text(&path, text, &[], &env) {
@@ -212,6 +214,7 @@ fn every_suite_that_ships_is_read() {
             }
         }
     }
+    assert!(count >= 3, "only {count} suites in `{}`", configs.display());
 }
 
 #[test]

@@ -1,23 +1,14 @@
-use crate::fixture::{Kitchen, Teacher, open, rows, samples};
+use crate::fixture::{Kitchen, Teacher, open, samples};
 use examiner_api::{Dataset, PluginError};
 use examiner_plugin_bbh::TASKS;
+use examiner_test_support::{needs, rows, shared};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
 
-fn shared() -> Option<PathBuf> {
-    let shared = std::env::var_os("EXAMINER_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
-    if !shared.join("data/bbh").is_dir() {
-        eprintln!("skipped: no reference data at `{}`", shared.display());
-        return None;
-    }
-    Some(shared)
-}
-
+#[needs(shared)]
 #[test]
 fn every_task_is_read_and_prompted_as_its_authors_did() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     let mut dataset = open(&shared, json!({"path": "data/bbh", "official_shots": 3})).unwrap();
     assert_eq!(dataset.info().unwrap().rows, Some(6511));
     let samples = samples(&mut dataset);
@@ -37,9 +28,10 @@ fn every_task_is_read_and_prompted_as_its_authors_did() {
     assert_eq!(clustered, 8, "four questions occur twice");
 }
 
+#[needs(shared)]
 #[test]
 fn all_options_but_those_of_three_questions_hold_the_right_answer() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     let mut dataset = open(&shared, json!({"path": "data/bbh", "as": "choices"})).unwrap();
     let samples = samples(&mut dataset);
     let tasks: HashSet<&str> = samples.iter().filter_map(|sample| sample.subset.as_deref()).collect();
@@ -49,13 +41,12 @@ fn all_options_but_those_of_three_questions_hold_the_right_answer() {
     assert_eq!(samples.len(), 6511 - 7 * 250 - 3);
 }
 
+#[needs(shared)]
 #[test]
 fn a_real_teachers_right_answers_are_kept() {
-    let Some(shared) = shared() else { return };
-    let text = std::fs::read_to_string(shared.join("data/teacher/code-davinci-002-cot.jsonl")).unwrap();
-    let recorded: HashMap<(String, u64), String> = text
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+    let shared = shared();
+    let recorded: HashMap<(String, u64), String> = rows(&shared.join("data/teacher/code-davinci-002-cot.jsonl"))
+        .into_iter()
         .map(|row| {
             let text = |name: &str| row[name].as_str().unwrap().to_owned();
             ((text("task"), row["index"].as_u64().unwrap()), text("completion"))

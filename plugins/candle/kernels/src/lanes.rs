@@ -328,3 +328,23 @@ macro_rules! for_each_isa {
 }
 
 pub(crate) use for_each_isa;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tests of the kernels go through what this machine has. What it lacks is reported, lest it be taken for tested.
+    #[test]
+    fn instruction_sets_that_are_not_tested_here_are_named() {
+        let available = Isa::available();
+        assert_eq!(available.last(), Some(&Isa(Instructions::Portable)));
+        #[cfg(target_arch = "x86_64")]
+        for instructions in [Instructions::Avx512, Instructions::Avx2] {
+            if !available.contains(&Isa(instructions)) {
+                examiner_test_support::skipped(&format!(
+                    "this machine lacks {instructions:?}, whose kernels are not run"
+                ));
+            }
+        }
+    }
+}

@@ -1,7 +1,9 @@
 //! A checkpoint with a chat template is spoken to through it.
 
-use crate::tiny::{Tiny, ask, generate, open, prompt, score};
+use crate::open;
 use examiner_api::{Model, Turn};
+use examiner_test_support::checkpoint::TinyGpt2;
+use examiner_test_support::model::{generate, loglikelihood, prompt, score};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ const TEMPLATE: &str = "<|endoftext|>{% for m in messages %}<{{ m.role }}>{{ m.c
 
 #[test]
 fn requests_go_through_the_template_of_the_checkpoint() {
-    let dir = Tiny::new(json!({ "n_positions": 256 })).write();
+    let dir = TinyGpt2::new(json!({ "n_positions": 256 })).write();
     let plain = || open(dir.path(), json!({ "chat": false })).unwrap();
     let without = plain().info().unwrap();
     assert_eq!(without.fingerprint, open(dir.path(), json!({})).unwrap().info().unwrap().fingerprint);
@@ -24,7 +26,7 @@ fn requests_go_through_the_template_of_the_checkpoint() {
     let mut asked = prompt(0, "1? 1 2?", 5);
     asked.turns = turns.clone();
     assert_eq!(generate(&mut chat, vec![asked]), generate(&mut plain(), vec![prompt(0, text, 5)]));
-    let mut asked = ask(0, "1? 1 2?", " 2");
+    let mut asked = loglikelihood(0, "1? 1 2?", " 2");
     asked.turns = turns;
-    assert_eq!(score(&mut chat, vec![asked]), score(&mut plain(), vec![ask(0, text, "2")]));
+    assert_eq!(score(&mut chat, vec![asked]), score(&mut plain(), vec![loglikelihood(0, text, "2")]));
 }

@@ -1,7 +1,9 @@
 //! Not a bit of a result depends on how requests are put together.
 
-use crate::tiny::{Tiny, ask, generate, open, prompt, score};
+use crate::open;
 use examiner_api::{GenerateRequest, ScoreRequest, Span};
+use examiner_test_support::checkpoint::TinyGpt2;
+use examiner_test_support::model::{generate, loglikelihood, prompt, score};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -13,7 +15,7 @@ fn number_type() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec!["f32", "f16", "bf16", "int8"])
 }
 
-static CHECKPOINT: LazyLock<TempDir> = LazyLock::new(|| Tiny::new(json!({ "n_embd": 48, "n_head": 4 })).write());
+static CHECKPOINT: LazyLock<TempDir> = LazyLock::new(|| TinyGpt2::new(json!({ "n_embd": 48, "n_head": 4 })).write());
 
 /// Requests that begin alike, as few-shot questions with options do; some are longer than the model's context.
 fn texts() -> impl Strategy<Value = Vec<(String, String)>> {
@@ -60,7 +62,7 @@ proptest! {
         let mut requests: Vec<ScoreRequest> = texts.iter().enumerate()
             .map(|(id, (context, continuation))| {
                 let context = if span(id) == Span::All { format!("+{context}") } else { context.clone() };
-                ScoreRequest { span: span(id), ..ask(id as u64, &context, continuation) }
+                ScoreRequest { span: span(id), ..loglikelihood(id as u64, &context, continuation) }
             })
             .collect();
         let alone: Vec<_> = requests.iter()

@@ -1,19 +1,26 @@
 //! Every family with its options: agrees with transformers, not a bit depends on how requests are put together, and what
 //! is wrong with a checkpoint is said.
 
-use crate::cases::{Case, REFERENCES};
 use crate::exactness::{Bits, options, score_bits};
-use crate::tiny::{ask, generate, open, prompt, score};
+use crate::open;
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{Device, Tensor};
 use examiner_api::{ErrorCode, GenerateRequest, Model, PluginError, ScoreRequest, Span};
+use examiner_test_support::checkpoint::{serialize, tokenizer};
+use examiner_test_support::ground_truth::{self, Weights};
+use examiner_test_support::model::{generate, loglikelihood, prompt, score};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use tempfile::TempDir;
 
+/// The text that transformers scored with every option.
+fn text() -> &'static str {
+    &ground_truth::options().text
+}
+
 fn logprobs(checkpoint: &Path, options: Value) -> Vec<f32> {
-    let request = ScoreRequest { span: Span::All, ..ask(0, "", &REFERENCES.text) };
+    let request = ScoreRequest { span: Span::All, ..loglikelihood(0, "", text()) };
     score(&mut open(checkpoint, options).unwrap(), vec![request]).remove(&0).unwrap().token_logprobs
 }
 
@@ -24,8 +31,8 @@ fn worst(found: &[f32], expected: &[f64]) -> f64 {
 
 #[test]
 fn every_option_agrees_with_transformers() {
-    for (name, case) in &REFERENCES.cases {
-        let checkpoint = case.write();
+    for (name, case) in &ground_truth::options().cases {
+        let checkpoint = case.weights.write();
         for device in ["cpu", "cpu-candle"] {
             let worst = worst(&logprobs(checkpoint.path(), json!({ "device": device })), &case.logprobs);
             assert!(worst < 2e-4, "{name} on {device}: off by {worst}");
@@ -35,9 +42,10 @@ fn every_option_agrees_with_transformers() {
 
 /// Requests that begin alike, of which some reach beyond every window.
 fn requests() -> (Vec<ScoreRequest>, Vec<GenerateRequest>) {
-    let text = &REFERENCES.text;
+    let text = text();
     let cuts = [(0, 3), (9, 11), (40, 43), (40, 47), (41, 60), (60, 61), (70, 90), (0, 90)];
-    let scored = cuts.iter().enumerate().map(|(id, &(from, to))| ask(id as u64, &text[..from], &text[from..to]));
+    let scored =
+        cuts.iter().enumerate().map(|(id, &(from, to))| loglikelihood(id as u64, &text[..from], &text[from..to]));
     let prompts = [5, 33, 34, 60, 61, 60].iter().enumerate();
     let prompts = prompts.map(|(id, &length)| prompt(id as u64, &text[..length], 4 + 3 * id as u32));
     (scored.collect(), prompts.collect())
@@ -46,8 +54,8 @@ fn requests() -> (Vec<ScoreRequest>, Vec<GenerateRequest>) {
 #[test]
 fn not_a_bit_of_any_family_depends_on_the_batch() {
     let (mut scored, mut prompts) = requests();
-    for (name, case) in &REFERENCES.cases {
-        let checkpoint = case.write();
+    for (name, case) in &ground_truth::options().cases {
+        let checkpoint = case.weights.write();
         let alone = json!({ "share_prefixes": false, "max_sequences": 1 });
         let mut bits: Vec<Bits> =
             scored.iter().flat_map(|request| score_bits(checkpoint.path(), &alone, vec![request.clone()])).collect();
@@ -66,19 +74,24 @@ fn not_a_bit_of_any_family_depends_on_the_batch() {
     }
 }
 
+/// The case of an option whose name begins so.
+fn case(name: &str) -> Weights {
+    ground_truth::options().named(name)
+}
+
 /// The weights of a case in two files and an index.
-fn sharded(case: &Case) -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    case.write_rest(directory.path());
-    let mut map = BTreeMap::new();
-    let mut halves = [HashMap::new(), HashMap::new()];
-    for (place, (name, tensor)) in case.weights().into_iter().collect::<BTreeMap<_, _>>().into_iter().enumerate() {
-        map.insert(name.clone(), format!("model-0000{}-of-00002.safetensors", place % 2 + 1));
-        halves[place % 2].insert(name, tensor);
+fn sharded(case: &Weights) -> TempDir {
+    let directory = case.write();
+    std::fs::remove_file(directory.path().join("model.safetensors")).unwrap();
+    let file = |shard: usize| format!("model-0000{}-of-00002.safetensors", shard + 1);
+    let (tensors, mut map) = (case.tensors(), BTreeMap::new());
+    let mut shards = [Vec::new(), Vec::new()];
+    for (index, (name, tensor)) in tensors.iter().enumerate() {
+        map.insert(name.clone(), file(index % 2));
+        shards[index % 2].push((name.clone(), tensor));
     }
-    for (place, half) in halves.iter().enumerate() {
-        let name = format!("model-0000{}-of-00002.safetensors", place + 1);
-        candle_core::safetensors::save(half, directory.path().join(name)).unwrap();
+    for (index, shard) in shards.into_iter().enumerate() {
+        std::fs::write(directory.path().join(file(index)), serialize(shard)).unwrap();
     }
     let index = json!({ "metadata": { "total_size": 0 }, "weight_map": map });
     std::fs::write(directory.path().join("model.safetensors.index.json"), index.to_string()).unwrap();
@@ -91,7 +104,7 @@ fn fingerprint(checkpoint: &Path) -> String {
 
 #[test]
 fn shards_are_the_same_model_and_every_one_counts() {
-    let case = Case::named("qwen2");
+    let case = case("qwen2");
     let checkpoint = sharded(&case);
     let path = checkpoint.path();
     assert_eq!(logprobs(path, json!({})), logprobs(case.write().path(), json!({})));
@@ -147,9 +160,10 @@ fn gguf_name(name: &str) -> String {
 
 /// A GGUF file of a case, as converters write it: Llama's pairs of rotated values side by side. Its path, within a
 /// directory that holds the tokenizer.
-fn write_gguf(case: &Case, architecture: &str, matrices: GgmlDType) -> TempDir {
+fn write_gguf(case: &Weights, architecture: &str, matrices: GgmlDType) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
-    case.write_rest(directory.path());
+    std::fs::write(directory.path().join("tokenizer.json"), tokenizer().to_string()).unwrap();
+    std::fs::write(directory.path().join("config.json"), case.config.to_string()).unwrap();
     let size = |name: &str| case.config[name].as_u64().unwrap() as u32;
     let heads = |name: &str| match name {
         _ if architecture != "llama" => None,
@@ -158,7 +172,8 @@ fn write_gguf(case: &Case, architecture: &str, matrices: GgmlDType) -> TempDir {
         _ => None,
     };
     let mut tensors: Vec<(String, QTensor)> = Vec::new();
-    for (name, tensor) in case.weights() {
+    for (name, tensor) in case.tensors() {
+        let tensor = Tensor::from_vec(tensor.values(), tensor.shape, &Device::Cpu).unwrap();
         let tensor = match heads(&name) {
             Some(heads) => {
                 let half = tensor.dims()[0] / heads / 2;
@@ -220,7 +235,7 @@ fn llama3_factors(config: &Value, scaling: &Value) -> Vec<f32> {
 
 #[test]
 fn gguf_files_are_the_same_models() {
-    let (mut llama, mut qwen) = (Case::named("llama, llama3"), Case::named("qwen3"));
+    let (mut llama, mut qwen) = (case("llama, llama3"), case("qwen3"));
     // Such biases, and such numbers of yarn's, GGUF has no names for.
     for case in [&mut llama, &mut qwen] {
         case.tensors.retain(|name, _| !name.ends_with("bias"));
@@ -228,7 +243,7 @@ fn gguf_files_are_the_same_models() {
     }
     llama.config["mlp_bias"] = json!(false);
     qwen.config["rope_parameters"] = json!({ "rope_type": "default", "rope_theta": 1000.0 });
-    let mut qwen2 = Case::named("qwen2");
+    let mut qwen2 = case("qwen2");
     for name in ["use_sliding_window", "rope_scaling"] {
         qwen2.config.as_object_mut().unwrap().remove(name);
     }
@@ -246,7 +261,7 @@ fn gguf_files_are_the_same_models() {
 
 #[test]
 fn what_is_wrong_with_a_gguf_file() {
-    let case = Case::named("llama, linear");
+    let case = case("llama, linear");
     let gguf = write_gguf(&case, "mamba", GgmlDType::F32);
     let path = gguf.path().join("model.gguf");
     let error = refusal(&path);
@@ -291,7 +306,7 @@ fn refusal(checkpoint: &Path) -> PluginError {
 
 #[test]
 fn what_is_wrong_with_a_checkpoint_is_said() {
-    type Change = fn(&mut Case);
+    type Change = fn(&mut Weights);
     let table: [(&str, Change, &[&str]); 17] = [
         ("llama, llama3", |c| c.config["model_type"] = json!("rwkv"), &["`model_type: rwkv`", "`llama`", "`gpt_neox`"]),
         ("llama, llama3", |c| drop(c.config.as_object_mut().unwrap().remove("hidden_size")), &["has no `hidden_size`"]),
@@ -348,13 +363,9 @@ fn what_is_wrong_with_a_checkpoint_is_said() {
         ),
     ];
     for (name, change, parts) in table {
-        let mut case = Case::named(name);
-        let right = case.config["vocab_size"].clone();
+        let mut case = case(name);
         change(&mut case);
-        let vocabulary = std::mem::replace(&mut case.config["vocab_size"], right);
         let checkpoint = case.write();
-        case.config["vocab_size"] = vocabulary;
-        std::fs::write(checkpoint.path().join("config.json"), case.config.to_string()).unwrap();
         let error = refusal(checkpoint.path());
         assert!(matches!(error.code, ErrorCode::BadInput | ErrorCode::Unsupported), "{error}");
         let message = error.to_string();

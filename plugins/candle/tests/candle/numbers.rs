@@ -1,16 +1,17 @@
 //! The numbers are right.
 
+use crate::open;
 use crate::reference::token_logprobs;
-use crate::tiny::{Tiny, ask, generate, open, prompt, score};
-use candle_core::{DType, Device, Tensor};
 use examiner_api::{ErrorCode, Model, ScoreRequest, ScoreResult, Span};
+use examiner_test_support::checkpoint::{Dtype, Tensor, TinyGpt2};
+use examiner_test_support::model::{generate, loglikelihood, prompt, score};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const TEXT: &str = "When in the course of human events, it becomes necessary to test.";
 
 fn whole(id: u64, text: &str) -> ScoreRequest {
-    ScoreRequest { span: Span::All, ..ask(id, "", text) }
+    ScoreRequest { span: Span::All, ..loglikelihood(id, "", text) }
 }
 
 fn score_text(checkpoint: &TempDir, options: Value) -> ScoreResult {
@@ -33,7 +34,7 @@ fn every_architecture_option_agrees_with_the_reference() {
         json!({ "scale_attn_by_inverse_layer_idx": true, "n_layer": 3, "n_head": 8 }),
         json!({ "tie_word_embeddings": false, "n_embd": 80, "n_head": 2 }),
     ] {
-        let model = Tiny::new(changes.clone());
+        let model = TinyGpt2::new(changes.clone());
         let expected = token_logprobs(&model, &tokens);
         let checkpoint = model.write();
         for device in ["cpu", "cpu-candle"] {
@@ -46,9 +47,9 @@ fn every_architecture_option_agrees_with_the_reference() {
 
 #[test]
 fn number_types_round_weights_and_nothing_else() {
-    let model = Tiny::new(json!({}));
+    let model = TinyGpt2::new(json!({}));
     let exact = score_text(&model.write(), json!({}));
-    for (dtype, name) in [(DType::F16, "f16"), (DType::BF16, "bf16")] {
+    for (dtype, name) in [(Dtype::F16, "f16"), (Dtype::BF16, "bf16")] {
         let rounded_on_disk = score_text(&model.clone().rounded(dtype).write(), json!({}));
         let rounded_on_loading = score_text(&model.write(), json!({ "dtype": name }));
         assert_eq!(rounded_on_disk.token_logprobs, rounded_on_loading.token_logprobs);
@@ -60,20 +61,25 @@ fn number_types_round_weights_and_nothing_else() {
 
 /// A matrix with the weights of each output rounded to 127 steps of the largest of them, as `int8` is documented.
 fn in_steps(tensor: &Tensor, inputs_first: bool) -> Tensor {
-    let rows = if inputs_first { tensor.t().unwrap() } else { tensor.clone() };
-    let in_steps = |row: &Vec<f32>| {
-        let step = row.iter().fold(0.0f32, |most, value| most.max(value.abs())) / 127.0;
-        row.iter().map(|value| (value / step).round_ties_even() * step).collect::<Vec<f32>>()
-    };
-    let rows: Vec<Vec<f32>> = rows.to_vec2().unwrap().iter().map(in_steps).collect();
-    let rows = Tensor::new(rows, &Device::Cpu).unwrap();
-    if inputs_first { rows.t().unwrap().contiguous().unwrap() } else { rows }
+    let mut values = tensor.values();
+    let [rows, columns] = tensor.shape[..] else { panic!("expected a matrix") };
+    let (outputs, inputs) = if inputs_first { (columns, rows) } else { (rows, columns) };
+    for output in 0..outputs {
+        let index = |input: usize| if inputs_first { input * columns + output } else { output * columns + input };
+        let largest = (0..inputs).fold(0.0f32, |most, input| most.max(values[index(input)].abs()));
+        let step = largest / 127.0;
+        for input in 0..inputs {
+            let value = &mut values[index(input)];
+            *value = (*value / step).round_ties_even() * step;
+        }
+    }
+    Tensor::new(tensor.dtype, &tensor.shape, &values)
 }
 
 #[test]
 fn eight_bits_are_steps_of_each_output_in_linear_layers_and_tied_embeddings_alone() {
     for tied in [true, false] {
-        let model = Tiny::new(json!({ "tie_word_embeddings": tied }));
+        let model = TinyGpt2::new(json!({ "tie_word_embeddings": tied }));
         let mut rounded = model.clone();
         for (name, tensor) in &mut rounded.tensors {
             let linear = ["attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight"];
@@ -96,7 +102,7 @@ fn eight_bits_are_steps_of_each_output_in_linear_layers_and_tied_embeddings_alon
 /// moves most moves by 0.0033, 0.035 and 0.056 here, in this order and about in these ratios; three times that is allowed.
 #[test]
 fn fewer_bits_move_logprobs_by_as_much_as_they_round() {
-    let checkpoint = Tiny::new(json!({})).write();
+    let checkpoint = TinyGpt2::new(json!({})).write();
     let exact = score_text(&checkpoint, json!({}));
     let expected: Vec<f64> = exact.token_logprobs.iter().map(|value| f64::from(*value)).collect();
     let moved: Vec<f64> = [("f16", 0.01), ("bf16", 0.1), ("int8", 0.15)]
@@ -112,7 +118,7 @@ fn fewer_bits_move_logprobs_by_as_much_as_they_round() {
 
 #[test]
 fn eight_bits_with_operations_of_candle_are_an_error_with_a_way_out() {
-    let checkpoint = Tiny::new(json!({})).write();
+    let checkpoint = TinyGpt2::new(json!({})).write();
     let error = open(checkpoint.path(), json!({ "dtype": "int8", "device": "cpu-candle" })).err().unwrap();
     assert_eq!(error.code, ErrorCode::Unsupported);
     assert!(error.to_string().contains("`dtype: int8`"), "{error}");
@@ -121,11 +127,11 @@ fn eight_bits_with_operations_of_candle_are_an_error_with_a_way_out() {
 
 #[test]
 fn names_with_and_without_prefix_masks_and_copied_heads_are_the_same_model() {
-    let mut model = Tiny::new(json!({}));
+    let mut model = TinyGpt2::new(json!({}));
     let expected = score_text(&model.write(), json!({}));
     model.prefix = false;
     model.tensors.insert("lm_head.weight".to_owned(), model.tensors["wte.weight"].clone());
-    let mask = candle_core::Tensor::ones((1, 1, 96, 96), DType::U8, &candle_core::Device::Cpu).unwrap();
+    let mask = Tensor::full(Dtype::U8, &[1, 1, 96, 96], 1.0);
     model.tensors.insert("h.0.attn.bias".to_owned(), mask.clone());
     model.tensors.insert("h.1.attn.masked_bias".to_owned(), mask);
     assert_eq!(score_text(&model.write(), json!({})), expected);
@@ -133,12 +139,12 @@ fn names_with_and_without_prefix_masks_and_copied_heads_are_the_same_model() {
 
 #[test]
 fn candle_operations_agree_with_the_kernels_on_a_batch_with_shared_prefixes() {
-    let checkpoint = Tiny::new(json!({ "n_layer": 3 })).write();
+    let checkpoint = TinyGpt2::new(json!({ "n_layer": 3 })).write();
     let requests = || {
         let mut requests = Vec::new();
         for (context, id) in [("The cat sat on the", 0), ("The cat sat on", 10), ("", 20), ("Else", 30)] {
             for (option, text) in [" mat", " map", " moon, and then", "x"].iter().enumerate() {
-                requests.push(ask(id + option as u64, context, text));
+                requests.push(loglikelihood(id + option as u64, context, text));
             }
         }
         requests
@@ -159,16 +165,16 @@ fn candle_operations_agree_with_the_kernels_on_a_batch_with_shared_prefixes() {
 fn the_fingerprint_changes_with_whatever_could_change_an_answer() {
     let fingerprint =
         |checkpoint: &TempDir, options: Value| open(checkpoint.path(), options).unwrap().info().unwrap().fingerprint;
-    let checkpoint = Tiny::new(json!({})).write();
+    let checkpoint = TinyGpt2::new(json!({})).write();
     let first = fingerprint(&checkpoint, json!({}));
     assert_eq!(first, fingerprint(&checkpoint, json!({ "max_batch_tokens": 3 })));
-    assert_eq!(first, fingerprint(&Tiny::new(json!({})).write(), json!({ "device": "cpu" })));
+    assert_eq!(first, fingerprint(&TinyGpt2::new(json!({})).write(), json!({ "device": "cpu" })));
     let mut others = vec![
         fingerprint(&checkpoint, json!({ "dtype": "bf16" })),
         fingerprint(&checkpoint, json!({ "dtype": "int8" })),
         fingerprint(&checkpoint, json!({ "device": "cpu-candle" })),
-        fingerprint(&Tiny::new(json!({})).rounded(DType::F16).write(), json!({})),
-        fingerprint(&Tiny::new(json!({ "layer_norm_epsilon": 1e-6 })).write(), json!({})),
+        fingerprint(&TinyGpt2::new(json!({})).rounded(Dtype::F16).write(), json!({})),
+        fingerprint(&TinyGpt2::new(json!({ "layer_norm_epsilon": 1e-6 })).write(), json!({})),
     ];
     std::fs::write(checkpoint.path().join("generation_config.json"), r#"{"eos_token_id": [256, 10]}"#).unwrap();
     others.push(fingerprint(&checkpoint, json!({})));
@@ -180,7 +186,7 @@ fn the_fingerprint_changes_with_whatever_could_change_an_answer() {
 
 #[test]
 fn a_list_of_end_tokens_in_the_generation_config_ends_answers() {
-    let checkpoint = Tiny::new(json!({})).write();
+    let checkpoint = TinyGpt2::new(json!({})).write();
     let free = generate(&mut open(checkpoint.path(), json!({})).unwrap(), vec![prompt(0, "Once", 8)]);
     let third = free[&0].tokens[2];
     let ends = free[&0].tokens.iter().position(|token| *token == third).unwrap();
@@ -190,12 +196,10 @@ fn a_list_of_end_tokens_in_the_generation_config_ends_answers() {
     assert_eq!(ended[&0].tokens, free[&0].tokens[..=ends]);
 }
 
+#[cfg_attr(feature = "cuda", ignore = "is about builds without CUDA")]
 #[test]
 fn a_gpu_that_this_build_cannot_use_is_an_error_with_a_way_out() {
-    if cfg!(feature = "cuda") {
-        return;
-    }
-    let checkpoint = Tiny::new(json!({})).write();
+    let checkpoint = TinyGpt2::new(json!({})).write();
     let error = open(checkpoint.path(), json!({ "device": "cuda:0" })).err().unwrap();
     assert_eq!(error.code, ErrorCode::Unsupported);
     assert!(error.help.unwrap().contains("--features cuda"));

@@ -1,27 +1,24 @@
 //! What Hugging Face's transformers computed for a trained tiny GPT-2, row by row.
 
-use crate::tiny::{ask, generate, open, prompt, score, shared};
+use crate::open;
 use examiner_api::{ScoreRequest, Span};
+use examiner_test_support::model::{generate, loglikelihood, prompt, score};
+use examiner_test_support::{needs, rows, shared};
 use serde_json::{Value, json};
-use std::path::Path;
-
-fn rows(path: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(path).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
 
 fn text<'a>(row: &'a Value, name: &str) -> &'a str {
     row[name].as_str().unwrap()
 }
 
+#[needs(shared)]
 #[test]
 fn loglikelihoods() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     let rows = rows(&shared.join("oracle/tiny-gpt2/loglikelihood.jsonl"));
     assert!(rows.len() >= 280);
     let requests = rows.iter().enumerate();
     let requests: Vec<_> =
-        requests.map(|(id, row)| ask(id as u64, text(row, "context"), text(row, "continuation"))).collect();
+        requests.map(|(id, row)| loglikelihood(id as u64, text(row, "context"), text(row, "continuation"))).collect();
     let mut model = open(&shared.join("models/tiny-gpt2"), json!({})).unwrap();
     let found = score(&mut model, requests);
     for (id, row) in rows.iter().enumerate() {
@@ -31,6 +28,7 @@ fn loglikelihoods() {
         assert!((found.sum - expected).abs() < 1e-3, "row {id}: {} instead of {expected}", found.sum);
         assert_eq!(json!(found.is_greedy), row["is_greedy"], "row {id}");
         let logprobs = row["token_logprobs"].as_array().unwrap();
+        assert_eq!(found.token_logprobs.len(), logprobs.len(), "row {id}");
         for (place, (found, expected)) in found.token_logprobs.iter().zip(logprobs).enumerate() {
             let expected = expected.as_f64().unwrap();
             assert!((f64::from(*found) - expected).abs() < 2e-4, "row {id}, token {place}: {found}, not {expected}");
@@ -38,14 +36,15 @@ fn loglikelihoods() {
     }
 }
 
+#[needs(shared)]
 #[test]
 fn means_over_whole_sequences() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     let rows = rows(&shared.join("oracle/tiny-gpt2/loglikelihood.jsonl"));
     let request = |(id, row): (usize, &Value)| {
         let context = text(row, "context");
         let context = if context.is_empty() { "<|endoftext|>" } else { context };
-        ScoreRequest { span: Span::All, ..ask(id as u64, context, text(row, "continuation")) }
+        ScoreRequest { span: Span::All, ..loglikelihood(id as u64, context, text(row, "continuation")) }
     };
     let mut model = open(&shared.join("models/tiny-gpt2"), json!({})).unwrap();
     let found = score(&mut model, rows.iter().enumerate().map(request).collect());
@@ -57,9 +56,10 @@ fn means_over_whole_sequences() {
     }
 }
 
+#[needs(shared)]
 #[test]
 fn greedy_answers() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     let rows = rows(&shared.join("oracle/tiny-gpt2/greedy.jsonl"));
     let requests = rows.iter().enumerate().map(|(id, row)| prompt(id as u64, text(row, "prompt"), 128)).collect();
     let found = generate(&mut open(&shared.join("models/tiny-gpt2"), json!({})).unwrap(), requests);

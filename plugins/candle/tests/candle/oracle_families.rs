@@ -1,34 +1,34 @@
 //! What Hugging Face's transformers computed for small random models of every family, row by row.
 
-use crate::tiny::{ask, generate, open, prompt, score, shared};
+use crate::open;
+use examiner_test_support::model::{generate, loglikelihood, prompt, score};
+use examiner_test_support::{needs, rows, shared};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// All families but GPT-2, which has an oracle of its own.
 const FAMILIES: [&str; 10] =
     ["llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3", "olmo2", "granite", "gpt_neox"];
-
-fn rows(path: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(path).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
 
 fn text<'a>(row: &'a Value, name: &str) -> &'a str {
     row[name].as_str().unwrap()
 }
 
 fn checkpoints() -> Vec<(&'static str, PathBuf)> {
-    let Some(shared) = shared() else { return Vec::new() };
+    let shared = shared();
     FAMILIES.iter().map(|family| (*family, shared.join("models/families").join(family))).collect()
 }
 
+#[needs(shared)]
 #[test]
 fn loglikelihoods_of_every_family() {
     for (family, checkpoint) in checkpoints() {
         let rows = rows(&checkpoint.join("loglikelihood.jsonl"));
+        assert!(!rows.is_empty(), "{family}");
         for device in ["cpu", "cpu-candle"] {
             let requests = rows.iter().enumerate();
-            let requests = requests.map(|(id, row)| ask(id as u64, text(row, "context"), text(row, "continuation")));
+            let requests =
+                requests.map(|(id, row)| loglikelihood(id as u64, text(row, "context"), text(row, "continuation")));
             let mut model = open(&checkpoint, json!({ "device": device })).unwrap();
             let found = score(&mut model, requests.collect());
             for (id, row) in rows.iter().enumerate() {
@@ -42,6 +42,7 @@ fn loglikelihoods_of_every_family() {
     }
 }
 
+#[needs(shared)]
 #[test]
 fn greedy_answers_of_every_family() {
     for (family, checkpoint) in checkpoints() {

@@ -1,7 +1,7 @@
 //! What PyTorch's AdamW did from the same weights on the same batches, step by step.
 
-use crate::tiny::shared;
 use crate::training::{curve, job, train, weights};
+use examiner_test_support::{needs, shared};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -23,10 +23,10 @@ struct Step {
 /// Tokens of a row that the second run learns nothing from.
 const PROMPT: usize = 20;
 
+#[needs(shared)]
 #[test]
 fn losses_gradient_norms_and_weights() {
-    let Some(shared) = shared() else { return };
-    let oracle = shared.join("oracle/train");
+    let oracle = shared().join("oracle/train");
     let recorded = std::fs::read_to_string(oracle.join("run.json")).unwrap();
     let recorded: Recorded = serde_json::from_str(&recorded).unwrap();
     let rows = recorded.batches.iter().flatten().flatten();

@@ -1,12 +1,12 @@
 //! GPT-2 as its paper and Hugging Face's code define it, in plain loops over `f64`, without a cache.
 
-use crate::tiny::Tiny;
+use examiner_test_support::checkpoint::TinyGpt2;
 
 /// A matrix as rows.
 type Rows = Vec<Vec<f64>>;
 
 /// Log-probabilities of every token after the first, in nats.
-pub(crate) fn token_logprobs(model: &Tiny, tokens: &[u32]) -> Vec<f64> {
+pub(crate) fn token_logprobs(model: &TinyGpt2, tokens: &[u32]) -> Vec<f64> {
     let logits = logits(model, tokens);
     let logprob = |(row, &token): (&Vec<f64>, &u32)| {
         let highest = row.iter().copied().fold(f64::MIN, f64::max);
@@ -16,7 +16,7 @@ pub(crate) fn token_logprobs(model: &Tiny, tokens: &[u32]) -> Vec<f64> {
     logits.iter().zip(&tokens[1..]).map(logprob).collect()
 }
 
-fn logits(model: &Tiny, tokens: &[u32]) -> Rows {
+fn logits(model: &TinyGpt2, tokens: &[u32]) -> Rows {
     let size = |name: &str| model.config[name].as_u64().unwrap() as usize;
     let (width, heads) = (size("n_embd"), size("n_head"));
     let (wte, wpe) = (table(model, "wte.weight", width), table(model, "wpe.weight", width));
@@ -45,7 +45,7 @@ fn logits(model: &Tiny, tokens: &[u32]) -> Rows {
     norm(model, "ln_f", &x).iter().map(|x| head.iter().map(|w| dot(x, w)).collect()).collect()
 }
 
-fn table(model: &Tiny, name: &str, width: usize) -> Rows {
+fn table(model: &TinyGpt2, name: &str, width: usize) -> Rows {
     model.values(name).chunks(width).map(|row| row.iter().map(|value| f64::from(*value)).collect()).collect()
 }
 
@@ -57,7 +57,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-fn linear(model: &Tiny, name: &str, x: &Rows) -> Rows {
+fn linear(model: &TinyGpt2, name: &str, x: &Rows) -> Rows {
     let bias = model.values(&format!("{name}.bias"));
     let weight = table(model, &format!("{name}.weight"), bias.len());
     let output =
@@ -65,7 +65,7 @@ fn linear(model: &Tiny, name: &str, x: &Rows) -> Rows {
     x.iter().map(|x| (0..bias.len()).map(|c| output(x, c)).collect()).collect()
 }
 
-fn norm(model: &Tiny, name: &str, x: &Rows) -> Rows {
+fn norm(model: &TinyGpt2, name: &str, x: &Rows) -> Rows {
     let epsilon = model.config["layer_norm_epsilon"].as_f64().unwrap();
     let (weight, bias) = (model.values(&format!("{name}.weight")), model.values(&format!("{name}.bias")));
     let row = |x: &Vec<f64>| {

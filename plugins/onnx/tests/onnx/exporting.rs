@@ -3,13 +3,12 @@
 mod refused;
 
 use crate::proto::{GraphProto, ModelProto, Size, TensorProto, TypeProto, ValueInfoProto, data_location, data_type};
-use crate::tiny::{Tensor, Tiny};
 use examiner_api::testing::FakeHost;
 use examiner_api::{ErrorCode, ExportJob, ExportReport, Exporter, Open, Result};
 use examiner_plugin_onnx::OnnxExporter;
+use examiner_test_support::checkpoint::{Dtype, Tensor, TinyGpt2};
 use half::f16;
 use prost::Message;
-use safetensors::Dtype;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -68,7 +67,7 @@ fn bytes(tensor: &TensorProto, out: &TempDir) -> Vec<u8> {
 
 #[test]
 fn inputs_and_outputs_are_those_of_optimum() {
-    let checkpoint = Tiny::new(json!({})).write();
+    let checkpoint = TinyGpt2::new(json!({})).write();
     for operators in ["standard", "fused"] {
         for (dtype, number) in [("f32", data_type::FLOAT), ("f16", data_type::FLOAT16)] {
             for logits in ["all", "wanted"] {
@@ -109,7 +108,7 @@ fn inputs_and_outputs_are_those_of_optimum() {
 #[test]
 fn graphs_are_in_order() {
     for changes in [json!({}), json!({ "tie_word_embeddings": false, "n_inner": 40, "activation_function": "silu" })] {
-        let checkpoint = Tiny::new(changes).write();
+        let checkpoint = TinyGpt2::new(changes).write();
         for (operators, domains) in [("standard", vec![("", 20)]), ("fused", vec![("", 20), ("com.microsoft", 1)])] {
             for logits in ["all", "wanted"] {
                 let out = export(checkpoint.path(), json!({ "operators": operators, "logits": logits }));
@@ -148,13 +147,13 @@ fn graphs_are_in_order() {
 /// stored as, and the tied embedding is there once.
 #[test]
 fn weights_arrive() {
-    let plain = Tiny::new(json!({}));
-    let bare = Tiny { prefix: false, ..plain.clone() };
+    let plain = TinyGpt2::new(json!({}));
+    let bare = TinyGpt2 { prefix: false, ..plain.clone() };
     let mut repeated = plain.clone();
     repeated.tensors.insert("lm_head.weight".to_owned(), plain.tensors["wte.weight"].clone());
     let causal = Tensor::zeros(Dtype::F32, &[1, 1, 96, 96]);
     repeated.tensors.insert("h.0.attn.bias".to_owned(), causal);
-    let own = Tiny::new(json!({ "tie_word_embeddings": false }));
+    let own = TinyGpt2::new(json!({ "tie_word_embeddings": false }));
     let models =
         [plain.clone(), bare, repeated, own, plain.clone().rounded(Dtype::F16), plain.clone().rounded(Dtype::BF16)];
     for tiny in models {
@@ -186,7 +185,7 @@ fn weights_arrive() {
 
 #[test]
 fn half_the_bits_are_half_the_bytes() {
-    let checkpoint = Tiny::new(json!({ "n_embd": 96 })).write();
+    let checkpoint = TinyGpt2::new(json!({ "n_embd": 96 })).write();
     let size = |dtype| {
         let out = export(checkpoint.path(), json!({ "dtype": dtype, "external_data": true }));
         std::fs::metadata(out.path().join("model.onnx_data")).unwrap().len()
@@ -199,7 +198,7 @@ fn half_the_bits_are_half_the_bytes() {
 
 #[test]
 fn two_exports_are_the_same_byte_for_byte() {
-    let checkpoint = Tiny::new(json!({})).write();
+    let checkpoint = TinyGpt2::new(json!({})).write();
     for external in [false, true] {
         let options = json!({ "operators": "fused", "external_data": external });
         let outs = [export(checkpoint.path(), options.clone()), export(checkpoint.path(), options)];
@@ -217,7 +216,7 @@ fn two_exports_are_the_same_byte_for_byte() {
 #[test]
 fn attention_is_scaled_as_the_configuration_says() {
     let config = json!({ "scale_attn_by_inverse_layer_idx": true });
-    let checkpoint = Tiny::new(config).write();
+    let checkpoint = TinyGpt2::new(config).write();
     let expected = [1.0 / 8f32.sqrt(), 1.0 / 8f32.sqrt() / 2.0];
     let plain = graph(&export(checkpoint.path(), json!({})));
     let half = graph(&export(checkpoint.path(), json!({ "dtype": "f16" })));
@@ -245,7 +244,7 @@ fn activations_are_those_of_the_configuration() {
         ("silu", "Sigmoid", "Sigmoid"),
     ];
     for (name, standard, fused) in cases {
-        let checkpoint = Tiny::new(json!({ "activation_function": name })).write();
+        let checkpoint = TinyGpt2::new(json!({ "activation_function": name })).write();
         for (operators, expected) in [("standard", standard), ("fused", fused)] {
             let graph = graph(&export(checkpoint.path(), json!({ "operators": operators })));
             let nodes: Vec<_> = graph.node.iter().filter(|node| node.op_type == expected).collect();
@@ -261,7 +260,7 @@ fn activations_are_those_of_the_configuration() {
 
 #[test]
 fn the_rest_of_a_checkpoint_goes_with_it() {
-    let checkpoint = Tiny::new(json!({ "torch_dtype": "float32", "custom": [1, 2] })).write();
+    let checkpoint = TinyGpt2::new(json!({ "torch_dtype": "float32", "custom": [1, 2] })).write();
     let carried = ["generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"];
     for name in carried {
         std::fs::write(checkpoint.path().join(name), format!("{{ \"file\": \"{name}\" }}")).unwrap();
@@ -284,13 +283,13 @@ fn the_rest_of_a_checkpoint_goes_with_it() {
 
 #[test]
 fn an_export_takes_the_place_of_an_earlier_one() {
-    let checkpoint = Tiny::new(json!({})).write();
+    let checkpoint = TinyGpt2::new(json!({})).write();
     let out = export(checkpoint.path(), json!({ "external_data": true }));
     let before = names(out.path());
     assert!(before.contains("model.onnx_data"));
     let report = export_to(checkpoint.path(), out.path(), json!({}), &FakeHost::new()).unwrap();
     assert!(!names(out.path()).contains("model.onnx_data"), "weights that the graph does not use are gone");
-    assert_eq!(report.details["parameters"], json!(parameters(&Tiny::new(json!({})))));
+    assert_eq!(report.details["parameters"], json!(parameters(&TinyGpt2::new(json!({})))));
     assert_eq!(report.details["external_data"], json!(false));
 
     // Interrupted, it leaves what was there.
@@ -302,6 +301,6 @@ fn an_export_takes_the_place_of_an_earlier_one() {
     assert!(before == (names(out.path()), std::fs::read(out.path().join("model.onnx")).unwrap()));
 }
 
-fn parameters(tiny: &Tiny) -> usize {
+fn parameters(tiny: &TinyGpt2) -> usize {
     tiny.tensors.values().map(|tensor| tensor.shape.iter().product::<usize>()).sum()
 }

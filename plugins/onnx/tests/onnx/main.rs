@@ -1,6 +1,5 @@
 //! Tests of the plugin through its public roles, in this order:
 //!
-//! - `tiny`: makes small random checkpoints.
 //! - `exporting`: what an export consists of; `exporting::refused`: what is said of a checkpoint that cannot be exported.
 //! - `running`: exports through ONNX Runtime, in batches of any shape; `running::graphs`: graphs of other exporters;
 //!   `running::refused`: what is said of models that cannot be run.
@@ -8,7 +7,6 @@
 
 mod exporting;
 mod running;
-mod tiny;
 
 // The messages of the format, to read what was written.
 #[allow(dead_code, reason = "a test reads some of the fields")]

@@ -3,17 +3,16 @@
 mod graphs;
 mod refused;
 
-use crate::tiny::Tiny;
 use examiner_api::testing::FakeHost;
-use examiner_api::{
-    ErrorCode, ExportJob, Exporter, Flow, GenerateRequest, Level, Model, Open, Response, Result, Sampling, ScoreRequest,
-};
+use examiner_api::{ErrorCode, ExportJob, Exporter, Level, Model, Open, Result};
 use examiner_plugin_onnx::{ExportOptions, Onnx, OnnxExporter, Options};
+use examiner_test_support::checkpoint::TinyGpt2;
+use examiner_test_support::model::{generate, loglikelihood, prompt, score};
+use examiner_test_support::{ground_truth, needs, rows, shared};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 use tempfile::TempDir;
 
 /// Exports a checkpoint.
@@ -27,7 +26,7 @@ fn export(from: &Path, options: Value) -> TempDir {
 
 /// A small random GPT-2 in ONNX.
 fn tiny(options: Value) -> TempDir {
-    export(Tiny::new(json!({})).write().path(), options)
+    export(TinyGpt2::new(json!({})).write().path(), options)
 }
 
 /// Opens a model; `options` beside the checkpoint.
@@ -49,40 +48,17 @@ fn open(checkpoint: &Path, options: Value) -> Onnx {
         .unwrap_or_else(|error| panic!("{error}; `cargo xtask test` installs ONNX Runtime"))
 }
 
-fn collect<T: Send>(ask: impl FnOnce(&(dyn Fn(Response<T>) -> Flow + Sync)) -> Result<()>) -> BTreeMap<u64, Result<T>> {
-    let results = Mutex::new(BTreeMap::new());
-    ask(&|response: Response<T>| {
-        let before = results.lock().unwrap().insert(response.id, response.result);
-        assert!(before.is_none(), "one response for each request");
-        Flow::Continue
-    })
-    .unwrap();
-    results.into_inner().unwrap()
-}
-
 /// The log-likelihoods of each pair of context and continuation.
 fn scores(model: &mut Onnx, pairs: &[(String, String)]) -> Vec<f64> {
-    let request = |(id, (context, continuation)): (usize, &(String, String))| ScoreRequest {
-        id: id as u64,
-        context: context.clone(),
-        continuation: continuation.clone(),
-        ..ScoreRequest::default()
-    };
-    let requests = pairs.iter().enumerate().map(request).collect();
-    collect(|sink| model.score(requests, &sink)).into_values().map(|result| result.unwrap().sum).collect()
+    let requests = pairs.iter().zip(0..);
+    let requests = requests.map(|((context, continuation), id)| loglikelihood(id, context, continuation)).collect();
+    score(model, requests).into_values().map(|result| result.sum).collect()
 }
 
 /// The greedy tokens after each prompt.
 fn answers(model: &mut Onnx, prompts: &[String]) -> Vec<Vec<u32>> {
-    let sampling = Sampling { max_new_tokens: 12, ..Sampling::default() };
-    let request = |(id, prompt): (usize, &String)| GenerateRequest {
-        id: id as u64,
-        prompt: prompt.clone(),
-        sampling: sampling.clone(),
-        ..GenerateRequest::default()
-    };
-    let requests = prompts.iter().enumerate().map(request).collect();
-    collect(|sink| model.generate(requests, &sink)).into_values().map(|result| result.unwrap().tokens).collect()
+    let requests = prompts.iter().zip(0..).map(|(text, id)| prompt(id, text, 12)).collect();
+    generate(model, requests).into_values().map(|result| result.tokens).collect()
 }
 
 /// Contexts that share beginnings, with continuations of different lengths.
@@ -118,7 +94,7 @@ fn assert_close(found: &[f64], expected: &[f64], tolerance: f64) {
 
 #[test]
 fn every_variant_of_an_export_gives_the_same_answers() {
-    let checkpoint = Tiny::new(json!({})).write();
+    let checkpoint = TinyGpt2::new(json!({})).write();
     let standard = export(checkpoint.path(), json!({}));
     let (expected, greedy) = one_by_one(standard.path());
     for (options, tolerance) in [
@@ -171,8 +147,8 @@ fn a_device_that_is_not_there_is_an_error_or_a_warning_and_never_silence() {
 #[test]
 fn the_fingerprint_is_of_weights_and_tokenizer() {
     let fingerprint =
-        |tiny: &Tiny| open(export(tiny.write().path(), json!({})).path(), json!({})).info().unwrap().fingerprint;
-    let tiny = Tiny::new(json!({}));
+        |tiny: &TinyGpt2| open(export(tiny.write().path(), json!({})).path(), json!({})).info().unwrap().fingerprint;
+    let tiny = TinyGpt2::new(json!({}));
     assert_eq!(fingerprint(&tiny), fingerprint(&tiny));
     let mut other = tiny.clone();
     other.tensors.get_mut("ln_f.bias").unwrap().bytes[0] ^= 1;
@@ -186,12 +162,39 @@ fn the_fingerprint_is_of_weights_and_tokenizer() {
     assert_ne!(open(external.path(), json!({})).info().unwrap().fingerprint, before, "weights beside the model count");
 }
 
+/// What transformers computes for the checkpoint that is exported, from the repository alone.
+#[test]
+fn an_export_agrees_with_transformers() {
+    let family = ground_truth::family("gpt2");
+    let checkpoint = family.write();
+    for operators in ["standard", "fused", "grouped"] {
+        let exported = export(checkpoint.path(), json!({ "operators": operators }));
+        let mut model = open(exported.path(), json!({}));
+        let requests = family.scored.iter().zip(0..);
+        let requests = requests.map(|(row, id)| loglikelihood(id, &row.context, &row.continuation)).collect();
+        let found = score(&mut model, requests);
+        for (id, row) in (0..).zip(&family.scored) {
+            let found = &found[&id];
+            assert_eq!(found.tokens, row.tokens, "{operators}, row {id}");
+            assert!((found.sum - row.sum).abs() < 1e-4, "{operators}, row {id}: {}, expected {}", found.sum, row.sum);
+            assert_eq!(found.is_greedy, row.is_greedy, "{operators}, row {id}");
+        }
+        let requests = family.answers.iter().zip(0..);
+        let requests = requests.map(|(row, id)| prompt(id, &row.prompt, ground_truth::NEW_TOKENS)).collect();
+        let found = generate(&mut model, requests);
+        for (id, row) in (0..).zip(&family.answers) {
+            assert_eq!(found[&id].tokens, row.tokens, "{operators}, row {id}");
+        }
+    }
+}
+
+#[needs(shared)]
 #[test]
 fn the_rows_of_the_reference_agree() {
-    let Some(shared) = crate::tiny::shared() else { return };
+    let shared = shared();
     let exported = export(&shared.join("models/tiny-gpt2"), json!({}));
-    let rows = std::fs::read_to_string(shared.join("oracle/tiny-gpt2/loglikelihood.jsonl")).unwrap();
-    let rows: Vec<Value> = rows.lines().take(40).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rows: Vec<Value> = rows(&shared.join("oracle/tiny-gpt2/loglikelihood.jsonl")).into_iter().take(40).collect();
+    assert_eq!(rows.len(), 40);
     let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
     let pairs: Vec<_> = rows.iter().map(|row| (text(row, "context"), text(row, "continuation"))).collect();
     let expected: Vec<f64> = rows.iter().map(|row| row["loglikelihood"].as_f64().unwrap()).collect();

@@ -20,14 +20,12 @@ mod secrets;
 mod server;
 
 use examiner_api::testing::FakeHost;
-use examiner_api::{
-    Flow, GenerateRequest, GenerateResult, Model, Open, PluginError, Response, Result, SampleRef, Sampling,
-};
+use examiner_api::{GenerateRequest, GenerateResult, Model, Open, PluginError, Result, SampleRef, Sampling};
 use examiner_plugin_openai::{OpenAi, Options};
+use examiner_test_support::model::responses;
 use serde_json::{Value, json};
 use server::Server;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 /// Options for `server`, quick to try again, with `more`.
 fn options(server: &Server, more: Value) -> Options {
@@ -54,12 +52,5 @@ type Answers = BTreeMap<u64, Result<GenerateResult, PluginError>>;
 
 /// What came of each request; each must be answered once.
 fn generate(model: &mut OpenAi, requests: Vec<GenerateRequest>) -> (Answers, Result<()>) {
-    let answers = Mutex::new(Answers::new());
-    let sink = |response: Response<GenerateResult>| {
-        let before = answers.lock().unwrap().insert(response.id, response.result);
-        assert!(before.is_none(), "request {} was answered twice", response.id);
-        Flow::Continue
-    };
-    let end = model.generate(requests, &sink);
-    (answers.into_inner().unwrap(), end)
+    responses(|sink| model.generate(requests, sink))
 }

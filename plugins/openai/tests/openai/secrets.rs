@@ -48,8 +48,7 @@ fn grep(folder: &Path, files: &mut usize) {
 fn with_a_key() {
     let folder = std::path::PathBuf::from(std::env::var(FOLDER).unwrap());
     let server = Server::start(|asked| {
-        let authorization = asked.head.lines().find(|line| line.to_lowercase().starts_with("authorization:")).unwrap();
-        let key = authorization.split_whitespace().last().unwrap();
+        let key = asked.headers["authorization"].split_whitespace().last().unwrap();
         assert_eq!(key, KEY, "the server gets it");
         match asked.prompt.as_str() {
             "question 0" => Reply::Json(400, vec![], json!({ "error": { "message": format!("bad key {key}") } })),

@@ -3,7 +3,7 @@
 //! - `making`: samples and few-shot examples of small files, option by option.
 //! - `damage`: options, templates and rows that cannot be used.
 //! - `formats`: the same rows from every format.
-//! - `reference`: published datasets and the prompts that other harnesses made of them, where they are at hand.
+//! - `reference`: published datasets and the prompts that other harnesses made of them; needs the reference data.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod damage;

@@ -2,22 +2,8 @@
 
 use crate::{open, samples};
 use examiner_api::{Dataset, Gold};
+use examiner_test_support::{needs, rows, shared};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-
-fn shared() -> Option<PathBuf> {
-    let shared = std::env::var_os("EXAMINER_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
-    if !shared.join("oracle").is_dir() {
-        eprintln!("skipped: no reference data at `{}`", shared.display());
-        return None;
-    }
-    Some(shared)
-}
-
-fn lines(path: PathBuf) -> Vec<Value> {
-    std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
 
 /// The lm-evaluation-harness task `csqa_local`, word for word.
 fn csqa_local() -> Value {
@@ -27,17 +13,18 @@ fn csqa_local() -> Value {
     })
 }
 
+#[needs(shared)]
 #[test]
 fn csqa_as_lm_evaluation_harness_asks_it() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     let mut table = open(&shared, csqa_local()).unwrap();
     let shots = table.few_shot_pool().unwrap();
     let separator = table.info().unwrap().shot_separator;
     let first_three: String =
         shots[..3].iter().map(|shot| format!("{}{}{separator}", shot.prompt, shot.answer)).collect();
     let samples = samples(&mut table);
-    let zero_shot = lines(shared.join("oracle/lm_eval/csqa_0shot.jsonl"));
-    let three_shot = lines(shared.join("oracle/lm_eval/csqa_3shot.jsonl"));
+    let zero_shot = rows(&shared.join("oracle/lm_eval/csqa_0shot.jsonl"));
+    let three_shot = rows(&shared.join("oracle/lm_eval/csqa_3shot.jsonl"));
     assert_eq!((samples.len(), zero_shot.len(), three_shot.len()), (1221, 1221, 1221));
     // The contexts of the first five questions only were recorded with examples.
     assert_eq!(three_shot.iter().filter(|row| row["context"].is_string()).count(), 5);
@@ -54,9 +41,10 @@ fn csqa_as_lm_evaluation_harness_asks_it() {
     }
 }
 
+#[needs(shared)]
 #[test]
 fn csqa_in_its_published_form() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     let options = json!({
         "path": "data/csqa/dev_rand_split.jsonl", "prompt": "Question: {{ question.stem }}\nAnswer:", "id": "id",
         "choices": "{{ question.choices | map(attribute='text') }}", "gold": "answerKey", "gold_is": "letter",
@@ -72,9 +60,10 @@ fn csqa_in_its_published_form() {
     assert_eq!(nested[0].subset.as_deref(), Some("revolving door"));
 }
 
+#[needs(shared)]
 #[test]
 fn csqa_as_opencompass_asks_it() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     let prompt = "Question: {{ question }}\n{% for choice in choices %}{{ loop.index0 | letter }}. {{ choice }}\n\
                   {% endfor %}Answer:";
     let options = json!({
@@ -82,8 +71,8 @@ fn csqa_as_opencompass_asks_it() {
         "gold": "answer",
     });
     let samples = samples(&mut open(&shared, options).unwrap());
-    let expected = lines(shared.join("oracle/opencompass/csqa_ppl.jsonl"));
-    assert_eq!(expected.len(), 100);
+    let expected = rows(&shared.join("oracle/opencompass/csqa_ppl.jsonl"));
+    assert_eq!((samples.len(), expected.len()), (1221, 100));
     for (sample, expected) in samples.iter().zip(expected) {
         for choice in &sample.choices {
             let whole = format!("{}{}{choice}", sample.prompt, sample.delimiter);
@@ -94,9 +83,10 @@ fn csqa_as_opencompass_asks_it() {
     }
 }
 
+#[needs(shared)]
 #[test]
 fn svamp_with_numbers_as_golds() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     let options = json!({
         "path": "data/svamp/SVAMP.json", "prompt": "Question: {{ Body }} {{ Question }}\nAnswer:",
         "gold": "Answer", "id": "ID", "subset": "Type",
@@ -109,15 +99,16 @@ fn svamp_with_numbers_as_golds() {
     assert!(samples[0].prompt.ends_with("on each pack How much do you have to pay to buy each pack?\nAnswer:"));
 }
 
+#[needs(shared)]
 #[test]
 fn texts_to_score_as_they_are() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     let path = "oracle/tiny-gpt2/loglikelihood.jsonl";
     let options = json!({
         "path": path, "prompt": "{{context}}", "choices": ["{{continuation}}"], "delimiter": "", "gold": 0,
     });
     let samples = samples(&mut open(&shared, options).unwrap());
-    let expected = lines(shared.join(path));
+    let expected = rows(&shared.join(path));
     assert_eq!(samples.len(), expected.len());
     for (sample, expected) in samples.iter().zip(expected) {
         assert_eq!(sample.prompt, expected["context"].as_str().unwrap());

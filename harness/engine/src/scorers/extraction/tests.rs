@@ -1,6 +1,7 @@
 use super::*;
 use crate::scorers::Normalization;
 use crate::scorers::test_support::shared_lines;
+use examiner_test_support::needs;
 use proptest::prelude::*;
 
 fn find(written: Value, text: &str) -> Option<String> {
@@ -131,10 +132,11 @@ fn what_opencompass_finds_in_answers_to_bbh() {
 }
 
 /// The reference is OpenCompass's `gsm8k_postprocess`, which says `NULL` for nothing.
+#[needs(shared)]
 #[test]
 fn opencompass_preset_agrees_and_last_number_differs_by_thousands_separators() {
-    let Some(solutions) = shared_lines("data/gsm8k/recorded_solutions.jsonl") else { return };
-    let Some(extracted) = shared_lines("oracle/opencompass/gsm8k_extraction.jsonl") else { return };
+    let solutions = shared_lines("data/gsm8k/recorded_solutions.jsonl");
+    let extracted = shared_lines("oracle/opencompass/gsm8k_extraction.jsonl");
     assert_eq!((solutions.len(), extracted.len()), (2638, 2638));
     let mut differing = Vec::new();
     for (solution, expected) in solutions.iter().zip(&extracted) {
@@ -152,10 +154,11 @@ fn opencompass_preset_agrees_and_last_number_differs_by_thousands_separators() {
 
 /// The references are OpenCompass's `bbh_mcq_postprocess` and `bbh_freeform_postprocess`, and the number of right answers
 /// that the benchmark's authors counted.
+#[needs(shared)]
 #[test]
 fn presets_for_bbh_agree_with_opencompass_and_with_the_authors() {
-    let Some(completions) = shared_lines("data/teacher/code-davinci-002-cot.jsonl") else { return };
-    let Some(extracted) = shared_lines("oracle/opencompass/bbh_extraction.jsonl") else { return };
+    let completions = shared_lines("data/teacher/code-davinci-002-cot.jsonl");
+    let extracted = shared_lines("oracle/opencompass/bbh_extraction.jsonl");
     assert_eq!((completions.len(), extracted.len()), (6511, 6511));
     let mut right = 0;
     for (row, expected) in completions.iter().zip(&extracted) {
@@ -169,9 +172,10 @@ fn presets_for_bbh_agree_with_opencompass_and_with_the_authors() {
 }
 
 /// The reference is lm-evaluation-harness's GSM8K task, which says `[invalid]` for nothing.
+#[needs(shared)]
 #[test]
 fn strict_and_flexible_agree_with_lm_evaluation_harness() {
-    let Some(rows) = shared_lines("oracle/lm_eval/gsm8k_0shot.jsonl") else { return };
+    let rows = shared_lines("oracle/lm_eval/gsm8k_0shot.jsonl");
     let mut invalid = [0, 0];
     for row in &rows {
         for (place, preset) in ["strict", "flexible"].into_iter().enumerate() {

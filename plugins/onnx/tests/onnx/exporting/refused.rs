@@ -1,10 +1,9 @@
 //! What is said of checkpoints and options that cannot be exported.
 
 use super::{export, export_to, names};
-use crate::tiny::{Tensor, Tiny, VOCABULARY};
 use examiner_api::testing::FakeHost;
 use examiner_api::{ErrorCode, OpenRole, PluginError, Result, RoleKind};
-use safetensors::Dtype;
+use examiner_test_support::checkpoint::{Dtype, Tensor, TinyGpt2, VOCABULARY};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tempfile::TempDir;
@@ -17,7 +16,7 @@ fn refusal(checkpoint: &TempDir, options: Value) -> PluginError {
 }
 
 /// The message must name the file, and say all of `parts`.
-fn check(tiny: &Tiny, options: Value, code: ErrorCode, file: &str, parts: &[&str]) {
+fn check(tiny: &TinyGpt2, options: Value, code: ErrorCode, file: &str, parts: &[&str]) {
     let checkpoint = tiny.write();
     let error = refusal(&checkpoint, options);
     let message = error.to_string();
@@ -32,18 +31,18 @@ fn check(tiny: &Tiny, options: Value, code: ErrorCode, file: &str, parts: &[&str
 fn tensors_that_cannot_be_exported() {
     let weights = "model.safetensors";
     let with = |name: &str, tensor: Option<Tensor>| {
-        let mut tiny = Tiny::new(json!({}));
+        let mut tiny = TinyGpt2::new(json!({}));
         match tensor {
             Some(tensor) => tiny.tensors.insert(name.to_owned(), tensor),
             None => tiny.tensors.remove(name),
         };
         tiny
     };
-    let bad_input = |tiny: &Tiny, parts: &[&str]| check(tiny, json!({}), ErrorCode::BadInput, weights, parts);
+    let bad_input = |tiny: &TinyGpt2, parts: &[&str]| check(tiny, json!({}), ErrorCode::BadInput, weights, parts);
     let missing = with("h.1.mlp.c_fc.bias", None);
     bad_input(&missing, &["has no tensor `transformer.h.1.mlp.c_fc.bias` [96]"]);
-    let untied = Tiny::new(json!({ "tie_word_embeddings": false }));
-    let headless = Tiny { tensors: Tiny::new(json!({})).tensors, ..untied };
+    let untied = TinyGpt2::new(json!({ "tie_word_embeddings": false }));
+    let headless = TinyGpt2 { tensors: TinyGpt2::new(json!({})).tensors, ..untied };
     bad_input(&headless, &["has no tensor `lm_head.weight` [257, 24]"]);
     let turned = with("h.0.mlp.c_fc.weight", Some(Tensor::zeros(Dtype::F32, &[96, 24])));
     bad_input(&turned, &["`transformer.h.0.mlp.c_fc.weight`", "has the shape [96, 24]", "asks for [24, 96]"]);
@@ -56,7 +55,7 @@ fn tensors_that_cannot_be_exported() {
 #[test]
 fn numbers_that_cannot_be_exported() {
     let with = |value: f32, dtype| {
-        let mut tiny = Tiny::new(json!({}));
+        let mut tiny = TinyGpt2::new(json!({}));
         let mut values = vec![0.0; 24];
         values[7] = value;
         tiny.tensors.insert("h.1.ln_2.bias".to_owned(), Tensor::new(dtype, &[24], &values));
@@ -78,7 +77,7 @@ fn numbers_that_cannot_be_exported() {
 
 #[test]
 fn an_output_head_that_should_be_tied_and_is_not() {
-    let mut tiny = Tiny::new(json!({}));
+    let mut tiny = TinyGpt2::new(json!({}));
     tiny.tensors.insert("lm_head.weight".to_owned(), Tensor::zeros(Dtype::F32, &[VOCABULARY, 24]));
     let error = refusal(&tiny.write(), json!({}));
     assert!(error.message.contains("`lm_head.weight` differs from `transformer.wte.weight`"), "{error}");
@@ -87,18 +86,18 @@ fn an_output_head_that_should_be_tied_and_is_not() {
 #[test]
 fn configurations_that_cannot_be_exported() {
     let config = "config.json";
-    let refused = |tiny: &Tiny, code, parts: &[&str]| check(tiny, json!({}), code, config, parts);
-    let family = Tiny { config: json!({ "model_type": "llama" }), ..Tiny::new(json!({})) };
+    let refused = |tiny: &TinyGpt2, code, parts: &[&str]| check(tiny, json!({}), code, config, parts);
+    let family = TinyGpt2 { config: json!({ "model_type": "llama" }), ..TinyGpt2::new(json!({})) };
     refused(&family, ErrorCode::Unsupported, &["`model_type: llama`", "supports `gpt2`"]);
-    let activation = Tiny::new(json!({ "activation_function": "mish" }));
+    let activation = TinyGpt2::new(json!({ "activation_function": "mish" }));
     refused(&activation, ErrorCode::Unsupported, &["mish", "gelu_new"]);
-    let small = Tiny::new(json!({ "vocab_size": 200 }));
+    let small = TinyGpt2::new(json!({ "vocab_size": 200 }));
     refused(&small, ErrorCode::BadInput, &["the tokenizer has 257 tokens", "embeddings for 200"]);
 }
 
 #[test]
 fn files_that_cannot_be_exported() {
-    let checkpoint = Tiny::new(json!({})).write();
+    let checkpoint = TinyGpt2::new(json!({})).write();
     let weights = checkpoint.path().join("model.safetensors");
     let bytes = std::fs::read(&weights).unwrap();
     for length in [bytes.len() - 1, bytes.len() / 2, 100, 7, 0] {
@@ -115,7 +114,7 @@ fn files_that_cannot_be_exported() {
 
 #[test]
 fn a_checkpoint_is_not_overwritten() {
-    let checkpoint = Tiny::new(json!({})).write();
+    let checkpoint = TinyGpt2::new(json!({})).write();
     let before = names(checkpoint.path());
     let out = checkpoint.path().join("..").join(checkpoint.path().file_name().unwrap());
     let error = export_to(checkpoint.path(), &out, json!({}), &FakeHost::new()).unwrap_err();

@@ -3,9 +3,10 @@
 use super::graphs::change;
 use super::{export, open, open_with, pairs, tiny};
 use crate::proto::data_type;
-use crate::tiny::Tiny;
 use examiner_api::testing::FakeHost;
-use examiner_api::{ErrorCode, Model, PluginError, ScoreRequest};
+use examiner_api::{ErrorCode, Model, PluginError};
+use examiner_test_support::checkpoint::TinyGpt2;
+use examiner_test_support::model::{loglikelihood, responses};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -114,7 +115,7 @@ fn operators_that_are_too_new() {
 
 #[test]
 fn logits_that_are_not_numbers_are_errors_of_their_requests() {
-    let exported = export(Tiny::new(json!({})).write().path(), json!({}));
+    let exported = export(TinyGpt2::new(json!({})).write().path(), json!({}));
     change(exported.path(), |model| {
         let tensors = &mut model.graph.as_mut().unwrap().initializer;
         let bias = tensors.iter_mut().find(|tensor| tensor.name.ends_with("ln_f.bias")).expect("the last bias");
@@ -125,8 +126,8 @@ fn logits_that_are_not_numbers_are_errors_of_their_requests() {
     });
     let mut model = open(exported.path(), json!({}));
     let (context, continuation) = pairs().remove(0);
-    let request = ScoreRequest { context, continuation, ..ScoreRequest::default() };
-    let error = super::collect(|sink| model.score(vec![request], &sink)).remove(&0).unwrap().unwrap_err();
+    let request = loglikelihood(0, &context, &continuation);
+    let error = responses(|sink| model.score(vec![request], sink)).0.remove(&0).unwrap().unwrap_err();
     assert_eq!(error.code, ErrorCode::Numeric);
     assert!(error.message.contains("tensor `logits` of `") && error.message.contains("has NaN"), "{error}");
 }

@@ -1,54 +1,71 @@
-//! Small random GPT-2 checkpoints.
+//! Small random checkpoints, as Hugging Face's libraries write them.
+
+mod gguf;
+mod tokenizer;
+
+pub use gguf::gguf;
+pub use tokenizer::{VOCABULARY, tokenizer, tokenizer_with};
 
 use half::{bf16, f16};
-use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tempfile::TempDir;
 
-/// What a checkpoint is made of. Change any of it before it is written.
-#[derive(Clone)]
-pub(crate) struct Tiny {
-    pub(crate) config: Value,
-    /// Names without `transformer.`.
-    pub(crate) tensors: BTreeMap<String, Tensor>,
-    pub(crate) prefix: bool,
-    pub(crate) tokenizer: Value,
+pub use safetensors::Dtype;
+
+/// A GPT-2 before it is written: change any part of it.
+#[derive(Debug, Clone)]
+pub struct TinyGpt2 {
+    /// `config.json`.
+    pub config: Value,
+    /// The weights, under their names without `transformer.`.
+    pub tensors: BTreeMap<String, Tensor>,
+    /// Whether names in the file begin with `transformer.`.
+    pub prefix: bool,
+    /// `tokenizer.json`.
+    pub tokenizer: Value,
 }
 
 /// A tensor as it is stored.
-#[derive(Clone)]
-pub(crate) struct Tensor {
-    pub(crate) dtype: Dtype,
-    pub(crate) shape: Vec<usize>,
-    pub(crate) bytes: Vec<u8>,
+#[derive(Debug, Clone)]
+pub struct Tensor {
+    /// The number type.
+    pub dtype: Dtype,
+    /// The size of each axis.
+    pub shape: Vec<usize>,
+    /// The numbers, little-endian.
+    pub bytes: Vec<u8>,
 }
-
-/// Byte-level tokens and `<|endoftext|>`.
-pub(crate) const VOCABULARY: usize = 257;
 
 impl Tensor {
     /// A tensor of those values, rounded to `dtype`.
-    pub(crate) fn new(dtype: Dtype, shape: &[usize], values: &[f32]) -> Tensor {
+    pub fn new(dtype: Dtype, shape: &[usize], values: &[f32]) -> Tensor {
         assert_eq!(values.len(), shape.iter().product::<usize>());
         let bytes = match dtype {
             Dtype::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
             Dtype::F16 => values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect(),
             Dtype::BF16 => values.iter().flat_map(|value| bf16::from_f32(*value).to_le_bytes()).collect(),
             Dtype::I64 => values.iter().flat_map(|value| (*value as i64).to_le_bytes()).collect(),
+            Dtype::U8 => values.iter().map(|value| *value as u8).collect(),
             other => panic!("no test needs {other:?}"),
         };
         Tensor { dtype, shape: shape.to_vec(), bytes }
     }
 
-    pub(crate) fn zeros(dtype: Dtype, shape: &[usize]) -> Tensor {
-        Tensor::new(dtype, shape, &vec![0.0; shape.iter().product()])
+    /// A tensor that holds one value everywhere.
+    pub fn full(dtype: Dtype, shape: &[usize], value: f32) -> Tensor {
+        Tensor::new(dtype, shape, &vec![value; shape.iter().product()])
+    }
+
+    /// A tensor of zeros.
+    pub fn zeros(dtype: Dtype, shape: &[usize]) -> Tensor {
+        Tensor::full(dtype, shape, 0.0)
     }
 
     /// Its numbers.
-    pub(crate) fn values(&self) -> Vec<f32> {
+    pub fn values(&self) -> Vec<f32> {
         let bytes = &self.bytes;
         match self.dtype {
             Dtype::F32 => bytes.as_chunks().0.iter().map(|number| f32::from_le_bytes(*number)).collect(),
@@ -59,9 +76,10 @@ impl Tensor {
     }
 }
 
-impl Tiny {
-    /// A GPT-2 of random weights. `changes` go into `config.json`.
-    pub(crate) fn new(changes: Value) -> Tiny {
+impl TinyGpt2 {
+    /// A GPT-2 of random weights with two layers, three heads and a width of 24. `changes` go into `config.json`; the
+    /// weights have the shapes that it then asks for.
+    pub fn new(changes: Value) -> TinyGpt2 {
         let mut config = json!({
             "model_type": "gpt2", "vocab_size": VOCABULARY, "n_positions": 96, "n_embd": 24, "n_layer": 2, "n_head": 3,
             "n_inner": null, "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5,
@@ -100,34 +118,47 @@ impl Tiny {
         if config["tie_word_embeddings"] == json!(false) {
             add("lm_head.weight".into(), &[vocabulary, width], 0.0, 0.5);
         }
-        Tiny { config, tensors, prefix: true, tokenizer: tokenizer() }
+        TinyGpt2 { config, tensors, prefix: true, tokenizer: tokenizer() }
     }
 
     /// The same with weights rounded to another number type.
-    pub(crate) fn rounded(mut self, dtype: Dtype) -> Tiny {
+    pub fn rounded(mut self, dtype: Dtype) -> TinyGpt2 {
         let round = |tensor: &mut Tensor| *tensor = Tensor::new(dtype, &tensor.shape, &tensor.values());
         self.tensors.values_mut().for_each(round);
         self
     }
 
-    pub(crate) fn write(&self) -> TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        self.write_to(dir.path());
-        dir
+    /// The values of a tensor.
+    pub fn values(&self, name: &str) -> Vec<f32> {
+        self.tensors[name].values()
     }
 
-    /// Writes it to a directory that is there.
-    pub(crate) fn write_to(&self, dir: &Path) {
-        let put = |name: &str, value: &Value| std::fs::write(dir.join(name), value.to_string()).unwrap();
-        put("config.json", &self.config);
-        put("tokenizer.json", &self.tokenizer);
-        let prefix = |name: &str| if self.prefix && name != "lm_head.weight" { "transformer." } else { "" };
-        let views = self.tensors.iter().map(|(name, tensor)| {
-            let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes).unwrap();
-            (format!("{}{name}", prefix(name)), view)
-        });
-        safetensors::serialize_to_file(views, None, &dir.join("model.safetensors")).unwrap();
+    /// Writes it to a new directory.
+    pub fn write(&self) -> TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        self.write_to(directory.path());
+        directory
     }
+
+    /// Writes it to an existing directory.
+    pub fn write_to(&self, directory: &Path) {
+        let write = |name: &str, content: &[u8]| std::fs::write(directory.join(name), content).unwrap();
+        write("config.json", self.config.to_string().as_bytes());
+        write("tokenizer.json", self.tokenizer.to_string().as_bytes());
+        write("model.safetensors", &self.safetensors());
+    }
+
+    /// The bytes of `model.safetensors`.
+    pub fn safetensors(&self) -> Vec<u8> {
+        let prefix = |name: &str| if self.prefix && name != "lm_head.weight" { "transformer." } else { "" };
+        serialize(self.tensors.iter().map(|(name, tensor)| (format!("{}{name}", prefix(name)), tensor)))
+    }
+}
+
+/// The bytes of a safetensors file.
+pub fn serialize<'a>(tensors: impl IntoIterator<Item = (String, &'a Tensor)>) -> Vec<u8> {
+    let view = |tensor: &'a Tensor| TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes).unwrap();
+    safetensors::serialize(tensors.into_iter().map(|(name, tensor)| (name, view(tensor))), None).unwrap()
 }
 
 /// Numbers in [-1, 1) that look random.
@@ -140,38 +171,4 @@ fn noise(length: usize, seed: u64) -> Vec<f32> {
         (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
     };
     (0..length).map(|_| next()).collect()
-}
-
-/// GPT-2's byte-level alphabet without any merges: the token of a byte is the byte, `<|endoftext|>` is 256.
-fn tokenizer() -> Value {
-    let mut spare = 256..;
-    let letter = |byte: u32| match byte {
-        33..=126 | 161..=172 | 174..=255 => char::from_u32(byte),
-        _ => spare.next().and_then(char::from_u32),
-    };
-    let letters: Vec<char> = (0..256).map(letter).map(Option::unwrap).collect();
-    let mut vocabulary: BTreeMap<String, usize> =
-        letters.iter().enumerate().map(|(id, letter)| (letter.to_string(), id)).collect();
-    vocabulary.insert("<|endoftext|>".to_owned(), 256);
-    let byte_level = json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true });
-    json!({
-        "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "post_processor": null,
-        "added_tokens": [{ "id": 256, "content": "<|endoftext|>", "single_word": false, "lstrip": false, "rstrip": false,
-            "normalized": false, "special": true }],
-        "pre_tokenizer": byte_level, "decoder": byte_level,
-        "model": { "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-            "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
-            "vocab": vocabulary, "merges": [] }
-    })
-}
-
-/// The shared reference data, where it is there.
-pub(crate) fn shared() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let path = std::env::var_os("EXAMINER_SHARED").map_or_else(beside, PathBuf::from);
-    if path.join("models/tiny-gpt2").is_dir() {
-        return Some(path);
-    }
-    eprintln!("skipped: no reference data; set `EXAMINER_SHARED` to its directory");
-    None
 }

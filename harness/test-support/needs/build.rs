@@ -1,0 +1,30 @@
+//! Looks for the data that tests need and the repository does not hold.
+//!
+//! The attribute is the one place that depends on the answer. A plugin's own build never runs this script, because only
+//! tests depend on this crate.
+
+use std::path::PathBuf;
+
+fn main() {
+    println!("cargo::rustc-check-cfg=cfg(has_shared)");
+    for variable in ["EXAMINER_SHARED", "EXAMINER_REQUIRE_SHARED"] {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let directory = set("EXAMINER_SHARED").map_or_else(beside_the_repository, PathBuf::from);
+    let is_there = directory.is_dir();
+    // Cargo builds everything anew at every call if a path that it watches is missing, so that only a directory that is
+    // there is watched. One that appears later is noticed by a test of `examiner-test-support`.
+    if is_there {
+        println!("cargo::rerun-if-changed={}", directory.display());
+    }
+    if is_there || set("EXAMINER_REQUIRE_SHARED").is_some_and(|value| value != "0") {
+        println!("cargo::rustc-cfg=has_shared");
+    }
+}
+
+fn beside_the_repository() -> PathBuf {
+    // Cargo sets the variable for every build script.
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
+    manifest.join("../../../../shared")
+}

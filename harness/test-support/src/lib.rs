@@ -1,0 +1,35 @@
+//! What the tests of Examiner's crates share. No other crate depends on it except for its tests.
+//!
+//! - [`build`]: the program and its plugins, built for tests that start them.
+//! - [`checkpoint`]: small random checkpoints in Hugging Face's layout.
+//! - [`ground_truth`]: small checkpoints of every family, and what transformers computes for them.
+//! - [`shared()`]: the reference data that is not part of the repository; `needs` marks the tests that use it.
+//! - [`model`]: short ways to ask a model.
+//! - [`server`]: an HTTP server on this machine.
+//! - [`process`]: waiting for processes, and finding those that others started.
+//!
+//! Everything here panics if it cannot do its work: in a test that is a failure with a reason.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should fail")]
+
+pub mod build;
+pub mod checkpoint;
+pub mod ground_truth;
+pub mod model;
+pub mod process;
+pub mod server;
+mod shared;
+
+pub use examiner_test_needs::needs;
+pub use shared::{rows, shared};
+
+/// Reports that a test checks nothing on this machine, past the capture of the test harness, so that it is seen.
+///
+/// This is for what only the running test can find out, such as a right that the user lacks. What can be known when tests
+/// are built is [`needs`].
+pub fn skipped(reason: &str) {
+    use std::io::Write;
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    // Without a stderr there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "test {test} is skipped: {reason}");
+}
