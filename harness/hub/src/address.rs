@@ -1,13 +1,13 @@
-//! What an address means: `hf://org/name/file`, `hf://datasets/org/name/file`, `https://host/file#sha256=...`.
+//! Parses addresses: `hf://org/name/file`, `hf://datasets/org/name/file`, `https://host/file#sha256=...`.
 
 use examiner_api::{PluginError, Result};
 use reqwest::Url;
 
-/// What is to be fetched.
+/// What to download.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Address {
     Hub(HubPath),
-    /// A file, and the SHA-256 that it must have, if the address says.
+    /// A file, and its SHA-256 if the address contains one.
     Web(Url, Option<String>),
 }
 
@@ -30,7 +30,7 @@ pub(super) enum RepoKind {
 }
 
 impl RepoKind {
-    /// As it stands in names of cache folders and in the paths of the hub's interface.
+    /// The form in names of cache folders and in the paths of the hub's interface.
     pub(super) fn plural(self) -> &'static str {
         match self {
             RepoKind::Model => "models",
@@ -53,7 +53,7 @@ impl std::fmt::Display for HubPath {
     }
 }
 
-/// Takes an address apart. `http` is left to the client to judge: it depends on the host.
+/// Parses an address. Whether `http` is allowed depends on the host, and is checked by the client.
 pub(super) fn parse(address: &str) -> Result<Address> {
     if let Some(rest) = address.strip_prefix("hf://") {
         return hub_path(rest).map(Address::Hub).map_err(|why| {
@@ -80,7 +80,7 @@ pub(super) fn parse(address: &str) -> Result<Address> {
     Ok(Address::Web(url, sha256))
 }
 
-/// An address without what may be secret: user, password and query.
+/// An address without the parts that may be secret: user, password and query.
 pub(super) fn shown(url: &Url) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
@@ -104,7 +104,7 @@ fn hub_path(rest: &str) -> Result<HubPath, String> {
     let path: Vec<&str> = parts.collect();
     for part in [org, name] {
         if !is_safe(part) || !part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
-            return Err(format!("`{part}` is no name of the hub"));
+            return Err(format!("`{part}` is not a name on the hub"));
         }
     }
     if let Some(bad) = revision.split('/').chain(path.iter().copied()).find(|part| !is_safe(part)) {
@@ -113,7 +113,7 @@ fn hub_path(rest: &str) -> Result<HubPath, String> {
     Ok(HubPath { kind, repo: format!("{org}/{name}"), revision, path: path.join("/") })
 }
 
-/// Whether a part of a path stays in its folder.
+/// Whether a part of a path cannot lead out of its folder.
 pub(super) fn is_safe(part: &str) -> bool {
     !part.is_empty() && part != "." && part != ".." && !part.contains(['/', '\\', '\0', ':'])
 }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn hub_addresses_are_taken_apart_and_put_together() {
+    fn hub_addresses_are_parsed_and_printed() {
         let path = hub("hf://openai-community/gpt2");
         assert_eq!(
             (path.repo.as_str(), path.revision.as_str(), path.path.as_str()),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checksum_can_stand_in_the_address() {
+    fn an_address_may_contain_a_checksum() {
         let digits = "AB".repeat(32);
         match parse(&format!("https://host/f?x=1#sha256={digits}")).unwrap() {
             Address::Web(url, sha256) => {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_secret_is_shown() {
+    fn secrets_are_not_shown() {
         assert_eq!(shown(&Url::parse("https://me:pw@host:1/f?token=t").unwrap()), "https://host:1/f");
     }
 }

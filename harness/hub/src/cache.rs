@@ -1,13 +1,14 @@
 //! The folders of the Hugging Face cache, as `huggingface_hub` lays them out:
 //!
 //! ```text
-//! models--org--name/refs/main                     the commit that `main` was last time
+//! models--org--name/refs/main                     the last known commit of `main`
 //! models--org--name/snapshots/<commit>/<path>  -> ../../blobs/<etag>
 //! models--org--name/blobs/<etag>                  the content
-//! .locks/models--org--name/<etag>.lock            held while a blob is written
+//! .locks/models--org--name/<etag>.lock            locked while a blob is written
 //! ```
 
 use super::address::{HubPath, is_safe};
+use super::errors::cancelled;
 use examiner_api::{Flow, PluginError, Result};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ impl RepoCache {
         self.root.join("snapshots").join(commit)
     }
 
-    /// Where the content with this tag lies or will lie.
+    /// The path of the content with this tag, whether it exists or not.
     pub(super) fn blob(&self, etag: &str) -> PathBuf {
         self.root.join("blobs").join(etag)
     }
@@ -50,26 +51,26 @@ impl RepoCache {
         self.locks.join(format!("{etag}.lock"))
     }
 
-    /// Remembers what commit a revision is.
+    /// Stores which commit a revision is.
     pub(super) fn remember(&self, revision: &str, commit: &str) -> Result<()> {
         if revision == commit || self.commit_of(revision).as_deref() == Some(commit) {
             return Ok(());
         }
         let path = self.root.join("refs").join(revision);
-        in_place(&path, |temporary| fs::write(temporary, commit))
+        create_atomically(&path, |temporary| fs::write(temporary, commit))
     }
 
-    /// Puts a blob into the folder of a commit.
+    /// Links a blob into the folder of a commit.
     pub(super) fn link(&self, commit: &str, path: &str, etag: &str) -> Result<PathBuf> {
         let pointer = self.snapshot(commit).join(path);
         let up = "../".repeat(path.split('/').count() + 1);
         let target = PathBuf::from(format!("{up}blobs/{etag}"));
-        in_place(&pointer, |temporary| {
+        create_atomically(&pointer, |temporary| {
             #[cfg(unix)]
             if std::os::unix::fs::symlink(&target, temporary).is_ok() {
                 return Ok(());
             }
-            // Some file systems have no links; Python copies there, too.
+            // Some file systems have no links; Python copies in this case, too.
             let _ = &target;
             fs::copy(self.blob(etag), temporary).map(drop)
         })?;
@@ -77,15 +78,15 @@ impl RepoCache {
     }
 }
 
-/// Whether a revision is a commit, of which the content never changes.
+/// Whether a revision is a commit, whose content never changes.
 pub(super) fn is_commit(revision: &str) -> bool {
     revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Makes a file under a temporary name and renames it, so that no other process sees half of it.
-fn in_place(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
+/// Creates a file under a temporary name and renames it, so that no other process sees a part of it.
+fn create_atomically(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
     let failed = |error: std::io::Error| disk_error("write", path, &error);
-    make_parent(path)?;
+    create_parent(path)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", unique()));
     let temporary = path.with_file_name(name);
@@ -96,23 +97,23 @@ fn in_place(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Res
     })
 }
 
-/// A name that nobody else uses: not another process, and not another thread of this one.
+/// A name that no other process, and no other thread of this one, uses.
 pub(super) fn unique() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Makes the folder that `path` is to lie in.
-pub(super) fn make_parent(path: &Path) -> Result<()> {
+/// Creates the parent folder of `path`.
+pub(super) fn create_parent(path: &Path) -> Result<()> {
     let parent = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(|error| disk_error("make the folder", parent, &error))
+    fs::create_dir_all(parent).map_err(|error| disk_error("create the folder", parent, &error))
 }
 
-/// An error of the disk, with advice where the place is full or not ours.
+/// An error of the disk, with help if the disk is full or not writable.
 pub(super) fn disk_error(doing: &str, path: &Path, error: &std::io::Error) -> PluginError {
     let help = match error.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-            "make room, or point `HF_HOME` to a larger disk"
+            "free some space, or point `HF_HOME` to a larger disk"
         }
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
             "point `HF_HOME` (and `XDG_CACHE_HOME`) to a folder that you may write to"
@@ -122,10 +123,9 @@ pub(super) fn disk_error(doing: &str, path: &Path, error: &std::io::Error) -> Pl
     PluginError::io(doing, path, error).with_help(help)
 }
 
-/// Waits until no other process holds `path`, and holds it until the answer is dropped. None where the file system
-/// knows no locks.
+/// Locks `path`, waiting for other processes, until the result is dropped. None if the file system does not support locks.
 pub(super) fn lock(path: &Path, wait: &dyn Fn() -> Flow) -> Result<Option<File>> {
-    make_parent(path)?;
+    create_parent(path)?;
     let file = File::options().create(true).truncate(false).write(true).open(path);
     let file = file.map_err(|error| disk_error("open", path, &error))?;
     loop {
@@ -134,7 +134,7 @@ pub(super) fn lock(path: &Path, wait: &dyn Fn() -> Flow) -> Result<Option<File>>
             Err(TryLockError::Error(_)) => return Ok(None),
             Err(TryLockError::WouldBlock) => {
                 if wait() == Flow::Stop {
-                    return Err(super::cancelled());
+                    return Err(cancelled());
                 }
                 std::thread::sleep(Duration::from_millis(100));
             }

@@ -1,7 +1,8 @@
-//! Requests, redirections, tokens and second tries.
+//! Requests, redirections, tokens and retries.
 
 use super::address::shown;
-use super::{Settings, cancelled};
+use super::errors::cancelled;
+use super::settings::Settings;
 use examiner_api::{ErrorCode, Flow, PluginError, Result};
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
@@ -10,23 +11,23 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// A pause that a server asks for is cut to this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-const MOST_REDIRECTIONS: usize = 10;
+/// The longest pause, even if a server asks for more.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+const REDIRECTIONS_MAX: usize = 10;
 
-/// How far to follow redirections.
+/// Which redirections to follow.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Follow {
-    /// To wherever they lead.
+    /// To any server.
     All,
-    /// On the same server alone: the hub tells about a file before it sends one elsewhere for the content.
+    /// Only on the same server: the hub describes a file before it redirects to another server for the content.
     SameServer,
 }
 
-/// Why there is no answer.
+/// Why a request failed.
 pub(super) enum Failure {
     /// Trying again may help, after the pause that the server asked for.
-    Passing(PluginError, Option<Duration>),
+    Transient(PluginError, Option<Duration>),
     Final(PluginError),
 }
 
@@ -42,14 +43,14 @@ pub(super) struct Http {
     authorization: Option<HeaderValue>,
     attempts: u32,
     pause: Duration,
-    /// One that uses a proxy where the environment names one, and one for this machine itself, which does not.
+    /// One with the proxy of the environment, if there is one, and one without a proxy, for this machine itself.
     clients: [OnceLock<Result<Client>>; 2],
 }
 
-/// An answer, and the headers of the redirections on the way to it, first to last.
-pub(super) struct Answer {
+/// A response, and the headers of the redirections before it, first to last.
+pub(super) struct HttpAnswer {
     pub(super) response: Response,
-    pub(super) on_the_way: Vec<HeaderMap>,
+    pub(super) redirections: Vec<HeaderMap>,
 }
 
 impl Http {
@@ -73,7 +74,7 @@ impl Http {
         Ok(Http { endpoint, authorization, attempts, pause, clients: Default::default() })
     }
 
-    /// An address on the hub: the endpoint and these parts of a path, encoded.
+    /// The address of a path on the hub, whose parts are encoded.
     pub(super) fn on_hub<'a>(&self, parts: impl IntoIterator<Item = &'a str>) -> Url {
         let mut url = self.endpoint.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -82,8 +83,8 @@ impl Http {
         url
     }
 
-    /// Calls `work` until it succeeds, fails for good, or has failed `attempts` times without getting further. `work`
-    /// gets a note to set when it got further.
+    /// Calls `work` until it succeeds, fails permanently, or has failed `attempts` times without progress. `work` sets its
+    /// argument when it makes progress.
     pub(super) fn with_retries<T>(
         &self,
         attempts: Option<u32>,
@@ -92,36 +93,37 @@ impl Http {
     ) -> Result<T> {
         let attempts = attempts.unwrap_or(self.attempts);
         let mut failed = 0;
-        // Getting further does not go on forever: a server that breaks off after every byte is given up, too.
+        // Limited even with progress: a server could close the connection after every byte.
         for _ in 0..attempts.saturating_mul(10) {
-            let mut got_further = false;
-            let (error, asked) = match work(&mut got_further) {
+            let mut has_progress = false;
+            let (error, asked) = match work(&mut has_progress) {
                 Ok(done) => return Ok(done),
                 Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Passing(error, asked)) => (error, asked),
+                Err(Failure::Transient(error, asked)) => (error, asked),
             };
-            failed = if got_further { 1 } else { failed + 1 };
+            failed = if has_progress { 1 } else { failed + 1 };
             if failed >= attempts {
                 let tried = if attempts > 1 { format!(" ({attempts} attempts)") } else { String::new() };
                 return Err(PluginError { message: format!("{}{tried}", error.message), ..error });
             }
             let pause = asked.unwrap_or_else(|| self.pause.saturating_mul(1 << (failed - 1).min(6)));
-            sleep(pause.min(LONGEST_PAUSE), wait)?;
+            sleep(pause.min(PAUSE_MAX), wait)?;
         }
-        Err(PluginError::new(ErrorCode::Network, "the server broke off again and again").with_help("try again later"))
+        Err(PluginError::new(ErrorCode::Network, "the server closed the connection again and again")
+            .with_help("try again later"))
     }
 
-    /// Sends one request and follows its redirections. Answers that say "later" are failures; all others are answers.
+    /// Sends one request and follows its redirections. Responses that ask to try again later are failures.
     pub(super) fn send(
         &self,
         method: &Method,
         url: &Url,
         headers: &HeaderMap,
         follow: Follow,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<HttpAnswer, Failure> {
         let mut url = url.clone();
-        let mut on_the_way = Vec::new();
-        for _ in 0..=MOST_REDIRECTIONS {
+        let mut redirections = Vec::new();
+        for _ in 0..=REDIRECTIONS_MAX {
             self.check_scheme(&url)?;
             let client = self.client(is_loopback(&url))?;
             let mut request = client.request(method.clone(), url.clone()).headers(headers.clone());
@@ -134,35 +136,35 @@ impl Http {
             }
             let response = request.send().map_err(|error| unreachable_server(&url, error))?;
             let status = response.status();
-            if is_passing(status) {
+            if is_transient(status) {
                 let asked = retry_after(response.headers());
                 let message = format!("`{}` answered {status}", shown(&url));
                 let code = match status {
                     StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => ErrorCode::Overloaded,
                     _ => ErrorCode::Network,
                 };
-                return Err(Failure::Passing(PluginError::new(code, message).with_help("try again later"), asked));
+                return Err(Failure::Transient(PluginError::new(code, message).with_help("try again later"), asked));
             }
             let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
             let next = location.filter(|_| status.is_redirection()).and_then(|location| url.join(location).ok());
             match next {
                 Some(next) if follow == Follow::All || next.origin() == url.origin() => {
-                    on_the_way.push(response.headers().clone());
+                    redirections.push(response.headers().clone());
                     url = next;
                 }
-                _ => return Ok(Answer { response, on_the_way }),
+                _ => return Ok(HttpAnswer { response, redirections }),
             }
         }
-        let message = format!("`{}` redirects in circles", shown(&url));
+        let message = format!("`{}` redirects too often", shown(&url));
         Err(Failure::Final(PluginError::new(ErrorCode::Network, message)))
     }
 
-    /// Plain `http` is only for this machine, and for an endpoint that the user chose.
+    /// Plain `http` is allowed only for this machine, and for an endpoint that the user chose.
     fn check_scheme(&self, url: &Url) -> Result<()> {
         if url.scheme() == "https" || is_loopback(url) || url.origin() == self.endpoint.origin() {
             return Ok(());
         }
-        Err(PluginError::bad_options(format!("`{}` is not encrypted, and could be changed on its way", shown(url)))
+        Err(PluginError::bad_options(format!("`{}` is not encrypted, and could be changed in transit", shown(url)))
             .with_help("use `https://`"))
     }
 
@@ -172,13 +174,13 @@ impl Http {
 }
 
 fn build(local: bool) -> Result<Client> {
-    // The program brings its own provider of cryptography. An error only says that one is installed already.
+    // The program includes its own cryptography provider. An error only means that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder()
         .user_agent(concat!("examiner/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(15))
-        // For the headers, and for each read of the content; not for the whole.
+        // For the headers, and for each read of the content, not for the whole download.
         .timeout(Duration::from_secs(60));
     let builder = if local { builder.no_proxy() } else { builder };
     builder.build().map_err(|error| {
@@ -194,7 +196,7 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn is_passing(status: StatusCode) -> bool {
+fn is_transient(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
 }
 
@@ -204,19 +206,19 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 fn unreachable_server(url: &Url, error: reqwest::Error) -> Failure {
     let is_timeout = error.is_timeout();
-    let is_ours = error.is_builder();
+    let is_invalid_request = error.is_builder();
     let host = url.host_str().unwrap_or_default();
     let message = match is_timeout {
         true => format!("`{host}` did not answer in time"),
         false => format!("cannot reach `{host}`"),
     };
-    // The error's own text repeats the whole address, query and all.
+    // The error's own text contains the whole address, including the query.
     let cause = error.without_url();
     let code = if is_timeout { ErrorCode::Timeout } else { ErrorCode::Network };
     let error = PluginError::new(code, message)
         .with_cause(&cause)
         .with_help("check the network (and `HTTPS_PROXY`), or set `HF_HUB_OFFLINE=1` to use what is in the cache");
-    if is_ours { Failure::Final(error) } else { Failure::Passing(error, None) }
+    if is_invalid_request { Failure::Final(error) } else { Failure::Transient(error, None) }
 }
 
 fn sleep(pause: Duration, wait: &dyn Fn() -> Flow) -> Result<()> {

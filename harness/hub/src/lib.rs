@@ -1,29 +1,31 @@
 //! Downloads: `hf://org/name[/file]`, `hf://datasets/org/name/file` and `https://host/file`.
 //!
-//! The key decision: files of the Hugging Face hub lie in the cache that Python uses, laid out in the same way, so that
-//! nothing is downloaded twice; settings come from the same environment variables. Every file is collected under a
-//! temporary name, checked against its checksum, and renamed, so that what has its final name is whole.
+//! The key decision: files of the Hugging Face hub are stored in the cache that Python uses, in the same layout, so that
+//! nothing is downloaded twice; settings come from the same environment variables. Every file is downloaded under a
+//! temporary name, verified against its checksum, and renamed, so that a file with its final name is complete.
 
 mod address;
 mod cache;
 mod download;
+mod errors;
 mod http;
 mod repository;
 mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use download::Report;
+pub use download::ProgressCallback;
 pub use settings::{Settings, Token};
 
 use address::{Address, shown};
-use download::{Checksum, Wanted, download, hex, verify};
+use download::{Checksum, DownloadRequest, download, hex, verify};
+use errors::not_offline;
 use examiner_api::{ErrorCode, PluginError, Result};
 use reqwest::{StatusCode, Url};
 use sha2::Digest;
 use std::path::PathBuf;
 
-/// Where files are downloaded from, and kept.
+/// Downloads files, and caches them.
 pub struct Hub {
     settings: Settings,
     http: http::Http,
@@ -53,24 +55,24 @@ impl Hub {
         ["hf://", "https://", "http://"].iter().any(|scheme| uri.starts_with(scheme))
     }
 
-    /// The path of the file behind an address, downloaded unless it is in the cache; of a folder, if the address is
-    /// that of a folder or of a repository of the hub (of a model, then, its weights in safetensors, configuration and
-    /// tokenizer). `https` addresses may end in `#sha256=<digits>`.
+    /// The local path of the file at an address, which is downloaded unless it is in the cache. If the address is that of a
+    /// folder or a repository of the hub it is the path of a folder; of a model repository its weights in safetensors, its
+    /// configuration and its tokenizer are downloaded. `https` addresses may end in `#sha256=<digits>`.
     ///
-    /// `report` hears of progress and may end it; what there is by then is gone on with next time.
+    /// `report` is called with the progress, and may stop the download; the next one continues from there.
     ///
     /// # Errors
     ///
-    /// No such address, file or repository; no network and not in the cache; not allowed; another checksum than
-    /// expected; the disk. No message holds the token, or the query of an address.
-    pub fn fetch(&self, uri: &str, report: Report<'_>) -> Result<PathBuf> {
+    /// The address, file or repository does not exist or may not be read; it is not in the cache and there is no network; the
+    /// checksum is wrong; the disk fails. No message contains the token, or the query of an address.
+    pub fn fetch(&self, uri: &str, report: ProgressCallback<'_>) -> Result<PathBuf> {
         match address::parse(uri)? {
             Address::Hub(path) => repository::fetch(&self.http, &self.settings, &path, report),
             Address::Web(url, sha256) => self.fetch_web(&url, sha256, report),
         }
     }
 
-    fn fetch_web(&self, url: &Url, sha256: Option<String>, report: Report<'_>) -> Result<PathBuf> {
+    fn fetch_web(&self, url: &Url, sha256: Option<String>, report: ProgressCallback<'_>) -> Result<PathBuf> {
         let last = url.path().rsplit('/').next().unwrap_or_default();
         let name: String =
             last.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
@@ -78,19 +80,19 @@ impl Hub {
         let folder = self.settings.downloads.join(hex(&sha2::Sha256::digest(url.as_str())));
         let to = folder.join(&name);
         let checksum = sha256.map_or(Checksum::Unknown, Checksum::Sha256);
-        let is_there = || to.is_file() && verify(&to, &checksum, &name).is_ok();
-        if is_there() {
+        let is_complete = || to.is_file() && verify(&to, &checksum, &name).is_ok();
+        if is_complete() {
             return Ok(to);
         }
         if self.settings.offline {
             return Err(not_offline(&shown(url)));
         }
-        let held = cache::lock(&folder.join(".lock"), &|| report(&name, 0, None))?;
-        let unique = if held.is_some() { String::new() } else { format!(".{}", cache::unique()) };
+        let lock = cache::lock(&folder.join(".lock"), &|| report(&name, 0, None))?;
+        let unique = if lock.is_some() { String::new() } else { format!(".{}", cache::unique()) };
         let part = folder.join(format!("{name}{unique}.incomplete"));
-        if !is_there() {
-            let wanted = Wanted { url, task: &name, size: None, checksum: &checksum, part: &part, to: &to };
-            download(&self.http, &wanted, report, &|status, _| refused(url, status))?;
+        if !is_complete() {
+            let request = DownloadRequest { url, task: &name, size: None, checksum: &checksum, part: &part, to: &to };
+            download(&self.http, &request, report, &|status, _| refused(url, status))?;
         }
         Ok(to)
     }
@@ -102,20 +104,11 @@ fn refused(url: &Url, status: StatusCode) -> PluginError {
         StatusCode::NOT_FOUND | StatusCode::GONE => {
             PluginError::not_found(format!("there is no `{address}` ({status})")).with_help("check the address")
         }
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            PluginError::new(ErrorCode::Authentication, format!("`{address}` is not for everybody ({status})"))
-                .with_help("download it yourself, and give its path instead")
-        }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => PluginError::new(
+            ErrorCode::Authentication,
+            format!("`{address}` may only be read with permission ({status})"),
+        )
+        .with_help("download it yourself, and give its path instead"),
         _ => PluginError::new(ErrorCode::Network, format!("`{address}` answered {status}")),
     }
-}
-
-fn not_offline(what: &str) -> PluginError {
-    PluginError::not_found(format!("`{what}` is not in the cache, and `HF_HUB_OFFLINE` forbids to download it"))
-        .with_help("unset `HF_HUB_OFFLINE`, or copy the cache of a machine that has it")
-}
-
-fn cancelled() -> PluginError {
-    PluginError::new(ErrorCode::Cancelled, "the download was interrupted")
-        .with_help("run it again: it goes on from there")
 }

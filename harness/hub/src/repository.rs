@@ -2,9 +2,10 @@
 
 use super::address::{HubPath, is_safe, shown};
 use super::cache::{self, RepoCache, is_commit};
-use super::download::{Checksum, Report, Wanted, download};
-use super::http::{Answer, Follow, Http};
-use super::{Settings, not_offline};
+use super::download::{Checksum, DownloadRequest, ProgressCallback, download};
+use super::errors::not_offline;
+use super::http::{Follow, Http, HttpAnswer};
+use super::settings::Settings;
 use examiner_api::{ErrorCode, PluginError, Result};
 use reqwest::header::{CONTENT_LENGTH, ETAG, HeaderMap};
 use reqwest::{Method, StatusCode};
@@ -16,7 +17,7 @@ use std::path::PathBuf;
 const MODEL_FILES: [&str; 5] = ["json", "safetensors", "txt", "model", "jinja"];
 
 /// Gets a file, a folder or a whole repository.
-pub(super) fn fetch(http: &Http, settings: &Settings, path: &HubPath, report: Report<'_>) -> Result<PathBuf> {
+pub(super) fn fetch(http: &Http, settings: &Settings, path: &HubPath, report: ProgressCallback<'_>) -> Result<PathBuf> {
     if path.path.is_empty() {
         return fetch_folder(http, settings, path, report);
     }
@@ -48,7 +49,12 @@ fn is_below(file: &str, folder: &str) -> bool {
 }
 
 /// Gets a file; none if the repository holds none of that name.
-fn fetch_file(http: &Http, settings: &Settings, path: &HubPath, report: Report<'_>) -> Result<Option<PathBuf>> {
+fn fetch_file(
+    http: &Http,
+    settings: &Settings,
+    path: &HubPath,
+    report: ProgressCallback<'_>,
+) -> Result<Option<PathBuf>> {
     let cache = RepoCache::new(&settings.cache, path);
     let pointer = |commit: &str| cache.snapshot(commit).join(&path.path);
     let cached = cache.commit_of(&path.revision).map(|commit| pointer(&commit)).filter(|pointer| pointer.is_file());
@@ -76,8 +82,14 @@ fn fetch_file(http: &Http, settings: &Settings, path: &HubPath, report: Report<'
         let unique = if held.is_some() { String::new() } else { format!(".{}", cache::unique()) };
         let part = blob.with_file_name(format!("{}{unique}.incomplete", meta.etag));
         let url = http.on_hub(resolve_path(path, &meta.commit));
-        let wanted =
-            Wanted { url: &url, task: &task, size: meta.size, checksum: &meta.checksum, part: &part, to: &blob };
+        let wanted = DownloadRequest {
+            url: &url,
+            task: &task,
+            size: meta.size,
+            checksum: &meta.checksum,
+            part: &part,
+            to: &blob,
+        };
         // Another process may have got it while this one waited.
         if !blob.is_file() {
             download(http, &wanted, report, &|status, headers| refused(path, status, headers))?;
@@ -105,9 +117,14 @@ struct FileMeta {
 }
 
 /// Asks for a file; none if the repository holds none of that name.
-fn metadata(http: &Http, path: &HubPath, attempts: Option<u32>, report: Report<'_>) -> Result<Option<FileMeta>> {
+fn metadata(
+    http: &Http,
+    path: &HubPath,
+    attempts: Option<u32>,
+    report: ProgressCallback<'_>,
+) -> Result<Option<FileMeta>> {
     let url = http.on_hub(resolve_path(path, &path.revision));
-    let Answer { response, on_the_way } = http.with_retries(attempts, &|| report(&path.repo, 0, None), |_| {
+    let HttpAnswer { response, redirections } = http.with_retries(attempts, &|| report(&path.repo, 0, None), |_| {
         http.send(&Method::HEAD, &url, &HeaderMap::new(), Follow::SameServer)
     })?;
     let status = response.status();
@@ -117,7 +134,7 @@ fn metadata(http: &Http, path: &HubPath, attempts: Option<u32>, report: Report<'
     if !status.is_success() && !status.is_redirection() {
         return Err(refused(path, status, response.headers()));
     }
-    let all: Vec<&HeaderMap> = on_the_way.iter().chain([response.headers()]).collect();
+    let all: Vec<&HeaderMap> = redirections.iter().chain([response.headers()]).collect();
     let first = |name: &str| {
         let value = all.iter().find_map(|headers| headers.get(name));
         value.and_then(|value| value.to_str().ok()).map(str::to_owned)
@@ -188,17 +205,17 @@ struct Sibling {
     rfilename: String,
 }
 
-fn list(http: &Http, path: &HubPath, attempts: Option<u32>, report: Report<'_>) -> Result<Listing> {
+fn list(http: &Http, path: &HubPath, attempts: Option<u32>, report: ProgressCallback<'_>) -> Result<Listing> {
     let parts = ["api", path.kind.plural()].into_iter().chain(path.repo.split('/'));
     let url = http.on_hub(parts.chain(["revision", path.revision.as_str()]));
     let whole = HubPath { path: String::new(), ..path.clone() };
     let text = http.with_retries(attempts, &|| report(&path.repo, 0, None), |_| {
-        let Answer { response, .. } = http.send(&Method::GET, &url, &HeaderMap::new(), Follow::SameServer)?;
+        let HttpAnswer { response, .. } = http.send(&Method::GET, &url, &HeaderMap::new(), Follow::SameServer)?;
         match response.status().is_success() {
             true => response.text().map_err(|error| {
                 let message = format!("the list of files of `{}` broke off", path.repo);
                 let error = PluginError::new(ErrorCode::Network, message).with_cause(&error.without_url());
-                super::http::Failure::Passing(error, None)
+                super::http::Failure::Transient(error, None)
             }),
             false if response.status() == StatusCode::NOT_FOUND => {
                 let message = format!("the hub knows no `{}` with a revision `{}`", path.repo, path.revision);
@@ -218,7 +235,7 @@ fn list(http: &Http, path: &HubPath, attempts: Option<u32>, report: Report<'_>) 
 }
 
 /// Gets all files that are wanted of a folder, or of the whole repository, at one commit.
-fn fetch_folder(http: &Http, settings: &Settings, path: &HubPath, report: Report<'_>) -> Result<PathBuf> {
+fn fetch_folder(http: &Http, settings: &Settings, path: &HubPath, report: ProgressCallback<'_>) -> Result<PathBuf> {
     let cache = RepoCache::new(&settings.cache, path);
     let folder = |commit: &str| match path.path.as_str() {
         "" => cache.snapshot(commit),

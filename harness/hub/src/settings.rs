@@ -1,29 +1,29 @@
-//! Where downloads go and come from, as `huggingface_hub` reads it from the environment.
+//! Settings of downloads, from the same environment variables as `huggingface_hub`.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where downloads go and come from.
+/// The settings of downloads.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The Hugging Face cache (`HF_HUB_CACHE`, or `hub` in `HF_HOME`), shared with Python.
     pub cache: PathBuf,
-    /// Where files from other places are kept.
+    /// The cache of files from other servers.
     pub downloads: PathBuf,
     /// The hub (`HF_ENDPOINT`).
     pub endpoint: String,
     /// The user's token (`HF_TOKEN`, or the file `token` in `HF_HOME`), sent to `endpoint` alone.
     pub token: Option<Token>,
-    /// Whether to do without a network (`HF_HUB_OFFLINE`).
+    /// Whether to use only the cache (`HF_HUB_OFFLINE`).
     pub offline: bool,
-    /// How often to try before giving up on a server that is overloaded or breaks off.
+    /// Attempts before a server that is overloaded or closes connections is given up.
     pub attempts: u32,
-    /// The pause after the first failure; it doubles with each further one.
+    /// The pause after the first failure; it doubles with every further failure.
     pub pause: Duration,
 }
 
-/// A secret, which no message shows.
+/// A secret that is never part of a message.
 #[derive(Clone)]
 pub struct Token(String);
 
@@ -46,12 +46,12 @@ impl fmt::Debug for Token {
 }
 
 impl Settings {
-    /// The settings that the environment gives.
+    /// The settings from the environment.
     pub fn from_env() -> Self {
         Settings::from_vars(&|name| std::env::var(name).ok())
     }
 
-    /// The settings that `var` gives for the names of environment variables.
+    /// The settings from environment variables, which `var` reads.
     pub fn from_vars(var: &dyn Fn(&str) -> Option<String>) -> Self {
         let var = |name: &str| var(name).filter(|value| !value.trim().is_empty());
         let user = PathBuf::from(var("HOME").or_else(|| var("USERPROFILE")).unwrap_or_else(|| ".".to_owned()));
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_is_honoured() {
+    fn environment_variables_override_defaults() {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("token"), "hf_secret\n").unwrap();
         let settings =

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_samples_are_told_where_they_are() {
+    fn missing_samples_are_reported_with_their_subset() {
         let (there, mut partial) = (part("a", Some(0.5), 0.1, (0.3, 0.7)), part("b", Some(0.5), 0.1, (0.3, 0.7)));
         (partial.n_error, partial.n_scored, partial.value_low) = (2, 8, Some(0.4));
         let row = row(&[&there, &partial]).unwrap();

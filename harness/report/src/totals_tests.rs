@@ -113,7 +113,7 @@ fn every_part_counts_the_same_in_the_mean_over_parts() {
 }
 
 #[test]
-fn a_part_cannot_pass_for_the_whole_or_the_mean() {
+fn a_subset_cannot_have_the_name_of_the_whole_or_the_mean() {
     let mut totals = totals_with_macro(vec![metric("accuracy", Aggregation::Mean)]);
     for (index, subset, value) in [(0, "macro", 1.0), (1, "macro", 1.0), (2, "all", 0.0)] {
         totals.add(&record(index, subset, Outcome::Scored, value));
@@ -190,7 +190,7 @@ fn repetitions_and_clusters_widen_the_standard_error() {
 }
 
 #[test]
-fn nothing_but_errors_is_a_failure_and_nothing_at_all_says_so() {
+fn only_errors_are_a_failure_and_no_samples_have_a_message() {
     let mut all_errors = totals(vec![metric("accuracy", Aggregation::Mean)]);
     assert_eq!(rows(&all_errors)[0].message, "there were no samples");
     all_errors.add(&record(0, "", timeout(), 0.0));
@@ -258,7 +258,7 @@ fn where_there_are_no_bounds_an_error_leaves_no_range() {
 }
 
 #[test]
-fn a_verdict_without_statistics_is_not_left_out_of_a_corpus_metric_in_silence() {
+fn a_verdict_without_statistics_is_an_error() {
     let mut totals = totals(vec![metric("ratio", Aggregation::Corpus)]);
     totals.add(&record(0, "", Outcome::Scored, 1.0));
     let mut bare = record(1, "", Outcome::Unanswered, 0.0);

@@ -1,7 +1,7 @@
 //! Reads datasets and their scorers.
 
 use super::fields::{Field, Section};
-use super::links::Thing;
+use super::links::EntryName;
 use super::problem::Problem;
 use super::reading::{Reading, options};
 use super::tree::Kind;
@@ -10,7 +10,7 @@ use super::types::{DatasetSpec, Generation, Options, ScorerSpec, ShotsFrom};
 pub(super) fn dataset(name: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<DatasetSpec> {
     let plugin = entry.require("plugin", "the name of a dataset plugin", &mut reading.problems);
     let plugin = plugin.and_then(|plugin| plugin.name(&mut reading.problems));
-    let scorers = entry.take("scorer").map(|field| scorers(&field, &Thing::dataset(name), reading));
+    let scorers = entry.take("scorer").map(|field| scorers(&field, &EntryName::dataset(name), reading));
     let problems = &mut reading.problems;
     let shots = entry.take("shots").and_then(|field| field.whole(0, 10_000, problems));
     let shots_from = entry.take("shots_from").and_then(|field| {
@@ -28,7 +28,7 @@ pub(super) fn dataset(name: &str, entry: &mut Section<'_>, reading: &mut Reading
     let repeats = entry.take("repeats").and_then(|field| field.whole(1, 1_000_000, problems));
     let limit = entry.take("limit").and_then(|field| field.whole(1, u64::MAX, problems));
     let generation = entry.take("generation").and_then(|field| generation(&field, problems));
-    let options = options(entry, Thing::dataset(name), reading);
+    let options = options(entry, EntryName::dataset(name), reading);
     Some(DatasetSpec {
         plugin: plugin?,
         scorers: scorers.unwrap_or_default(),
@@ -66,7 +66,7 @@ fn generation(field: &Field<'_>, problems: &mut Vec<Problem>) -> Option<Generati
 }
 
 /// One scorer, by name or with options, or a list of those.
-pub(super) fn scorers(field: &Field<'_>, owner: &Thing, reading: &mut Reading) -> Vec<ScorerSpec> {
+pub(super) fn scorers(field: &Field<'_>, owner: &EntryName, reading: &mut Reading) -> Vec<ScorerSpec> {
     let mut scorers: Vec<ScorerSpec> = Vec::new();
     for item in field.items() {
         let scorer = match &item.node.kind {
@@ -87,7 +87,7 @@ pub(super) fn scorers(field: &Field<'_>, owner: &Thing, reading: &mut Reading) -
     scorers
 }
 
-fn scorer_with_options(item: &Field<'_>, owner: &Thing, reading: &mut Reading) -> Option<ScorerSpec> {
+fn scorer_with_options(item: &Field<'_>, owner: &EntryName, reading: &mut Reading) -> Option<ScorerSpec> {
     let mut section = item.section(&mut reading.problems)?;
     let name = section.require("name", "the name of a scorer", &mut reading.problems);
     let name = name.and_then(|name| name.name(&mut reading.problems));

@@ -1,4 +1,4 @@
-//! Reads the fields of a mapping one by one, and notes what is wrong with each instead of stopping at the first.
+//! Reads the fields of a mapping one by one, and records the problems of each instead of stopping at the first.
 
 use super::problem::{FieldPath, Position, Problem, listed};
 use super::references;
@@ -6,7 +6,7 @@ use super::tree::{Key, Kind, Node};
 use super::types::Options;
 use examiner_api::nearest;
 
-/// A value and the way to it.
+/// A value and its path.
 #[derive(Clone)]
 pub(super) struct Field<'a> {
     pub(super) path: FieldPath,
@@ -26,7 +26,7 @@ impl<'a> Field<'a> {
         self.problem(format!("expected {what}, found {}", described(self.node)))
     }
 
-    /// A text in which references are left as they are, for later stages to fill in.
+    /// A text in which references are kept for later stages.
     pub(super) fn template(&self, problems: &mut Vec<Problem>) -> Option<String> {
         match &self.node.kind {
             Kind::Text(text) => return Some(text.clone()),
@@ -41,16 +41,16 @@ impl<'a> Field<'a> {
         None
     }
 
-    /// A text that is read now and so may not refer to what a later stage makes.
+    /// A text that is used immediately, and so may not refer to the product of a stage.
     pub(super) fn text(&self, problems: &mut Vec<Problem>) -> Option<String> {
         let text = self.template(problems)?;
         match references::scan(&text) {
             Ok(pieces) if pieces.iter().all(|piece| piece.reference().is_none()) => Some(references::literal(&pieces)),
-            // The reading of references reports what is wrong with them.
+            // The problem is reported where references are read.
             Err(_) => None,
             Ok(_) => {
                 problems.push(self.problem("a reference to another stage has no meaning here").with_help(
-                    "references stand in options of plugins, in `from` and in `data`; write `$${` for a literal `${`",
+                    "references are allowed in options of plugins, in `from` and in `data`; write `$${` for a literal `${`",
                 ));
                 None
             }
@@ -77,7 +77,7 @@ impl<'a> Field<'a> {
         {
             return Some(value);
         }
-        // What is too large for a number is read as text.
+        // A number that is too large is read as text.
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let too_large = matches!(&self.node.kind, Kind::Text(text) if digits(text));
         problems.push(self.expected(&match (least, most) {
@@ -89,7 +89,7 @@ impl<'a> Field<'a> {
         None
     }
 
-    /// A number for which `fits` holds; `what` says which those are.
+    /// A number for which `fits` holds; `what` describes these numbers.
     pub(super) fn number(&self, what: &str, fits: impl Fn(f64) -> bool, problems: &mut Vec<Problem>) -> Option<f64> {
         match &self.node.kind {
             Kind::Number(number) if number.as_f64().is_some_and(&fits) => number.as_f64(),
@@ -100,11 +100,11 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The items of a list; a single value stands for a list of one.
+    /// The items of a list; a single value counts as a list of one.
     pub(super) fn items(&self) -> Vec<Field<'a>> {
         match &self.node.kind {
             Kind::List(items) => {
-                items.iter().enumerate().map(|(place, item)| Field::new(self.path.index(place), item)).collect()
+                items.iter().enumerate().map(|(index, item)| Field::new(self.path.index(index), item)).collect()
             }
             _ => vec![self.clone()],
         }
@@ -128,25 +128,25 @@ impl<'a> Field<'a> {
     }
 }
 
-/// A mapping of which fields are taken one by one.
+/// A mapping whose fields are taken one by one.
 pub(super) struct Section<'a> {
     pub(super) path: FieldPath,
     pub(super) at: &'a Position,
     pub(super) entries: &'a [(Key, Node)],
     known: Vec<&'static str>,
-    /// Keys that were already told to be misspelt.
+    /// Keys that were already reported as misspelt.
     blamed: Vec<&'a str>,
 }
 
 impl<'a> Section<'a> {
-    /// The field `key`. A key without a value is as good as none.
+    /// The field `key`. A key without a value counts as missing.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Field<'a>> {
         self.known.push(key);
         let (_, node) = self.entries.iter().find(|(k, _)| k.name == key)?;
         (!matches!(node.kind, Kind::Null)).then(|| Field::new(self.path.key(key), node))
     }
 
-    /// The field `key`, without which the section makes no sense. `what` says what it is for.
+    /// The field `key`, which is required. `what` describes its value.
     pub(super) fn require(&mut self, key: &'static str, what: &str, problems: &mut Vec<Problem>) -> Option<Field<'a>> {
         let field = self.take(key);
         if field.is_none() {
@@ -155,7 +155,7 @@ impl<'a> Section<'a> {
         field
     }
 
-    /// A required key that is missing was most likely misspelt, if a key that nobody knows looks like it.
+    /// The problem of a missing key. If an unknown key looks like it, that key was probably misspelt.
     fn missing(&mut self, key: &'static str, what: &str) -> Problem {
         if let Some((empty, _)) = self.entries.iter().find(|(k, _)| k.name == key) {
             return Problem::at(&empty.at, &self.path.key(key), format!("expected {what}, found nothing"));
@@ -174,12 +174,12 @@ impl<'a> Section<'a> {
         self.entries.iter().filter(|(key, _)| !self.known.contains(&key.name.as_str()))
     }
 
-    /// Everything that was not taken, for the plugin.
+    /// Everything that was not taken, as options of a plugin.
     pub(super) fn rest(&self) -> Options {
         self.untaken().map(|(key, node)| (key.name.clone(), node.to_json())).collect()
     }
 
-    /// Everything that was not taken, with its place.
+    /// Everything that was not taken, with its path.
     pub(super) fn rest_fields(&self) -> Vec<Field<'a>> {
         self.untaken().map(|(key, node)| Field::new(self.path.key(&key.name), node)).collect()
     }
@@ -195,7 +195,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// Whether `name` can be part of a file name on every system; the error says why not.
+/// Checks that `name` can be part of a file name on every system. The error is the reason.
 pub(super) fn check_name(name: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() {
@@ -211,7 +211,7 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// What a value is, for messages.
+/// A description of a value, for messages.
 pub(super) fn described(node: &Node) -> String {
     match &node.kind {
         Kind::Null => "nothing".to_owned(),

@@ -1,13 +1,14 @@
-//! What was typed: a suite's YAML, typed and checked.
+//! Suites: YAML files, read into types and checked.
 //!
-//! The key decision: a suite is read into a tree that knows the place of every key and value, and every section notes
-//! what is wrong and goes on. So all mistakes are reported at once, each with its line, before any work starts. What a
-//! suite *means* (stages, identities, requests) is none of this module's business, and neither are the options of
-//! plugins, except that [`OptionsSchema`] compares them with the schema that a plugin publishes.
+//! The key decision: a suite is read into a tree that keeps the position of every key and value, and reading continues after
+//! a problem. So all problems are reported at once, each with its line, before any work starts. The meaning of a suite
+//! (stages, identities, requests) is not part of this crate, and neither are the options of plugins, except that
+//! [`OptionsSchema`] validates them with the schema that a plugin publishes.
 
 mod datasets;
 mod fields;
 mod links;
+mod loaded;
 mod overrides;
 mod policy;
 mod problem;
@@ -23,75 +24,22 @@ mod types;
 mod variables;
 mod yaml;
 
+pub use loaded::Loaded;
 pub use overrides::Override;
 pub use problem::{FieldPath, Position, Problem, Problems, Segment};
 pub use references::{Reference, StageKind, references, substitute};
 pub use schema::OptionsSchema;
 pub use types::*;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use tree::{Kind, Node};
 
-/// A suite and the text it was read from.
-#[derive(Debug, Clone)]
-pub struct Loaded {
-    /// What was typed, with variables and overrides put in.
-    pub suite: Suite,
-    /// The file's text as it was given.
-    pub text: String,
-    /// The file.
-    pub path: PathBuf,
-    root: Node,
-}
-
-impl Loaded {
-    /// Where the value at `path` was typed, or what is nearest above it that was typed. None for a suite without
-    /// anything of the path but its top.
-    pub fn locate(&self, path: &FieldPath) -> Option<Position> {
-        self.trace(path).map(|(_, node)| node.at.clone())
-    }
-
-    /// The keys by which an [`Override`] sets the scorers of every entry of `evaluate`.
-    pub fn scorer_keys(&self) -> Vec<String> {
-        match self.root.get("evaluate").map(|node| &node.kind) {
-            Some(Kind::List(entries)) => (0..entries.len()).map(|place| format!("evaluate.{place}.scorer")).collect(),
-            // A single entry stands for a list of one.
-            Some(Kind::Map(_)) => vec!["evaluate.scorer".to_owned()],
-            _ => Vec::new(),
-        }
-    }
-
-    /// Where the last key of `path` was typed, or what is nearest above it.
-    fn locate_key(&self, path: &FieldPath) -> Option<Position> {
-        self.trace(path).map(|(key, _)| key)
-    }
-
-    /// The place of the deepest key or list item on `path` that exists, and its value.
-    fn trace(&self, path: &FieldPath) -> Option<(Position, &Node)> {
-        let mut found = None;
-        let mut node = &self.root;
-        for segment in path.segments() {
-            let next = match (segment, &node.kind) {
-                (Segment::Key(key), _) => node.entry(key).map(|(key, node)| (key.at.clone(), node)),
-                (Segment::Index(index), Kind::List(items)) => items.get(*index).map(|item| (item.at.clone(), item)),
-                // A single value stands for a list of one.
-                (Segment::Index(0), _) => continue,
-                _ => None,
-            };
-            let Some((at, child)) = next else { break };
-            node = child;
-            found = Some((at, child));
-        }
-        found
-    }
-}
-
-/// Reads the suite at `path`, makes the changes of `overrides`, and fills in `vars` and the environment.
+/// Reads the suite at `path`, applies `overrides`, and fills in `vars` and the environment.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with it, in the order of the file.
+/// All problems of the suite, in the order of the file.
 pub fn load(path: &Path, overrides: &[Override]) -> Result<Loaded, Problems> {
     let unreadable = |message: String, help: &str| {
         Problems(vec![Problem {
@@ -113,7 +61,7 @@ pub fn load(path: &Path, overrides: &[Override]) -> Result<Loaded, Problems> {
     load_text(path, text, overrides, &|name| std::env::var(name).ok())
 }
 
-/// [`load`] for a text that is already there; `env` answers for the environment.
+/// [`load`] for a text; `env` reads environment variables.
 pub fn load_text(
     path: &Path,
     text: String,
@@ -150,7 +98,7 @@ pub fn load_text(
     let mut reading = reading::Reading { names, graph: links::Graph::default(), problems };
     let suite = sections::read(&root, vars, &mut reading);
     let mut problems = reading.problems;
-    problems.extend(reading.graph.circles());
+    problems.extend(reading.graph.cycles());
     match problems.is_empty() {
         true => Ok(Loaded { suite, text, path: path.to_owned(), root }),
         false => Err(Problems::sorted(problems)),

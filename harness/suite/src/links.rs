@@ -1,38 +1,38 @@
-//! Which names there are, what depends on what, and whether that goes in circles.
+//! The names in a suite, the dependencies between its entries, and cycles among them.
 
 use super::fields::Field;
 use super::problem::{FieldPath, Position, Problem, listed};
 use super::tree::Node;
 use std::fmt;
 
-/// A named entry of a section.
+/// The name of an entry in a section: `models.original`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Thing {
+pub(super) struct EntryName {
     pub(super) section: &'static str,
     pub(super) name: String,
 }
 
-impl Thing {
+impl EntryName {
     pub(super) fn new(section: &'static str, name: &str) -> Self {
-        Thing { section, name: name.to_owned() }
+        EntryName { section, name: name.to_owned() }
     }
 
     pub(super) fn model(name: &str) -> Self {
-        Thing::new("models", name)
+        EntryName::new("models", name)
     }
 
     pub(super) fn dataset(name: &str) -> Self {
-        Thing::new("datasets", name)
+        EntryName::new("datasets", name)
     }
 }
 
-impl fmt::Display for Thing {
+impl fmt::Display for EntryName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.section, self.name)
     }
 }
 
-/// The names of all sections, those of entries with mistakes included, so that one mistake is not reported twice.
+/// The names in all sections, including entries with problems, so that one problem is not reported twice.
 pub(super) struct Names(Vec<(&'static str, Vec<String>)>);
 
 impl Names {
@@ -50,7 +50,7 @@ impl Names {
         self.of(section).iter().any(|n| n == name)
     }
 
-    /// What names there are, for a message.
+    /// The names of a section, for a message.
     pub(super) fn expected(&self, section: &str) -> String {
         let names = self.of(section);
         match names.as_slice() {
@@ -60,15 +60,15 @@ impl Names {
         }
     }
 
-    /// A problem with a name that nothing has.
+    /// The problem of an unknown name.
     pub(super) fn unknown(&self, field: &Field<'_>, section: &str, name: &str) -> Problem {
         let what = section.trim_end_matches('s');
         let message = format!("no {what} `{name}`, expected {}", self.expected(section));
         field.problem(message).with_nearest(name, self.of(section).iter().map(String::as_str))
     }
 
-    /// A problem with a `${...}` that leads nowhere.
-    pub(super) fn dangling(&self, field: &Field<'_>, to: &Thing) -> Problem {
+    /// The problem of a reference to an unknown stage.
+    pub(super) fn dangling(&self, field: &Field<'_>, to: &EntryName) -> Problem {
         let message = format!("`${{{to}}}` leads nowhere, expected {}", self.expected(to.section));
         let known = self.of(to.section);
         match examiner_api::nearest(&to.name, known.iter().map(String::as_str)) {
@@ -78,25 +78,25 @@ impl Names {
     }
 }
 
-/// What depends on what.
+/// The dependencies between entries.
 #[derive(Default)]
 pub(super) struct Graph(Vec<Edge>);
 
 struct Edge {
-    from: Thing,
-    to: Thing,
+    from: EntryName,
+    to: EntryName,
     at: Position,
     path: FieldPath,
 }
 
 impl Graph {
-    pub(super) fn add(&mut self, from: Thing, to: Thing, at: Position, path: FieldPath) {
+    pub(super) fn add(&mut self, from: EntryName, to: EntryName, at: Position, path: FieldPath) {
         self.0.push(Edge { from, to, at, path });
     }
 
-    /// One problem for each circle, at the field that closes it.
-    pub(super) fn circles(&self) -> Vec<Problem> {
-        let mut done: Vec<&Thing> = Vec::new();
+    /// One problem for each cycle, at the field that closes it.
+    pub(super) fn cycles(&self) -> Vec<Problem> {
+        let mut done: Vec<&EntryName> = Vec::new();
         let mut problems = Vec::new();
         for edge in &self.0 {
             self.visit(&edge.from, &mut Vec::new(), &mut done, &mut problems);
@@ -106,27 +106,27 @@ impl Graph {
 
     fn visit<'a>(
         &'a self,
-        thing: &'a Thing,
-        way: &mut Vec<&'a Thing>,
-        done: &mut Vec<&'a Thing>,
+        entry: &'a EntryName,
+        path: &mut Vec<&'a EntryName>,
+        done: &mut Vec<&'a EntryName>,
         problems: &mut Vec<Problem>,
     ) {
-        if done.contains(&thing) {
+        if done.contains(&entry) {
             return;
         }
-        way.push(thing);
-        for edge in self.0.iter().filter(|edge| edge.from == *thing) {
-            match way.iter().position(|earlier| **earlier == edge.to) {
-                None => self.visit(&edge.to, way, done, problems),
+        path.push(entry);
+        for edge in self.0.iter().filter(|edge| edge.from == *entry) {
+            match path.iter().position(|earlier| **earlier == edge.to) {
+                None => self.visit(&edge.to, path, done, problems),
                 Some(start) => {
-                    let circle: Vec<String> =
-                        way[start..].iter().chain([&&edge.to]).map(|thing| format!("`{thing}`")).collect();
-                    let message = format!("depends on itself: {}", circle.join(" needs "));
+                    let cycle: Vec<String> =
+                        path[start..].iter().chain([&&edge.to]).map(|entry| format!("`{entry}`")).collect();
+                    let message = format!("depends on itself: {}", cycle.join(" needs "));
                     problems.push(Problem::at(&edge.at, &edge.path, message));
                 }
             }
         }
-        way.pop();
-        done.push(thing);
+        path.pop();
+        done.push(entry);
     }
 }

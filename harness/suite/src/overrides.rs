@@ -30,7 +30,7 @@ impl FromStr for Override {
     }
 }
 
-/// Makes the changes, in order.
+/// Applies the overrides in order.
 pub(super) fn apply(root: &mut Node, overrides: &[Override], problems: &mut Vec<Problem>) {
     for change in overrides {
         let at = Position { origin: Arc::from(format!("--set {}", change.key)), line: 0, column: 0 };
@@ -43,7 +43,7 @@ pub(super) fn apply(root: &mut Node, overrides: &[Override], problems: &mut Vec<
             Ok(value) => {
                 let nothing = Node { at: at.clone(), kind: Kind::Null };
                 let value = value.unwrap_or(nothing).moved_to(&at);
-                let key = place(root, &change.key);
+                let key = resolve(root, &change.key);
                 if let Err(problem) = set(root, &FieldPath::default(), &key, value, &at) {
                     problems.push(problem);
                 }
@@ -52,8 +52,8 @@ pub(super) fn apply(root: &mut Node, overrides: &[Override], problems: &mut Vec<
     }
 }
 
-/// The field that a key means: the variable of that name, unless it is a key of the suite itself.
-fn place(root: &Node, key: &str) -> String {
+/// The path that a key refers to: the variable of that name, unless it is a key of the suite itself.
+fn resolve(root: &Node, key: &str) -> String {
     let is_variable = !TOP_LEVEL.contains(&key) && root.get("vars").is_some_and(|vars| vars.get(key).is_some());
     if is_variable { format!("vars.{key}") } else { key.to_owned() }
 }
@@ -61,7 +61,7 @@ fn place(root: &Node, key: &str) -> String {
 fn set(node: &mut Node, path: &FieldPath, rest: &str, value: Node, at: &Position) -> Result<(), Problem> {
     match &mut node.kind {
         Kind::Map(entries) => {
-            // Names may hold dots, so the longest key that fits is the one that is meant.
+            // Names may contain dots, so the longest matching key is used.
             let fits = |key: &str| rest == key || rest.strip_prefix(key).is_some_and(|tail| tail.starts_with('.'));
             let found =
                 (0..entries.len()).filter(|i| fits(&entries[*i].0.name)).max_by_key(|i| entries[*i].0.name.len());
@@ -91,17 +91,17 @@ fn set(node: &mut Node, path: &FieldPath, rest: &str, value: Node, at: &Position
         Kind::List(items) => {
             let (head, tail) = rest.split_once('.').map_or((rest, None), |(head, tail)| (head, Some(tail)));
             let count = items.len();
-            let place = head.parse::<usize>().ok().filter(|place| *place < count);
-            let Some(place) = place else {
+            let index = head.parse::<usize>().ok().filter(|index| *index < count);
+            let Some(index) = index else {
                 let message = match count {
-                    0 => format!("`{path}` is an empty list and has no place `{head}`"),
-                    _ => format!("expected a place in a list, 0 to {}, found `{head}`", count - 1),
+                    0 => format!("`{path}` is an empty list and has no index `{head}`"),
+                    _ => format!("expected an index in the list, 0 to {}, found `{head}`", count - 1),
                 };
                 return Err(Problem::at(at, path, message));
             };
             match tail {
-                None => items[place] = value,
-                Some(tail) => set(&mut items[place], &path.index(place), tail, value, at)?,
+                None => items[index] = value,
+                Some(tail) => set(&mut items[index], &path.index(index), tail, value, at)?,
             }
             Ok(())
         }
@@ -113,8 +113,8 @@ fn set(node: &mut Node, path: &FieldPath, rest: &str, value: Node, at: &Position
     }
 }
 
-/// Whether the key `head` may be added to the mapping at `path`. Options of a plugin may: whether it knows them is for
-/// the plugin to say. New models, datasets and stages may not: the name was more likely misspelt.
+/// Checks that the key `head` may be added to the mapping at `path`. Options of a plugin may be added: the plugin's schema
+/// decides whether they exist. New models, datasets and stages may not: the name was probably misspelt.
 fn check_new(path: &FieldPath, head: &str, entries: &[(Key, Node)], at: &Position) -> Result<(), Problem> {
     let existing = || entries.iter().map(|(key, _)| key.name.as_str());
     let here = path.key(head);

@@ -1,4 +1,4 @@
-//! What a suite says of failures: when to give up, and what a failing plugin can take with it.
+//! How a suite handles failures: when to give up, and the isolation of plugins.
 
 use super::fields::{Field, described};
 use super::problem::Problem;

@@ -1,10 +1,10 @@
-//! What can be wrong with a suite, and where.
+//! Problems of a suite, and their positions.
 
 use examiner_api::nearest;
 use std::fmt;
 use std::sync::Arc;
 
-/// A place where something was typed.
+/// A position in a suite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
     /// The file, or the command-line option.
@@ -29,7 +29,7 @@ impl fmt::Display for Position {
 pub enum Segment {
     /// A key of a mapping.
     Key(String),
-    /// A place in a list, from 0.
+    /// An index in a list, from 0.
     Index(usize),
 }
 
@@ -42,7 +42,7 @@ impl fmt::Display for Segment {
     }
 }
 
-/// The way from the top of a suite to a field, written `models.teacher.plugin` or `evaluate.0.models.1`.
+/// The path from the top of a suite to a field, written `models.teacher.plugin` or `evaluate.0.models.1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct FieldPath(Vec<Segment>);
 
@@ -52,19 +52,19 @@ impl FieldPath {
         FieldPath(keys.iter().map(|key| Segment::Key((*key).to_owned())).collect())
     }
 
-    /// This path and one key more.
+    /// This path, extended by a key.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
         self.then(Segment::Key(key.to_owned()))
     }
 
-    /// This path and one place in a list more.
+    /// This path, extended by an index in a list.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         self.then(Segment::Index(index))
     }
 
-    /// This path and one step more.
+    /// This path, extended by a step.
     #[must_use]
     pub fn then(&self, segment: Segment) -> Self {
         let mut segments = self.0.clone();
@@ -80,17 +80,17 @@ impl FieldPath {
 
 impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, segment) in self.0.iter().enumerate() {
-            write!(f, "{}{segment}", if place > 0 { "." } else { "" })?;
+        for (index, segment) in self.0.iter().enumerate() {
+            write!(f, "{}{segment}", if index > 0 { "." } else { "" })?;
         }
         Ok(())
     }
 }
 
-/// One thing that is wrong with a suite.
+/// A problem of a suite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it was typed, if it was typed at all.
+    /// Its position; none if it is not written in the suite.
     pub position: Option<Position>,
     /// The field, as [`FieldPath`] writes it; empty for the suite as a whole.
     pub path: String,
@@ -101,7 +101,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem with the field at `path`, typed at `position`.
+    /// A problem with the field at `path`, which is at `position`.
     pub fn at(position: &Position, path: &FieldPath, message: impl Into<String>) -> Self {
         Problem { position: Some(position.clone()), path: path.to_string(), message: message.into(), help: None }
     }
@@ -139,18 +139,18 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A text that does nothing to a terminal: a suite by others may hold any character.
+/// A text without control characters, which a suite from elsewhere may contain, and which could affect the terminal.
 fn printable(text: &str) -> String {
     let escaped = |c: char| if c.is_control() && c != '\n' { c.escape_debug().collect() } else { c.to_string() };
     text.chars().map(escaped).collect()
 }
 
-/// All that is wrong with a suite, in the order of the file.
+/// All problems of a suite, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
-    /// Sorts `problems` as they stand in the file, those of the command line last, and drops repetitions.
+    /// Sorts `problems` in the order of the file, those of the command line last, and removes duplicates.
     pub(super) fn sorted(mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| match &problem.position {
             Some(position) if position.line > 0 => (0, position.line, position.column),
@@ -164,8 +164,8 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, problem) in self.0.iter().enumerate() {
-            write!(f, "{}{problem}", if place > 0 { "\n" } else { "" })?;
+        for (index, problem) in self.0.iter().enumerate() {
+            write!(f, "{}{problem}", if index > 0 { "\n" } else { "" })?;
         }
         Ok(())
     }

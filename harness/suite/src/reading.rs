@@ -1,13 +1,13 @@
-//! What is known while sections are read, and how one entry leads to another.
+//! The state of reading a suite, and dependencies between entries.
 
 use super::fields::{Field, Section};
-use super::links::{Graph, Names, Thing};
+use super::links::{EntryName, Graph, Names};
 use super::problem::Problem;
 use super::references::{self, Piece, StageKind};
 use super::tree::Kind;
 use super::types::Options;
 
-/// What is known while sections are read.
+/// The state of reading a suite.
 pub(super) struct Reading {
     pub(super) names: Names,
     pub(super) graph: Graph,
@@ -15,8 +15,8 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Notes that `this` needs `other`, which must exist. `direct` is for a name rather than a `${...}`.
-    pub(super) fn depend(&mut self, field: &Field<'_>, this: Thing, other: Thing, direct: bool) -> bool {
+    /// Records that `this` needs `other`, which must exist. `direct` is true for a name and false for a `${...}`.
+    pub(super) fn depend(&mut self, field: &Field<'_>, this: EntryName, other: EntryName, direct: bool) -> bool {
         if !self.names.has(other.section, &other.name) {
             let problem = match direct {
                 true => self.names.unknown(field, other.section, &other.name),
@@ -29,11 +29,11 @@ impl Reading {
         true
     }
 
-    /// Checks and notes every reference in `field` and beneath it.
-    pub(super) fn refer(&mut self, field: &Field<'_>, this: &Thing) {
+    /// Checks and records every reference in `field` and in the values in it.
+    pub(super) fn refer(&mut self, field: &Field<'_>, this: &EntryName) {
         match &field.node.kind {
             Kind::Text(text) => {
-                // What is wrong with the text itself was reported when the variables were filled in.
+                // Problems of the text itself were reported when the variables were filled in.
                 for piece in references::scan(text).unwrap_or_default() {
                     if let Piece::Stage(stage, name) = piece {
                         let section = match stage {
@@ -41,7 +41,7 @@ impl Reading {
                             StageKind::Train => "train",
                             StageKind::Export => "export",
                         };
-                        self.depend(field, this.clone(), Thing::new(section, &name), false);
+                        self.depend(field, this.clone(), EntryName::new(section, &name), false);
                     }
                 }
             }
@@ -56,8 +56,8 @@ impl Reading {
     }
 }
 
-/// All that the harness does not read itself, with its references checked and noted.
-pub(super) fn options(entry: &Section<'_>, owner: Thing, reading: &mut Reading) -> Options {
+/// The options of a plugin: everything that the harness does not read itself. References in it are checked and recorded.
+pub(super) fn options(entry: &Section<'_>, owner: EntryName, reading: &mut Reading) -> Options {
     for field in entry.rest_fields() {
         reading.refer(&field, &owner);
     }

@@ -1,4 +1,4 @@
-//! `${train.student}`: what one stage takes from another, or from `vars` and the environment.
+//! References in texts: `${train.student}` to the product of a stage, and to `vars` and the environment.
 
 use super::problem::{FieldPath, listed};
 use examiner_api::nearest;
@@ -26,10 +26,10 @@ impl fmt::Display for StageKind {
     }
 }
 
-/// A reference to what a stage makes.
+/// A reference to the product of a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reference {
-    /// Where in the value it stands.
+    /// Its path in the value.
     pub path: FieldPath,
     /// The kind of stage.
     pub stage: StageKind,
@@ -57,9 +57,8 @@ pub fn references(value: &Value) -> Vec<Reference> {
     found
 }
 
-/// Puts what `resolve` says in the place of every reference in `value`, and `${` in the place of `$${`. Do this once,
-/// and also where there are no references. Returns the references for which `resolve` had nothing; their texts stay as
-/// they were.
+/// Replaces every reference in `value` with the text from `resolve`, and `$${` with `${`. This must be done exactly once, even
+/// if there are no references. Returns the references for which `resolve` returns nothing; their texts are not changed.
 pub fn substitute(value: &mut Value, mut resolve: impl FnMut(&Reference) -> Option<String>) -> Vec<Reference> {
     let mut unresolved = Vec::new();
     fill(value, &FieldPath::default(), &mut resolve, &mut unresolved);
@@ -94,8 +93,8 @@ fn fill(
             }
         }
         Value::Array(items) => {
-            for (place, item) in items.iter_mut().enumerate() {
-                fill(item, &path.index(place), resolve, unresolved);
+            for (index, item) in items.iter_mut().enumerate() {
+                fill(item, &path.index(index), resolve, unresolved);
             }
         }
         Value::Object(entries) => {
@@ -111,7 +110,7 @@ fn walk(value: &Value, path: &FieldPath, visit: &mut dyn FnMut(&FieldPath, &str)
     match value {
         Value::String(text) => visit(path, text),
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(place, item)| walk(item, &path.index(place), visit));
+            items.iter().enumerate().for_each(|(index, item)| walk(item, &path.index(index), visit));
         }
         Value::Object(entries) => entries.iter().for_each(|(key, item)| walk(item, &path.key(key), visit)),
         _ => {}
@@ -122,7 +121,7 @@ fn walk(value: &Value, path: &FieldPath, visit: &mut dyn FnMut(&FieldPath, &str)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
     Literal(String),
-    /// `$${`, which means a literal `${`.
+    /// `$${`, the escape for a literal `${`.
     Escape,
     Stage(StageKind, String),
     Var(String),
@@ -138,7 +137,7 @@ impl Piece {
     }
 }
 
-/// What was wrong with a text, and what to try.
+/// A problem of a text, and what to try.
 pub(super) struct BadReference {
     pub(super) message: String,
     pub(super) help: String,
@@ -146,7 +145,7 @@ pub(super) struct BadReference {
 
 const SCOPES: [&str; 5] = ["teach", "train", "export", "vars", "env"];
 
-/// Takes a text apart at its references.
+/// Splits a text at its references.
 pub(super) fn scan(text: &str) -> Result<Vec<Piece>, BadReference> {
     let mut pieces = Vec::new();
     let mut rest = text;

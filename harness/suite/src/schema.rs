@@ -1,7 +1,8 @@
-//! Compares the options of a plugin with the JSON Schema that it publishes.
+//! Validates the options of a plugin with the JSON Schema that it publishes.
 
-use super::Loaded;
+use super::loaded::Loaded;
 use super::problem::{FieldPath, Problem, Problems, Segment, listed};
+use super::references::references;
 use super::sections::harness_keys;
 use examiner_api::nearest;
 use jsonschema::error::ValidationErrorKind;
@@ -9,23 +10,23 @@ use jsonschema::paths::LocationSegment;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
-/// The schema of a plugin's options, compiled once for all that a suite says of the plugin: that takes far longer than to
-/// hold options against it.
+/// The schema of a plugin's options. It is compiled once for all uses of the plugin in a suite, because compiling takes much
+/// longer than validating.
 pub struct OptionsSchema<'a> {
     schema: &'a Value,
     validator: Result<Validator, String>,
 }
 
 impl<'a> OptionsSchema<'a> {
-    /// Compiles a schema. One that is not valid is told of when options are held against it.
+    /// Compiles a schema. If it is not valid, [`OptionsSchema::check`] reports that.
     pub fn new(schema: &'a Value) -> Self {
         OptionsSchema { schema, validator: jsonschema::validator_for(schema).map_err(|error| error.to_string()) }
     }
 
-    /// What is wrong with `options`, each with the place where it was typed.
+    /// The problems of `options`, with their positions in the suite.
     ///
-    /// `prefix` is where the options stand in the suite: `models.original`, `datasets.gsm8k.scorer.0`. A text with a
-    /// `${...}` that is yet to be filled in may break rules about its content, but not the one that says it is text.
+    /// `prefix` is the path of the options: `models.original`, `datasets.gsm8k.scorer.0`. A text with a `${...}` that is filled
+    /// in later has to be of the right type, but its content is not validated.
     pub fn check(&self, loaded: &Loaded, prefix: &FieldPath, options: &Value) -> Vec<Problem> {
         let validator = match &self.validator {
             Ok(validator) => validator,
@@ -111,7 +112,7 @@ fn explain(
     }
 }
 
-/// Of several schemas, none fits. The one that was meant is the one that got furthest.
+/// Explains a choice of several schemas, none of which fits: the one that fits best is taken as the intended one.
 fn alternatives(
     loaded: &Loaded,
     prefix: &FieldPath,
@@ -131,9 +132,9 @@ fn alternatives(
     let at_top = |branch: &[ValidationError<'_>]| branch.iter().any(|e| e.instance_path().as_str().len() == here);
     let type_differs =
         |branch: &[ValidationError<'_>]| branch.iter().any(|e| e.instance_path().as_str().len() == here && of_type(e));
-    // Branches of single values: all of them together are what is allowed.
+    // If all branches are single values, the allowed values are all of them.
     let values: Vec<Value> = context.iter().copied().flatten().filter(|e| is_value(e)).flat_map(allowed).collect();
-    // A list or mapping was never meant to be one of some values.
+    // A list or mapping was not intended as one of several single values.
     let is_nested = matches!(&**found, Value::Array(_) | Value::Object(_));
     let is_meant = |branch: &[ValidationError<'_>]| !(type_differs(branch) || is_nested && branch.iter().all(is_value));
     let meant: Vec<&[ValidationError<'_>]> = context.iter().copied().filter(|branch| is_meant(branch)).collect();
@@ -152,7 +153,7 @@ fn alternatives(
         let message = format!("expected {}, found {}", expected.join(" or "), described(found));
         problems.push(loaded.problem(&path, false, message));
     } else {
-        // A branch that fails only further down recognised the value; among equals, fewer mistakes.
+        // A branch that fails only at a deeper level is preferred, and then one with fewer problems.
         let explained = meant.into_iter().map(|branch| {
             let mut problems = Vec::new();
             branch.iter().for_each(|error| explain(loaded, prefix, schema, error, &mut problems));
@@ -163,7 +164,7 @@ fn alternatives(
     }
 }
 
-/// The branches of a choice between schemas; one that is itself a choice stands for its own.
+/// The branches of a choice of schemas, in which nested choices are flattened.
 fn flattened<'a>(context: &'a [Vec<ValidationError<'static>>], here: usize) -> Vec<&'a [ValidationError<'static>]> {
     let mut branches = Vec::new();
     for branch in context {
@@ -207,7 +208,7 @@ fn unknown_key(
         false => format!("unknown option, expected one of {}", listed(known.iter().copied())),
     };
     let problem = loaded.problem(&path.key(key), true, message);
-    // The key may also have been meant for the harness.
+    // The key may also be a misspelt key of the harness.
     let ours: &[&str] = match (path == prefix, prefix.segments()) {
         (true, [Segment::Key(section), _]) => harness_keys(section),
         (true, [.., Segment::Key(key)] | [.., Segment::Key(key), Segment::Index(_)]) if key == "scorer" => {
@@ -221,7 +222,7 @@ fn unknown_key(
     }
 }
 
-/// The schema that holds the keyword which failed.
+/// The schema with the keyword that failed.
 fn parent<'a>(schema: &'a Value, error: &ValidationError<'_>) -> Option<&'a Value> {
     let (parent, _) = error.schema_path().as_str().rsplit_once('/')?;
     schema.pointer(parent)
@@ -234,7 +235,7 @@ fn below(prefix: &FieldPath, error: &ValidationError<'_>) -> FieldPath {
     })
 }
 
-/// Whether an unknown key looks like the one that is missing: then it is reported, and that is enough.
+/// Whether an unknown key looks like the missing one: then only the unknown key is reported.
 fn is_misspelt(key: &str, found: &Value, schema: Option<&Value>) -> bool {
     let known = schema.and_then(|schema| schema.get("properties"));
     let is_refused = schema.is_some_and(|schema| schema.get("additionalProperties") == Some(&Value::Bool(false)));
@@ -254,12 +255,12 @@ fn allowed(error: &ValidationError<'_>) -> Vec<Value> {
     .collect()
 }
 
-/// Whether the value is text with something that is yet to be filled in.
+/// Whether the value is a text with references that are filled in later.
 fn is_unfilled(value: &Value) -> bool {
-    !super::references(value).is_empty() && value.is_string()
+    !references(value).is_empty() && value.is_string()
 }
 
-/// The words for the value of a `type` keyword. Nothing is said of `null`, which a suite writes by leaving the key out.
+/// The types of a `type` keyword, in words. `null` is left out: in a suite it is written by omitting the key.
 fn type_names(keyword: &Value) -> Vec<String> {
     let names = match keyword {
         Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),

@@ -1,8 +1,8 @@
-//! From the tree of values to a [`Suite`], section by section.
+//! Builds a [`Suite`] from the tree of values, section by section.
 
 use super::datasets::{dataset, scorers};
 use super::fields::{Field, Section, check_name};
-use super::links::Thing;
+use super::links::EntryName;
 use super::policy::{fail_on_error, isolate};
 use super::problem::{FieldPath, Problem};
 use super::reading::{Reading, options};
@@ -29,7 +29,7 @@ pub(super) const TOP_LEVEL: [&str; 14] = [
     "report",
 ];
 
-/// The keys that the harness itself reads in the entries of each section; all others are the plugin's.
+/// The keys that the harness reads in the entries of a section; all others are options of the plugin.
 pub(super) fn harness_keys(section: &str) -> &'static [&'static str] {
     match section {
         "models" => &["plugin"],
@@ -41,7 +41,7 @@ pub(super) fn harness_keys(section: &str) -> &'static [&'static str] {
     }
 }
 
-/// Reads a suite. What comes back has gaps wherever there is a problem.
+/// Reads a suite. Fields with problems have placeholders.
 pub(super) fn read(root: &Node, vars: Named<Value>, reading: &mut Reading) -> Suite {
     let mut top = match Field::new(FieldPath::default(), root).section(&mut reading.problems) {
         Some(top) => top,
@@ -93,15 +93,15 @@ fn empty() -> Suite {
     }
 }
 
-/// Reads a section of named entries, in which `read` makes one of each.
+/// Reads a section of named entries, each of them with `read`.
 fn named<T>(
     top: &mut Section<'_>,
     key: &'static str,
     reading: &mut Reading,
     read: impl Fn(&str, &mut Section<'_>, &mut Reading) -> Option<T>,
 ) -> Named<T> {
-    let mut things = Named::new();
-    let Some(section) = top.take(key).and_then(|field| field.section(&mut reading.problems)) else { return things };
+    let mut items = Named::new();
+    let Some(section) = top.take(key).and_then(|field| field.section(&mut reading.problems)) else { return items };
     for (name, node) in section.entries {
         let path = section.path.key(&name.name);
         if let Err(message) = check_name(&name.name) {
@@ -111,11 +111,11 @@ fn named<T>(
             reading.problems.push(Problem::at(&name.at, &path, message).with_help("choose another name"));
         }
         let Some(mut entry) = Field::new(path, node).section(&mut reading.problems) else { continue };
-        if let Some(thing) = read(&name.name, &mut entry, reading) {
-            things.insert(name.name.clone(), thing);
+        if let Some(item) = read(&name.name, &mut entry, reading) {
+            items.insert(name.name.clone(), item);
         }
     }
-    things
+    items
 }
 
 fn plugin(_: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<PluginPin> {
@@ -147,7 +147,7 @@ fn plugin(_: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<Plu
 fn model(name: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<ModelSpec> {
     let plugin = entry.require("plugin", "the name of a model plugin", &mut reading.problems);
     let plugin = plugin.and_then(|plugin| plugin.name(&mut reading.problems));
-    let options = options(entry, Thing::model(name), reading);
+    let options = options(entry, EntryName::model(name), reading);
     Some(ModelSpec { plugin: plugin?, options })
 }
 
@@ -160,7 +160,7 @@ fn evaluations(field: &Field<'_>, reading: &mut Reading) -> Vec<Evaluation> {
         let models = models.map(|field| chosen(&field, "models", reading)).unwrap_or_default();
         let datasets = section.require("datasets", "names of datasets, or `all`", &mut reading.problems);
         let datasets = datasets.map(|field| chosen(&field, "datasets", reading)).unwrap_or_default();
-        let owner = Thing::new("evaluate", &item.path.to_string());
+        let owner = EntryName::new("evaluate", &item.path.to_string());
         let scorers = section.take("scorer").map(|field| scorers(&field, &owner, reading)).unwrap_or_default();
         section.finish(&mut reading.problems);
         let labels: Vec<String> = scorers.iter().map(|scorer| scorer.label.clone()).collect();

@@ -1,7 +1,7 @@
 //! Reads the stages that make data and checkpoints.
 
 use super::fields::{Field, Section};
-use super::links::Thing;
+use super::links::EntryName;
 use super::reading::{Reading, options};
 use super::tree::Kind;
 use super::types::{ExportSpec, Start, TeachSpec, TrainData, TrainSpec};
@@ -12,15 +12,15 @@ pub(super) fn teach(name: &str, entry: &mut Section<'_>, reading: &mut Reading) 
     let teacher = entry.require("teacher", "the name of a model of this suite", &mut reading.problems);
     let teacher = teacher.and_then(|field| {
         let teacher = field.text(&mut reading.problems)?;
-        let model = Thing::model(&teacher);
-        reading.depend(&field, Thing::new("teach", name), model, true).then_some(teacher)
+        let model = EntryName::model(&teacher);
+        reading.depend(&field, EntryName::new("teach", name), model, true).then_some(teacher)
     });
-    let options = options(entry, Thing::new("teach", name), reading);
+    let options = options(entry, EntryName::new("teach", name), reading);
     Some(TeachSpec { recipe: recipe?, teacher: teacher?, options })
 }
 
 pub(super) fn train(name: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<TrainSpec> {
-    let this = Thing::new("train", name);
+    let this = EntryName::new("train", name);
     let trainer = entry.require("trainer", "the name of a plugin that trains", &mut reading.problems);
     let trainer = trainer.and_then(|trainer| trainer.name(&mut reading.problems));
     let from = entry.take("from").and_then(|field| start(&field, &this, reading));
@@ -31,7 +31,7 @@ pub(super) fn train(name: &str, entry: &mut Section<'_>, reading: &mut Reading) 
     Some(TrainSpec { trainer: trainer?, from, data: data?, options })
 }
 
-fn train_data(field: &Field<'_>, this: &Thing, reading: &mut Reading) -> Option<TrainData> {
+fn train_data(field: &Field<'_>, this: &EntryName, reading: &mut Reading) -> Option<TrainData> {
     if !matches!(field.node.kind, Kind::Map(_)) {
         let file = field.template(&mut reading.problems)?;
         reading.refer(field, this);
@@ -41,18 +41,18 @@ fn train_data(field: &Field<'_>, this: &Thing, reading: &mut Reading) -> Option<
     let dataset = section.require("dataset", "the name of a dataset of this suite", &mut reading.problems);
     let dataset = dataset.and_then(|field| {
         let dataset = field.text(&mut reading.problems)?;
-        let thing = Thing::dataset(&dataset);
+        let thing = EntryName::dataset(&dataset);
         reading.depend(&field, this.clone(), thing, true).then_some(dataset)
     });
-    let form = section.require("as", "what a row is made of, `answers` say", &mut reading.problems);
+    let form = section.require("as", "the form of the rows, for example `answers`", &mut reading.problems);
     let form = form.and_then(|form| form.name(&mut reading.problems));
     let match_rows = section.take("match_rows").and_then(|field| matched(&field, this, reading));
     section.finish(&mut reading.problems);
     Some(TrainData::Dataset { dataset: dataset?, form: form?, match_rows })
 }
 
-/// The stage of `teach` whose samples are meant: by its name, or by `true` where there is but one.
-fn matched(field: &Field<'_>, this: &Thing, reading: &mut Reading) -> Option<String> {
+/// The stage of `teach` that `match_rows` refers to: by its name, or by `true` if there is only one.
+fn matched(field: &Field<'_>, this: &EntryName, reading: &mut Reading) -> Option<String> {
     let names = reading.names.of("teach");
     let name = match (&field.node.kind, names.as_slice()) {
         (Kind::Bool(false), _) => return None,
@@ -64,11 +64,11 @@ fn matched(field: &Field<'_>, this: &Thing, reading: &mut Reading) -> Option<Str
         }
         _ => field.text(&mut reading.problems)?,
     };
-    reading.depend(field, this.clone(), Thing::new("teach", &name), true).then_some(name)
+    reading.depend(field, this.clone(), EntryName::new("teach", &name), true).then_some(name)
 }
 
 pub(super) fn export(name: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<ExportSpec> {
-    let this = Thing::new("export", name);
+    let this = EntryName::new("export", name);
     let exporter = entry.require("exporter", "the name of a plugin that exports", &mut reading.problems);
     let exporter = exporter.and_then(|exporter| exporter.name(&mut reading.problems));
     let from = entry.require("from", "a model of this suite, `${train.NAME}` or a checkpoint", &mut reading.problems);
@@ -77,11 +77,11 @@ pub(super) fn export(name: &str, entry: &mut Section<'_>, reading: &mut Reading)
     Some(ExportSpec { exporter: exporter?, from: from?, options })
 }
 
-/// A model of the suite by its name, or else a checkpoint, which is told by a `/`, a `:`, a leading `.` or a reference.
-fn start(field: &Field<'_>, this: &Thing, reading: &mut Reading) -> Option<Start> {
+/// A model of the suite by its name, or a checkpoint, which contains a `/`, a `:`, a leading `.` or a reference.
+fn start(field: &Field<'_>, this: &EntryName, reading: &mut Reading) -> Option<Start> {
     let text = field.template(&mut reading.problems)?;
     if reading.names.has("models", &text) {
-        reading.depend(field, this.clone(), Thing::model(&text), true);
+        reading.depend(field, this.clone(), EntryName::model(&text), true);
         return Some(Start::Model(text));
     }
     if text.contains("${") || text.contains(['/', '\\', ':']) || text.starts_with('.') {

@@ -1,16 +1,16 @@
-//! Values with the place of every key and value.
+//! Values with the position of every key and value.
 
 use super::problem::Position;
 use serde_json::{Number, Value};
 
-/// A value and where it stands.
+/// A value and its position.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) at: Position,
     pub(super) kind: Kind,
 }
 
-/// What a value is.
+/// The content of a value.
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
     Null,
@@ -21,7 +21,7 @@ pub(super) enum Kind {
     Map(Vec<(Key, Node)>),
 }
 
-/// A key and where it stands.
+/// A key and its position.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
     pub(super) name: String,
@@ -42,7 +42,7 @@ impl Node {
         }
     }
 
-    /// The names of the keys; none if this is no mapping.
+    /// The names of the keys; none if this is not a mapping.
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
         let entries = match &self.kind {
             Kind::Map(entries) => entries.as_slice(),
@@ -51,7 +51,7 @@ impl Node {
         entries.iter().map(|(key, _)| key.name.as_str())
     }
 
-    /// The value without places.
+    /// The value without positions.
     pub(super) fn to_json(&self) -> Value {
         match &self.kind {
             Kind::Null => Value::Null,
@@ -65,7 +65,7 @@ impl Node {
         }
     }
 
-    /// Moves this value and all beneath it to one place, that of the option which set it.
+    /// Gives this value and all values in it one position, that of the option that set it.
     pub(super) fn moved_to(mut self, at: &Position) -> Self {
         self.kind = match self.kind {
             Kind::List(items) => Kind::List(items.into_iter().map(|item| item.moved_to(at)).collect()),
@@ -81,7 +81,7 @@ impl Node {
         self
     }
 
-    /// How many values there are, this one included.
+    /// The number of values, including this one.
     pub(super) fn size(&self) -> usize {
         1 + match &self.kind {
             Kind::List(items) => items.iter().map(Node::size).sum(),

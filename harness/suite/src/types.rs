@@ -1,4 +1,4 @@
-//! A suite as it was typed. What it means is for the plan to find out.
+//! The types of a suite as it is written. Its meaning is determined by the plan.
 
 use examiner_api::Sampling;
 use indexmap::IndexMap;
@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 use std::fmt;
 use std::path::PathBuf;
 
-/// Options that the harness hands to a plugin unread. Texts in them may hold [`super::Reference`]s, and `$${` for a
-/// literal `${`: run them through [`super::substitute`] before use.
+/// Options that the harness passes to a plugin. Texts in them may contain references and `$${` for a literal `${`, which
+/// `substitute` has to fill in before use.
 pub type Options = Map<String, Value>;
 
-/// Things by their names, in the order in which they were typed, which is the order of every table.
+/// Entries by name, in the order of the suite, which is the order of every table.
 pub type Named<T> = IndexMap<String, T>;
 
 /// A whole suite.
@@ -27,10 +27,10 @@ pub struct Suite {
     pub fail_on_error: FailOnError,
     /// How models, trainers and exporters run in processes of their own; none to run them in the program itself.
     pub isolate: Option<Isolation>,
-    /// Values for `${vars.NAME}`, already put in everywhere.
+    /// Values for `${vars.NAME}`, which are already filled in.
     #[serde(serialize_with = "in_order")]
     pub vars: Named<Value>,
-    /// Where particular plugins come from, and what their files must hash to.
+    /// The files of particular plugins, and their hashes.
     #[serde(serialize_with = "in_order")]
     pub plugins: Named<PluginPin>,
     /// Models by name.
@@ -45,12 +45,12 @@ pub struct Suite {
     /// Stages that train.
     #[serde(serialize_with = "in_order")]
     pub train: Named<TrainSpec>,
-    /// Stages that turn checkpoints into other formats.
+    /// Stages that convert checkpoints to other formats.
     #[serde(serialize_with = "in_order")]
     pub export: Named<ExportSpec>,
-    /// What is examined on what.
+    /// Which models are examined on which datasets.
     pub evaluate: Vec<Evaluation>,
-    /// What is made of the results.
+    /// What is reported.
     pub report: ReportSpec,
 }
 
@@ -69,12 +69,12 @@ pub enum FailOnError {
     Count(u64),
 }
 
-/// How roles run in processes of their own.
+/// Limits of roles in processes of their own.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Isolation {
-    /// A process that gives neither an answer nor a sign of work for so long hangs, and is ended.
+    /// A process that gives neither a result nor another sign of work for so long is considered to hang, and is killed.
     pub deadline_s: f64,
-    /// A process that holds more memory is ended; none to leave that to the system.
+    /// A process that uses more memory is killed; none for no limit.
     pub memory_mib: Option<u64>,
     /// When so many samples in a row have ended the process, each alone, the model x dataset is given up.
     pub deaths: u32,
@@ -97,10 +97,10 @@ impl FailOnError {
         }
     }
 
-    /// Whether there will be too many whatever comes of the samples still to be asked. How many there are in all matters
-    /// to a share alone, which cannot be judged before the end where that is not known.
-    pub fn is_certainly_exceeded(self, errors: u64, samples_in_all: Option<u64>) -> bool {
-        match (self, samples_in_all) {
+    /// Whether the limit will be exceeded whatever the results of the remaining samples are. Only a share depends on the total
+    /// number of samples: if that is unknown, a share is not decided before the end.
+    pub fn is_certainly_exceeded(self, errors: u64, samples_total: Option<u64>) -> bool {
+        match (self, samples_total) {
             (FailOnError::Share(_), None) => false,
             (_, samples) => self.is_exceeded(errors, samples.unwrap_or(0)),
         }
@@ -108,7 +108,7 @@ impl FailOnError {
 }
 
 impl fmt::Display for FailOnError {
-    /// As it is typed.
+    /// As it is written in a suite.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FailOnError::Never => formatter.write_str("false"),
@@ -119,10 +119,10 @@ impl fmt::Display for FailOnError {
     }
 }
 
-/// Where a plugin comes from.
+/// The file of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct PluginPin {
-    /// The library file; without it the configured directories are searched.
+    /// The library file; if there is none the configured directories are searched.
     pub path: Option<PathBuf>,
     /// The SHA-256 that the file must have, 64 lower-case hexadecimal digits.
     pub sha256: Option<String>,
@@ -131,7 +131,7 @@ pub struct PluginPin {
 /// A model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelSpec {
-    /// The plugin that plays it.
+    /// The plugin of the model.
     pub plugin: String,
     /// The plugin's options.
     pub options: Options,
@@ -144,7 +144,7 @@ pub struct DatasetSpec {
     pub plugin: String,
     /// The scorers; empty to use the one that the dataset names.
     pub scorers: Vec<ScorerSpec>,
-    /// How many examples stand before a question; none to leave it to the dataset.
+    /// The number of examples before a question; none for the dataset's default.
     pub shots: Option<usize>,
     /// How the examples are chosen.
     pub shots_from: ShotsFrom,
@@ -152,7 +152,7 @@ pub struct DatasetSpec {
     pub repeats: u32,
     /// At most this many questions, from the start.
     pub limit: Option<u64>,
-    /// How answers are generated, where it differs from what the dataset says.
+    /// Settings of generation that differ from the dataset's.
     pub generation: Generation,
     /// The plugin's options.
     pub options: Options,
@@ -162,7 +162,7 @@ pub struct DatasetSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ShotsFrom {
-    /// The first of the pool, for every question the same, so that a model reads them once.
+    /// The first ones of the pool, the same for every question, so that a model computes them once.
     #[default]
     First,
     /// Drawn from the pool by the seed and the question's id.
@@ -174,7 +174,7 @@ pub enum ShotsFrom {
 pub struct ScorerSpec {
     /// The scorer's name.
     pub name: String,
-    /// What the report calls it; the name unless given, so that one scorer can stand twice with different options.
+    /// Its name in the report, by default the scorer's name. With labels a scorer can be used twice with different options.
     pub label: String,
     /// The scorer's options.
     pub options: Options,
@@ -192,7 +192,7 @@ pub struct Generation {
     pub top_k: Option<u32>,
     /// Only the most probable tokens that add up to `top_p`; 1 for all.
     pub top_p: Option<f32>,
-    /// Divides the logits of tokens that were there already; 1 for none.
+    /// Divides the logits of tokens that have occurred already; 1 for none.
     pub repetition_penalty: Option<f32>,
     /// The answer ends before the first of these strings.
     pub stop: Option<Vec<String>>,
@@ -216,7 +216,7 @@ impl Generation {
 /// A stage that makes a data file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TeachSpec {
-    /// The plugin whose recipe is followed.
+    /// The plugin with the recipe.
     pub recipe: String,
     /// The model that is asked.
     pub teacher: String,
@@ -229,35 +229,35 @@ pub struct TeachSpec {
 pub struct TrainSpec {
     /// The plugin that trains.
     pub trainer: String,
-    /// Where it starts; none to start from scratch.
+    /// Its initial checkpoint; none to start from scratch.
     pub from: Option<Start>,
-    /// What it learns from.
+    /// Its training data.
     pub data: TrainData,
     /// The trainer's options.
     pub options: Options,
 }
 
-/// Where a training or an export starts.
+/// The checkpoint that a training or an export starts from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// The checkpoint of a model of the suite.
     Model(String),
-    /// A path, an address (`hf://...`) or a reference (`${train.NAME}`), to be run through [`super::substitute`].
+    /// A path, an address (`hf://...`) or a reference (`${train.NAME}`), which `substitute` has to fill in.
     Checkpoint(String),
 }
 
-/// What a training learns from.
+/// The data of a training.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrainData {
-    /// A file of training rows: a path or a reference (`${teach.NAME}`), to be run through [`super::substitute`].
+    /// A file of training rows: a path or a reference (`${teach.NAME}`), which `substitute` has to fill in.
     File(String),
     /// Rows made of a dataset of the suite.
     Dataset {
         /// The dataset's name.
         dataset: String,
-        /// How a sample becomes a row: `answers`, say.
+        /// The form of the rows: `answers`, for example.
         #[serde(rename = "as")]
         form: String,
         /// Only the samples of which this stage of `teach` kept a row.
@@ -265,7 +265,7 @@ pub enum TrainData {
     },
 }
 
-/// A stage that turns a checkpoint into another format.
+/// A stage that converts a checkpoint to another format.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExportSpec {
     /// The plugin that exports.
@@ -279,18 +279,18 @@ pub struct ExportSpec {
 /// Models that are examined on datasets: each on each.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evaluation {
-    /// Names of models; `all` is already written out.
+    /// Names of models; `all` is already replaced by them.
     pub models: Vec<String>,
-    /// Names of datasets; `all` is already written out.
+    /// Names of datasets; `all` is already replaced by them.
     pub datasets: Vec<String>,
-    /// Scorers instead of those of the datasets; empty to use those.
+    /// Scorers that replace those of the datasets; empty for those.
     pub scorers: Vec<ScorerSpec>,
 }
 
-/// What is made of the results.
+/// What is reported.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ReportSpec {
-    /// Where the figure goes.
+    /// The path of the figure.
     pub figure: Option<PathBuf>,
     /// The model that the others are compared with.
     pub baseline: Option<String>,
@@ -305,7 +305,7 @@ mod tests {
     use super::FailOnError::{Count, First, Never, Share};
 
     #[test]
-    fn too_many_errors_are_told_as_soon_as_nothing_can_change_that() {
+    fn the_limit_of_errors_is_exceeded_as_soon_as_that_is_certain() {
         for (limit, errors, samples, exceeded) in [
             (Never, 9, 9, false),
             (First, 0, 9, false),

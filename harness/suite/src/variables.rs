@@ -1,4 +1,4 @@
-//! Puts `${vars.NAME}` and `${env.NAME}` in, before anything else is read.
+//! Fills in `${vars.NAME}` and `${env.NAME}`, before anything else is read.
 
 use super::fields::{Field, check_name, described};
 use super::problem::{FieldPath, Problem, listed};
@@ -7,7 +7,7 @@ use super::tree::{Kind, Node};
 use super::types::Named;
 use serde_json::Value;
 
-/// Words in the name of an environment variable that say it holds a secret.
+/// Words in the name of an environment variable that indicate a secret.
 const SECRET_WORDS: [&str; 12] = [
     "KEY",
     "KEYS",
@@ -25,8 +25,8 @@ const SECRET_WORDS: [&str; 12] = [
 
 /// Fills in the variables of the whole suite and returns the values of `vars`.
 ///
-/// A text that is nothing but `${vars.NAME}` becomes the variable's value, a number where that is one. What comes from
-/// the environment is text, and is not searched for references again.
+/// A text that consists only of `${vars.NAME}` becomes the variable's value, which may be a number. A value from the environment
+/// is a text, in which references are not filled in.
 pub(super) fn fill(root: &mut Node, env: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<Problem>) -> Named<Value> {
     let vars = read_vars(root, env, problems);
     if let Kind::Map(entries) = &mut root.kind {

@@ -1,7 +1,7 @@
-//! YAML with the place of every key and value.
+//! YAML with the position of every key and value.
 //!
-//! `serde_yaml` forgets where things stood and stops at the first mistake, so the structure comes from the events of
-//! `saphyr-parser`. What a plain scalar means (a number, a truth value, nothing, text) is still for `serde_yaml` to say.
+//! `serde_yaml` keeps no positions and stops at the first problem, so the structure comes from the events of
+//! `saphyr-parser`. The type of a plain scalar (number, truth value, null, text) is still determined by `serde_yaml`.
 
 use super::problem::{FieldPath, Position, Problem};
 use super::tree::{Key, Kind, Node};
@@ -11,13 +11,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Deeper nesting is refused: no suite needs it, and trees are walked recursively.
-const DEEPEST: usize = 64;
+/// Deeper nesting is refused: no suite needs it, and trees are traversed recursively.
+const DEPTH_MAX: usize = 64;
 /// More values are refused, so that aliases of aliases cannot fill the memory.
-const MOST_VALUES: usize = 200_000;
+const VALUES_MAX: usize = 200_000;
 
-/// Reads one document. `Ok(None)` is a text without content. All problems that do not end the reading are added to
-/// `problems`; the error is one that does.
+/// Reads one document. `Ok(None)` is a text without content. Problems after which reading can continue are added to `problems`;
+/// the error is one after which it cannot.
 pub(super) fn parse(origin: &Arc<str>, text: &str, problems: &mut Vec<Problem>) -> Result<Option<Node>, Problem> {
     let mut builder = Builder { problems, open: Vec::new(), anchors: HashMap::new(), root: None, values: 0 };
     let mut documents = 0;
@@ -67,7 +67,7 @@ fn syntax_error(origin: &Arc<str>, text: &str, marker: &Marker, info: &str) -> P
     }
 }
 
-/// What a collection holds so far.
+/// The content of an open collection.
 enum Content {
     List(Vec<Node>),
     Map { entries: Vec<(Key, Node)>, pending: Pending, merged: Vec<Node> },
@@ -84,8 +84,8 @@ enum Pending {
     None,
     Key(Key),
     Merge,
-    /// The key is no good; its value is read and forgotten.
-    Bad,
+    /// The key is not valid; its value is read and ignored.
+    Invalid,
 }
 
 struct Open {
@@ -161,8 +161,8 @@ impl Builder<'_> {
         {
             self.unknown_tag(&tag, &at);
         }
-        if self.open.len() == DEEPEST {
-            return Err(Problem::at(&at, &FieldPath::default(), format!("nested more than {DEEPEST} levels deep")));
+        if self.open.len() == DEPTH_MAX {
+            return Err(Problem::at(&at, &FieldPath::default(), format!("nested more than {DEPTH_MAX} levels deep")));
         }
         self.open.push(Open { at, content, anchor });
         Ok(())
@@ -182,7 +182,7 @@ impl Builder<'_> {
         self.finished(Node { at, kind }, anchor, None)
     }
 
-    /// Adds what `<<` brings: keys that stand in the mapping itself, or came from an earlier source, win.
+    /// Adds the entries of `<<`. Keys of the mapping itself, and of earlier sources, have priority.
     fn merge(&mut self, entries: &mut Vec<(Key, Node)>, source: Node) {
         match source.kind {
             Kind::Map(more) => {
@@ -215,12 +215,12 @@ impl Builder<'_> {
         }
     }
 
-    /// Puts a finished value where it belongs. `typed` is the text of a scalar, and whether it was plain.
+    /// Adds a finished value to the open collection. `typed` is the text of a scalar, and whether it was plain.
     fn finished(&mut self, node: Node, anchor: usize, typed: Option<(Cow<'_, str>, bool)>) -> Result<(), Problem> {
         // An anchor keeps a copy.
         self.values += if anchor > 0 { 1 + node.size() } else { 1 };
-        if self.values > MOST_VALUES {
-            let message = format!("more than {MOST_VALUES} values once its aliases are written out");
+        if self.values > VALUES_MAX {
+            let message = format!("more than {VALUES_MAX} values once its aliases are written out");
             return Err(Problem::at(&node.at, &FieldPath::default(), message));
         }
         if anchor > 0 {
@@ -235,7 +235,7 @@ impl Builder<'_> {
             Content::Map { entries, pending, merged } => match std::mem::replace(pending, Pending::None) {
                 Pending::Key(key) => entries.push((key, node)),
                 Pending::Merge => merged.push(node),
-                Pending::Bad => {}
+                Pending::Invalid => {}
                 Pending::None => self.key(node, typed),
             },
         }
@@ -262,13 +262,13 @@ impl Builder<'_> {
                     "expected a name before the `:`",
                     Some("put text that starts with `{`, `[` or is empty into quotes"),
                 );
-                Pending::Bad
+                Pending::Invalid
             }
             (Some(name), Some(earlier)) => {
                 let path = self.path().key(&name);
                 let message = format!("duplicate key, first given at {earlier}");
                 self.problems.push(Problem::at(&node.at, &path, message).with_help("remove one of the two"));
-                Pending::Bad
+                Pending::Invalid
             }
             (Some(name), None) => Pending::Key(Key { name, at: node.at }),
         };

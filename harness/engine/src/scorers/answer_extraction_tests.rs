@@ -27,7 +27,7 @@ fn asks_for_one_answer() {
 }
 
 #[test]
-fn scored_unanswered_and_error_are_told_apart() {
+fn scored_unanswered_and_error_are_distinguished() {
     let scored = verdict(json!({}), item("so 2 * 9 = 18\n#### $1,018.00", Gold::text("1018"), &[]));
     assert_eq!((scored.outcome, scored.metrics[METRIC]), (Outcome::Scored, 1.0));
     assert_eq!(scored.extracted.as_deref(), Some("1,018.00"));
@@ -40,7 +40,7 @@ fn scored_unanswered_and_error_are_told_apart() {
 }
 
 #[test]
-fn by_default_the_right_answer_says_how_to_look() {
+fn the_default_pipeline_depends_on_the_right_answer() {
     assert!(is_right(json!({}), "Thus the answer is 5 apples.", Gold::text("5"), &[]));
     assert!(is_right(json!({}), "Thus the answer is: Paris.", Gold::text("Paris"), &[]));
     assert!(is_right(json!({}), "So the answer is (B).", Gold::Choice(1), &["cat", "dog"]));

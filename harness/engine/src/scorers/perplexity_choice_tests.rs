@@ -104,7 +104,7 @@ fn every_normalization_by_hand() {
 }
 
 #[test]
-fn metrics_are_named_for_those_who_read_them() {
+fn metrics_have_the_names_of_lm_evaluation_harness() {
     let names = |options| -> Vec<String> {
         scorer(options).info().unwrap().metrics.into_iter().map(|metric| metric.name).collect()
     };
@@ -132,7 +132,7 @@ fn ties_go_to_the_first_choice() {
 }
 
 #[test]
-fn what_is_no_number_is_an_error_and_never_a_win() {
+fn a_value_that_is_not_a_number_is_an_error() {
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         for normalize in ["context", "context-opencompass", "option", "sum", "chars", "bytes"] {
             let answers = vec![score(bad, 1, 5), score(-2.0, 1, 5)];

@@ -259,7 +259,7 @@ fn settings_that_cannot_be_made() {
     assert_snapshot!(asked(&["check", "suite.yaml", "--set", "seed=[1", "--set", "evaluate.7=x"]), @r#"
     error: --set seed: seed: not valid YAML: while parsing a flow sequence, expected ',' or ']'
       help: a `[` or `{` further up may not be closed
-    --set evaluate.7: evaluate: expected a place in a list, 0 to 0, found `7`
+    --set evaluate.7: evaluate: expected an index in the list, 0 to 0, found `7`
     "#);
 }
 

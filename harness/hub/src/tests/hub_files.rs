@@ -19,7 +19,7 @@ fn blob_of(dir: &Path, etag: &str) -> PathBuf {
 }
 
 #[test]
-fn a_plain_file_lies_where_python_looks_for_it() {
+fn a_plain_file_is_stored_in_the_layout_of_huggingface_hub() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|_, _| plain(b"{}"));
     let path = fetch(&settings(dir.path(), &server.url()), "hf://org/name/sub/config.json").unwrap();
@@ -52,7 +52,7 @@ fn datasets_and_revisions_have_their_own_addresses() {
 }
 
 #[test]
-fn large_files_come_from_elsewhere_and_the_token_does_not_go_there() {
+fn the_token_is_not_sent_to_other_servers() {
     let dir = tempfile::tempdir().unwrap();
     let cdn = Server::start(|_, _| Reply::body(WEIGHTS));
     let elsewhere = cdn.url();
@@ -76,7 +76,7 @@ fn a_renamed_repository_is_followed_on_the_same_server() {
 }
 
 #[test]
-fn a_download_that_breaks_off_goes_on_where_it_was() {
+fn an_interrupted_download_continues() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|request, before| match (request.method.as_str(), before) {
         ("HEAD", _) => large("http://127.0.0.1:1"),
@@ -92,7 +92,7 @@ fn a_download_that_breaks_off_goes_on_where_it_was() {
 }
 
 #[test]
-fn what_an_earlier_run_left_is_gone_on_with_and_thrown_away_if_bad() {
+fn an_earlier_partial_download_is_continued_and_discarded_if_damaged() {
     for (left, good) in [(&WEIGHTS[..20], true), (b"bad bytes, not of it", false)] {
         let dir = tempfile::tempdir().unwrap();
         let server = Server::start(|request, _| match request.method.as_str() {
@@ -182,7 +182,7 @@ fn repository(request: &Request) -> Reply {
 }
 
 #[test]
-fn a_repository_is_fetched_without_the_weights_that_nobody_reads() {
+fn only_readable_weights_of_a_repository_are_downloaded() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|request, _| repository(request));
     let settings = settings(dir.path(), &server.url());
@@ -211,7 +211,7 @@ fn folders_are_found_and_near_names_suggested() {
 }
 
 #[test]
-fn without_a_network_the_cache_serves() {
+fn without_a_network_the_cache_is_used() {
     let dir = tempfile::tempdir().unwrap();
     // A cache as Python leaves it.
     let root = dir.path().join("hub/models--org--name");
@@ -249,25 +249,25 @@ fn two_at_once_download_once() {
 }
 
 #[test]
-fn progress_is_told_and_can_end_it() {
+fn progress_is_reported_and_can_stop_a_download() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|_, _| plain(WEIGHTS));
     let hub = Hub::new(settings(dir.path(), &server.url())).unwrap();
     let error = hub.fetch("hf://org/name/w", &|_, _, _| Flow::Stop).unwrap_err();
     assert_eq!(error.code, ErrorCode::Cancelled);
-    let told = std::sync::Mutex::new(Vec::new());
+    let reported = std::sync::Mutex::new(Vec::new());
     hub.fetch("hf://org/name/w", &|task, done, total| {
-        told.lock().unwrap().push((task.to_owned(), done, total));
+        reported.lock().unwrap().push((task.to_owned(), done, total));
         Flow::Continue
     })
     .unwrap_or_else(|error| panic!("{error}"));
     let size = WEIGHTS.len() as u64;
-    let last = told.into_inner().unwrap().pop();
+    let last = reported.into_inner().unwrap().pop();
     assert!(last.is_none() || last == Some(("org/name/w".to_owned(), size, Some(size))), "{last:?}");
 }
 
 #[test]
-fn a_server_that_is_no_hub_is_named() {
+fn a_server_that_is_not_a_hub_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|_, _| Reply::body("<html>welcome</html>"));
     let error = fetch(&settings(dir.path(), &server.url()), "hf://org/name/w").unwrap_err();
@@ -275,7 +275,7 @@ fn a_server_that_is_no_hub_is_named() {
 }
 
 #[test]
-fn a_disk_that_cannot_be_written_is_named() {
+fn a_disk_that_cannot_be_written_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("hub"), "a file in the way").unwrap();
     let server = Server::start(|_, _| plain(WEIGHTS));

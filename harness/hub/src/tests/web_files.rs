@@ -30,7 +30,7 @@ fn a_checksum_in_the_address_is_checked_every_time() {
 }
 
 #[test]
-fn a_file_that_changes_while_it_is_fetched_is_fetched_anew() {
+fn a_file_that_changes_during_the_download_is_downloaded_again() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|request, before| match before {
         0 => Reply::body("first version").header("ETag", "\"1\"").cut(5),
@@ -43,7 +43,7 @@ fn a_file_that_changes_while_it_is_fetched_is_fetched_anew() {
 }
 
 #[test]
-fn redirections_are_followed_within_reason() {
+fn redirections_are_limited() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|request, _| match request.path.as_str() {
         "/start" => Reply::status(302).header("Location", "/end"),
@@ -54,13 +54,13 @@ fn redirections_are_followed_within_reason() {
     let settings = settings(dir.path(), "https://hub.invalid");
     let fetch = |path: &str| fetch(&settings, &format!("{}{path}", server.url()));
     assert_eq!(std::fs::read(fetch("/start").unwrap()).unwrap(), b"end");
-    assert!(fetch("/circle").unwrap_err().message.contains("circles"));
+    assert!(fetch("/circle").unwrap_err().message.contains("redirects too often"));
     let error = fetch("/plain").unwrap_err();
-    assert_eq!(error.message, "`http://example.invalid/f` is not encrypted, and could be changed on its way");
+    assert_eq!(error.message, "`http://example.invalid/f` is not encrypted, and could be changed in transit");
 }
 
 #[test]
-fn refusals_and_bad_addresses_are_told_apart() {
+fn refusals_and_bad_addresses_have_different_errors() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|request, _| Reply::status(request.path[1..].parse().unwrap()));
     let settings = settings(dir.path(), "https://hub.invalid");

@@ -61,7 +61,7 @@ models:
 }
 
 #[test]
-fn an_isolation_that_is_none() {
+fn an_invalid_isolation() {
     assert_snapshot!(problems("name: n\nisolate: { deadline: 3, deadline_s: 0, deaths: none }"), @"
     s.yaml:2:12: isolate.deadline: unknown key, expected one of `deadline_s`, `memory_mib`, `deaths`
       help: did you mean `deadline_s`?
@@ -173,7 +173,7 @@ report: { figure: "${train.t}/f.svg" }
 "#;
     assert_snapshot!(problems(text), @r#"
     s.yaml:3:19: report.figure: a reference to another stage has no meaning here
-      help: references stand in options of plugins, in `from` and in `data`; write `$${` for a literal `${`
+      help: references are allowed in options of plugins, in `from` and in `data`; write `$${` for a literal `${`
     "#);
 }
 
@@ -238,7 +238,7 @@ train: { t: { trainer: c, from: orignal, data: { dataset: bbh } } }
     s.yaml:3:33: train.t.from: no model `orignal`, expected `original`
       help: did you mean `original`?
     s.yaml:3:48: train.t.data: the key `as` is missing
-      help: add `as:` with what a row is made of, `answers` say
+      help: add `as:` with the form of the rows, for example `answers`
     s.yaml:3:59: train.t.data.dataset: no dataset `bbh`, expected a name of `datasets`, of which the suite has none
     "#);
 }
@@ -482,7 +482,7 @@ fn setting_what_is_not_there() {
       help: did you mean `date`?
     --set seed.x: seed: expected a mapping or a list to set `x` in, found the number `1`
       help: set `seed` as a whole
-    --set evaluate.1: evaluate: expected a place in a list, 0 to 0, found `1`
+    --set evaluate.1: evaluate: expected an index in the list, 0 to 0, found `1`
     --set models.m.plugin.x: models.m.plugin: expected a mapping or a list to set `x` in, found the text `p`
       help: set `models.m.plugin` as a whole
     "#);

@@ -4,7 +4,7 @@ use examiner_api::Sampling;
 use serde_json::json;
 
 #[test]
-fn the_suite_of_the_handbook_is_read() {
+fn the_suite_of_the_documentation_is_read() {
     let loaded = read(DISTILL);
     let suite = &loaded.suite;
     assert_eq!((suite.name.as_str(), suite.seed, suite.parallel), ("cot-distill", 1234, 1));
@@ -35,7 +35,7 @@ fn the_suite_of_the_handbook_is_read() {
 }
 
 #[test]
-fn values_are_found_where_they_were_typed() {
+fn values_are_found_at_their_positions() {
     let loaded = read(DISTILL);
     let place = |path: &FieldPath| loaded.locate(path).unwrap().to_string();
     assert_eq!(place(&FieldPath::of(&["seed"])), "s.yaml:3:7");
@@ -144,7 +144,7 @@ report: { figure: "$${vars.n}" }
 }
 
 #[test]
-fn the_command_line_changes_what_it_names() {
+fn overrides_change_the_named_field() {
     let text = r#"
 name: o
 vars: { data: data/bbh }
@@ -174,7 +174,7 @@ evaluate: [{ models: [m], datasets: d }]
 }
 
 #[test]
-fn a_byte_order_mark_and_windows_lines_are_no_matter() {
+fn byte_order_marks_and_windows_line_ends_are_accepted() {
     let loaded = read("\u{feff}name: w\r\nseed: 2\r\n");
     assert_eq!((loaded.suite.name.as_str(), loaded.suite.seed), ("w", 2));
 }
@@ -200,7 +200,7 @@ b: {x: |
 }
 
 #[test]
-fn every_suite_that_ships_is_read() {
+fn every_suite_of_the_repository_is_read() {
     let configs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
     let mut count = 0;
     for entry in std::fs::read_dir(&configs).unwrap() {

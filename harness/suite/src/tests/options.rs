@@ -79,7 +79,7 @@ fn good_options_pass() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once() {
+fn all_problems_are_reported_at_once() {
     assert_snapshot!(check("    chekpoint: c\n    device: cudda\n    batch_tokens: 0\n    strict: 'yes'"), @r#"
     s.yaml:6:5: models.m.chekpoint: unknown option, expected one of `checkpoint`, `device`, `batch_tokens`, `tolerance`, `cache`, `steps`, `data`, `strict`
       help: did you mean `checkpoint`?
@@ -111,7 +111,7 @@ fn wrong_types_are_named() {
 }
 
 #[test]
-fn nested_mistakes_have_their_own_place() {
+fn nested_problems_have_their_own_position() {
     assert_snapshot!(check("    checkpoint: c\n    cache: { prefx: true, size_mib: big }\n    steps:\n      - last-numbre\n      - regex: { pattern: x, grup: 1 }\n      - regex: { group: 1 }"), @r#"
     s.yaml:7:14: models.m.cache.prefx: unknown option, expected one of `size_mib`, `prefix`
       help: did you mean `prefix`?
@@ -143,7 +143,7 @@ fn a_key_of_the_harness_is_suggested() {
 }
 
 #[test]
-fn a_bad_schema_is_the_plugins_mistake() {
+fn a_bad_schema_is_reported_as_an_error_of_the_plugin() {
     let loaded = read("name: n\nmodels: { m: { plugin: p } }");
     let schema = serde_json::json!({"type": "nonsense"});
     let problems = OptionsSchema::new(&schema).check(&loaded, &FieldPath::of(&["models", "m"]), &serde_json::json!({}));
