@@ -53,9 +53,8 @@ impl Hub {
         ["hf://", "https://", "http://"].iter().any(|scheme| uri.starts_with(scheme))
     }
 
-    /// The path of the file behind an address, downloaded unless it is in the cache; of a folder, if the address is
-    /// that of a folder or of a repository of the hub (of a model, then, its weights in safetensors, configuration and
-    /// tokenizer). `https` addresses may end in `#sha256=<digits>`.
+    /// The path of the file behind an address, downloaded unless it is in the cache; of a folder with all its files, if the
+    /// address is that of a folder or of a repository of the hub. `https` addresses may end in `#sha256=<digits>`.
     ///
     /// `report` hears of progress and may end it; what there is by then is gone on with next time.
     ///
@@ -67,6 +66,20 @@ impl Hub {
         match address::parse(uri)? {
             Address::Hub(path) => repository::fetch(&self.http, &self.settings, &path, report),
             Address::Web(url, sha256) => self.fetch_web(&url, sha256, report),
+        }
+    }
+
+    /// The path of a repository of the hub, or of a folder of it, in which at least the files are that one of `patterns` fits:
+    /// `*.json`. A `*` is any text without a `/`; what a pattern after `!` fits is left out.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Hub::fetch`], and where no file fits.
+    pub fn fetch_repository(&self, uri: &str, patterns: &[String], report: Report<'_>) -> Result<PathBuf> {
+        match address::parse(uri)? {
+            Address::Hub(path) => repository::fetch_matching(&self.http, &self.settings, &path, patterns, report),
+            Address::Web(..) => Err(PluginError::bad_options(format!("`{uri}` is no repository of the hub"))
+                .with_help("write `hf://org/name` or `hf://datasets/org/name`")),
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Candle {
 impl Open for Candle {
     type Options = Options;
 
+    const CHECKPOINT_OPTION: Option<&'static str> = Some("checkpoint");
+
     fn open(options: Options, host: Host) -> Result<Self> {
         let place = Place::find(&options.device)?;
         place.check(options.dtype)?;
@@ -104,6 +106,7 @@ where
     details.insert("cache_bytes_per_token".to_owned(), decoder.cache_bytes_per_token().into());
     let info = ModelInfo {
         name: options.checkpoint.clone(),
+        checkpoint: Some(options.checkpoint.clone()),
         fingerprint: hasher.finalize().to_hex().to_string(),
         can_score: true,
         can_generate: true,

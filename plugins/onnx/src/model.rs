@@ -42,6 +42,8 @@ pub struct Onnx {
 impl Open for Onnx {
     type Options = Options;
 
+    const CHECKPOINT_OPTION: Option<&'static str> = Some("checkpoint");
+
     fn open(options: Options, host: Host) -> Result<Self> {
         let checkpoint = Checkpoint::open(&options.checkpoint, &host)?;
         let shape = Shape::read(&checkpoint.config, &checkpoint.config_path)?;
@@ -160,11 +162,10 @@ fn info(
     details.insert("operators".to_owned(), file.opsets.clone().into());
     details.insert("onnxruntime".to_owned(), runtime.version.clone().into());
     details.insert("device".to_owned(), devices.into());
-    if !chosen.warnings.is_empty() {
-        details.insert("warnings".to_owned(), chosen.warnings.clone().into());
-    }
     Ok(ModelInfo {
         name: checkpoint.source().to_owned(),
+        checkpoint: Some(checkpoint.source().to_owned()),
+        warnings: chosen.warnings.clone(),
         fingerprint: fingerprint.to_hex().to_string(),
         can_score: true,
         can_generate: true,

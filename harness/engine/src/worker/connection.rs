@@ -23,6 +23,9 @@ pub(super) struct Connection {
     /// Calls of the other side that are being answered, and whether more of their results are wanted.
     answering: Mutex<HashMap<u64, Flow>>,
     calls: AtomicU64,
+    /// Items of results of own calls that have come in, and those of them that their sink has taken.
+    received: AtomicU64,
+    taken: AtomicU64,
 }
 
 enum Reply {
@@ -52,6 +55,8 @@ impl Connection {
             waiting: Mutex::new(Some(HashMap::new())),
             answering: Mutex::default(),
             calls: AtomicU64::new(1),
+            received: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
         }
     }
 
@@ -66,7 +71,10 @@ impl Connection {
     fn take_all<R: Read>(&self, mut reader: Reader<R>, mut handle: impl FnMut(Incoming)) -> Result<(), FrameError> {
         while let Some(Frame { kind, call, payload }) = reader.read()? {
             match kind {
-                Kind::Item => self.reply(call, Reply::Item(payload)),
+                Kind::Item => {
+                    self.received.fetch_add(1, Ordering::SeqCst);
+                    self.reply(call, Reply::Item(payload));
+                }
                 Kind::Answer => self.reply(call, Reply::Answer(read_answer(&payload)?)),
                 Kind::Stop => {
                     lock(&self.answering).entry(call).and_modify(|flow| *flow = Flow::Stop);
@@ -91,8 +99,22 @@ impl Connection {
             if matches!(reply, Reply::Answer(_)) { waiting.remove(&call) } else { waiting.get(&call).cloned() }
         };
         // A caller that has given up takes nothing any more.
-        if let Some(taker) = taker {
-            let _ = taker.send(reply);
+        let is_item = matches!(reply, Reply::Item(_));
+        let is_delivered = taker.is_some_and(|taker| taker.send(reply).is_ok());
+        if is_item && !is_delivered {
+            self.taken.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// How many items have come in.
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Ordering::SeqCst)
+    }
+
+    /// Returns once so many items have been taken, or none will be any more.
+    pub(super) fn wait_until_taken(&self, count: u64) {
+        while self.taken.load(Ordering::SeqCst) < count && lock(&self.waiting).is_some() {
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -130,7 +152,9 @@ impl Connection {
             match replies.recv_timeout(TICK) {
                 // What was under way when the receiver had enough is handed over all the same: it has been computed.
                 Ok(Reply::Item(item)) => {
-                    if sink(&item) == Flow::Stop && wanted == Flow::Continue {
+                    let flow = sink(&item);
+                    self.taken.fetch_add(1, Ordering::SeqCst);
+                    if flow == Flow::Stop && wanted == Flow::Continue {
                         wanted = Flow::Stop;
                         // If the other side is gone, the next receive says so.
                         let _ = self.send(Kind::Stop, id, &[]);

@@ -4,7 +4,7 @@ use super::Workers;
 use super::connection::{Connection, Incoming, lock};
 use super::frame::{FrameError, Kind};
 use super::stderr_tail::StderrTail;
-use examiner_api::wire::{self, Call, RawSink, host_method};
+use examiner_api::wire::{Call, RawSink, host_method};
 use examiner_api::{ErrorCode, Host, PluginError, Result};
 use std::io;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -236,10 +236,17 @@ impl Watched {
     /// Answers the worker. What may take long does not keep results waiting.
     fn answer(shared: &Arc<Self>, host: &Host, id: u64, name: String, payload: Vec<u8>) {
         let (shared, host) = (shared.clone(), host.clone());
-        let slow = matches!(name.as_str(), host_method::FETCH | host_method::ROLE);
+        // Messages and questions about the program's state are answered at once; all else may take its time.
+        let at_once = [host_method::LOG, host_method::PROGRESS, host_method::CANCELLED, host_method::SCRATCH_DIR];
+        let slow = !at_once.contains(&name.as_str());
+        // What the worker sent before it asked has been received; what it asks for may rely on it.
+        let received = shared.connection.received();
         shared.asks.fetch_add(1, Ordering::SeqCst);
         let work = move || {
-            shared.connection.answer(id, |sink| wire::serve_host(&host, &name, &payload, sink));
+            if name == host_method::FLUSH {
+                shared.connection.wait_until_taken(received);
+            }
+            shared.connection.answer(id, |sink| host.serve(&name, &payload, sink));
             shared.work_ms.store(shared.now_ms(), Ordering::SeqCst);
             shared.asks.fetch_sub(1, Ordering::SeqCst);
         };

@@ -13,12 +13,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct IsolatedTrainer(pub(super) Isolated);
 
 impl Trainer for IsolatedTrainer {
-    fn train(&mut self, job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport> {
-        let job = encode(&job)?;
-        let furthest = AtomicU64::new(0);
+    fn train(&mut self, mut job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport> {
+        let (furthest, last) = (AtomicU64::new(0), AtomicU64::new(job.recorded.unwrap_or(0)));
         let take = |event: &[u8]| match decode::<TrainEvent>(event) {
             Ok(event) => {
                 furthest.fetch_max(event.step, Ordering::SeqCst);
+                last.store(event.step, Ordering::SeqCst);
                 sink.send(event)
             }
             Err(_) => Flow::Stop,
@@ -26,7 +26,9 @@ impl Trainer for IsolatedTrainer {
         let mut tries = Tries::new(&self.0);
         loop {
             let before = furthest.load(Ordering::SeqCst);
-            match self.0.call(method::TRAIN, &job, &take)? {
+            // Another process may go on from where the events of the last one ended.
+            job.recorded = job.recorded.map(|_| last.load(Ordering::SeqCst));
+            match self.0.call(method::TRAIN, &encode(&job)?, &take)? {
                 Ended::Returned(report) => return decode(&report?),
                 Ended::Died(error) => tries.again(&self.0, error, furthest.load(Ordering::SeqCst) > before)?,
             }
