@@ -79,7 +79,7 @@ fn its_process_dies_and_another_one_goes_on_from_the_checkpoint() {
 #[test]
 fn killed_with_the_program_its_curves_are_those_of_an_undisturbed_training() {
     let directory = tempfile::tempdir().unwrap();
-    let suite = suite("sleep_ms: 5");
+    let suite = suite("sleep_ms: 25");
     std::fs::write(directory.path().join("suite.yaml"), &suite).unwrap();
     let csv = directory.path().join("run/train/one/train.csv");
     let lines = || std::fs::read_to_string(&csv).unwrap_or_default().lines().count();
