@@ -4,66 +4,12 @@
 //! that a plugin says or needs goes through here.
 
 use crate::wire::{Call, RawSink, Remote};
-use crate::{Dataset, Metadata, Model, Result, RoleKind, Scorer};
-use serde::{Deserialize, Serialize};
+use crate::{
+    AskAll, AskReport, Dataset, GenerateResult, HostApi, Level, Metadata, Model, Progress, RecipeReport, Response,
+    Result, RoleAddress, RoleKind, RowsContent, RowsFile, Scorer, Sink, wire,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// How much a message matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// For the plugin's author.
-    Debug,
-    /// Worth a line in the log.
-    Info,
-    /// Something the user should know.
-    Warn,
-    /// Something went wrong.
-    Error,
-}
-
-/// How far a long task is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
-    /// What is being done: `download model.safetensors`.
-    pub task: String,
-    /// Units done.
-    pub done: u64,
-    /// Units to do, if it is known.
-    pub total: Option<u64>,
-    /// What is counted: `bytes`, `tokens`, `samples`.
-    pub unit: String,
-}
-
-/// Which other role is meant.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct RoleAddress {
-    /// Its kind.
-    pub kind: RoleKind,
-    /// The name of a model or dataset in the suite; the name under which a plugin offers any other role.
-    pub name: String,
-    /// The options of a role that does not stand in the suite.
-    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
-    pub options: Metadata,
-}
-
-/// What the program behind a [`Host`] does. Plugins use [`Host`]; programs and tests implement this.
-pub trait HostApi: Send + Sync {
-    /// Takes a message.
-    fn log(&self, level: Level, message: &str);
-    /// Takes note of how far a task is.
-    fn progress(&self, progress: Progress);
-    /// Whether the user wants to stop.
-    fn is_cancelled(&self) -> bool;
-    /// A directory for files that nobody needs later.
-    fn scratch_dir(&self) -> Result<PathBuf>;
-    /// The local path of a file: a path as it is (relative ones stand in the working directory), `hf://org/name/file` and
-    /// `https://...` downloaded, checked and kept.
-    fn fetch(&self, uri: &str) -> Result<PathBuf>;
-    /// Calls a method of another role. `sink` gets its results in wire form.
-    fn call_role(&self, role: &RoleAddress, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>>;
-}
 
 /// A plugin's way to the program that loaded it. Cheap to clone, usable from any thread.
 #[derive(Clone)]
@@ -92,7 +38,7 @@ impl Host {
         self.log(Level::Warn, message);
     }
 
-    /// Says how far a long task is.
+    /// Reports the progress of a long task.
     pub fn progress(&self, task: &str, done: u64, total: Option<u64>, unit: &str) {
         self.api.progress(Progress { task: task.to_owned(), done, total, unit: unit.to_owned() });
     }
@@ -108,10 +54,51 @@ impl Host {
         self.api.scratch_dir()
     }
 
-    /// The local path of a file or directory: a local path as it is (relative paths stand in the working directory),
+    /// The local path of a file or directory: a local path as it is (relative to the working directory),
     /// `hf://org/name[/file]`, `hf://datasets/org/name/file` and `https://...` downloaded once, checked and kept.
+    ///
+    /// Of a repository or a folder of the hub all files are fetched: [`Host::fetch_repository`] leaves out what nobody reads.
     pub fn fetch(&self, uri: &str) -> Result<PathBuf> {
         self.api.fetch(uri)
+    }
+
+    /// The local directory of `hf://org/name` or `hf://datasets/org/name`, in which at least the files are that one of the
+    /// patterns fits: `*.json`, `onnx/*`. A `*` is any text without a `/`; a file that a pattern after `!` fits is left out:
+    /// `!consolidated*`. A local directory is returned as it is.
+    ///
+    /// # Errors
+    /// As for [`Host::fetch`]; `NotFound` where no file of the repository fits.
+    pub fn fetch_repository(&self, uri: &str, patterns: &[&str]) -> Result<PathBuf> {
+        self.api.fetch_repository(uri, &patterns.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    /// Returns once everything that was sent to the sink of the method under way has been recorded. A trainer calls it before it
+    /// writes a checkpoint: whoever goes on from there then finds the events of all steps before.
+    pub fn flush(&self) -> Result<()> {
+        self.api.flush()
+    }
+
+    /// Asks a model of the suite many questions, and sends an answer or an error for each to `sink`, in any order. An answer is
+    /// stored before it is sent, and never asked for again, not by another run either; an error is, by the next try.
+    ///
+    /// # Errors
+    /// What ends the asking: the user, a refused key or an empty account, a failure of the whole batch, a file that cannot be
+    /// written. What was answered before is kept.
+    pub fn ask_all(&self, ask: AskAll, sink: &dyn Sink<Response<GenerateResult>>) -> Result<AskReport> {
+        self.api.ask_all(ask, sink)
+    }
+
+    /// What was reported of rows that were written with the same inputs, if they are all there and as they were, and no question
+    /// of theirs is open.
+    pub fn find_rows(&self, file: &RowsFile) -> Result<Option<RecipeReport>> {
+        self.api.find_rows(file)
+    }
+
+    /// Writes rows, the counts of tasks, unsolved questions, and what the rows are made of, each file as a whole or not at all.
+    /// Files made of something else, or changed since, are moved aside under another name with a warning. Returns the
+    /// report with the place of the rows.
+    pub fn write_rows(&self, file: &RowsFile, content: RowsContent) -> Result<RecipeReport> {
+        self.api.write_rows(file, content)
     }
 
     /// A model of the suite, by its name there.
@@ -133,8 +120,9 @@ impl Host {
         Remote::new(HostedRole { host: self.clone(), role: RoleAddress { kind, name: name.to_owned(), options } })
     }
 
-    pub(crate) fn api(&self) -> &dyn HostApi {
-        &*self.api
+    /// Answers a call in wire form: what [`crate::wire::RemoteHost`] asks, on the program's side.
+    pub fn serve(&self, name: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
+        wire::serve_host(&*self.api, name, payload, sink)
     }
 }
 
@@ -146,6 +134,6 @@ struct HostedRole {
 
 impl Call for HostedRole {
     fn call(&self, name: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
-        self.host.api().call_role(&self.role, name, payload, sink)
+        self.host.api.call_role(&self.role, name, payload, sink)
     }
 }

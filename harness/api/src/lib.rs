@@ -11,37 +11,50 @@
 //! same bytes over a pipe.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod asking;
 mod error;
 #[doc(hidden)]
 pub mod ffi;
 mod host;
+mod host_api;
+mod kind;
+mod lock;
 mod nearest;
+mod open_role;
 mod plugin;
 pub mod random;
+mod recipe;
 mod request;
 mod roles;
 #[cfg(feature = "rows")]
 pub mod rows;
 mod sample;
+mod stages;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod turn;
 pub mod wire;
 
 pub use error::{ErrorCode, PluginError};
-pub use host::{Host, HostApi, Level, Progress, RoleAddress};
+pub use host::Host;
+pub use host_api::{HostApi, Level, Progress, RoleAddress};
+pub use kind::RoleKind;
 pub use nearest::nearest;
-pub use plugin::{OpenRole, Plugin, PluginInfo, RoleInfo, RoleKind};
+pub use open_role::OpenRole;
+pub use plugin::{Open, Plugin, PluginInfo, RoleInfo};
+pub use recipe::{
+    AskAll, AskReport, Recipe, RecipeEvent, RecipeInfo, RecipeJob, RecipeReport, RowsContent, RowsFile, TaskYield,
+};
 pub use request::{
     FinishReason, GenerateRequest, GenerateResult, Metadata, Response, SampleRef, Sampling, ScoreRequest, ScoreResult,
     Span,
 };
 pub use roles::{
-    Dataset, DatasetInfo, Diagnostic, ExportJob, ExportReport, Exporter, Finding, FindingState, Flow, Model, ModelInfo,
-    Open, Recipe, RecipeEvent, RecipeJob, RecipeReport, Result, Scorer, ScorerInfo, Sink, TrainEvent, TrainJob,
-    TrainReport, Trainer, TrainingRow,
+    ANSWERS_FORM, Dataset, DatasetInfo, Diagnostic, Finding, FindingState, Flow, Model, ModelInfo, Result, Scorer,
+    ScorerInfo, Sink,
 };
 pub use sample::{Aggregation, Answer, Answered, Ask, Gold, MetricInfo, Outcome, Question, Sample, Shot, Verdict};
+pub use stages::{ExportJob, ExportReport, Exporter, TrainEvent, TrainJob, TrainReport, Trainer, TrainingRow};
 pub use turn::{Speaker, Turn};
 
 // A plugin needs these to derive its options, and should not have to pick the versions itself.

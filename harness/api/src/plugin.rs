@@ -1,46 +1,13 @@
 //! What a plugin library holds: its name, and the roles it can play.
 
-use crate::wire::{Call, Remote};
-use crate::{Dataset, Diagnostic, Exporter, Host, Metadata, Model, Open, PluginError, Recipe, Result, Scorer, Trainer};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::fmt;
-
-/// The kinds of role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RoleKind {
-    /// [`Model`].
-    Model,
-    /// [`Dataset`].
-    Dataset,
-    /// [`Scorer`].
-    Scorer,
-    /// [`Trainer`].
+use crate::{
+    Dataset, Diagnostic, Exporter, Host, Metadata, Model, OpenRole, PluginError, Recipe, Result, RoleKind, Scorer,
     Trainer,
-    /// [`Recipe`].
-    Recipe,
-    /// [`Exporter`].
-    Exporter,
-    /// [`Diagnostic`].
-    Diagnostic,
-}
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
-impl fmt::Display for RoleKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            RoleKind::Model => "model",
-            RoleKind::Dataset => "dataset",
-            RoleKind::Scorer => "scorer",
-            RoleKind::Trainer => "trainer",
-            RoleKind::Recipe => "recipe",
-            RoleKind::Exporter => "exporter",
-            RoleKind::Diagnostic => "diagnostic",
-        })
-    }
-}
-
-/// What a plugin says of one of its roles.
+/// The description of one role of a plugin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoleInfo {
     /// The kind of role.
@@ -51,9 +18,12 @@ pub struct RoleInfo {
     pub summary: String,
     /// The JSON Schema of its options.
     pub options: Value,
+    /// The option that names the checkpoint that it is opened from: [`Open::CHECKPOINT_OPTION`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_option: Option<String>,
 }
 
-/// What a plugin says of itself.
+/// The description of a plugin.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PluginInfo {
     /// Its name.
@@ -64,38 +34,18 @@ pub struct PluginInfo {
     pub roles: Vec<RoleInfo>,
 }
 
-/// A role that has been opened with its options.
-pub enum OpenRole {
-    /// A [`Model`].
-    Model(Box<dyn Model>),
-    /// A [`Dataset`].
-    Dataset(Box<dyn Dataset>),
-    /// A [`Scorer`].
-    Scorer(Box<dyn Scorer>),
-    /// A [`Trainer`].
-    Trainer(Box<dyn Trainer>),
-    /// A [`Recipe`].
-    Recipe(Box<dyn Recipe>),
-    /// An [`Exporter`].
-    Exporter(Box<dyn Exporter>),
-    /// A [`Diagnostic`].
-    Diagnostic(Box<dyn Diagnostic>),
-}
+/// How a role comes to be: from its options in the suite.
+pub trait Open: Sized + 'static {
+    /// The role's options. Derive `Deserialize` with `deny_unknown_fields`, and `JsonSchema`, so that
+    /// `examiner check` and editors know them.
+    type Options: DeserializeOwned + schemars::JsonSchema;
 
-impl OpenRole {
-    /// A role that is somewhere else, reached by `call`.
-    pub fn remote(kind: RoleKind, call: impl Call + 'static) -> Self {
-        let role = Box::new(Remote::new(call));
-        match kind {
-            RoleKind::Model => OpenRole::Model(role),
-            RoleKind::Dataset => OpenRole::Dataset(role),
-            RoleKind::Scorer => OpenRole::Scorer(role),
-            RoleKind::Trainer => OpenRole::Trainer(role),
-            RoleKind::Recipe => OpenRole::Recipe(role),
-            RoleKind::Exporter => OpenRole::Exporter(role),
-            RoleKind::Diagnostic => OpenRole::Diagnostic(role),
-        }
-    }
+    /// The name of the option that says which checkpoint the role is opened from, where it is opened from one. Programs then
+    /// know the checkpoint of a model without opening it: `train: { from: MODEL }` starts from there.
+    const CHECKPOINT_OPTION: Option<&'static str> = None;
+
+    /// Makes the role. Files are opened and options judged here, so that a suite fails before its work starts.
+    fn open(options: Self::Options, host: Host) -> Result<Self>;
 }
 
 type OpenFn = Box<dyn Fn(Metadata, Host) -> Result<OpenRole> + Send + Sync>;
@@ -117,6 +67,7 @@ macro_rules! role {
                 name: name.to_owned(),
                 summary: summary.to_owned(),
                 options: schemars::schema_for!(R::Options).to_value(),
+                checkpoint_option: R::CHECKPOINT_OPTION.map(str::to_owned),
             };
             let role = format!("{} `{name}`", RoleKind::$kind);
             let open = move |options: Metadata, host: Host| {
@@ -152,7 +103,7 @@ impl Plugin {
     role!(/// Adds a diagnostic, which `examiner doctor` asks.
         diagnostic, Diagnostic);
 
-    /// What the plugin says of itself.
+    /// The description of the plugin.
     pub fn info(&self) -> PluginInfo {
         PluginInfo {
             name: self.name.clone(),

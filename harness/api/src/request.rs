@@ -65,7 +65,7 @@ pub struct ScoreResult {
     pub sum: f64,
     /// Whether every scored token is the most probable one at its place (the first of equals).
     pub is_greedy: bool,
-    /// The scored tokens; empty where the model does not tell.
+    /// The scored tokens; empty where the model does not report them.
     #[serde(default)]
     pub tokens: Vec<u32>,
     /// One log-probability for each scored token.
@@ -93,7 +93,7 @@ pub struct Sampling {
     pub top_k: u32,
     /// Only the smallest set of most probable tokens whose probabilities add up to `top_p`; 1 for all.
     pub top_p: f32,
-    /// Divides positive and multiplies negative logits of tokens that stand in the prompt or the answer; 1 for none.
+    /// Divides positive and multiplies negative logits of tokens that occur in the prompt or the answer; 1 for none.
     pub repetition_penalty: f32,
     /// The answer ends before the first of these strings.
     pub stop: Vec<String>,
@@ -155,7 +155,7 @@ pub struct GenerateResult {
     pub text: String,
     /// Why it ended.
     pub finish: FinishReason,
-    /// The generated tokens, an end-of-text token included; empty where the model does not tell.
+    /// The generated tokens, an end-of-text token included; empty where the model does not report them.
     #[serde(default)]
     pub tokens: Vec<u32>,
     /// Number of tokens of the prompt, after truncation.
@@ -174,7 +174,7 @@ pub struct GenerateResult {
 pub struct Response<T> {
     /// The request's id.
     pub id: u64,
-    /// What came of it.
+    /// A result, or why there is none.
     pub result: Result<T, PluginError>,
 }
 

@@ -4,11 +4,10 @@
 //! are ready, so that progress, journal and cancellation work by the sample.
 
 use crate::{
-    Answered, Ask, GenerateRequest, GenerateResult, Host, Metadata, MetricInfo, PluginError, Question, Response,
-    Sample, Sampling, ScoreRequest, ScoreResult, Shot, Verdict,
+    Answered, Ask, GenerateRequest, GenerateResult, Metadata, MetricInfo, PluginError, Question, Response, Sample,
+    Sampling, ScoreRequest, ScoreResult, Shot, Verdict,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::path::PathBuf;
+use serde::{Deserialize, Serialize};
 
 /// What a role's author gets from every call that can fail.
 pub type Result<T, E = PluginError> = std::result::Result<T, E>;
@@ -26,24 +25,17 @@ pub enum Flow {
 /// Where results go. It may be called from any thread; calls are taken one at a time and may block until the receiver
 /// has caught up. It is never called after the method that was given it has returned.
 pub trait Sink<T>: Sync {
-    /// Hands over one result.
+    /// Sends one result.
     fn send(&self, item: T) -> Flow;
 }
+
+/// Where results go in wire form.
+pub type RawSink<'a> = dyn Fn(&[u8]) -> Flow + Sync + 'a;
 
 impl<T, F: Fn(T) -> Flow + Sync> Sink<T> for F {
     fn send(&self, item: T) -> Flow {
         self(item)
     }
-}
-
-/// How a role comes to be: from its options in the suite.
-pub trait Open: Sized + 'static {
-    /// The role's options. Derive `Deserialize` with `deny_unknown_fields`, and `JsonSchema`, so that
-    /// `examiner check` and editors know them.
-    type Options: DeserializeOwned + schemars::JsonSchema;
-
-    /// Makes the role. Files are opened and options judged here, so that a suite fails before its work starts.
-    fn open(options: Self::Options, host: Host) -> Result<Self>;
 }
 
 /// A language model.
@@ -68,7 +60,7 @@ pub trait Model: Send {
     }
 }
 
-/// What a model says of itself.
+/// The description of a model.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelInfo {
@@ -86,6 +78,13 @@ pub struct ModelInfo {
     pub context_length: Option<u32>,
     /// Number of tokens in the vocabulary.
     pub vocabulary: Option<u32>,
+    /// The checkpoint that it was opened from, as the suite names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
+    /// What users should know when they read its results, a sentence each: that it ran on another device than the one asked
+    /// for, say. They are shown below the results.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Anything else worth writing to `run.json`: parameters, device, number type.
     pub details: Metadata,
 }
@@ -102,9 +101,21 @@ pub trait Dataset: Send {
 
     /// Sends every sample, in the dataset's order, the same at each call.
     fn samples(&mut self, sink: &dyn Sink<Sample>) -> Result<()>;
+
+    /// Sends every sample as a model is to learn it, in one of the forms of [`DatasetInfo::forms`]: prompt, delimiter and right
+    /// answer become a row. The default knows [`ANSWERS_FORM`] alone: the samples as they are.
+    fn training_samples(&mut self, form: &str, sink: &dyn Sink<Sample>) -> Result<()> {
+        match form {
+            ANSWERS_FORM => self.samples(sink),
+            _ => Err(PluginError::bad_options(format!("expected the form `{ANSWERS_FORM}`, found `{form}`"))),
+        }
+    }
 }
 
-/// What a dataset says of itself.
+/// The form to learn from that every dataset has: question and right answer as they are.
+pub const ANSWERS_FORM: &str = "answers";
+
+/// The description of a dataset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DatasetInfo {
@@ -127,6 +138,8 @@ pub struct DatasetInfo {
     /// Whether the mean over the subsets, each counting the same however large it is, is reported besides the mean over
     /// all samples.
     pub macro_average: bool,
+    /// The forms in which [`Dataset::training_samples`] sends samples to learn from; [`ANSWERS_FORM`] is one of them.
+    pub forms: Vec<String>,
 }
 
 impl Default for DatasetInfo {
@@ -141,6 +154,7 @@ impl Default for DatasetInfo {
             shot_separator: "\n\n".to_owned(),
             sampling: Sampling::default(),
             macro_average: false,
+            forms: vec![ANSWERS_FORM.to_owned()],
         }
     }
 }
@@ -163,7 +177,7 @@ pub trait Scorer: Send {
     }
 }
 
-/// What a scorer says of itself.
+/// The description of a scorer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ScorerInfo {
@@ -175,146 +189,6 @@ pub struct ScorerInfo {
     pub asks_score: bool,
     /// Whether it asks for generated answers.
     pub asks_generate: bool,
-}
-
-/// A row to learn from.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct TrainingRow {
-    /// Unique within the file.
-    pub id: String,
-    /// What is given.
-    pub prompt: String,
-    /// What is learned, with its delimiter.
-    pub completion: String,
-    /// Anything else that the row carries (task, teacher, reasoning).
-    #[serde(flatten)]
-    pub metadata: Metadata,
-}
-
-/// Teaches a model.
-pub trait Trainer: Send {
-    /// Trains from `job.from` on `job.rows` and leaves a checkpoint directory. With checkpoints of an interrupted run in
-    /// `job.out`, goes on from the last.
-    fn train(&mut self, job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport>;
-}
-
-/// What a [`Trainer`] is to do.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct TrainJob {
-    /// The checkpoint directory to start from; none to start from scratch.
-    pub from: Option<PathBuf>,
-    /// A file of [`TrainingRow`]s, JSON lines.
-    pub rows: PathBuf,
-    /// Where checkpoints and curves go.
-    pub out: PathBuf,
-    /// Where TensorBoard event files go; none to write none.
-    #[serde(default)]
-    pub events: Option<PathBuf>,
-    /// Key of all random numbers.
-    pub seed: u64,
-}
-
-/// A step of training, as it happens.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TrainEvent {
-    /// Steps done.
-    pub step: u64,
-    /// Steps to do.
-    pub steps: u64,
-    /// Mean loss of the step, in nats per token.
-    pub loss: Option<f64>,
-    /// Mean loss of the validation rows, in nats per token.
-    pub validation_loss: Option<f64>,
-    /// Learning rate.
-    pub learning_rate: Option<f64>,
-    /// Norm of the gradient before clipping.
-    pub gradient_norm: Option<f64>,
-    /// Tokens a second.
-    pub tokens_per_s: Option<f64>,
-}
-
-/// What came of a [`TrainJob`].
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TrainReport {
-    /// The checkpoint directory that later stages use.
-    pub checkpoint: PathBuf,
-    /// Steps done.
-    pub steps: u64,
-    /// Anything else worth reporting.
-    pub details: Metadata,
-}
-
-/// Makes a data file by asking models through the host.
-pub trait Recipe: Send {
-    /// Writes the file and says where it is. Run again after an interruption, asks nothing twice.
-    fn make(&mut self, job: RecipeJob, sink: &dyn Sink<RecipeEvent>) -> Result<RecipeReport>;
-}
-
-/// What a [`Recipe`] is to do.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct RecipeJob {
-    /// The name of the model to ask, for [`Host::model`].
-    pub teacher: String,
-    /// The directory that the file is published to.
-    pub out: PathBuf,
-    /// At most this many questions of each task: for a first look.
-    #[serde(default)]
-    pub limit: Option<u64>,
-    /// Key of all random numbers.
-    pub seed: u64,
-}
-
-/// A question of a recipe answered.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RecipeEvent {
-    /// Questions done.
-    pub done: u64,
-    /// Questions to do.
-    pub total: u64,
-    /// Rows kept.
-    pub kept: u64,
-}
-
-/// What came of a [`RecipeJob`].
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RecipeReport {
-    /// The file of [`TrainingRow`]s.
-    pub rows: PathBuf,
-    /// Questions asked.
-    pub asked: u64,
-    /// Rows kept.
-    pub kept: u64,
-    /// Anything else worth reporting.
-    pub details: Metadata,
-}
-
-/// Turns a checkpoint directory into another format.
-pub trait Exporter: Send {
-    /// Exports and says what was written.
-    fn export(&mut self, job: ExportJob) -> Result<ExportReport>;
-}
-
-/// What an [`Exporter`] is to do.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct ExportJob {
-    /// The checkpoint directory.
-    pub from: PathBuf,
-    /// Where the export goes.
-    pub out: PathBuf,
-}
-
-/// What came of an [`ExportJob`].
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ExportReport {
-    /// What later stages use.
-    pub checkpoint: PathBuf,
-    /// Anything else worth reporting.
-    pub details: Metadata,
 }
 
 /// Looks at what a plugin needs of the machine, for `examiner doctor`.

@@ -132,7 +132,7 @@ pub struct Answered {
     pub answers: Vec<Answer>,
 }
 
-/// What became of a sample.
+/// How a sample ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -148,7 +148,7 @@ pub enum Outcome {
 /// A scorer's judgement of one sample.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Verdict {
-    /// What became of the sample.
+    /// How the sample ended.
     pub outcome: Outcome,
     /// The sample's value of each metric; must hold every metric with [`Aggregation::Mean`] unless `outcome` is an error.
     #[serde(default)]

@@ -1,9 +1,16 @@
 //! What plugins get from this program: logs, progress, cancellation, files and each other.
 
 use crate::progress::Progress;
+use crate::recipes::answers::AnswerJournal;
+use crate::recipes::rows;
 use crate::roles::Roles;
+use crate::training_log::TrainingLog;
+use examiner_api::asking::ask_all;
 use examiner_api::wire::{self, RawSink};
-use examiner_api::{ErrorCode, Flow, Host, HostApi, Level, OpenRole, PluginError, Result, RoleAddress, RoleKind};
+use examiner_api::{
+    AskAll, AskReport, ErrorCode, Flow, GenerateResult, Host, HostApi, Level, Metadata, OpenRole, PluginError,
+    RecipeReport, Response, Result, RoleAddress, RoleKind, RowsContent, RowsFile, Sink,
+};
 use examiner_hub::Hub;
 use examiner_store::aggregate::Reporter;
 use std::collections::HashMap;
@@ -46,7 +53,17 @@ impl Shared {
 
     /// The host of a stage: `evaluate/original/gsm8k`.
     pub fn host(self: &Arc<Self>, stage: &str) -> Host {
-        Host::new(StageHost { shared: self.clone(), stage: stage.to_owned(), log: Mutex::new(None) })
+        self.host_with(stage, None)
+    }
+
+    /// The host of a training whose events are recorded in `training`.
+    pub(crate) fn training_host(self: &Arc<Self>, stage: &str, training: Arc<TrainingLog>) -> Host {
+        self.host_with(stage, Some(training))
+    }
+
+    fn host_with(self: &Arc<Self>, stage: &str, training: Option<Arc<TrainingLog>>) -> Host {
+        let (shared, stage) = (self.clone(), stage.to_owned());
+        Host::new(StageHost { shared, stage, log: Mutex::default(), training, answers: Mutex::default() })
     }
 
     /// Where a stage leaves its log.
@@ -88,6 +105,37 @@ struct StageHost {
     shared: Arc<Shared>,
     stage: String,
     log: Mutex<Option<File>>,
+    /// Where the events of a training are recorded.
+    training: Option<Arc<TrainingLog>>,
+    /// The files of answers that a recipe has opened.
+    answers: Mutex<HashMap<PathBuf, Arc<Mutex<AnswerJournal>>>>,
+}
+
+impl StageHost {
+    /// Downloads something, with its progress.
+    fn download(&self, fetch: impl FnOnce(examiner_hub::ProgressCallback<'_>) -> Result<PathBuf>) -> Result<PathBuf> {
+        fetch(&|task, done, total| {
+            let unit = "bytes".to_owned();
+            self.progress(examiner_api::Progress { task: task.to_owned(), done, total, unit });
+            if self.shared.is_cancelled() { Flow::Stop } else { Flow::Continue }
+        })
+    }
+
+    /// The answers of a file, which stays open as long as the recipe.
+    fn answers(&self, path: &Path) -> Result<Arc<Mutex<AnswerJournal>>> {
+        let mut answers = lock(&self.answers);
+        if let Some(journal) = answers.get(path) {
+            return Ok(journal.clone());
+        }
+        let journal = Arc::new(Mutex::new(AnswerJournal::open(path, &self.own_host())?));
+        answers.insert(path.to_owned(), journal.clone());
+        Ok(journal)
+    }
+
+    /// The same host for what belongs to the program.
+    fn own_host(&self) -> Host {
+        self.shared.host(&self.stage)
+    }
 }
 
 impl HostApi for StageHost {
@@ -123,13 +171,41 @@ impl HostApi for StageHost {
 
     fn fetch(&self, uri: &str) -> Result<PathBuf> {
         if Hub::is_address(uri) {
-            return self.shared.hub.fetch(uri, &|task, done, total| {
-                let unit = "bytes".to_owned();
-                self.progress(examiner_api::Progress { task: task.to_owned(), done, total, unit });
-                if self.shared.is_cancelled() { Flow::Stop } else { Flow::Continue }
-            });
+            return self.download(|report| self.shared.hub.fetch(uri, report));
         }
         local(uri)
+    }
+
+    fn fetch_repository(&self, uri: &str, patterns: &[String]) -> Result<PathBuf> {
+        if Hub::is_address(uri) {
+            return self.download(|report| self.shared.hub.fetch_repository(uri, patterns, report));
+        }
+        local(uri)
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.training.as_ref().map_or(Ok(()), |training| training.flush())
+    }
+
+    fn ask_all(&self, ask: AskAll, sink: &dyn Sink<Response<GenerateResult>>) -> Result<AskReport> {
+        let answers = self.answers(&ask.answers)?;
+        let address = RoleAddress { kind: RoleKind::Model, name: ask.model, options: Metadata::new() };
+        let lent = self.shared.lend(&address)?;
+        match &mut *lock(&lent) {
+            OpenRole::Model(model) => {
+                let is_cancelled = || self.shared.is_cancelled();
+                ask_all(&mut **model, &mut *lock(&answers), ask.requests, &is_cancelled, sink)
+            }
+            _ => Err(PluginError::bad_input(format!("`{}` is no model", address.name))),
+        }
+    }
+
+    fn find_rows(&self, file: &RowsFile) -> Result<Option<RecipeReport>> {
+        rows::find(file)
+    }
+
+    fn write_rows(&self, file: &RowsFile, content: RowsContent) -> Result<RecipeReport> {
+        rows::write(file, content, &self.own_host())
     }
 
     fn call_role(&self, role: &RoleAddress, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {

@@ -112,6 +112,16 @@ impl Roles {
         Ok((model, info))
     }
 
+    /// The checkpoint that a model of the suite is opened from, if its plugin declares which option names it. The model is not
+    /// opened.
+    pub fn checkpoint(&self, name: &str) -> Result<Option<String>> {
+        let spec = self.suite.models.get(name).ok_or_else(|| undefined("model", name))?;
+        let (_, role) = self.plugins.find(RoleKind::Model, &spec.plugin)?;
+        let Some(option) = &role.checkpoint_option else { return Ok(None) };
+        let options = self.filled(&spec.options)?;
+        Ok(options.get(option).and_then(Value::as_str).map(str::to_owned))
+    }
+
     /// A dataset of the suite.
     pub fn dataset(&self, name: &str, host: Host) -> Result<Box<dyn Dataset>> {
         let spec = self.suite.datasets.get(name).ok_or_else(|| undefined("dataset", name))?;

@@ -10,6 +10,8 @@
 //! - `rescore`: what a run's models answered, judged once more
 //! - `bad_input`: suites, data files, checkpoints and plugins that are none, and what is said of them
 //! - `resume`: a killed run goes on, and its results are those of an undisturbed one
+//! - `curves`: a trainer whose events the program records
+//! - `recipes`: a recipe through the program
 //! - `replan`: a run over what is finished changes nothing
 //! - `torn`: the same for a journal that ends at any byte
 //! - `identity`: what has changed is done again, and nothing else
@@ -18,11 +20,13 @@
 
 mod bad_input;
 mod build;
+mod curves;
 mod failures;
 mod identity;
 mod loader;
 mod out_of_tree;
 mod plan;
+mod recipes;
 mod replan;
 mod report;
 mod rescore;

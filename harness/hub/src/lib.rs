@@ -55,9 +55,9 @@ impl Hub {
         ["hf://", "https://", "http://"].iter().any(|scheme| uri.starts_with(scheme))
     }
 
-    /// The local path of the file at an address, which is downloaded unless it is in the cache. If the address is that of a
-    /// folder or a repository of the hub it is the path of a folder; of a model repository its weights in safetensors, its
-    /// configuration and its tokenizer are downloaded. `https` addresses may end in `#sha256=<digits>`.
+    /// The local path of the file at an address, which is downloaded unless it is in the cache; of a folder with all its
+    /// files, if the address is that of a folder or of a repository of the hub. `https` addresses may end in
+    /// `#sha256=<digits>`.
     ///
     /// `report` is called with the progress, and may stop the download; the next one continues from there.
     ///
@@ -69,6 +69,20 @@ impl Hub {
         match address::parse(uri)? {
             Address::Hub(path) => repository::fetch(&self.http, &self.settings, &path, report),
             Address::Web(url, sha256) => self.fetch_web(&url, sha256, report),
+        }
+    }
+
+    /// The path of a repository of the hub, or of a folder of it, in which at least the files are that match one of
+    /// `patterns`: `*.json`. A `*` is any text without a `/`; what matches a pattern after `!` is left out.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Hub::fetch`], and where no file matches.
+    pub fn fetch_repository(&self, uri: &str, patterns: &[String], report: ProgressCallback<'_>) -> Result<PathBuf> {
+        match address::parse(uri)? {
+            Address::Hub(path) => repository::fetch_matching(&self.http, &self.settings, &path, patterns, report),
+            Address::Web(..) => Err(PluginError::bad_options(format!("`{uri}` is no repository of the hub"))
+                .with_help("write `hf://org/name` or `hf://datasets/org/name`")),
         }
     }
 

@@ -12,14 +12,10 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use std::path::PathBuf;
 
-/// What a whole model repository is fetched for: weights as safetensors, configuration, tokenizer. Repositories hold
-/// the same weights in other formats, too, which nobody here reads.
-const MODEL_FILES: [&str; 5] = ["json", "safetensors", "txt", "model", "jinja"];
-
 /// Gets a file, a folder or a whole repository.
 pub(super) fn fetch(http: &Http, settings: &Settings, path: &HubPath, report: ProgressCallback<'_>) -> Result<PathBuf> {
     if path.path.is_empty() {
-        return fetch_folder(http, settings, path, report);
+        return fetch_folder(http, settings, path, &|_| true, report);
     }
     let cache = RepoCache::new(&settings.cache, path);
     let cached = cache.commit_of(&path.revision).map(|commit| cache.snapshot(&commit).join(&path.path));
@@ -33,7 +29,7 @@ pub(super) fn fetch(http: &Http, settings: &Settings, path: &HubPath, report: Pr
     // It may be a folder, which the hub answers for as for nothing.
     let listing = list(http, path, Some(1), report)?;
     if listing.siblings.iter().any(|file| is_below(&file.rfilename, &path.path)) {
-        return fetch_folder(http, settings, path, report);
+        return fetch_folder(http, settings, path, &|_| true, report);
     }
     let names = listing.siblings.iter().map(|file| file.rfilename.as_str());
     let near = examiner_api::nearest(&path.path, names).map(|near| format!("did you mean `{near}`?"));
@@ -234,8 +230,40 @@ fn list(http: &Http, path: &HubPath, attempts: Option<u32>, report: ProgressCall
     }
 }
 
-/// Gets all files that are wanted of a folder, or of the whole repository, at one commit.
-fn fetch_folder(http: &Http, settings: &Settings, path: &HubPath, report: ProgressCallback<'_>) -> Result<PathBuf> {
+/// Gets the files of a repository, or of a folder of it, that one of `patterns` fits.
+pub(super) fn fetch_matching(
+    http: &Http,
+    settings: &Settings,
+    path: &HubPath,
+    patterns: &[String],
+    report: ProgressCallback<'_>,
+) -> Result<PathBuf> {
+    let (left_out, wanted): (Vec<&str>, Vec<&str>) =
+        patterns.iter().map(String::as_str).partition(|pattern| pattern.starts_with('!'));
+    let is_wanted = |name: &str| {
+        wanted.iter().any(|pattern| fits(pattern, name))
+            && !left_out.iter().any(|pattern| fits(pattern.trim_start_matches('!'), name))
+    };
+    fetch_folder(http, settings, path, &is_wanted, report)
+}
+
+/// Whether a name is what a pattern says, in which `*` is any text without a `/`.
+fn fits(pattern: &str, name: &str) -> bool {
+    let Some((before, after)) = pattern.split_once('*') else { return pattern == name };
+    let Some(rest) = name.strip_prefix(before) else { return false };
+    let end = rest.find('/').unwrap_or(rest.len());
+    (0..=end).filter(|length| rest.is_char_boundary(*length)).any(|length| fits(after, &rest[length..]))
+}
+
+/// Gets all files that are wanted of a folder, or of the whole repository, at one commit. `is_wanted` is asked with names
+/// relative to the folder.
+fn fetch_folder(
+    http: &Http,
+    settings: &Settings,
+    path: &HubPath,
+    is_wanted: &dyn Fn(&str) -> bool,
+    report: ProgressCallback<'_>,
+) -> Result<PathBuf> {
     let cache = RepoCache::new(&settings.cache, path);
     let folder = |commit: &str| match path.path.as_str() {
         "" => cache.snapshot(commit),
@@ -251,9 +279,14 @@ fn fetch_folder(http: &Http, settings: &Settings, path: &HubPath, report: Progre
         Err(error) => return Err(error),
     };
     let names: Vec<&str> = listing.siblings.iter().map(|file| file.rfilename.as_str()).collect();
-    let wanted: Vec<&str> = names.iter().copied().filter(|name| is_wanted(path, name, &names)).collect();
+    let below = |name: &str| match path.path.as_str() {
+        "" => Some(name.to_owned()),
+        folder => name.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')).map(str::to_owned),
+    };
+    let is_wanted = |name: &&str| below(name).is_some_and(|name| is_wanted(&name));
+    let wanted: Vec<&str> = names.iter().copied().filter(is_wanted).collect();
     if wanted.is_empty() {
-        return Err(PluginError::not_found(format!("`{path}` holds no file that a model is loaded from"))
+        return Err(PluginError::not_found(format!("`{path}` holds no file that is wanted of it"))
             .with_help(format!("name the file, or a folder, in the address; there are {}", names.join(", "))));
     }
     for name in wanted {
@@ -264,15 +297,18 @@ fn fetch_folder(http: &Http, settings: &Settings, path: &HubPath, report: Progre
     Ok(folder(&listing.sha))
 }
 
-fn is_wanted(path: &HubPath, name: &str, all: &[&str]) -> bool {
-    if !path.path.is_empty() {
-        return is_below(name, &path.path);
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn a_star_is_any_text_within_a_folder() {
+        for (pattern, name) in [("*.json", "config.json"), ("onnx/*", "onnx/model.onnx"), ("a*b*c", "abbc"), ("*", "é")]
+        {
+            assert!(fits(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("*.json", "onnx/config.json"), ("*.json", "config.jsonl"), ("*", "a/b"), ("a", "ab")] {
+            assert!(!fits(pattern, name), "{pattern} {name}");
+        }
     }
-    if path.kind == super::address::RepoKind::Dataset {
-        return true;
-    }
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    // Some repositories hold the weights twice: whole, and in the parts that the index lists.
-    let is_double = name.starts_with("consolidated") && all.iter().any(|name| name.starts_with("model"));
-    !name.contains('/') && MODEL_FILES.contains(&extension) && !is_double
 }

@@ -11,6 +11,9 @@ pub trait LoadModel: 'static {
     /// What the plugin's models have for options beside those of every local model.
     type Options: OwnOptions;
 
+    /// The name of the option with the checkpoint, as in [`Open::CHECKPOINT_OPTION`].
+    const CHECKPOINT_OPTION: Option<&'static str> = None;
+
     /// Loads a model: a [`crate::LocalModel`] around one of the plugin's decoders, which only the options tell.
     ///
     /// # Errors
@@ -26,6 +29,8 @@ pub struct LoadedModel<L> {
 
 impl<L: LoadModel> Open for LoadedModel<L> {
     type Options = WithLocalOptions<L::Options>;
+
+    const CHECKPOINT_OPTION: Option<&'static str> = L::CHECKPOINT_OPTION;
 
     fn open(options: Self::Options, host: Host) -> Result<Self> {
         Ok(LoadedModel { model: L::load(options, host)?, loader: PhantomData })

@@ -40,6 +40,8 @@ pub struct ModelSource {
     pub identity: CheckpointIdentity,
     /// What else results depend on: device, number type, the version of a library. It is in the model's description, too.
     pub arithmetic: Metadata,
+    /// What users should know of it: that it uses another device than the requested one, for example.
+    pub warnings: Vec<String>,
     /// What else its description has.
     pub details: Metadata,
 }
@@ -62,7 +64,7 @@ impl<D: Decoder> LocalModel<D> {
     /// that cannot be used, `NotFound` without a tokenizer.
     pub fn open(decoder: D, source: ModelSource, options: LocalOptions) -> Result<Self> {
         options.check()?;
-        let ModelSource { name, checkpoint, identity, arithmetic, mut details } = source;
+        let ModelSource { name, checkpoint, identity, arithmetic, warnings, mut details } = source;
         let chat = checkpoint.chat(&options)?;
         let fingerprint = fingerprint(&Identity {
             version: VERSION,
@@ -83,6 +85,8 @@ impl<D: Decoder> LocalModel<D> {
         all.insert("cache_bytes_per_token".to_owned(), decoder.cache_bytes_per_token().into());
         all.insert("chat".to_owned(), chat.as_ref().map_or(false.into(), |chat| chat.details().into()));
         let info = ModelInfo {
+            checkpoint: Some(name.clone()),
+            warnings,
             name,
             fingerprint,
             can_score: true,

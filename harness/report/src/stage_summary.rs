@@ -16,15 +16,12 @@ pub fn render(run: &Provenance) -> String {
     if table.len() == 1 { String::new() } else { layout(&table, 2) }
 }
 
-/// A line for each warning of a model (`warnings` in its details): that it uses another device than the requested one, for
-/// example.
+/// A line for each warning of a model: that it uses another device than the requested one, for example.
 pub fn warnings(run: &Provenance) -> String {
-    let of = |(model, info): (&String, &examiner_api::ModelInfo)| -> Vec<String> {
-        let warnings = info.details.get("warnings").and_then(Value::as_array);
-        let texts = warnings.into_iter().flatten().filter_map(Value::as_str);
-        texts.map(|text| format!("warning: `{model}`: {text}\n")).collect()
+    let of = |(model, info): (&String, &examiner_api::ModelInfo)| -> String {
+        info.warnings.iter().map(|text| format!("warning: `{model}`: {text}\n")).collect()
     };
-    run.models.iter().flat_map(of).collect()
+    run.models.iter().map(of).collect()
 }
 
 /// `rows 2400`. Only numbers are shown; paths are in `run.json`.
@@ -47,10 +44,10 @@ mod tests {
     fn warnings_name_their_model() {
         let mut run = Provenance::default();
         assert_eq!(warnings(&run), "");
-        let mut info = examiner_api::ModelInfo::default();
-        info.details.insert("warnings".to_owned(), serde_json::json!(["on the CPU"]));
+        let warnings = vec!["on the CPU".to_owned()];
+        let info = examiner_api::ModelInfo { warnings, ..examiner_api::ModelInfo::default() };
         run.models.insert("student".to_owned(), info);
-        assert_eq!(warnings(&run), "warning: `student`: on the CPU\n");
+        assert_eq!(super::warnings(&run), "warning: `student`: on the CPU\n");
     }
 
     #[test]

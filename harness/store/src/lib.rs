@@ -3,7 +3,7 @@
 //! A run's directory is the only channel between the parts of the program that work one after another: the engine
 //! writes it, reports read it, and a later run continues from it. The formats are defined here, each in one file:
 //! [`journal`] (append-only lines with checksums), [`record`] (one question with its answers and verdicts), [`summary`]
-//! (rows of `summary.csv`), [`provenance`] (`run.json`). [`aggregate`] is the interface between the engine, which makes
+//! (rows of `summary.csv`), [`provenance`] (`run.json`), [`training`] (`train.csv`), [`yields`] (counts beside a recipe's rows). [`aggregate`] is the interface between the engine, which makes
 //! records, and reports, which turn them into rows.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -15,3 +15,5 @@ pub mod provenance;
 pub mod record;
 pub mod storage;
 pub mod summary;
+pub mod training;
+pub mod yields;

@@ -1,7 +1,7 @@
 //! The benchmark as it is read from its files.
 
 use crate::official::Official;
-use crate::question::{self, Question};
+use crate::question::{self, TaskQuestion};
 use crate::source::Source;
 use crate::tasks::Tasks;
 use crate::wording::{DELIMITER, Form};
@@ -19,7 +19,7 @@ pub(crate) struct Benchmark {
 /// One task.
 pub(crate) struct Task {
     pub(crate) name: String,
-    pub(crate) questions: Vec<Question>,
+    pub(crate) questions: Vec<TaskQuestion>,
     /// Its description and worked examples; read only where they are wanted.
     pub(crate) official: Option<Official>,
 }
@@ -78,7 +78,7 @@ fn enough(official: Official, shots: usize, task: &str) -> Result<Official> {
 
 impl Task {
     /// A question as a sample; none where options are asked for, but the right answer is not among them.
-    pub(crate) fn sample(&self, question: &Question, form: Form, shots: usize) -> Option<Sample> {
+    pub(crate) fn sample(&self, question: &TaskQuestion, form: Form, shots: usize) -> Option<Sample> {
         let (choices, gold) = match form {
             Form::Cot | Form::Answers => (Vec::new(), Gold::text(question.target.clone())),
             Form::Choices => {
@@ -91,7 +91,7 @@ impl Task {
             [("task", (&*self.name).into()), ("index", question.index.into()), ("question", (&*question.input).into())];
         Some(Sample {
             id: question.id(),
-            prompt: form.prompt(self, question, shots),
+            prompt: form.prompt(self.official.as_ref(), &question.input, shots),
             delimiter: DELIMITER.to_owned(),
             choices,
             gold,

@@ -57,15 +57,15 @@ impl Open for Bbh {
         let shape = json!([options.form, options.official_shots, options.per_task]).to_string();
         let fingerprint = rows::digest([&benchmark.fingerprint, &shape]);
         let mut bbh = Bbh { options, benchmark, fingerprint, rows: 0 };
-        bbh.rows = bbh.all().count() as u64;
-        bbh.tell_what_is_left_out(&host)?;
+        bbh.rows = bbh.all(bbh.options.form).count() as u64;
+        bbh.report_left_out(&host)?;
         Ok(bbh)
     }
 }
 
 impl Bbh {
-    fn all(&self) -> impl Iterator<Item = Sample> {
-        let Options { form, official_shots, per_task, .. } = self.options;
+    fn all(&self, form: Form) -> impl Iterator<Item = Sample> {
+        let Options { official_shots, per_task, .. } = self.options;
         let most = per_task.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
         self.benchmark.tasks.iter().flat_map(move |task| {
             let samples = task.questions.iter().filter_map(move |question| task.sample(question, form, official_shots));
@@ -73,8 +73,17 @@ impl Bbh {
         })
     }
 
+    fn send(&self, form: Form, sink: &dyn Sink<Sample>) -> Result<()> {
+        for sample in self.all(form) {
+            if sink.send(sample) == Flow::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// As choices only what lists its options can be asked.
-    fn tell_what_is_left_out(&self, host: &Host) -> Result<()> {
+    fn report_left_out(&self, host: &Host) -> Result<()> {
         if self.options.form != Form::Choices {
             return Ok(());
         }
@@ -110,6 +119,7 @@ impl Dataset for Bbh {
             scorer_options: judging::scorer_options(form),
             sampling: judging::sampling(form),
             macro_average: true,
+            forms: Form::ALL.iter().filter_map(|form| Some(json!(form).as_str()?.to_owned())).collect(),
             ..DatasetInfo::default()
         })
     }
@@ -121,11 +131,14 @@ impl Dataset for Bbh {
     }
 
     fn samples(&mut self, sink: &dyn Sink<Sample>) -> Result<()> {
-        for sample in self.all() {
-            if sink.send(sample) == Flow::Stop {
-                break;
-            }
-        }
-        Ok(())
+        self.send(self.options.form, sink)
+    }
+
+    /// A model learns a bare answer, a chosen option, or the answer after the opening of a reasoning, whatever is asked for in
+    /// an examination.
+    fn training_samples(&mut self, form: &str, sink: &dyn Sink<Sample>) -> Result<()> {
+        let known = serde_json::from_value(json!(form));
+        let form = known.map_err(|_| PluginError::bad_options(format!("BIG-Bench-Hard has no form `{form}`")))?;
+        self.send(form, sink)
     }
 }

@@ -45,7 +45,7 @@ impl Official {
         let mut parts = text.split("\n\nQ: ");
         let description = parts.next().unwrap_or_default().trim().to_owned();
         let examples: Vec<Example> =
-            parts.zip(1..).map(|(part, place)| example(part, place)).collect::<Result<_, _>>()?;
+            parts.zip(1..).map(|(part, number)| example(part, number)).collect::<Result<_, _>>()?;
         match examples.is_empty() {
             false => Ok(Official { description, examples }),
             true => Err("found no example".to_owned()),
@@ -53,13 +53,13 @@ impl Official {
     }
 }
 
-fn example(text: &str, place: usize) -> Result<Example, String> {
+fn example(text: &str, number: usize) -> Result<Example, String> {
     let answer_begins = format!("\nA: {OPENING}");
     let (question, reasoning) =
-        text.split_once(&answer_begins).ok_or_else(|| format!("example {place} has no `A: {OPENING}`"))?;
+        text.split_once(&answer_begins).ok_or_else(|| format!("example {number} has no `A: {OPENING}`"))?;
     let (_, answer) = reasoning
         .rsplit_once("answer is ")
-        .ok_or_else(|| format!("the reasoning of example {place} does not end in `the answer is ...`"))?;
+        .ok_or_else(|| format!("the reasoning of example {number} does not end in `the answer is ...`"))?;
     let answer = answer.lines().next().unwrap_or_default();
     let answer = answer.strip_suffix('.').unwrap_or(answer).to_owned();
     Ok(Example { question: question.to_owned(), reasoning: reasoning.trim_end().to_owned(), answer })
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told() {
+    fn what_cannot_be_read_is_reported() {
         assert_eq!(Official::parse("only words").unwrap_err(), "found no example");
         assert!(Official::parse("Q: 1?\nA: 1").unwrap_err().contains("example 1 has no `A: Let's"));
         assert!(Official::parse("Q: 1?\nA: Let's think step by step.\nNo.").unwrap_err().contains("does not end in"));

@@ -1,4 +1,4 @@
-//! One question: what stands in the file, and the options in its text.
+//! One question: the row of the file, and the options in its text.
 
 use examiner_api::rows::{self, Format, Row};
 use examiner_api::{PluginError, Result};
@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 /// A question of a task.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Question {
+pub(crate) struct TaskQuestion {
     /// The task's name.
     pub(crate) task: Arc<str>,
-    /// Its place in the task's file, from 0. With the task it is what tells questions apart: a few texts occur twice.
+    /// Its index in the task's file, from 0. With the task it is what tells questions apart: a few texts occur twice.
     pub(crate) index: u64,
     /// The text, options included.
     pub(crate) input: String,
@@ -22,7 +22,7 @@ pub(crate) struct Question {
     pub(crate) cluster: Option<String>,
 }
 
-impl Question {
+impl TaskQuestion {
     /// Unique within the benchmark.
     pub(crate) fn id(&self) -> String {
         id(&self.task, self.index)
@@ -37,13 +37,13 @@ impl Question {
 }
 
 /// The questions of a task's file.
-pub(crate) fn read(path: &Path, task: &str) -> Result<Vec<Question>> {
+pub(crate) fn read(path: &Path, task: &str) -> Result<Vec<TaskQuestion>> {
     let task: Arc<str> = task.into();
     let mut questions = Vec::new();
     for row in rows::read_at(path, Some(Format::Json), Some("/examples"))? {
         let row = row?;
         let (input, target) = (text(&row, "input")?, text(&row, "target")?);
-        questions.push(Question { task: task.clone(), index: row.index, input, target, cluster: None });
+        questions.push(TaskQuestion { task: task.clone(), index: row.index, input, target, cluster: None });
     }
     if questions.is_empty() {
         return Err(PluginError::bad_input(format!("`{}` has no questions", path.display())));
@@ -68,14 +68,14 @@ fn option(line: &str) -> Option<&str> {
 }
 
 /// Questions of one text are not independent, whatever their targets.
-fn cluster(questions: &mut [Question]) {
+fn cluster(questions: &mut [TaskQuestion]) {
     let mut first: HashMap<String, (usize, u32)> = HashMap::new();
-    for (place, question) in questions.iter().enumerate() {
-        first.entry(question.input.clone()).or_insert((place, 0)).1 += 1;
+    for (index, question) in questions.iter().enumerate() {
+        first.entry(question.input.clone()).or_insert((index, 0)).1 += 1;
     }
     for question in questions {
-        if let Some((place, 2..)) = first.get(&question.input) {
-            question.cluster = Some(id(&question.task, *place as u64));
+        if let Some((index, 2..)) = first.get(&question.input) {
+            question.cluster = Some(id(&question.task, *index as u64));
         }
     }
 }
@@ -94,8 +94,14 @@ fn text(row: &Row, field: &str) -> Result<String> {
 mod tests {
     use super::*;
 
-    fn question(input: &str) -> Question {
-        Question { task: "navigate".into(), index: 0, input: input.to_owned(), target: String::new(), cluster: None }
+    fn question(input: &str) -> TaskQuestion {
+        TaskQuestion {
+            task: "navigate".into(),
+            index: 0,
+            input: input.to_owned(),
+            target: String::new(),
+            cluster: None,
+        }
     }
 
     #[test]
@@ -110,8 +116,11 @@ mod tests {
 
     #[test]
     fn questions_of_one_text_are_one_cluster() {
-        let mut questions: Vec<Question> =
-            ["a", "b", "a"].into_iter().zip(0..).map(|(input, index)| Question { index, ..question(input) }).collect();
+        let mut questions: Vec<TaskQuestion> = ["a", "b", "a"]
+            .into_iter()
+            .zip(0..)
+            .map(|(input, index)| TaskQuestion { index, ..question(input) })
+            .collect();
         cluster(&mut questions);
         let clusters: Vec<Option<&str>> = questions.iter().map(|question| question.cluster.as_deref()).collect();
         assert_eq!(clusters, [Some("navigate-0"), None, Some("navigate-0")]);

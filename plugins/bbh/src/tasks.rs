@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_task_is_told_with_the_nearest() {
+    fn an_unknown_task_is_reported_with_the_nearest() {
         let error = chosen(json!(["navigat"])).unwrap_err();
         assert_eq!(error.message, "there is no task `navigat`, did you mean `navigate`?");
         assert!(error.help.unwrap().contains("word_sorting"));

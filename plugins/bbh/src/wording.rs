@@ -1,8 +1,6 @@
 //! How questions and examples are worded.
 
-use crate::benchmark::Task;
-use crate::official::{Example, OPENING};
-use crate::question::Question;
+use crate::official::{Example, OPENING, Official};
 use examiner_api::schemars;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +22,9 @@ pub enum Form {
 pub(crate) const DELIMITER: &str = " ";
 
 impl Form {
+    /// All of them.
+    pub(crate) const ALL: [Form; 3] = [Form::Cot, Form::Answers, Form::Choices];
+
     /// The question alone.
     pub(crate) fn question(self, question: &str) -> String {
         match self {
@@ -33,13 +34,11 @@ impl Form {
     }
 
     /// The question with the first `shots` examples of its task, and what the task is about, before it.
-    pub(crate) fn prompt(self, task: &Task, question: &Question, shots: usize) -> String {
-        let Some(official) = task.official.as_ref().filter(|_| shots > 0) else {
-            return self.question(&question.input);
-        };
+    pub(crate) fn prompt(self, official: Option<&Official>, question: &str, shots: usize) -> String {
+        let Some(official) = official.filter(|_| shots > 0) else { return self.question(question) };
         let mut parts = vec![official.description.clone()];
         parts.extend(official.examples.iter().take(shots).map(|example| self.example(example)));
-        parts.push(self.question(&question.input));
+        parts.push(self.question(question));
         parts.retain(|part| !part.is_empty());
         parts.join("\n\n")
     }

@@ -23,7 +23,7 @@ fn speed(shape: &Value, rows: usize, tokens: usize, steps: u64, device: &str) ->
         "max_steps": steps, "batch_rows": rows, "loss_on": "all", "lr": 1e-6, "device": device, "checkpoint_every": 1000
     });
     let mut trainer = CandleTrainer::open(serde_json::from_value(options).ok()?, FakeHost::new().host()).ok()?;
-    let (from, out) = (Some(start.path().to_owned()), work.path().join("out"));
+    let (from, out) = (Some(start.path().display().to_string()), work.path().join("out"));
     let job = TrainJob { from, rows: path, out, ..TrainJob::default() };
     let speeds = Mutex::new(Vec::new());
     let sink = |event: TrainEvent| {

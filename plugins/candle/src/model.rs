@@ -20,6 +20,8 @@ pub struct CandleLoader;
 impl LoadModel for CandleLoader {
     type Options = CandleOptions;
 
+    const CHECKPOINT_OPTION: Option<&'static str> = Some("checkpoint");
+
     fn load(options: Options, host: Host) -> Result<Box<dyn Model>> {
         let device = ComputeDevice::find(&options.own.device)?;
         device.check(options.own.dtype)?;
@@ -79,8 +81,14 @@ impl Source {
         let mut arithmetic = Metadata::new();
         arithmetic.insert("device".to_owned(), kind.into());
         arithmetic.insert("dtype".to_owned(), options.own.dtype.name().into());
-        let source =
-            ModelSource { name: options.own.checkpoint, checkpoint, identity, arithmetic, details: Metadata::new() };
+        let source = ModelSource {
+            name: options.own.checkpoint,
+            checkpoint,
+            identity,
+            arithmetic,
+            warnings: Vec::new(),
+            details: Metadata::new(),
+        };
         Ok(Box::new(LocalModel::open(decoder, source, options.local)?))
     }
 }

@@ -7,9 +7,7 @@
 //! the same bits as one that was not.
 
 mod checkpoints;
-mod curves;
 mod engine;
-mod events;
 mod identity;
 mod options;
 mod parameters;

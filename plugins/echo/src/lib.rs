@@ -3,14 +3,15 @@
 //! Copy this file to begin a plugin of your own. It needs nothing but `examiner-api`, and `crate-type = ["cdylib"]` in
 //! its `Cargo.toml`; put the built library where `examiner plugins` looks, and a suite can say `plugin: echo`.
 
-use examiner_api::serde::Deserialize;
+use examiner_api::serde::{Deserialize, Serialize};
+use examiner_api::serde_json::json;
 use examiner_api::{
     FinishReason, Flow, GenerateRequest, GenerateResult, Host, Model, ModelInfo, Open, Plugin, Response, Result,
     ScoreRequest, ScoreResult, Sink, schemars, serde,
 };
 
 /// What a suite may say of the model. The doc comments become the descriptions of the published JSON Schema.
-#[derive(Deserialize, schemars::JsonSchema)]
+#[derive(Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(crate = "serde", deny_unknown_fields, default)] // An unknown key in the suite is an error with a suggestion.
 #[schemars(crate = "schemars")]
 #[derive(Default)]
@@ -36,9 +37,9 @@ impl Open for Echo {
 
 /// What the model does.
 impl Model for Echo {
-    // The fingerprint changes whenever an answer could: here, with the prefix.
+    // The fingerprint changes whenever an answer could: with the options, or with the version of this code.
     fn info(&self) -> Result<ModelInfo> {
-        let fingerprint = format!("echo 1 {:?}", self.options.prefix);
+        let fingerprint = json!({ "model": "echo", "version": 1, "options": self.options }).to_string();
         Ok(ModelInfo { name: "echo".into(), fingerprint, can_score: true, can_generate: true, ..ModelInfo::default() })
     }
 

@@ -12,19 +12,19 @@ use std::collections::BTreeSet;
 /// Changes whenever the same options would give other choices.
 pub(crate) const RULES: u32 = 1;
 
-/// The choices of a question, as they are written, and the place of the right one.
+/// The choices of a question, as they are written, and the index of the right one.
 pub(crate) fn choices(problem: &Problem, id: &str, distractors: usize, seed: u64) -> Result<(Vec<String>, usize)> {
     let gold = Number::parse(&problem.answer).ok_or_else(|| {
         let message = format!("question `{id}`: `{}` is too long a number to make others of", problem.answer);
         PluginError::bad_input(message).with_help("ask for it with `as: free`")
     })?;
     let mut random = Random::new(seed, id);
-    let place = random.below(distractors + 1);
+    let index = random.below(distractors + 1);
     let text = format!("{}\n{}", problem.question, problem.worked);
     let drawn = drawn(gold, &text, distractors, &mut random);
     let mut choices: Vec<String> = drawn.into_iter().map(|units| Number { units, ..gold }.to_string()).collect();
-    choices.insert(place, problem.answer.clone());
-    Ok((choices, place))
+    choices.insert(index, problem.answer.clone());
+    Ok((choices, index))
 }
 
 /// A decimal number, `units` divided by ten to the power of `decimals`.
@@ -109,9 +109,9 @@ fn doubled_or_halved(gold: Number) -> Vec<i128> {
 /// Two neighbouring digits the other way round, unless a zero would then stand first.
 fn swapped(gold: Number) -> Vec<i128> {
     let digits = gold.units.to_string().into_bytes();
-    let swap = |place: usize| {
+    let swap = |index: usize| {
         let mut digits = digits.clone();
-        digits.swap(place, place + 1);
+        digits.swap(index, index + 1);
         (digits[0] != b'0').then(|| String::from_utf8_lossy(&digits).parse().ok()).flatten()
     };
     (0..digits.len().saturating_sub(1)).filter_map(swap).collect()
@@ -141,8 +141,8 @@ impl Random {
     }
 
     fn shuffle<T>(&mut self, items: &mut [T]) {
-        for place in (1..items.len()).rev() {
-            items.swap(place, self.below(place + 1));
+        for index in (1..items.len()).rev() {
+            items.swap(index, self.below(index + 1));
         }
     }
 }
@@ -198,15 +198,15 @@ mod tests {
     fn the_right_one_stands_anywhere() {
         let mut places = [0_u32; 4];
         for index in 0..4000 {
-            let (_, place) = choices(&problem("1 2 3", "48"), &format!("test-{index}"), 3, 0).unwrap();
-            places[place] += 1;
+            let (_, index) = choices(&problem("1 2 3", "48"), &format!("test-{index}"), 3, 0).unwrap();
+            places[index] += 1;
         }
         // Four standard errors: 4 * sqrt(4000 * 1/4 * 3/4) is 110.
         assert!(places.iter().all(|count| count.abs_diff(1000) < 110), "{places:?}");
     }
 
     #[test]
-    fn what_is_too_long_is_told() {
+    fn what_is_too_long_is_reported() {
         let error = choices(&problem("", &"9".repeat(40)), "test-0", 3, 0).unwrap_err();
         assert!(error.message.contains("too long a number"), "{error}");
     }
@@ -223,11 +223,11 @@ mod tests {
             index: u16,
         ) {
             let (problem, id) = (problem(&question, &answer), format!("test-{index}"));
-            let (made, place) = choices(&problem, &id, distractors, seed).unwrap();
-            prop_assert_eq!(&made[place], &answer);
+            let (made, index) = choices(&problem, &id, distractors, seed).unwrap();
+            prop_assert_eq!(&made[index], &answer);
             let different: BTreeSet<&String> = made.iter().collect();
             prop_assert_eq!((made.len(), different.len()), (distractors + 1, distractors + 1));
-            prop_assert_eq!(choices(&problem, &id, distractors, seed).unwrap(), (made, place));
+            prop_assert_eq!(choices(&problem, &id, distractors, seed).unwrap(), (made, index));
         }
     }
 }

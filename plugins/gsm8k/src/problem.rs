@@ -7,7 +7,7 @@ use serde_json::Value;
 /// A word problem.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Problem {
-    /// Its place in the file, from 0.
+    /// Its index in the file, from 0.
     pub(crate) index: u64,
     /// The question.
     pub(crate) question: String,

@@ -45,11 +45,7 @@ impl Open for OnnxExporter {
 
 impl Exporter for OnnxExporter {
     fn export(&mut self, job: ExportJob) -> Result<ExportReport> {
-        let from = job
-            .from
-            .to_str()
-            .ok_or_else(|| PluginError::bad_input(format!("the path `{}` is not valid UTF-8", job.from.display())))?;
-        let checkpoint = Checkpoint::open(from, &self.host)?;
+        let checkpoint = Checkpoint::open(&job.from, &self.host)?;
         let config = gpt2_config(&checkpoint)?;
         let mut weights = Weights::open(&checkpoint.fetch("model.safetensors")?)?;
         let graph = gpt2::graph(&config, &mut weights, &self.options)?;
@@ -57,14 +53,14 @@ impl Exporter for OnnxExporter {
         let external = self.options.external_data.decide(graph.bytes())?;
 
         let mut directory = Directory::new(&job.out)?;
-        if same_directory(&job.from, &job.out) {
+        if same_directory(job.from.as_ref(), &job.out) {
             return Err(PluginError::bad_options(format!("`{}` is the checkpoint itself", job.out.display()))
                 .with_help("export to another directory: the files of both have the same names"));
         }
         let size = write::write(self.model(&graph), &graph, &weights, external, &mut directory, &self.host)?;
         directory.carry(&checkpoint, self.options.dtype.name())?;
         directory.publish()?;
-        self.host.info(format!("`{from}` exported to `{}`, {size} bytes", job.out.display()));
+        self.host.info(format!("`{}` exported to `{}`, {size} bytes", job.from, job.out.display()));
 
         let mut details = Metadata::new();
         details.insert("parameters".to_owned(), parameters.into());

@@ -39,6 +39,8 @@ pub struct OnnxLoader;
 impl LoadModel for OnnxLoader {
     type Options = OnnxOptions;
 
+    const CHECKPOINT_OPTION: Option<&'static str> = Some("checkpoint");
+
     fn load(options: Options, host: Host) -> Result<Box<dyn Model>> {
         let Options { own: options, local } = options;
         let checkpoint = Checkpoint::open(&options.checkpoint, &host)?;
@@ -132,8 +134,12 @@ fn source(checkpoint: Checkpoint, file: &ModelFile, runtime: &Runtime, chosen: &
     let mut details = Metadata::new();
     details.insert("file".to_owned(), file.path.display().to_string().into());
     details.insert("operators".to_owned(), file.opsets.clone().into());
-    if !chosen.warnings.is_empty() {
-        details.insert("warnings".to_owned(), chosen.warnings.clone().into());
-    }
-    Ok(ModelSource { name: checkpoint.source().to_owned(), checkpoint, identity, arithmetic, details })
+    Ok(ModelSource {
+        name: checkpoint.source().to_owned(),
+        checkpoint,
+        identity,
+        arithmetic,
+        warnings: chosen.warnings.clone(),
+        details,
+    })
 }

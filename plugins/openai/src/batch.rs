@@ -8,9 +8,9 @@ use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What is asked in one request, and who waits for the answers.
+/// What is asked in one request, and which requests of the batch wait for the answers.
 #[derive(Debug)]
-pub(crate) struct Job {
+pub(crate) struct RequestJob {
     pub(crate) work: Work,
     /// Requests that wait, in the order of their repeats.
     pub(crate) slots: Vec<Slot>,
@@ -20,20 +20,20 @@ pub(crate) struct Job {
     pub(crate) seed: Option<u64>,
     pub(crate) sample: SampleRef,
     /// What has happened to it so far.
-    pub(crate) past: Past,
+    pub(crate) history: JobHistory,
 }
 
 /// A request of the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Slot {
-    /// Its place in the batch.
-    pub(crate) place: usize,
+    /// Its index in the batch.
+    pub(crate) index: usize,
     pub(crate) repeat: u32,
 }
 
 /// The attempts of a job.
 #[derive(Debug, Default)]
-pub(crate) struct Past {
+pub(crate) struct JobHistory {
     pub(crate) attempts: u32,
     /// Attempts that count: a refusal while others are let through does not.
     pub(crate) failures: u32,
@@ -45,7 +45,7 @@ pub(crate) struct Past {
     pub(crate) split: bool,
 }
 
-impl Job {
+impl RequestJob {
     /// How many answers are asked for.
     pub(crate) fn wants(&self) -> usize {
         if self.shared { 1 } else { self.slots.len() }
@@ -61,26 +61,29 @@ impl Job {
     }
 
     /// A job for each slot.
-    pub(crate) fn split(self) -> impl Iterator<Item = Job> {
-        let Job { work, slots, shared, seed, sample, .. } = self;
-        slots.into_iter().map(move |slot| Job {
+    pub(crate) fn split(self) -> impl Iterator<Item = RequestJob> {
+        let RequestJob { work, slots, shared, seed, sample, .. } = self;
+        slots.into_iter().map(move |slot| RequestJob {
             work: work.clone(),
             slots: vec![slot],
             shared,
             seed,
             sample: sample.clone(),
-            past: Past { split: true, ..Past::default() },
+            history: JobHistory { split: true, ..JobHistory::default() },
         })
     }
 }
 
 /// One job for the requests that differ in their repeat alone. At temperature 0 repeating changes nothing that a server
 /// means by it, so one answer serves all; otherwise each gets its own of `n`.
-pub(crate) fn generations(requests: impl IntoIterator<Item = (usize, GenerateRequest)>, options: &Options) -> Vec<Job> {
-    let mut jobs: Vec<Job> = Vec::new();
+pub(crate) fn generations(
+    requests: impl IntoIterator<Item = (usize, GenerateRequest)>,
+    options: &Options,
+) -> Vec<RequestJob> {
+    let mut jobs: Vec<RequestJob> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
-    for (place, GenerateRequest { sample, prompt, turns, sampling, .. }) in requests {
-        let slot = Slot { place, repeat: sample.repeat };
+    for (index, GenerateRequest { sample, prompt, turns, sampling, .. }) in requests {
+        let slot = Slot { index, repeat: sample.repeat };
         let shared = sampling.temperature == 0.0;
         let turns = if options.reads_turns() { turns } else { Arc::default() };
         let (form, chosen) = (json!(turns).to_string(), json!(sampling).to_string());
@@ -94,7 +97,7 @@ pub(crate) fn generations(requests: impl IntoIterator<Item = (usize, GenerateReq
         known.insert(key, jobs.len());
         let seed = (!shared && options.seed).then_some(sampling.seed);
         let work = Work::Generate(Generation { prompt, turns, sampling });
-        jobs.push(Job { work, slots: vec![slot], shared, seed, sample, past: Past::default() });
+        jobs.push(RequestJob { work, slots: vec![slot], shared, seed, sample, history: JobHistory::default() });
     }
     for job in &mut jobs {
         job.slots.sort_by_key(|slot| slot.repeat);
@@ -107,14 +110,14 @@ mod tests {
     use super::*;
     use examiner_api::Sampling;
 
-    fn jobs(temperature: f32, n: &str) -> Vec<Job> {
-        let request = |(place, (id, repeat)): (usize, (&str, u32))| {
+    fn jobs(temperature: f32, n: &str) -> Vec<RequestJob> {
+        let request = |(index, (id, repeat)): (usize, (&str, u32))| {
             let sample = SampleRef { id: id.into(), repeat, ..SampleRef::default() };
             let sampling = Sampling { temperature, ..Sampling::default() };
             (
-                place,
+                index,
                 GenerateRequest {
-                    id: place as u64,
+                    id: index as u64,
                     sample,
                     prompt: "p".into(),
                     sampling,
@@ -131,14 +134,14 @@ mod tests {
     fn repeats_are_asked_together() {
         let drawn = jobs(0.5, "auto");
         let places: Vec<Vec<usize>> =
-            drawn.iter().map(|job| job.slots.iter().map(|slot| slot.place).collect()).collect();
+            drawn.iter().map(|job| job.slots.iter().map(|slot| slot.index).collect()).collect();
         assert_eq!(places, [vec![1, 0, 3], vec![2]]);
-        assert_eq!(drawn.iter().map(Job::wants).collect::<Vec<_>>(), [3, 1]);
+        assert_eq!(drawn.iter().map(RequestJob::wants).collect::<Vec<_>>(), [3, 1]);
         let greedy = jobs(0.0, "never");
-        assert_eq!(greedy.iter().map(Job::wants).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(greedy.iter().map(RequestJob::wants).collect::<Vec<_>>(), [1, 1]);
         assert_eq!(greedy[0].own_seed(), None);
         let apart = jobs(0.5, "never");
-        let mut seeds: Vec<Option<u64>> = apart.iter().map(Job::own_seed).collect();
+        let mut seeds: Vec<Option<u64>> = apart.iter().map(RequestJob::own_seed).collect();
         seeds.sort();
         seeds.dedup();
         assert_eq!((apart.len(), seeds.len()), (4, 4), "each is drawn by itself");

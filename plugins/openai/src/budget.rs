@@ -2,7 +2,7 @@
 //!
 //! The most that a request can cost is set aside before it is sent: a token has at least one byte, so that the prompt's bytes
 //! bound its tokens, and `max_new_tokens` bounds the answer's. When the answer comes, what the server counted takes the
-//! place of what was set aside. Requests under way at the same time can therefore not exceed the cap together.
+//! place of what was set aside. Requests in flight at the same time can therefore not exceed the cap together.
 
 use crate::options::{Options, Price};
 use examiner_api::{ErrorCode, PluginError};
@@ -73,7 +73,7 @@ impl Budget {
         self.free(reservation.0);
     }
 
-    /// Requests under way are given up: they may be charged all the same.
+    /// Requests in flight are given up: they may be charged all the same.
     pub(crate) fn give_up_all(&mut self) {
         self.uncertain = sum([self.uncertain, self.reserved]);
         self.reserved = Tokens::default();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is under way at the same time, and however it ends within its bound: never above the cap.
+        /// Whatever is in flight at the same time, and however it ends within its bound: never above the cap.
         #[test]
         fn the_cap_holds(cap in 0.0..2000.0_f64, steps in prop::collection::vec((0_u64..50, 0_u64..50, 0_u8..4), 1..200)) {
             let mut budget = budget(cap);

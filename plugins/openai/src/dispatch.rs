@@ -1,18 +1,18 @@
 //! Asks jobs until each has its answers or its error.
 //!
 //! One task decides everything: which job is next, whether it may be sent, what follows from what came back. So nothing
-//! is locked, and what is sent depends on what was decided, not on which thread came first.
+//! is locked, and what is sent depends on what was decided, not on which thread was first.
 
 mod response;
 mod waiting;
 
-use crate::batch::Job;
+use crate::batch::RequestJob;
 use crate::budget::{Budget, Reservation};
 use crate::errors::Failure;
 use crate::http::{self, Http};
 use crate::options::Options;
-use crate::rate_limit::{RateLimit, Ticket, Turn};
-use crate::request_log::Entry;
+use crate::rate_limit::{RateLimit, SendTime, Ticket};
+use crate::request_log::AttemptEntry;
 use examiner_api::{Answer, ErrorCode, PluginError, Result};
 use response::AfterResponse;
 use std::sync::Arc;
@@ -22,17 +22,17 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use waiting::Waiting;
 
-/// What the caller learns.
+/// What the caller is sent.
 pub(crate) enum Event {
-    /// What came of the request at a place of the batch.
-    Answered { place: usize, result: Box<Result<Answer>> },
-    /// What became of an attempt.
-    Attempt(Box<Entry>),
-    /// Nothing more will come; what was spent so far.
+    /// The result of the request at an index of the batch.
+    Answered { index: usize, result: Box<Result<Answer>> },
+    /// An attempt, for the log.
+    Attempt(Box<AttemptEntry>),
+    /// The last event, with what was spent so far.
     End(Result<()>, Box<Budget>),
 }
 
-/// The server's side of a model. It outlives batches, and remembers what the server can bear.
+/// Sends a model's requests. It outlives batches, and keeps what was learned of the server's limits.
 pub(crate) struct Dispatcher {
     options: Arc<Options>,
     http: Arc<Http>,
@@ -48,13 +48,13 @@ pub(crate) struct Dispatcher {
     fatal: Option<PluginError>,
 }
 
-/// A request on its way.
-struct Flight {
-    job: Job,
+/// A request in flight.
+struct InFlight {
+    job: RequestJob,
     ticket: Ticket,
     reservation: Reservation,
     sent: f64,
-    came: Result<http::Answer, Failure>,
+    response: Result<http::HttpResponse, Failure>,
 }
 
 /// How often the caller is asked whether it still wants answers.
@@ -77,15 +77,15 @@ impl Dispatcher {
         }
     }
 
-    /// Asks everything, and says so through `events`.
-    pub(crate) async fn run(&mut self, jobs: Vec<Job>, events: &Sender<Event>, stop: &AtomicBool) {
-        let mut flights = JoinSet::new();
+    /// Asks everything; results go to `events`.
+    pub(crate) async fn run(&mut self, jobs: Vec<RequestJob>, events: &Sender<Event>, stop: &AtomicBool) {
+        let mut in_flight = JoinSet::new();
         let end = match self.fatal.clone() {
             Some(error) => Err(error),
-            None => self.ask(Waiting::new(jobs), &mut flights, events, stop).await,
+            None => self.ask(Waiting::new(jobs), &mut in_flight, events, stop).await,
         };
-        // Whatever is still under way is not wanted any more, but may be charged.
-        for _ in 0..flights.len() {
+        // Whatever is still in flight is not wanted any more, but may be charged.
+        for _ in 0..in_flight.len() {
             self.rate_limit.lost();
         }
         self.budget.give_up_all();
@@ -100,7 +100,7 @@ impl Dispatcher {
     async fn ask(
         &mut self,
         mut waiting: Waiting,
-        flights: &mut JoinSet<Flight>,
+        in_flight: &mut JoinSet<InFlight>,
         events: &Sender<Event>,
         stop: &AtomicBool,
     ) -> Result<()> {
@@ -116,7 +116,7 @@ impl Dispatcher {
                     wake = wake.min(waiting.next_at().map_or(wake, |at| seconds(at - now)));
                     break;
                 };
-                match self.send(job, flights, events, now) {
+                match self.send(job, in_flight, events, now) {
                     Sent::Yes => {}
                     Sent::Split(jobs) => waiting.add_all(jobs),
                     Sent::NotYet(job, at) => {
@@ -127,25 +127,25 @@ impl Dispatcher {
                     Sent::Never(error) => over = Some(error),
                 }
             }
-            if flights.is_empty() && (over.is_some() || waiting.is_empty()) {
+            if in_flight.is_empty() && (over.is_some() || waiting.is_empty()) {
                 return over.map_or(Ok(()), Err);
             }
-            let returned = if flights.is_empty() {
+            let returned = if in_flight.is_empty() {
                 tokio::time::sleep(wake).await;
                 None
             } else {
-                tokio::time::timeout(wake, flights.join_next()).await.unwrap_or_default()
+                tokio::time::timeout(wake, in_flight.join_next()).await.unwrap_or_default()
             };
             match returned {
                 None => {}
                 Some(Err(error)) => {
                     return Err(PluginError::new(ErrorCode::Panic, "an attempt broke off").with_cause(&error));
                 }
-                Some(Ok(flight)) => match self.land(flight, events) {
+                Some(Ok(returned)) => match self.handle_response(returned, events) {
                     AfterResponse::Done => {}
                     AfterResponse::Again(jobs) => waiting.add_all(jobs),
                     AfterResponse::At(job, at) => waiting.add_at(*job, at),
-                    // What is under way may be answered yet where only the money is at its end.
+                    // What is in flight may be answered yet where only the money is at its end.
                     AfterResponse::Over(error) if error.code == ErrorCode::Quota => over = Some(over.unwrap_or(error)),
                     AfterResponse::Over(error) => return Err(over.unwrap_or(error)),
                 },
@@ -153,54 +153,60 @@ impl Dispatcher {
         }
     }
 
-    fn send(&mut self, mut job: Job, flights: &mut JoinSet<Flight>, events: &Sender<Event>, now: f64) -> Sent {
+    fn send(
+        &mut self,
+        mut job: RequestJob,
+        in_flight: &mut JoinSet<InFlight>,
+        events: &Sender<Event>,
+        now: f64,
+    ) -> Sent {
         if self.one_by_one && job.wants() > 1 {
             return Sent::Split(job.split().collect());
         }
-        let first_sent = job.past.first_sent.unwrap_or(now);
+        let first_sent = job.history.first_sent.unwrap_or(now);
         let left_s = first_sent + self.options.sample_timeout_s - now;
         if left_s <= 0.0 {
             let error = self.too_late(&job);
-            give(events, &job, Err(error));
+            send_to_all(events, &job, Err(error));
             return Sent::Yes;
         }
         let wants = job.wants();
         let likely = job.work.likely_tokens(&self.options, wants);
-        match self.rate_limit.turn(now, likely) {
-            Turn::Now => {}
-            Turn::At(at) => return Sent::NotYet(Box::new(job), Some(at)),
-            Turn::Later => return Sent::NotYet(Box::new(job), None),
+        match self.rate_limit.send_time(now, likely) {
+            SendTime::Now => {}
+            SendTime::At(at) => return Sent::NotYet(Box::new(job), Some(at)),
+            SendTime::Later => return Sent::NotYet(Box::new(job), None),
         }
         let most = job.work.most_tokens(&self.options, wants);
         let Some(reservation) = self.budget.reserve(most) else {
-            // What is under way may turn out cheaper than was set aside for it.
-            return match flights.is_empty() {
+            // What is in flight may turn out cheaper than was set aside for it.
+            return match in_flight.is_empty() {
                 true => Sent::Never(self.budget.refusal(most)),
                 false => Sent::NotYet(Box::new(job), None),
             };
         };
         self.budget.requests += 1;
-        self.budget.retries += u64::from(job.past.attempts > 0);
-        job.past.attempts += 1;
-        job.past.first_sent = Some(first_sent);
-        job.past.answered_before = self.answered;
+        self.budget.retries += u64::from(job.history.attempts > 0);
+        job.history.attempts += 1;
+        job.history.first_sent = Some(first_sent);
+        job.history.answered_before = self.answered;
         let body = job.work.body(&self.options, wants, job.own_seed()).to_string().into_bytes();
         let path = job.work.path(&self.options);
         let timeout = seconds(self.options.attempt_timeout_s.min(left_s));
         let ticket = self.rate_limit.sent(now, likely);
         let http = self.http.clone();
-        flights.spawn(async move {
-            let came = http.post(path, body, timeout).await;
-            Flight { job, ticket, reservation, sent: now, came }
+        in_flight.spawn(async move {
+            let response = http.post(path, body, timeout).await;
+            InFlight { job, ticket, reservation, sent: now, response }
         });
         Sent::Yes
     }
 
-    fn too_late(&self, job: &Job) -> PluginError {
-        let (limit, attempts) = (self.options.sample_timeout_s, job.past.attempts);
+    fn too_late(&self, job: &RequestJob) -> PluginError {
+        let (limit, attempts) = (self.options.sample_timeout_s, job.history.attempts);
         let message = format!("no answer within `sample_timeout_s: {limit}`, after {attempts} attempts");
         let mut error = PluginError::new(ErrorCode::Timeout, message);
-        error.causes.extend(job.past.last_error.as_ref().map(ToString::to_string));
+        error.causes.extend(job.history.last_error.as_ref().map(ToString::to_string));
         error
     }
 
@@ -218,18 +224,18 @@ impl Dispatcher {
 }
 
 enum Sent {
-    /// It is under way, or was given up.
+    /// It is in flight, or was given up.
     Yes,
-    Split(Vec<Job>),
+    Split(Vec<RequestJob>),
     /// Not before a time, or before something comes back.
-    NotYet(Box<Job>, Option<f64>),
+    NotYet(Box<RequestJob>, Option<f64>),
     Never(PluginError),
 }
 
 /// Gives one result to all that wait for the job.
-fn give(events: &Sender<Event>, job: &Job, result: Result<Answer>) {
+fn send_to_all(events: &Sender<Event>, job: &RequestJob, result: Result<Answer>) {
     for slot in &job.slots {
-        let _ = events.send(Event::Answered { place: slot.place, result: Box::new(result.clone()) });
+        let _ = events.send(Event::Answered { index: slot.index, result: Box::new(result.clone()) });
     }
 }
 

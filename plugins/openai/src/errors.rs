@@ -46,11 +46,11 @@ impl Failure {
 
 /// What an answer with an error says. `known_good` is whether this server has answered well before.
 pub(crate) fn of_status(status: u16, body: &str, url: &str, known_good: bool) -> Failure {
-    let said = Said::read(body);
-    let message = format!("`{url}` answered {status}{}", said.tail());
+    let body_error = ErrorBody::read(body);
+    let message = format!("`{url}` answered {status}{}", body_error.tail());
     let everything = |code, help: &str| Failure::new(Kind::Everything, code, &message).with_help(help);
-    let is = |word: &str| said.code.contains(word) || said.kind.contains(word);
-    let mentions = |words: &str| said.message.to_lowercase().contains(words);
+    let is = |word: &str| body_error.code.contains(word) || body_error.kind.contains(word);
+    let mentions = |words: &str| body_error.message.to_lowercase().contains(words);
     match status {
         401 | 403 => everything(ErrorCode::Authentication, "check the key in the variable that `api_key_env` names"),
         402 => everything(ErrorCode::Quota, "look at the account's balance"),
@@ -87,7 +87,7 @@ pub(crate) fn in_body(body: &Value, url: &str) -> Option<Failure> {
 
 /// What the body of an error says.
 #[derive(Default)]
-struct Said {
+struct ErrorBody {
     message: String,
     code: String,
     kind: String,
@@ -95,10 +95,10 @@ struct Said {
 
 const LONGEST: usize = 300;
 
-impl Said {
+impl ErrorBody {
     fn read(body: &str) -> Self {
         let Ok(value) = serde_json::from_str::<Value>(body) else {
-            return Said { message: body.trim().to_owned(), ..Said::default() };
+            return ErrorBody { message: body.trim().to_owned(), ..ErrorBody::default() };
         };
         let error = value.get("error").unwrap_or(&value);
         let text = |name: &str| match error.get(name) {
@@ -112,7 +112,7 @@ impl Said {
                 ["message", "detail"].iter().map(|name| text(name)).find(|text| !text.is_empty()).unwrap_or_default()
             }
         };
-        Said { message, code: text("code"), kind: text("type") }
+        ErrorBody { message, code: text("code"), kind: text("type") }
     }
 
     /// `: Rate limit reached (rate_limit_exceeded)`

@@ -23,9 +23,9 @@ pub(crate) struct Http {
     key: Option<ApiKey>,
 }
 
-/// What came back.
+/// A server's response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     /// For how long the server asks to wait.
     pub(crate) wait_s: Option<f64>,
@@ -79,7 +79,7 @@ impl Http {
 
     /// Sends `body` to `path` and reads the whole answer within `timeout`, which a server cannot stretch by sending one
     /// byte now and then.
-    pub(crate) async fn post(&self, path: &str, body: Vec<u8>, timeout: Duration) -> Result<Answer, Failure> {
+    pub(crate) async fn post(&self, path: &str, body: Vec<u8>, timeout: Duration) -> Result<HttpResponse, Failure> {
         let url = format!("{}/{path}", self.base());
         match tokio::time::timeout(timeout, self.exchange(&url, body)).await {
             Ok(done) => done,
@@ -90,7 +90,7 @@ impl Http {
         }
     }
 
-    async fn exchange(&self, url: &str, body: Vec<u8>) -> Result<Answer, Failure> {
+    async fn exchange(&self, url: &str, body: Vec<u8>) -> Result<HttpResponse, Failure> {
         let request = self.client.post(url).header(CONTENT_TYPE, "application/json").body(body);
         let mut response = request.send().await.map_err(|error| broken(url, "cannot reach", error))?;
         let status = response.status().as_u16();
@@ -106,7 +106,7 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         let body = self.redact(String::from_utf8_lossy(&body).into_owned());
-        Ok(Answer { status, wait_s, limits, body, content_type })
+        Ok(HttpResponse { status, wait_s, limits, body, content_type })
     }
 
     /// The text without the key.

@@ -2,11 +2,11 @@
 //!
 //! The key decision is who decides when a request is sent. A server's limits are not known beforehand, change, and are
 //! shared with others, so that neither a number of threads nor a number of requests per second is right for long. Here one
-//! task sends everything (`dispatch`), and a model of the server's limits (`rate_limit`) tells it when: it learns from
+//! task sends everything (`dispatch`), and a model of the server's limits (`rate_limit`) decides when: it learns from
 //! refusals and from the limits that a server states, and it reads no clock, so that it is tested on simulated servers.
 //!
 //! An answer that has come is never asked for again, an error never counts as an answer, a cap on the cost holds before
-//! money is spent, and the key stands in one header alone.
+//! money is spent, and the key is sent in one header alone.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod batch;
@@ -22,8 +22,8 @@ mod options;
 mod probe;
 mod rate_limit;
 mod request_log;
+mod request_thread;
 mod secret;
-mod worker;
 
 use examiner_api::Plugin;
 

@@ -1,24 +1,25 @@
 //! The model as the harness sees it.
 
-use crate::batch::{self, Job, Past, Slot};
+use crate::batch::{self, JobHistory, RequestJob, Slot};
 use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::dispatch::{Dispatcher, Event};
-use crate::forms::{Scoring, Way, Work};
+use crate::forms::{Scoring, ScoringMethod, Work};
 use crate::http::Http;
 use crate::options::{Api, Options, ScoreMode};
-use crate::probe::{self, Found};
-use crate::request_log::Log;
-use crate::worker::Worker;
+use crate::probe::{self, ScoringSupport};
+use crate::request_log::AttemptLog;
+use crate::request_thread::RequestThread;
 use examiner_api::rows::digest;
 use examiner_api::{
     Answer, ErrorCode, Flow, GenerateRequest, GenerateResult, Host, Model, ModelInfo, Open, PluginError, Response,
     Result, ScoreRequest, ScoreResult, Sink,
 };
+use parking_lot::Mutex;
 use serde_json::json;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The endpoint, opened. Nothing is asked before it must be.
@@ -26,10 +27,10 @@ pub struct OpenAi {
     options: Arc<Options>,
     http: Arc<Http>,
     host: Host,
-    worker: Worker,
-    log: Mutex<Log>,
+    requests: RequestThread,
+    log: Mutex<AttemptLog>,
     /// Whether and how log-likelihoods can be had, once it was found out.
-    found: Mutex<Option<Found>>,
+    found: Mutex<Option<ScoringSupport>>,
     cache: Option<Cache>,
 }
 
@@ -46,12 +47,12 @@ impl Open for OpenAi {
         if http.shows_key() {
             host.warn(format!("the key goes to `{}` without encryption; use `https://` if it can", http.base()));
         }
-        let log = Mutex::new(Log::open(&options.request_log)?);
-        let worker = Worker::start(Dispatcher::new(options.clone(), http.clone()))?;
+        let log = Mutex::new(AttemptLog::open(&options.request_log)?);
+        let requests = RequestThread::start(Dispatcher::new(options.clone(), http.clone()))?;
         let fingerprint = fingerprint(&options, &http);
         let open = |directory| Cache::open(directory, &fingerprint, options.reads_turns());
         let cache = options.cache.as_deref().map(open).transpose()?;
-        Ok(OpenAi { options, http, host, worker, log, found: Mutex::new(None), cache })
+        Ok(OpenAi { options, http, host, requests, log, found: Mutex::new(None), cache })
     }
 }
 
@@ -68,12 +69,12 @@ impl Model for OpenAi {
     /// Where log-likelihoods might be had, this finds out how, with one tiny request or a few: `score: off` spares them.
     fn info(&self) -> Result<ModelInfo> {
         let found = self.found()?;
-        let way = found.way.map_or("off", Way::name);
+        let method = found.method.map_or("off", ScoringMethod::name);
         let mut details = vec![
             ("base_url", json!(self.http.base())),
             ("api", json!(self.options.api)),
             ("model", json!(self.options.model)),
-            ("score", json!(way)),
+            ("score", json!(method)),
         ];
         if self.options.api == Api::Chat {
             details.push(("shots_as_turns", json!(self.options.shots_as_turns)));
@@ -81,8 +82,8 @@ impl Model for OpenAi {
         details.extend(found.why_not.as_ref().map(|why| ("score_off_because", json!(why))));
         Ok(ModelInfo {
             name: format!("{} at {}", self.options.model, self.http.base()),
-            fingerprint: digest([fingerprint(&self.options, &self.http), way.to_owned()]),
-            can_score: found.way.is_some(),
+            fingerprint: digest([fingerprint(&self.options, &self.http), method.to_owned()]),
+            can_score: found.method.is_some(),
             can_generate: true,
             reads_turns: self.options.reads_turns(),
             details: details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
@@ -92,25 +93,25 @@ impl Model for OpenAi {
 
     fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
         let found = self.found()?;
-        let Some(way) = found.way else {
+        let Some(method) = found.method else {
             let why = found.why_not.unwrap_or_default();
             return Err(PluginError::unsupported(format!("no log-likelihoods from `{}`: {why}", self.http.base()))
                 .with_help("use a scorer that asks for generated answers, such as `answer-extraction`"));
         };
         let ids: Vec<u64> = requests.iter().map(|request| request.id).collect();
         let names = self.names(&requests, Cache::score);
-        let job = |(place, request): (usize, ScoreRequest)| {
+        let job = |(index, request): (usize, ScoreRequest)| {
             let ScoreRequest { sample, context, continuation, span, .. } = request;
-            let work = Work::Score(Scoring { context, continuation, span, way });
-            let slots = vec![Slot { place, repeat: sample.repeat }];
-            Job { work, slots, shared: true, seed: None, sample, past: Past::default() }
+            let work = Work::Score(Scoring { context, continuation, span, method });
+            let slots = vec![Slot { index, repeat: sample.repeat }];
+            RequestJob { work, slots, shared: true, seed: None, sample, history: JobHistory::default() }
         };
-        let send = |place: usize, result: Result<Answer>| {
+        let send = |index: usize, result: Result<Answer>| {
             let result = result.and_then(|answer| match answer {
                 Answer::Score(result) => Ok(result),
                 Answer::Generate(_) => Err(mixed_up()),
             });
-            sink.send(Response { id: ids[place], result })
+            sink.send(Response { id: ids[index], result })
         };
         self.answer(requests, &names, |left| left.into_iter().map(job).collect(), &send)
     }
@@ -118,12 +119,12 @@ impl Model for OpenAi {
     fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
         let ids: Vec<u64> = requests.iter().map(|request| request.id).collect();
         let names = self.names(&requests, Cache::generation);
-        let send = |place: usize, result: Result<Answer>| {
+        let send = |index: usize, result: Result<Answer>| {
             let result = result.and_then(|answer| match answer {
                 Answer::Generate(result) => Ok(result),
                 Answer::Score(_) => Err(mixed_up()),
             });
-            sink.send(Response { id: ids[place], result })
+            sink.send(Response { id: ids[index], result })
         };
         self.answer(requests, &names, |left| batch::generations(left, &self.options), &send)
     }
@@ -137,14 +138,14 @@ type OnAnswer<'a> = dyn Fn(usize, Result<Answer>) -> Flow + 'a;
 
 impl OpenAi {
     /// Whether and how log-likelihoods can be had; asked once.
-    fn found(&self) -> Result<Found> {
-        let mut found = lock(&self.found);
+    fn found(&self) -> Result<ScoringSupport> {
+        let mut found = self.found.lock();
         if let Some(found) = &*found {
             return Ok(found.clone());
         }
         let new = match (self.options.api, self.options.score) {
-            (Api::Chat, _) => Found::not("chat completions give no log-probabilities of the prompt"),
-            (_, ScoreMode::Off) => Found::not("the suite says `score: off`"),
+            (Api::Chat, _) => ScoringSupport::not("chat completions give no log-probabilities of the prompt"),
+            (_, ScoreMode::Off) => ScoringSupport::not("the suite says `score: off`"),
             (_, mode) => probe::find(&self.options, mode, &|job| self.ask_one(job))?,
         };
         if let Some(why) = &new.why_not {
@@ -158,22 +159,22 @@ impl OpenAi {
         self.cache.iter().flat_map(|cache| requests.iter().map(|request| name(cache, request))).collect()
     }
 
-    /// Answers from the cache what stands there, and asks for the rest.
+    /// Answers from the cache what is stored there, and asks for the rest.
     fn answer<R>(
         &self,
         requests: Vec<R>,
         names: &[String],
-        jobs: impl FnOnce(Vec<(usize, R)>) -> Vec<Job>,
+        jobs: impl FnOnce(Vec<(usize, R)>) -> Vec<RequestJob>,
         send: &OnAnswer<'_>,
     ) -> Result<()> {
         let mut left = Vec::with_capacity(requests.len());
         let mut hits = 0;
-        for (place, request) in requests.into_iter().enumerate() {
-            match self.cache.as_ref().and_then(|cache| cache.find(names.get(place)?)) {
-                None => left.push((place, request)),
+        for (index, request) in requests.into_iter().enumerate() {
+            match self.cache.as_ref().and_then(|cache| cache.find(names.get(index)?)) {
+                None => left.push((index, request)),
                 Some(answer) => {
                     hits += 1;
-                    if send(place, Ok(answer)) == Flow::Stop {
+                    if send(index, Ok(answer)) == Flow::Stop {
                         return Ok(());
                     }
                 }
@@ -186,14 +187,14 @@ impl OpenAi {
             return Ok(());
         }
         let mut cache = self.cache.as_ref();
-        let (end, budget) = self.ask(jobs(left), &mut |place, result| {
-            if let (Ok(answer), Some(kept), Some(name)) = (&result, cache, names.get(place))
+        let (end, budget) = self.ask(jobs(left), &mut |index, result| {
+            if let (Ok(answer), Some(kept), Some(name)) = (&result, cache, names.get(index))
                 && let Err(error) = kept.keep(name, answer)
             {
                 self.host.warn(format!("nothing more is kept in the cache: {error}"));
                 cache = None;
             }
-            send(place, result)
+            send(index, result)
         });
         if let Some(budget) = budget {
             self.host.info(format!("so far: {budget}"));
@@ -204,25 +205,25 @@ impl OpenAi {
     /// Asks jobs, in the caller's thread as far as the receiver of answers is concerned: it may take its time.
     fn ask(
         &self,
-        jobs: Vec<Job>,
+        jobs: Vec<RequestJob>,
         on_answer: &mut dyn FnMut(usize, Result<Answer>) -> Flow,
     ) -> (Result<()>, Option<Box<Budget>>) {
         let stop = Arc::new(AtomicBool::new(false));
-        let events = self.worker.begin(jobs, stop.clone());
+        let events = self.requests.begin(jobs, stop.clone());
         let mut wanted = true;
         loop {
             if self.host.is_cancelled() {
                 stop.store(true, Ordering::Relaxed);
             }
             match events.recv_timeout(LOOK_UP_EVERY) {
-                Ok(Event::Answered { place, result }) if wanted => {
-                    if on_answer(place, *result) == Flow::Stop {
+                Ok(Event::Answered { index, result }) if wanted => {
+                    if on_answer(index, *result) == Flow::Stop {
                         wanted = false;
                         stop.store(true, Ordering::Relaxed);
                     }
                 }
                 Ok(Event::Answered { .. }) | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Event::Attempt(entry)) => lock(&self.log).note(&self.host, &entry),
+                Ok(Event::Attempt(entry)) => self.log.lock().write(&self.host, &entry),
                 // What the receiver did not want any more is no error.
                 Ok(Event::End(_, budget)) if !wanted => return (Ok(()), Some(budget)),
                 Ok(Event::End(end, budget)) => return (end, Some(budget)),
@@ -235,7 +236,7 @@ impl OpenAi {
     }
 
     /// Asks for a single answer.
-    fn ask_one(&self, job: Job) -> Result<Answer> {
+    fn ask_one(&self, job: RequestJob) -> Result<Answer> {
         let mut answer = None;
         let (end, _) = self.ask(vec![job], &mut |_, result| {
             answer = Some(result);
@@ -244,8 +245,4 @@ impl OpenAi {
         end?;
         answer.unwrap_or_else(|| Err(PluginError::new(ErrorCode::Protocol, "a request was left without an answer")))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

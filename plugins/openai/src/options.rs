@@ -48,7 +48,7 @@ pub struct Options {
     #[serde(default)]
     pub extra_body: Metadata,
 
-    /// Most requests under way at a time. The plugin finds out by itself how many are good.
+    /// Most requests in flight at a time. The plugin finds out by itself how many are good.
     #[serde(default = "max_concurrency")]
     pub max_concurrency: usize,
     /// Most requests a minute; without it the server's own limit is found out.

@@ -7,9 +7,9 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// What became of an attempt.
+/// An attempt.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Entry {
+pub(crate) struct AttemptEntry {
     pub(crate) time: String,
     pub(crate) dataset: String,
     pub(crate) sample: String,
@@ -28,39 +28,39 @@ pub(crate) struct Entry {
 }
 
 /// Where entries go.
-pub(crate) enum Log {
+pub(crate) enum AttemptLog {
     Nowhere,
     Stage,
     File { file: File, path: PathBuf },
 }
 
-impl Log {
+impl AttemptLog {
     /// Opens the file before the work begins, so that it cannot fail at its end.
     pub(crate) fn open(options: &RequestLog) -> Result<Self> {
         match options {
-            RequestLog::Stage(false) => Ok(Log::Nowhere),
-            RequestLog::Stage(true) => Ok(Log::Stage),
+            RequestLog::Stage(false) => Ok(AttemptLog::Nowhere),
+            RequestLog::Stage(true) => Ok(AttemptLog::Stage),
             RequestLog::File(path) => {
                 let path = PathBuf::from(path);
                 let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
                 let opened = made.and_then(|()| File::options().create(true).append(true).open(&path));
                 let file = opened.map_err(|error| PluginError::io("open the request log", &path, &error))?;
-                Ok(Log::File { file, path })
+                Ok(AttemptLog::File { file, path })
             }
         }
     }
 
-    /// A log that cannot be written must not end the work that it tells of: it is said, once.
-    pub(crate) fn note(&mut self, host: &Host, entry: &Entry) {
+    /// A log that cannot be written must not end the work: it is reported once, and no more is logged.
+    pub(crate) fn write(&mut self, host: &Host, entry: &AttemptEntry) {
         let Ok(line) = serde_json::to_string(entry) else { return };
         match self {
-            Log::Nowhere => {}
-            Log::Stage => host.log(Level::Debug, line),
-            Log::File { file, path } => {
+            AttemptLog::Nowhere => {}
+            AttemptLog::Stage => host.log(Level::Debug, line),
+            AttemptLog::File { file, path } => {
                 // Whole lines, so that several processes can share the file.
                 if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
                     host.warn(PluginError::io("go on with the request log", path, &error).to_string());
-                    *self = Log::Nowhere;
+                    *self = AttemptLog::Nowhere;
                 }
             }
         }

@@ -36,7 +36,7 @@ pub fn plugin() -> Plugin {
 pub struct Options {
     /// The file of recorded rows: JSON lines, JSON, CSV, TSV or Parquet.
     pub path: String,
-    /// The file's format, where its extension does not tell.
+    /// The file's format, where its extension does not say it.
     #[serde(default)]
     pub format: Option<Format>,
     /// Where the rows of a JSON document are, as in `/examples`.

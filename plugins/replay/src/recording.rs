@@ -37,13 +37,13 @@ impl Recording {
             let key = values(&row.fields, &paths).map_err(|what| wrong(&row, &what))?;
             let recorded = Recorded { number: row.number, text: completion(&row, &options.completion)? };
             match texts.entry(key) {
-                Entry::Vacant(place) => {
-                    place.insert(vec![recorded]);
+                Entry::Vacant(entry) => {
+                    entry.insert(vec![recorded]);
                 }
-                Entry::Occupied(mut place) if options.repeats => place.get_mut().push(recorded),
-                Entry::Occupied(place) => {
-                    let (unit, first) = (row.unit(), place.get()[0].number);
-                    let what = format!("the same key as {unit} {first}: {}", say(&paths, place.key()));
+                Entry::Occupied(mut entry) if options.repeats => entry.get_mut().push(recorded),
+                Entry::Occupied(entry) => {
+                    let (unit, first) = (row.unit(), entry.get()[0].number);
+                    let what = format!("the same key as {unit} {first}: {}", say(&paths, entry.key()));
                     return Err(wrong(&row, &what).with_help(
                         "narrow the rows down with `where`, add a field to `key`, or set `repeats: true` if they are \
                          repeated answers",

@@ -3,7 +3,7 @@
 use crate::options::GoldIs;
 use serde_json::Value;
 
-/// The place of the right choice.
+/// The index of the right choice.
 ///
 /// # Errors
 /// What is wrong with the value: it names no choice, or, under [`GoldIs::Auto`], its readings name different ones.
@@ -32,11 +32,11 @@ pub(crate) fn choice(value: &Value, choices: &[String], how: GoldIs) -> Result<u
     }
 }
 
-/// A place among the choices, and how it was named.
+/// An index among the choices, and how it was named.
 type Reading = Option<(usize, &'static str)>;
 
 fn index(value: &Value, choices: &[String]) -> Reading {
-    let place = match value {
+    let index = match value {
         Value::Number(number) => {
             let whole = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0 && *float >= 0.0);
             number.as_u64().or(whole.map(|float| float as u64))?
@@ -44,8 +44,8 @@ fn index(value: &Value, choices: &[String]) -> Reading {
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
-    let place = usize::try_from(place).ok()?;
-    (place < choices.len()).then_some((place, "an index"))
+    let index = usize::try_from(index).ok()?;
+    (index < choices.len()).then_some((index, "an index"))
 }
 
 /// `A`, `a`, `(A)`, `A.` or `A)`.
@@ -54,16 +54,16 @@ fn letter(value: &Value, choices: &[String]) -> Reading {
     let text = text.strip_prefix('(').unwrap_or(text);
     let text = text.strip_suffix([')', '.', ':']).unwrap_or(text);
     let &[letter] = text.as_bytes() else { return None };
-    let place = usize::from(letter.to_ascii_uppercase().checked_sub(b'A')?);
-    (letter.is_ascii_alphabetic() && place < choices.len()).then_some((place, "a letter"))
+    let index = usize::from(letter.to_ascii_uppercase().checked_sub(b'A')?);
+    (letter.is_ascii_alphabetic() && index < choices.len()).then_some((index, "a letter"))
 }
 
 fn text(value: &Value, choices: &[String]) -> Reading {
     let text = plain(value)?;
-    choices.iter().position(|choice| *choice == text).map(|place| (place, "a text"))
+    choices.iter().position(|choice| *choice == text).map(|index| (index, "a text"))
 }
 
-/// A scalar as it stands in the row: strings without quotes, numbers as they are written.
+/// A scalar as it is in the row: strings without quotes, numbers as they are written.
 pub(crate) fn plain(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -8,14 +8,16 @@
 mod gold;
 mod options;
 mod question;
+mod record;
 mod source;
 mod template;
 
 use examiner_api::rows;
 use examiner_api::{Dataset, DatasetInfo, Flow, Host, Open, Plugin, PluginError, Result, Sample, Sampling, Shot, Sink};
 use question::Questions;
+use record::Record;
 use serde_json::json;
-use source::{Record, Source};
+use source::Source;
 use std::collections::HashMap;
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::hash::{Hash, Hasher};
@@ -81,7 +83,7 @@ impl Table {
             count += 1;
             if self.options.id.is_some() {
                 match ids.entry(hash(&sample.id)) {
-                    Entry::Vacant(place) => *place.insert(record.row.number),
+                    Entry::Vacant(entry) => *entry.insert(record.row.number),
                     Entry::Occupied(first) => {
                         let (unit, first) = (record.row.unit(), first.get());
                         return Err(record.error(format_args!("the same `id` as {unit} {first}: `{}`", sample.id)));

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 /// `prompt` and `shot_answer` are templates (minijinja, which is Jinja). Where a *value* is wanted (`choices`, `gold`, `id`,
 /// `subset`, `cluster`, `where`), an expression stands, with or without `{{ }}` around it: `answer`, `{{ answer }}` and
 /// `{{ question.choices | map(attribute='text') }}` keep lists lists and numbers numbers; text around the braces makes
-/// it a template again: `svamp-{{ ID }}`. Templates know the row's fields by name, the whole row as `row`, and its place
+/// it a template again: `svamp-{{ ID }}`. Templates know the row's fields by name, the whole row as `row`, and its index
 /// in the file, from 0, as `index`; a field of the row with one of these names comes first. A name that the row does not
-/// have is an error, and so is writing out a null. Besides the filters of Jinja there are `letter` (0 becomes `A`) and `position` (the place of a value
+/// have is an error, and so is writing out a null. Besides the filters of Jinja there are `letter` (0 becomes `A`) and `position` (the index of a value
 /// in a list).
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[schemars(crate = "examiner_api::schemars")]
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 pub struct Options {
     /// The file of rows: JSON lines, JSON, CSV, TSV or Parquet.
     pub path: String,
-    /// The file's format, where its extension does not tell.
+    /// The file's format, where its extension does not say it.
     #[serde(default)]
     pub format: Option<Format>,
     /// Where the rows of a JSON document are, as in `/examples`.
@@ -44,7 +44,7 @@ pub struct Options {
     /// How `gold` names a choice. `auto` takes the only way that makes sense, and is an error where two ways differ.
     #[serde(default)]
     pub gold_is: GoldIs,
-    /// What tells rows apart; without it, their place in the file.
+    /// What tells rows apart; without it, their index in the file.
     #[serde(default)]
     pub id: Option<String>,
     /// What stands between a question and its answer.
@@ -134,7 +134,7 @@ pub enum GoldIs {
     /// Whichever fits.
     #[default]
     Auto,
-    /// By its place, from 0.
+    /// By its index, from 0.
     Index,
     /// By its letter: `A`, `(A)`, `A.`
     Letter,
@@ -169,7 +169,7 @@ pub enum Same {
 pub struct Pool {
     /// The file of rows.
     pub path: String,
-    /// The file's format, where its extension does not tell.
+    /// The file's format, where its extension does not say it.
     #[serde(default)]
     pub format: Option<Format>,
     /// Where the rows of a JSON document are.

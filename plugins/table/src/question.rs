@@ -2,7 +2,7 @@
 
 use crate::gold::{choice, plain};
 use crate::options::{Choices, Gold as GoldOption, Options};
-use crate::source::Record;
+use crate::record::Record;
 use crate::template::{Text, Valued};
 use examiner_api::rows::lookup;
 use examiner_api::{Gold, Metadata, PluginError, Result, Sample, Shot};
@@ -56,8 +56,8 @@ impl<'e> Questions<'e> {
             return Err(PluginError::bad_options("`few_shot` is set, but examples have no answer")
                 .with_help("set `gold`, or `shot_answer`"));
         }
-        if let (None, Some(GoldOption::Index(place))) = (&options.choices, &options.gold) {
-            let message = format!("`gold: {place}` is the place of a choice, but there are no `choices`");
+        if let (None, Some(GoldOption::Index(index))) = (&options.choices, &options.gold) {
+            let message = format!("`gold: {index}` is the index of a choice, but there are no `choices`");
             return Err(PluginError::bad_options(message).with_help("name the field that holds the right text"));
         }
         Ok(Questions {
@@ -70,7 +70,7 @@ impl<'e> Questions<'e> {
             },
             gold: match &options.gold {
                 None => None,
-                Some(GoldOption::Index(place)) => Some(Many::Constant(json!(place))),
+                Some(GoldOption::Index(index)) => Some(Many::Constant(json!(index))),
                 Some(GoldOption::Expression(source)) => Some(Many::One(one("gold", source)?)),
                 Some(GoldOption::Templates(sources)) => Some(texts("gold", sources)?),
             },
@@ -98,14 +98,14 @@ impl<'e> Questions<'e> {
     }
 
     /// The few-shot example that a row makes. `from_questions` says that the row is of the file of the questions, where
-    /// its place tells it apart.
+    /// its index tells it apart.
     pub(crate) fn shot(&self, record: &Record, from_questions: bool) -> Result<Shot> {
         let answer = match &self.shot_answer {
             Some(template) => template.render(record)?,
             None => {
                 let mut choices = self.choices(record)?;
                 match self.gold(record, &choices)? {
-                    Gold::Choice(place) => choices.swap_remove(place),
+                    Gold::Choice(index) => choices.swap_remove(index),
                     Gold::Text(texts) => texts.into_iter().next().unwrap_or_default(),
                     Gold::None => return Err(record.error("a few-shot example needs a right answer")),
                 }
@@ -145,8 +145,8 @@ impl<'e> Questions<'e> {
         let Some(gold) = &self.gold else { return Ok(Gold::None) };
         let value = gold.value(record)?;
         if self.choices.is_some() {
-            let place = choice(&value, choices, self.options.gold_is).map_err(|what| record.error(what))?;
-            return Ok(Gold::Choice(place));
+            let index = choice(&value, choices, self.options.gold_is).map_err(|what| record.error(what))?;
+            return Ok(Gold::Choice(index));
         }
         let texts = match &value {
             Value::Array(values) => values.iter().map(plain).collect(),

@@ -1,14 +1,12 @@
 //! The rows of a file, chosen and with the names that templates know.
 
 use crate::options::{Options, Pool, Where};
+use crate::record::Record;
 use crate::template::Valued;
-use examiner_api::rows::{self, Format, Row, lookup};
-use examiner_api::{Host, Metadata, PluginError, Result};
+use examiner_api::rows::{self, Format};
+use examiner_api::{Host, Result};
 use minijinja::Environment;
-use minijinja::value::Serde;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A file and which of its rows are wanted.
@@ -18,18 +16,6 @@ pub(crate) struct Source {
     format: Option<Format>,
     pointer: Option<String>,
     filter: Option<Where>,
-}
-
-/// A row as templates see it.
-pub(crate) struct Record {
-    /// The row as it stands in the file.
-    pub(crate) row: Row,
-    /// Its fields, with the names of `fields` added.
-    pub(crate) fields: Metadata,
-    /// All that templates know: the fields, `index` and `row`.
-    pub(crate) names: Metadata,
-    /// The same for the template engine.
-    pub(crate) context: minijinja::Value,
 }
 
 impl Source {
@@ -78,31 +64,7 @@ impl Source {
     }
 }
 
-impl Record {
-    fn of(row: Row, renamed: &BTreeMap<String, String>) -> Result<Self> {
-        let mut fields = row.fields.clone();
-        for (name, path) in renamed {
-            let value = lookup(&row.fields, path).ok_or_else(|| {
-                let there: Vec<String> = row.fields.keys().map(|name| format!("`{name}`")).collect();
-                PluginError::bad_input(format!("{}: `fields` asks for `{path}`, which is not there", row.place()))
-                    .with_help(format!("the row has {}", there.join(", ")))
-            })?;
-            fields.insert(name.clone(), value.clone());
-        }
-        let mut names = fields.clone();
-        names.entry("index").or_insert_with(|| json!(row.index));
-        names.entry("row").or_insert_with(|| Value::Object(row.fields.clone()));
-        let context = minijinja::Value::from(Serde(&names));
-        Ok(Record { row, fields, names, context })
-    }
-
-    /// An error that names the row.
-    pub(crate) fn error(&self, what: impl fmt::Display) -> PluginError {
-        PluginError::bad_input(format!("{}: {what}", self.row.place()))
-    }
-}
-
-/// The format that is given, or that the local file or its address tells.
+/// The format that is given, or that of the extension of the local file or its address.
 fn format(given: Option<Format>, path: &Path, uri: &str) -> Option<Format> {
     given.or_else(|| Format::of(path)).or_else(|| Format::of(Path::new(uri)))
 }

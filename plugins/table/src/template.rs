@@ -2,7 +2,7 @@
 //!
 //! They can read the row and nothing else: no loader is set, so nothing can be included, and fuel bounds their work.
 
-use crate::source::Record;
+use crate::record::Record;
 use examiner_api::rows::lookup;
 use examiner_api::{PluginError, Result};
 use minijinja::syntax::SyntaxConfig;
@@ -36,14 +36,14 @@ pub(crate) fn environment<'source>() -> Result<Environment<'source>> {
 }
 
 /// The letter of a choice: 0 is `A`, 25 is `Z`.
-fn letter(place: usize) -> Result<String, Error> {
-    let letter = u8::try_from(place).ok().filter(|place| *place < 26).map(|place| char::from(b'A' + place));
+fn letter(index: usize) -> Result<String, Error> {
+    let letter = u8::try_from(index).ok().filter(|index| *index < 26).map(|index| char::from(b'A' + index));
     letter.map(String::from).ok_or_else(|| {
-        Error::new(ErrorKind::InvalidOperation, format!("`letter` goes from 0 (`A`) to 25 (`Z`), found {place}"))
+        Error::new(ErrorKind::InvalidOperation, format!("`letter` goes from 0 (`A`) to 25 (`Z`), found {index}"))
     })
 }
 
-/// The place of the first equal value in a list, from 0.
+/// The index of the first equal value in a list, from 0.
 fn position(list: minijinja::Value, wanted: minijinja::Value) -> Result<usize, Error> {
     list.try_iter()?.position(|value| value == wanted).ok_or_else(|| {
         Error::new(ErrorKind::InvalidOperation, format!("`position` does not find `{wanted}` in `{list}`"))

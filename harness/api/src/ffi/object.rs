@@ -7,6 +7,7 @@
 )]
 
 use super::catch;
+use crate::lock::{into_inner, lock};
 use crate::wire::{self, Call};
 use crate::{Flow, OpenRole, PluginError, Result};
 use abi_stable::{
@@ -14,7 +15,7 @@ use abi_stable::{
     std_types::{RArc, RBox, RErr, ROk, RResult, RSlice, RStr, RVec},
     type_level::downcasting::TD_Opaque,
 };
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// Bytes of an answer, or of a [`PluginError`], in wire form.
 pub type RawResult = RResult<RVec<u8>, RVec<u8>>;
@@ -81,7 +82,7 @@ pub(super) struct RoleCall(pub(super) Mutex<BoxedRole>);
 impl Call for RoleCall {
     fn call(&self, name: &str, payload: &[u8], sink: &wire::RawSink<'_>) -> Result<Vec<u8>> {
         with_sink(sink, |raw| {
-            let mut role = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut role = lock(&self.0);
             role.call(name.into(), payload.into(), raw)
         })
     }
@@ -94,7 +95,7 @@ fn with_sink(
 ) -> Result<Vec<u8>> {
     let guarded = GuardedSink { sink, failure: Mutex::new(None) };
     let result = from_raw(call(RawSink_TO::from_ptr(&guarded, TD_Opaque)));
-    match guarded.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    match into_inner(guarded.failure) {
         Some(error) => Err(error),
         None => result,
     }
@@ -115,7 +116,7 @@ impl RawSink for GuardedSink<'_> {
         match sent {
             Ok(flow) => flow == Flow::Continue,
             Err(error) => {
-                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                *lock(&self.failure) = Some(error);
                 false
             }
         }
@@ -136,7 +137,7 @@ struct HostServer(crate::Host);
 impl RawHost for HostServer {
     fn call(&self, name: RStr<'_>, payload: RSlice<'_, u8>, sink: RawSink_TO<'_, RRef<'_, ()>>) -> RawResult {
         into_raw(catch(&format!("answering `{name}` of the host"), || {
-            wire::serve_host(&self.0, name.as_str(), payload.as_slice(), &|frame| flow(sink.send(frame.into())))
+            self.0.serve(name.as_str(), payload.as_slice(), &|frame| flow(sink.send(frame.into())))
         }))
     }
 }

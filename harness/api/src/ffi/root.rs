@@ -81,7 +81,7 @@ extern "C" fn open<P: MakePlugin>(request: RSlice<'_, u8>, host: SharedHost) -> 
 pub struct LoadedPlugin(pub PluginModuleRef);
 
 impl LoadedPlugin {
-    /// What the plugin says of itself.
+    /// The description of the plugin.
     pub fn info(&self) -> Result<PluginInfo> {
         decode(&object::from_raw(self.0.describe()())?)
     }

@@ -85,7 +85,7 @@ fn explain(error: csv::Error, uncounted: u64, origin: &Origin) -> PluginError {
                 place.line() + uncounted,
                 format_args!("expected {expected_len} values as in the header, found {len}"),
             )
-            .with_help("a value that holds the delimiter, a quote or a line feed must stand in double quotes"),
+            .with_help("a value that holds the delimiter, a quote or a line feed must be in double quotes"),
         ErrorKind::Utf8 { pos: Some(place), err } => origin.error(
             place.line() + uncounted,
             format_args!("expected UTF-8, found another byte in value {}", err.field() + 1),

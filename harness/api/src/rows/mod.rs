@@ -40,7 +40,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that a file's extension tells.
+    /// The format that a file's extension stands for.
     pub fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "jsonl" | "ndjson" => Some(Format::Jsonl),

@@ -1,8 +1,13 @@
 //! The program as plugins reach it, in wire form: [`serve_host`] answers on the program's side, [`RemoteHost`] asks on the
 //! plugin's.
 
+use super::remote::{ask, stream};
+use super::serve::Encoding;
 use super::{Call, RawSink, decode, encode};
-use crate::{Flow, Host, HostApi, Level, PluginError, Progress, Result, RoleAddress};
+use crate::{
+    AskAll, AskReport, GenerateResult, HostApi, Level, PluginError, Progress, RecipeReport, Response, Result,
+    RoleAddress, RowsContent, RowsFile, Sink,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::PathBuf;
 
@@ -18,13 +23,22 @@ pub mod host_method {
     pub const SCRATCH_DIR: &str = "scratch-dir";
     /// [`HostApi::fetch`](crate::HostApi::fetch).
     pub const FETCH: &str = "fetch";
+    /// [`HostApi::fetch_repository`](crate::HostApi::fetch_repository).
+    pub const FETCH_REPOSITORY: &str = "fetch-repository";
+    /// [`HostApi::flush`](crate::HostApi::flush).
+    pub const FLUSH: &str = "flush";
+    /// [`HostApi::ask_all`](crate::HostApi::ask_all).
+    pub const ASK_ALL: &str = "ask-all";
+    /// [`HostApi::find_rows`](crate::HostApi::find_rows).
+    pub const FIND_ROWS: &str = "find-rows";
+    /// [`HostApi::write_rows`](crate::HostApi::write_rows).
+    pub const WRITE_ROWS: &str = "write-rows";
     /// [`HostApi::call_role`](crate::HostApi::call_role).
     pub const ROLE: &str = "role";
 }
 
 /// Answers a call of a plugin's: payload in, result out, streamed results of another role to the sink.
-pub fn serve_host(host: &Host, name: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
-    let api = host.api();
+pub fn serve_host(api: &dyn HostApi, name: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
     match name {
         host_method::LOG => {
             let (level, message): (Level, String) = decode(payload)?;
@@ -38,6 +52,21 @@ pub fn serve_host(host: &Host, name: &str, payload: &[u8], sink: &RawSink<'_>) -
         host_method::CANCELLED => encode(&api.is_cancelled()),
         host_method::SCRATCH_DIR => encode(&api.scratch_dir()?),
         host_method::FETCH => encode(&api.fetch(&decode::<String>(payload)?)?),
+        host_method::FETCH_REPOSITORY => {
+            let (uri, patterns): (String, Vec<String>) = decode(payload)?;
+            encode(&api.fetch_repository(&uri, &patterns)?)
+        }
+        host_method::FLUSH => encode(&api.flush()?),
+        host_method::ASK_ALL => {
+            let sink = Encoding::new(sink);
+            let report = api.ask_all(decode(payload)?, &sink)?;
+            sink.end(encode(&report)?)
+        }
+        host_method::FIND_ROWS => encode(&api.find_rows(&decode(payload)?)?),
+        host_method::WRITE_ROWS => {
+            let (file, content): (RowsFile, RowsContent) = decode(payload)?;
+            encode(&api.write_rows(&file, content)?)
+        }
         host_method::ROLE => {
             let (role, method, payload): (RoleAddress, String, Vec<u8>) = decode(payload)?;
             api.call_role(&role, &method, &payload, sink)
@@ -59,7 +88,7 @@ impl<C: Call> RemoteHost<C> {
     }
 
     fn get<T: DeserializeOwned>(&self, name: &str, payload: &impl Serialize) -> Result<T> {
-        decode(&self.call.call(name, &encode(payload)?, &|_| Flow::Stop)?)
+        ask(&self.call, name, payload)
     }
 }
 
@@ -83,6 +112,26 @@ impl<C: Call + Sync> HostApi for RemoteHost<C> {
 
     fn fetch(&self, uri: &str) -> Result<PathBuf> {
         self.get(host_method::FETCH, &uri)
+    }
+
+    fn fetch_repository(&self, uri: &str, patterns: &[String]) -> Result<PathBuf> {
+        self.get(host_method::FETCH_REPOSITORY, &(uri, patterns))
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.get(host_method::FLUSH, &())
+    }
+
+    fn ask_all(&self, ask: AskAll, sink: &dyn Sink<Response<GenerateResult>>) -> Result<AskReport> {
+        stream(&self.call, host_method::ASK_ALL, &ask, sink)
+    }
+
+    fn find_rows(&self, file: &RowsFile) -> Result<Option<RecipeReport>> {
+        self.get(host_method::FIND_ROWS, file)
+    }
+
+    fn write_rows(&self, file: &RowsFile, content: RowsContent) -> Result<RecipeReport> {
+        self.get(host_method::WRITE_ROWS, &(file, content))
     }
 
     fn call_role(&self, role: &RoleAddress, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {

@@ -9,15 +9,13 @@ mod host;
 mod remote;
 mod serve;
 
+pub use crate::roles::RawSink;
 pub use host::{RemoteHost, host_method, serve_host};
 pub use remote::{Call, Remote};
 pub use serve::serve;
 
-use crate::{Flow, PluginError, Result};
+use crate::{PluginError, Result};
 use serde::{Serialize, de::DeserializeOwned};
-
-/// Receives results in wire form.
-pub type RawSink<'a> = dyn Fn(&[u8]) -> Flow + Sync + 'a;
 
 /// A value in wire form.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
@@ -41,7 +39,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 
 /// The names of the methods that can be called on a role.
 pub mod method {
-    /// Any role that has one: what the role says of itself.
+    /// Any role that has one: its description.
     pub const INFO: &str = "info";
     /// [`crate::Model::score`].
     pub const SCORE: &str = "score";
@@ -51,6 +49,8 @@ pub mod method {
     pub const FEW_SHOT_POOL: &str = "few-shot-pool";
     /// [`crate::Dataset::samples`].
     pub const SAMPLES: &str = "samples";
+    /// [`crate::Dataset::training_samples`].
+    pub const TRAINING_SAMPLES: &str = "training-samples";
     /// [`crate::Scorer::requests`].
     pub const REQUESTS: &str = "requests";
     /// [`crate::Scorer::score`].

@@ -1,11 +1,12 @@
 //! Makes calls in wire form look like the role that answers them.
 
 use super::{RawSink, decode, encode, method};
+use crate::lock::{into_inner, lock};
 use crate::{
     Answered, Ask, Dataset, DatasetInfo, Diagnostic, ExportJob, ExportReport, Exporter, Finding, Flow, GenerateRequest,
-    GenerateResult, Model, ModelInfo, PluginError, Question, Recipe, RecipeEvent, RecipeJob, RecipeReport, Response,
-    Result, Sample, ScoreRequest, ScoreResult, Scorer, ScorerInfo, Shot, Sink, TrainEvent, TrainJob, TrainReport,
-    Trainer, Verdict,
+    GenerateResult, Model, ModelInfo, OpenRole, PluginError, Question, Recipe, RecipeEvent, RecipeInfo, RecipeJob,
+    RecipeReport, Response, Result, RoleKind, Sample, ScoreRequest, ScoreResult, Scorer, ScorerInfo, Shot, Sink,
+    TrainEvent, TrainJob, TrainReport, Trainer, Verdict,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Mutex;
@@ -29,7 +30,7 @@ impl<C: Call> Remote<C> {
     }
 
     fn ask<T: DeserializeOwned>(&self, name: &str, payload: &(impl Serialize + ?Sized)) -> Result<T> {
-        decode(&self.call.call(name, &encode(payload)?, &|_| Flow::Stop)?)
+        ask(&self.call, name, payload)
     }
 
     fn stream<T: DeserializeOwned, I: DeserializeOwned>(
@@ -38,17 +39,47 @@ impl<C: Call> Remote<C> {
         payload: &impl Serialize,
         sink: &dyn Sink<I>,
     ) -> Result<T> {
-        let failure: Mutex<Option<PluginError>> = Mutex::new(None);
-        let lock = || failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let receive = |frame: &[u8]| match decode(frame) {
-            Ok(item) => sink.send(item),
-            Err(error) => {
-                *lock() = Some(error);
-                Flow::Stop
-            }
-        };
-        let answer = self.call.call(name, &encode(payload)?, &receive)?;
-        lock().take().map_or_else(|| decode(&answer), Err)
+        stream(&self.call, name, payload, sink)
+    }
+}
+
+/// Calls a method that streams nothing.
+pub(super) fn ask<T: DeserializeOwned>(call: &impl Call, name: &str, payload: &(impl Serialize + ?Sized)) -> Result<T> {
+    decode(&call.call(name, &encode(payload)?, &|_| Flow::Stop)?)
+}
+
+/// Calls a method, and decodes what it streams.
+pub(super) fn stream<T: DeserializeOwned, I: DeserializeOwned>(
+    call: &impl Call,
+    name: &str,
+    payload: &impl Serialize,
+    sink: &dyn Sink<I>,
+) -> Result<T> {
+    let failure: Mutex<Option<PluginError>> = Mutex::new(None);
+    let receive = |frame: &[u8]| match decode(frame) {
+        Ok(item) => sink.send(item),
+        Err(error) => {
+            *lock(&failure) = Some(error);
+            Flow::Stop
+        }
+    };
+    let answer = call.call(name, &encode(payload)?, &receive)?;
+    into_inner(failure).map_or_else(|| decode(&answer), Err)
+}
+
+impl OpenRole {
+    /// A role that is somewhere else, reached by `call`.
+    pub fn remote(kind: RoleKind, call: impl Call + 'static) -> Self {
+        let role = Box::new(Remote::new(call));
+        match kind {
+            RoleKind::Model => OpenRole::Model(role),
+            RoleKind::Dataset => OpenRole::Dataset(role),
+            RoleKind::Scorer => OpenRole::Scorer(role),
+            RoleKind::Trainer => OpenRole::Trainer(role),
+            RoleKind::Recipe => OpenRole::Recipe(role),
+            RoleKind::Exporter => OpenRole::Exporter(role),
+            RoleKind::Diagnostic => OpenRole::Diagnostic(role),
+        }
     }
 }
 
@@ -78,6 +109,10 @@ impl<C: Call> Dataset for Remote<C> {
     fn samples(&mut self, sink: &dyn Sink<Sample>) -> Result<()> {
         self.stream(method::SAMPLES, &(), sink)
     }
+
+    fn training_samples(&mut self, form: &str, sink: &dyn Sink<Sample>) -> Result<()> {
+        self.stream(method::TRAINING_SAMPLES, &form, sink)
+    }
 }
 
 impl<C: Call> Scorer for Remote<C> {
@@ -105,6 +140,10 @@ impl<C: Call> Trainer for Remote<C> {
 }
 
 impl<C: Call> Recipe for Remote<C> {
+    fn info(&self) -> Result<RecipeInfo> {
+        self.ask(method::INFO, &())
+    }
+
     fn make(&mut self, job: RecipeJob, sink: &dyn Sink<RecipeEvent>) -> Result<RecipeReport> {
         self.stream(method::MAKE, &job, sink)
     }

@@ -1,6 +1,7 @@
 //! Answers calls in wire form on an open role.
 
 use super::{RawSink, decode, encode, method};
+use crate::lock::lock;
 use crate::{Flow, OpenRole, PluginError, Result, Sink};
 use serde::Serialize;
 use std::sync::Mutex;
@@ -9,7 +10,7 @@ use std::sync::Mutex;
 ///
 /// The role may send from any thread; `sink` is called by one thread at a time.
 pub fn serve(role: &mut OpenRole, name: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
-    let sink = &Encoding { sink, turn: Mutex::new(None) };
+    let sink = &Encoding::new(sink);
     let answer = match (role, name) {
         (OpenRole::Model(model), method::INFO) => encode(&model.info()?),
         (OpenRole::Model(model), method::SCORE) => encode(&model.score(decode(payload)?, sink)?),
@@ -17,6 +18,9 @@ pub fn serve(role: &mut OpenRole, name: &str, payload: &[u8], sink: &RawSink<'_>
         (OpenRole::Dataset(dataset), method::INFO) => encode(&dataset.info()?),
         (OpenRole::Dataset(dataset), method::FEW_SHOT_POOL) => encode(&dataset.few_shot_pool()?),
         (OpenRole::Dataset(dataset), method::SAMPLES) => encode(&dataset.samples(sink)?),
+        (OpenRole::Dataset(dataset), method::TRAINING_SAMPLES) => {
+            encode(&dataset.training_samples(&decode::<String>(payload)?, sink)?)
+        }
         (OpenRole::Scorer(scorer), method::INFO) => encode(&scorer.info()?),
         (OpenRole::Scorer(scorer), method::REQUESTS) => encode(&scorer.requests(&decode::<Vec<_>>(payload)?)?),
         (OpenRole::Scorer(scorer), method::VERDICTS) => encode(&scorer.score(&decode::<Vec<_>>(payload)?)?),
@@ -25,31 +29,37 @@ pub fn serve(role: &mut OpenRole, name: &str, payload: &[u8], sink: &RawSink<'_>
             encode(&scorer.corpus(&metric, &statistics)?)
         }
         (OpenRole::Trainer(trainer), method::TRAIN) => encode(&trainer.train(decode(payload)?, sink)?),
+        (OpenRole::Recipe(recipe), method::INFO) => encode(&recipe.info()?),
         (OpenRole::Recipe(recipe), method::MAKE) => encode(&recipe.make(decode(payload)?, sink)?),
         (OpenRole::Exporter(exporter), method::EXPORT) => encode(&exporter.export(decode(payload)?)?),
         (OpenRole::Diagnostic(diagnostic), method::FINDINGS) => encode(&diagnostic.findings()?),
         _ => Err(PluginError::unsupported(format!("this role has no method `{name}`"))
             .with_help("rebuild the plugin against the program's version of `examiner-api`")),
     }?;
-    sink.failure().map_or(Ok(answer), Err)
+    sink.end(answer)
 }
 
 /// Encodes results on the way to a sink, and lets one thread in at a time.
-struct Encoding<'a> {
+pub(super) struct Encoding<'a> {
     sink: &'a RawSink<'a>,
-    turn: Mutex<Option<PluginError>>,
+    failure: Mutex<Option<PluginError>>,
 }
 
-impl Encoding<'_> {
-    fn failure(&self) -> Option<PluginError> {
-        self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+impl<'a> Encoding<'a> {
+    pub(super) fn new(sink: &'a RawSink<'a>) -> Self {
+        Encoding { sink, failure: Mutex::new(None) }
+    }
+
+    /// The answer of the call, unless a result could not be encoded.
+    pub(super) fn end(&self, answer: Vec<u8>) -> Result<Vec<u8>> {
+        lock(&self.failure).take().map_or(Ok(answer), Err)
     }
 }
 
 impl<T: Serialize> Sink<T> for Encoding<'_> {
     fn send(&self, item: T) -> Flow {
         let frame = encode(&item);
-        let mut failure = self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut failure = lock(&self.failure);
         match frame {
             Ok(frame) => (self.sink)(&frame),
             Err(error) => {

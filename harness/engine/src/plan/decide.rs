@@ -2,13 +2,10 @@
 
 use super::{Action, Reason, Remaining};
 use crate::evaluate::Survey;
+use crate::stages::RECIPE_FINGERPRINT;
 use examiner_store::provenance::{Inputs, StageRecord, Status};
 use examiner_suite::StageKind;
 use std::path::{Path, PathBuf};
-
-/// The input by which a recipe says what it would ask. Without it, only following the recipe shows whether its product is
-/// current.
-pub(super) const RECIPE: &str = "recipe questions";
 
 /// The names of the inputs that are not what they were.
 pub(super) fn changed(before: &Inputs, now: &Inputs) -> Vec<String> {
@@ -29,7 +26,9 @@ pub(super) fn producer(kind: StageKind, before: Option<&StageRecord>, inputs: &I
     match before.product.as_deref().map(Path::new) {
         Some(product) if !product.exists() => Action::Run(Reason::ProductMissing(product.to_owned())),
         None => Action::Run(Reason::ProductMissing(PathBuf::new())),
-        Some(_) if kind == StageKind::Teach && !inputs.contains_key(RECIPE) => Action::Resume(Remaining::Recipe),
+        Some(_) if kind == StageKind::Teach && !inputs.contains_key(RECIPE_FINGERPRINT) => {
+            Action::Resume(Remaining::Recipe)
+        }
         Some(_) => Action::Reuse,
     }
 }
@@ -97,7 +96,7 @@ mod tests {
         assert_eq!(decide(StageKind::Export, &gone, "m").to_string(), "`/nowhere/at/all` is gone");
         assert_eq!(decide(StageKind::Teach, &there, "m"), Action::Resume(Remaining::Recipe));
         let mut known = there.clone();
-        known.inputs.insert(RECIPE.to_owned(), "hash".to_owned());
+        known.inputs.insert(RECIPE_FINGERPRINT.to_owned(), "hash".to_owned());
         assert_eq!(producer(StageKind::Teach, Some(&known), &known.inputs), Action::Reuse);
     }
 }

@@ -121,6 +121,7 @@ impl Planner {
                 survey: None,
             });
         }
+        self.shared.take_back();
         // One model is resident at a time, and only until it has said what it is.
         while let Some(model) = self.next_model() {
             let info = model.model.as_ref().map(|(_, info)| info);

@@ -14,7 +14,8 @@ impl Run {
         let name = producer.to_string();
         self.begin_stage(&name, &action);
         if let (Action::Reuse, Some(before)) = (&action, before) {
-            // The planner has offered its product.
+            // The planner has offered its product. What it opened to decide is not needed any more.
+            self.shared.take_back();
             return self.note(name, before);
         }
         let began = Instant::now();

@@ -22,7 +22,7 @@ pub(crate) fn export_inputs(shared: &Shared, spec: &ExportSpec) -> Result<Inputs
 pub(crate) fn export(shared: &Arc<Shared>, stage: &str, spec: &ExportSpec, out: &Path) -> Result<Made> {
     make_directory(out)?;
     let host = shared.host(stage);
-    let from = host.fetch(&start(shared, &spec.from)?)?;
+    let from = start(shared, &spec.from)?;
     let mut exporter = shared.roles.open_exporter(&spec.exporter, &spec.options, host)?;
     let exported = exporter.export(ExportJob { from, out: out.to_owned() })?;
     Ok(Made { product: absolute(&exported.checkpoint), details: exported.details })

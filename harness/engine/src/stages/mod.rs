@@ -5,6 +5,8 @@ mod rows;
 mod teach;
 mod train;
 
+pub(crate) use teach::RECIPE_FINGERPRINT;
+
 use train::Place;
 
 use crate::graph::Producer;
@@ -87,18 +89,17 @@ fn go_on(shared: &Shared) -> Flow {
     if shared.is_cancelled() { Flow::Stop } else { Flow::Continue }
 }
 
-/// The checkpoint that `from` means. A model's is what its `checkpoint` option says.
+/// The checkpoint that `from` means. A model's is that of the option which its plugin declares to name it. A local one must
+/// be there.
 fn start(shared: &Shared, from: &Start) -> Result<String> {
-    let name = match from {
-        Start::Checkpoint(text) => return shared.roles.fill(text),
-        Start::Model(name) => name,
+    let checkpoint = match from {
+        Start::Checkpoint(text) => shared.roles.fill(text)?,
+        Start::Model(name) => shared.roles.checkpoint(name)?.ok_or_else(|| {
+            PluginError::bad_options(format!("model `{name}` has no checkpoint to start from"))
+                .with_help("name a model with one, a directory, `hf://org/name` or `${train.NAME}`")
+        })?,
     };
-    let options = shared.roles.suite.models.get(name).map(|model| shared.roles.filled(&model.options)).transpose()?;
-    let checkpoint = options.as_ref().and_then(|options| options.get("checkpoint")).and_then(|value| value.as_str());
-    checkpoint.map(ToOwned::to_owned).ok_or_else(|| {
-        PluginError::bad_options(format!("model `{name}` has no `checkpoint` to start from"))
-            .with_help("name a model with one, a directory, `hf://org/name` or `${train.NAME}`")
-    })
+    Ok(checkpoint)
 }
 
 /// What a checkpoint is told by: of a local one its content, so that other weights in the same place are noticed; of

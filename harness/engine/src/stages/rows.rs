@@ -1,7 +1,7 @@
 //! Training rows made of a dataset's samples.
 
 use crate::host::Shared;
-use examiner_api::{Dataset, Flow, Gold, Metadata, PluginError, Result, RoleKind, Sample, TrainingRow};
+use examiner_api::{Dataset, Flow, Gold, Metadata, PluginError, Result, Sample, TrainingRow};
 use examiner_suite::{Reference, StageKind};
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
@@ -9,30 +9,19 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The form that every dataset has: question and answer as they are.
-const ANSWERS: &str = "answers";
-
-/// Opens a dataset of the suite to be learned from. Its option `as` becomes `form`, if it has one that allows it.
+/// Opens a dataset of the suite to be learned from in one of the forms that it offers.
 pub(super) fn open(shared: &Arc<Shared>, stage: &str, name: &str, form: &str) -> Result<Box<dyn Dataset>> {
-    let missing = || PluginError::not_found(format!("the suite has no dataset named `{name}`"));
-    let spec = shared.roles.suite.datasets.get(name).ok_or_else(missing)?;
-    let (_, role) = shared.roles.plugins.find(RoleKind::Dataset, &spec.plugin)?;
-    let mut options = spec.options.clone();
-    options.insert("as".to_owned(), form.into());
-    // A reference that is yet to be filled in is text, which is what it will be.
-    let allowed = jsonschema::is_valid(&role.options, &serde_json::Value::Object(options.clone()));
-    match (allowed, form) {
-        (true, _) => shared.roles.open_dataset(&spec.plugin, &options, shared.host(stage)),
-        (false, ANSWERS) => shared.roles.open_dataset(&spec.plugin, &spec.options, shared.host(stage)),
-        (false, _) => Err(PluginError::bad_options(format!(
-            "dataset `{name}` cannot be learned from `as: {form}`: its plugin `{}` has no such form",
-            spec.plugin
-        ))
-        .with_help(format!(
-            "`as: {ANSWERS}` works with every dataset; `examiner plugins --schema {}` shows others",
-            spec.plugin
-        ))),
+    let dataset = shared.roles.dataset(name, shared.host(stage))?;
+    let forms = dataset.info()?.forms;
+    if forms.iter().any(|offered| offered == form) {
+        return Ok(dataset);
     }
+    let message = format!("dataset `{name}` cannot be learned from `as: {form}`: its plugin has no such form");
+    let help = match forms.is_empty() {
+        true => "it offers none".to_owned(),
+        false => format!("it offers `{}`", forms.join("`, `")),
+    };
+    Err(PluginError::bad_options(message).with_help(help))
 }
 
 /// The file of rows that a recipe has made.
@@ -48,6 +37,7 @@ pub(super) fn taught(shared: &Shared, name: &str) -> Result<PathBuf> {
 /// stand in the file `matched`, where one is given.
 pub(super) fn training_rows(
     mut dataset: Box<dyn Dataset>,
+    form: &str,
     out: &Path,
     matched: Option<&Path>,
     limit: Option<u64>,
@@ -56,7 +46,7 @@ pub(super) fn training_rows(
     let chosen = Chosen { ids: matched.map(samples_in).transpose()?, limit, taken: HashMap::new() };
     let mut outcome = Ok(0);
     let written = examiner_store::atomic::write(&path, |file| {
-        outcome = write_rows(&mut *dataset, chosen, file);
+        outcome = write_rows(&mut *dataset, form, chosen, file);
         outcome.as_ref().map(|_| ()).map_err(|error| std::io::Error::other(error.to_string()))
     });
     let count = outcome?;
@@ -116,7 +106,7 @@ impl Chosen {
     }
 }
 
-fn write_rows(dataset: &mut dyn Dataset, chosen: Chosen, file: &mut std::fs::File) -> Result<u64> {
+fn write_rows(dataset: &mut dyn Dataset, form: &str, chosen: Chosen, file: &mut std::fs::File) -> Result<u64> {
     struct State<'a> {
         chosen: Chosen,
         file: BufWriter<&'a mut std::fs::File>,
@@ -124,7 +114,7 @@ fn write_rows(dataset: &mut dyn Dataset, chosen: Chosen, file: &mut std::fs::Fil
         failure: Option<PluginError>,
     }
     let state = Mutex::new(State { chosen, file: BufWriter::new(file), count: 0, failure: None });
-    dataset.samples(&|sample: Sample| {
+    dataset.training_samples(form, &|sample: Sample| {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         if !state.chosen.takes(&sample) {
             return Flow::Continue;
@@ -162,7 +152,7 @@ fn training_row(sample: Sample) -> Result<TrainingRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use examiner_api::{DatasetInfo, Sink};
+    use examiner_api::{ANSWERS_FORM, DatasetInfo, Sink};
 
     struct Tasks;
 
@@ -191,7 +181,7 @@ mod tests {
 
     fn ids(matched: Option<&Path>, limit: Option<u64>) -> Result<Vec<String>> {
         let folder = tempfile::tempdir().unwrap();
-        let path = training_rows(Box::new(Tasks), folder.path(), matched, limit)?;
+        let path = training_rows(Box::new(Tasks), ANSWERS_FORM, folder.path(), matched, limit)?;
         let text = std::fs::read_to_string(path).unwrap();
         let rows = text.lines().map(|line| serde_json::from_str::<TrainingRow>(line).unwrap());
         Ok(rows.map(|row| row.id).collect())

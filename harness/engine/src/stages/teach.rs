@@ -4,6 +4,7 @@ use super::{Made, absolute, described, go_on, make_directory};
 use crate::host::Shared;
 use examiner_api::{PluginError, RecipeEvent, RecipeJob, Result, RoleKind};
 use examiner_store::provenance::Inputs;
+use examiner_store::storage::failure;
 use examiner_suite::TeachSpec;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,19 +12,26 @@ use std::sync::Arc;
 /// Where recipes publish data files.
 const DATA: &str = "data";
 
-/// What a recipe's product depends on.
-pub(crate) fn teach_inputs(shared: &Shared, spec: &TeachSpec, limit: Option<u64>) -> Result<Inputs> {
-    let teacher = shared.roles.suite.models.get(&spec.teacher);
-    let teacher = teacher
-        .map(|teacher| Ok::<_, PluginError>(format!("{} {}", teacher.plugin, described(shared, &teacher.options)?)));
-    Ok(Inputs::from([
+/// The input by which a recipe says what it would ask. Without it, only following the recipe shows whether its product is
+/// current.
+pub(crate) const RECIPE_FINGERPRINT: &str = "recipe fingerprint";
+
+/// What a recipe's product depends on: the recipe's own fingerprint, too, where it has one before it is followed.
+pub(crate) fn teach_inputs(shared: &Arc<Shared>, spec: &TeachSpec, limit: Option<u64>) -> Result<Inputs> {
+    let host = shared.host("plan");
+    // The model stays open for the recipe.
+    let teacher = host.model(&spec.teacher)?.info()?;
+    let recipe = shared.roles.open_recipe(&spec.recipe, &spec.options, host)?;
+    let mut inputs = Inputs::from([
         ("recipe".to_owned(), spec.recipe.clone()),
         ("plugin".to_owned(), shared.roles.build(RoleKind::Recipe, &spec.recipe)?),
         ("options".to_owned(), described(shared, &spec.options)?),
-        ("teacher".to_owned(), teacher.transpose()?.unwrap_or_default()),
-        ("limit".to_owned(), format!("{limit:?}")),
+        ("teacher".to_owned(), teacher.fingerprint),
+        ("limit".to_owned(), limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string())),
         ("seed".to_owned(), shared.roles.suite.seed.to_string()),
-    ]))
+    ]);
+    inputs.extend(recipe.info()?.fingerprint.map(|fingerprint| (RECIPE_FINGERPRINT.to_owned(), fingerprint)));
+    Ok(inputs)
 }
 
 /// Follows the recipe. It is followed in a run that is gone on from, too: only the recipe knows whether its questions
@@ -43,6 +51,10 @@ pub(crate) fn teach(shared: &Arc<Shared>, stage: &str, spec: &TeachSpec, limit: 
     task.finish();
     shared.take_back();
     let made = made?;
+    if !made.yields.is_empty() {
+        examiner_store::yields::write(&made.rows, &made.yields)
+            .map_err(|error| failure("write", &examiner_store::yields::path(&made.rows), &error))?;
+    }
     let mut details = made.details;
     details.entry("asked").or_insert_with(|| made.asked.into());
     details.entry("kept").or_insert_with(|| made.kept.into());

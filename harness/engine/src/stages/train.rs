@@ -3,7 +3,8 @@
 use super::rows::{self, training_rows};
 use super::{Made, absolute, checkpoint_identity, content, go_on, make_directory, start};
 use crate::host::Shared;
-use examiner_api::{PluginError, Result, RoleKind, TrainEvent, TrainJob};
+use crate::training_log::TrainingLog;
+use examiner_api::{Flow, PluginError, Result, RoleKind, TrainEvent, TrainJob};
 use examiner_store::provenance::Inputs;
 use examiner_suite::{TrainData, TrainSpec};
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 /// Where a training leaves what.
 pub(crate) struct Place {
-    /// Checkpoints and curves.
+    /// Checkpoints and `train.csv`.
     pub(crate) out: PathBuf,
     /// TensorBoard's event files.
     pub(crate) events: PathBuf,
@@ -27,7 +28,8 @@ pub(crate) fn train_inputs(shared: &Arc<Shared>, spec: &TrainSpec, limit: Option
         TrainData::Dataset { dataset, form, match_rows } => {
             let matched = match_rows.as_ref().map(|teach| content(&rows::taught(shared, teach)?)).transpose()?;
             let opened = rows::open(shared, "plan", dataset, form)?;
-            format!("{} as {form} {limit:?} {matched:?}", opened.info()?.fingerprint)
+            serde_json::json!({ "dataset": opened.info()?.fingerprint, "as": form, "limit": limit, "rows": matched })
+                .to_string()
         }
     };
     let from = spec.from.as_ref().map(|from| checkpoint_identity(shared, from)).transpose()?;
@@ -50,30 +52,33 @@ pub(crate) fn train(
     limit: Option<u64>,
 ) -> Result<Made> {
     make_directory(&place.out)?;
-    let host = shared.host(stage);
-    let from = match &spec.from {
-        Some(from) => Some(host.fetch(&start(shared, from)?)?),
-        None => None,
-    };
+    let log = Arc::new(TrainingLog::open(&place.out, &place.events));
+    let host = shared.training_host(stage, log.clone());
+    let from = spec.from.as_ref().map(|from| start(shared, from)).transpose()?;
     let rows = match &spec.data {
         TrainData::File(text) => host.fetch(&shared.roles.fill(text)?)?,
         TrainData::Dataset { dataset, form, match_rows } => {
             let matched = match_rows.as_ref().map(|teach| rows::taught(shared, teach)).transpose()?;
             let dataset = rows::open(shared, stage, dataset, form)?;
-            training_rows(dataset, &place.out, matched.as_deref(), limit)?
+            training_rows(dataset, form, &place.out, matched.as_deref(), limit)?
         }
     };
     let mut trainer = shared.roles.open_trainer(&spec.trainer, &spec.options, host)?;
     let seed = shared.roles.suite.seed;
-    let job = TrainJob { from, rows, out: place.out, events: Some(place.events), seed };
+    let job = TrainJob { from, rows, out: place.out, recorded: Some(log.last_step()), seed };
     let task = shared.progress.task(stage, None, "steps");
     let trained = trainer.train(job, &|event: TrainEvent| {
         task.set_total(event.steps);
         task.note(&said(&event));
         task.set(event.step);
-        go_on(shared)
+        match log.record(&event) {
+            Flow::Continue => go_on(shared),
+            stop => stop,
+        }
     });
     task.finish();
+    // A trainer that was stopped because nothing could be recorded only says that it was interrupted.
+    log.flush()?;
     let trained = trained?;
     if !trained.checkpoint.exists() {
         return Err(PluginError::not_found(format!(

@@ -24,6 +24,9 @@ pub(super) struct Connection {
     /// Calls of the other side that are being served, and whether more of their results are wanted.
     served: Mutex<HashMap<u64, Flow>>,
     next_call: AtomicU64,
+    /// Items of results of own calls that were received, and those of them that their sink has taken.
+    received: AtomicU64,
+    taken: AtomicU64,
 }
 
 enum Reply {
@@ -53,6 +56,8 @@ impl Connection {
             calls: Mutex::new(Some(HashMap::new())),
             served: Mutex::default(),
             next_call: AtomicU64::new(1),
+            received: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
         }
     }
 
@@ -71,7 +76,10 @@ impl Connection {
     ) -> Result<(), FrameError> {
         while let Some(Frame { kind, call, payload }) = reader.read()? {
             match kind {
-                Kind::Item => self.reply(call, Reply::Item(payload)),
+                Kind::Item => {
+                    self.received.fetch_add(1, Ordering::SeqCst);
+                    self.reply(call, Reply::Item(payload));
+                }
                 Kind::Return => self.reply(call, Reply::Return(read_return(&payload)?)),
                 Kind::Stop => {
                     self.served.lock().entry(call).and_modify(|flow| *flow = Flow::Stop);
@@ -96,8 +104,22 @@ impl Connection {
             if matches!(reply, Reply::Return(_)) { calls.remove(&call) } else { calls.get(&call).cloned() }
         };
         // A caller that has given up receives nothing more.
-        if let Some(caller) = caller {
-            let _ = caller.send(reply);
+        let is_item = matches!(reply, Reply::Item(_));
+        let is_delivered = caller.is_some_and(|caller| caller.send(reply).is_ok());
+        if is_item && !is_delivered {
+            self.taken.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// How many items were received.
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Ordering::SeqCst)
+    }
+
+    /// Returns once so many items have been taken, or none will be any more.
+    pub(super) fn wait_until_taken(&self, count: u64) {
+        while self.taken.load(Ordering::SeqCst) < count && self.calls.lock().is_some() {
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -135,7 +157,9 @@ impl Connection {
             match replies.recv_timeout(CHECK_EVERY) {
                 // Results that were on their way when the sink said stop are delivered all the same: they have been computed.
                 Ok(Reply::Item(item)) => {
-                    if sink(&item) == Flow::Stop && wanted == Flow::Continue {
+                    let flow = sink(&item);
+                    self.taken.fetch_add(1, Ordering::SeqCst);
+                    if flow == Flow::Stop && wanted == Flow::Continue {
                         wanted = Flow::Stop;
                         // If the other side is gone, the next receive reports it.
                         let _ = self.send(Kind::Stop, id, &[]);

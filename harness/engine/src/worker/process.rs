@@ -4,7 +4,7 @@ use super::connection::{Connection, Incoming};
 use super::frame::{FrameError, Kind};
 use super::role::WorkerSettings;
 use super::stderr_tail::StderrTail;
-use examiner_api::wire::{self, Call, RawSink, host_method};
+use examiner_api::wire::{Call, RawSink, host_method};
 use examiner_api::{ErrorCode, Host, PluginError, Result};
 use parking_lot::Mutex;
 use std::io;
@@ -250,10 +250,17 @@ impl Shared {
     /// Serves a call of the host. One that may take long gets a thread, so that results do not wait for it.
     fn serve_host(shared: &Arc<Self>, host: &Host, id: u64, name: String, payload: Vec<u8>) {
         let (shared, host) = (shared.clone(), host.clone());
-        let slow = matches!(name.as_str(), host_method::FETCH | host_method::ROLE);
+        // Messages and questions about the program's state are answered at once; all else may take its time.
+        let at_once = [host_method::LOG, host_method::PROGRESS, host_method::CANCELLED, host_method::SCRATCH_DIR];
+        let slow = !at_once.contains(&name.as_str());
+        // What the worker sent before this call has been received; the call may rely on it.
+        let received = shared.connection.received();
         shared.host_calls.fetch_add(1, Ordering::SeqCst);
         let work = move || {
-            shared.connection.serve(id, |sink| wire::serve_host(&host, &name, &payload, sink));
+            if name == host_method::FLUSH {
+                shared.connection.wait_until_taken(received);
+            }
+            shared.connection.serve(id, |sink| host.serve(&name, &payload, sink));
             shared.host_call_ms.store(shared.now_ms(), Ordering::SeqCst);
             shared.host_calls.fetch_sub(1, Ordering::SeqCst);
         };

@@ -6,7 +6,10 @@ use super::role::{OPEN, WorkerRole};
 use super::trace::Trace;
 use crate::loader;
 use examiner_api::wire::{self, Call, RawSink, RemoteHost};
-use examiner_api::{Host, HostApi, Level, PluginError, Progress, Result, RoleAddress};
+use examiner_api::{
+    AskAll, AskReport, GenerateResult, Host, HostApi, Level, PluginError, Progress, RecipeReport, Response, Result,
+    RoleAddress, RowsContent, RowsFile, Sink,
+};
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -148,6 +151,26 @@ impl HostApi for WorkerHost {
 
     fn fetch(&self, uri: &str) -> Result<PathBuf> {
         self.program.fetch(uri)
+    }
+
+    fn fetch_repository(&self, uri: &str, patterns: &[String]) -> Result<PathBuf> {
+        self.program.fetch_repository(uri, patterns)
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.program.flush()
+    }
+
+    fn ask_all(&self, ask: AskAll, sink: &dyn Sink<Response<GenerateResult>>) -> Result<AskReport> {
+        self.program.ask_all(ask, sink)
+    }
+
+    fn find_rows(&self, file: &RowsFile) -> Result<Option<RecipeReport>> {
+        self.program.find_rows(file)
+    }
+
+    fn write_rows(&self, file: &RowsFile, content: RowsContent) -> Result<RecipeReport> {
+        self.program.write_rows(file, content)
     }
 
     fn call_role(&self, role: &RoleAddress, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {

@@ -14,13 +14,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct IsolatedTrainer(pub(super) IsolatedRole);
 
 impl Trainer for IsolatedTrainer {
-    fn train(&mut self, job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport> {
-        let job = encode(&job)?;
-        let last_step = AtomicU64::new(0);
+    fn train(&mut self, mut job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport> {
+        let (furthest, last) = (AtomicU64::new(0), AtomicU64::new(job.recorded.unwrap_or(0)));
         let failure: Mutex<Option<PluginError>> = Mutex::new(None);
         let receive = |event: &[u8]| match decode::<TrainEvent>(event) {
             Ok(event) => {
-                last_step.fetch_max(event.step, Ordering::SeqCst);
+                furthest.fetch_max(event.step, Ordering::SeqCst);
+                last.store(event.step, Ordering::SeqCst);
                 sink.send(event)
             }
             Err(error) => {
@@ -30,15 +30,17 @@ impl Trainer for IsolatedTrainer {
         };
         let mut attempts = Attempts::new(&self.0);
         loop {
-            let before = last_step.load(Ordering::SeqCst);
-            let end = self.0.call(method::TRAIN, &job, &receive)?;
+            let before = furthest.load(Ordering::SeqCst);
+            // A new process continues where the events of the last one ended.
+            job.recorded = job.recorded.map(|_| last.load(Ordering::SeqCst));
+            let end = self.0.call(method::TRAIN, &encode(&job)?, &receive)?;
             if let Some(error) = failure.lock().take() {
                 return Err(error);
             }
             match end {
                 CallEnd::Returned(report) => return decode(&report?),
                 CallEnd::Died(error) => {
-                    attempts.after_death(&self.0, error, last_step.load(Ordering::SeqCst) > before)?
+                    attempts.after_death(&self.0, error, furthest.load(Ordering::SeqCst) > before)?
                 }
             }
         }

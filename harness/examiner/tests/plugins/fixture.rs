@@ -169,6 +169,8 @@ fn misbehave(fault: Fault) {
 
 impl Open for Adder {
     type Options = AdderOptions;
+    const CHECKPOINT_OPTION: Option<&'static str> = Some("checkpoint");
+
     fn open(options: AdderOptions, host: Host) -> Result<Self> {
         let mut options = options;
         if let Some(fault) = options.fault_file.as_ref().and_then(|path| std::fs::read_to_string(path).ok()) {
@@ -372,6 +374,65 @@ impl Trainer for Learner {
     }
 }
 
+/// A trainer that writes no file but its checkpoint: its curves are the program's to record.
+struct Stepper(StepperOptions, Host);
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(crate = "serde", deny_unknown_fields)]
+#[schemars(crate = "schemars")]
+struct StepperOptions {
+    steps: u64,
+    checkpoint_every: u64,
+    /// Ends its process after the event of this step, once.
+    #[serde(default)]
+    abort_after: Option<u64>,
+    /// Waits before each step.
+    #[serde(default)]
+    sleep_ms: u64,
+}
+
+impl Open for Stepper {
+    type Options = StepperOptions;
+    fn open(options: StepperOptions, host: Host) -> Result<Self> {
+        Ok(Stepper(options, host))
+    }
+}
+
+impl Trainer for Stepper {
+    fn train(&mut self, job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport> {
+        let Stepper(options, host) = self;
+        let checkpoint = job.out.join("checkpoint");
+        let written = std::fs::read_to_string(&checkpoint).ok().and_then(|text| text.parse::<u64>().ok());
+        let mut resumed_after = written.filter(|step| job.recorded.is_none_or(|recorded| *step <= recorded));
+        for step in resumed_after.unwrap_or(0)..options.steps {
+            std::thread::sleep(std::time::Duration::from_millis(options.sleep_ms));
+            let step = step + 1;
+            let flow = sink.send(TrainEvent {
+                step,
+                steps: options.steps,
+                resumed_after: resumed_after.take(),
+                loss: Some(3.0 / step as f64),
+                validation_loss: step.is_multiple_of(2).then(|| 4.0 / step as f64),
+                tokens_per_s: Some(1e6 * f64::from(std::process::id())),
+                ..TrainEvent::default()
+            });
+            let aborted = job.out.join("aborted");
+            if options.abort_after == Some(step) && !aborted.exists() {
+                std::fs::write(aborted, "")?;
+                std::process::abort();
+            }
+            if step.is_multiple_of(options.checkpoint_every) || step == options.steps {
+                host.flush()?;
+                std::fs::write(&checkpoint, step.to_string())?;
+            }
+            if flow == Flow::Stop {
+                return Err(PluginError::new(ErrorCode::Cancelled, "stopped"));
+            }
+        }
+        Ok(TrainReport { checkpoint, steps: options.steps, ..TrainReport::default() })
+    }
+}
+
 impl Exporter for Learner {
     fn export(&mut self, job: ExportJob) -> Result<ExportReport> {
         let checkpoint = job.out.join("exported");
@@ -386,6 +447,7 @@ fn plugin() -> Plugin {
         .model::<Adder>("adder", "Adds, with faults to order.")
         .recipe::<Sums>("sums", "Ten sums by the teacher.")
         .trainer::<Learner>("learner", "Counts rows.")
+        .trainer::<Stepper>("stepper", "Sends events, and writes a checkpoint.")
         .exporter::<Learner>("copier", "Copies.")
 }
 

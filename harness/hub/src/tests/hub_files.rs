@@ -182,18 +182,31 @@ fn repository(request: &Request) -> Reply {
 }
 
 #[test]
-fn only_readable_weights_of_a_repository_are_downloaded() {
+fn of_a_repository_those_files_are_fetched_that_are_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(|request, _| repository(request));
     let settings = settings(dir.path(), &server.url());
-    let folder = fetch(&settings, "hf://org/name").unwrap();
+    let fetch_some = |settings: &Settings, patterns: &[&str]| {
+        let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+        Hub::new(settings.clone()).unwrap().fetch_repository("hf://org/name", &patterns, &|_, _, _| Flow::Continue)
+    };
+    let folder = fetch_some(&settings, &["*.json", "*.safetensors"]).unwrap();
     assert!(folder.to_string_lossy().ends_with(COMMIT), "{folder:?}");
     assert!(folder.join("config.json").is_file() && folder.join("model.safetensors").is_file());
     assert!(!folder.join("pytorch_model.bin").exists() && !folder.join("onnx").exists());
     // Without a network, what is there is used.
     let asked = server.lines().len();
-    assert_eq!(fetch(&Settings { offline: true, ..settings }, "hf://org/name").unwrap(), folder);
+    let offline = Settings { offline: true, ..settings.clone() };
+    assert_eq!(fetch_some(&offline, &["*.json", "*.safetensors"]).unwrap(), folder);
     assert_eq!(server.lines().len(), asked);
+    let error = fetch_some(&settings, &["*.gguf"]).unwrap_err();
+    assert_eq!(error.code, ErrorCode::NotFound, "{error}");
+    // Of a folder's name alone, or of the repository's, everything is fetched.
+    fetch_some(&settings, &["*", "onnx/*", "!onnx/*.onnx", "!*.bin"]).unwrap();
+    assert!(folder.join("onnx/config.json").is_file() && !folder.join("onnx/model.onnx").exists());
+    assert!(!folder.join("pytorch_model.bin").exists());
+    assert_eq!(fetch(&settings, "hf://org/name").unwrap(), folder);
+    assert!(folder.join("pytorch_model.bin").is_file() && folder.join("onnx/model.onnx").is_file());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::axis::{Axis, grouped};
 use super::palette::{GREY, GRID, INK, Palette};
 use super::svg::{Anchor, Stroke, Style, Svg};
 use super::text::{fitted, width};
-use serde::Deserialize;
+use examiner_store::training;
 use std::path::Path;
 
 const WIDTH: f64 = 900.0;
@@ -25,14 +25,6 @@ pub(super) struct Curve {
     pub(super) validation: Vec<(f64, f64)>,
 }
 
-/// The columns of `train.csv` that are drawn. Where nothing was measured the field is empty.
-#[derive(Deserialize)]
-struct Step {
-    step: f64,
-    loss: Option<f64>,
-    validation_loss: Option<f64>,
-}
-
 /// Reads `train/<name>/train.csv` of every training of the run, in the order of their names.
 ///
 /// # Errors
@@ -43,7 +35,7 @@ pub(super) fn read(directory: &Path) -> Result<Vec<Curve>, String> {
     names.sort();
     let mut curves = Vec::new();
     for name in names {
-        let path = directory.join("train").join(&name).join("train.csv");
+        let path = training::csv_path(&training::directory(directory, &name));
         if path.is_file() {
             let curve = curve(&name, &path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
             curves.push(curve);
@@ -55,11 +47,10 @@ pub(super) fn read(directory: &Path) -> Result<Vec<Curve>, String> {
 
 fn curve(name: &str, path: &Path) -> Result<Curve, csv::Error> {
     let mut curve = Curve { name: name.to_owned(), ..Curve::default() };
-    for step in csv::Reader::from_path(path)?.deserialize() {
-        let step: Step = step?;
-        let point = |loss: Option<f64>| loss.filter(|loss| loss.is_finite()).map(|loss| (step.step, loss));
-        curve.loss.extend(point(step.loss));
-        curve.validation.extend(point(step.validation_loss));
+    for row in training::read(path)? {
+        let point = |loss: Option<f64>| loss.filter(|loss| loss.is_finite()).map(|loss| (row.step as f64, loss));
+        curve.loss.extend(point(row.loss));
+        curve.validation.extend(point(row.validation_loss));
     }
     Ok(curve)
 }

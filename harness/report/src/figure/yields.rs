@@ -4,9 +4,9 @@ use super::axis::{Axis, grouped};
 use super::palette::{GREY, GRID, INK};
 use super::svg::{Anchor, Stroke, Style, Svg};
 use super::text::{fitted, width};
+use examiner_api::TaskYield;
 use examiner_store::provenance::Provenance;
-use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const WIDTH: f64 = 900.0;
 const MARGIN: f64 = 20.0;
@@ -21,19 +21,7 @@ const SHADES: [&str; 3] = ["#d9e2ea", "#56b4e9", "#0072b2"];
 pub(super) struct Yield {
     /// The stage's name in the suite.
     name: String,
-    tasks: Vec<Task>,
-}
-
-/// A row of the yield's file.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct Task {
-    task: String,
-    questions: u64,
-    asked: u64,
-    answered: u64,
-    right: u64,
-    kept: u64,
-    unsolved: u64,
+    tasks: Vec<TaskYield>,
 }
 
 /// Reads the yield beside the data file of every `teach` stage of the run: `F.yield.csv` beside `F.jsonl`. A recipe may
@@ -46,16 +34,12 @@ pub(super) fn read(directory: &Path) -> Result<Vec<Yield>, String> {
     let mut yields = Vec::new();
     for (stage, record) in stages {
         let (Some(name), Some(product)) = (stage.strip_prefix("teach/"), record.product) else { continue };
-        let path = PathBuf::from(product).with_extension("yield.csv");
+        let path = examiner_store::yields::path(Path::new(&product));
         if !path.is_file() {
             continue;
         }
-        let rows = csv::Reader::from_path(&path).and_then(|mut rows| rows.deserialize().collect());
-        let mut tasks: Vec<Task> = rows.map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
-        // The last line of the file adds up the others; so does the picture.
-        if tasks.len() > 1 && tasks.last().is_some_and(|last| last.task == "total") {
-            tasks.pop();
-        }
+        let tasks = examiner_store::yields::read(&path);
+        let tasks = tasks.map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
         if !tasks.is_empty() {
             yields.push(Yield { name: name.to_owned(), tasks });
         }
@@ -83,7 +67,7 @@ pub(super) fn draw(yields: &[Yield]) -> Svg {
 
 impl Yield {
     fn draw(&self, svg: &mut Svg, top: f64) -> f64 {
-        let sum = |of: fn(&Task) -> u64| grouped(&self.tasks.iter().map(of).sum::<u64>().to_string());
+        let sum = |of: fn(&TaskYield) -> u64| grouped(&self.tasks.iter().map(of).sum::<u64>().to_string());
         svg.text((MARGIN, top + 6.0), Style::new(14.0, INK).bold(), &fitted(&self.name, 14.0, WIDTH - 2.0 * MARGIN));
         let sentence = format!(
             "{} questions, {} answers asked for, {} came, {} right, {} kept; {} questions without a right answer",
@@ -98,7 +82,7 @@ impl Yield {
         let top = top + 34.0;
         let bottom = top + ROW * self.tasks.len() as f64;
         let labels = self.tasks.iter().map(|task| width(&task.task, SIZE)).fold(40.0, f64::max).min(LABEL);
-        let numbers = |task: &Task| {
+        let numbers = |task: &TaskYield| {
             let share = if task.asked > 0 { 100.0 * task.kept as f64 / task.asked as f64 } else { 0.0 };
             format!("{} of {} kept, {share:.0} %", task.kept, task.asked)
         };

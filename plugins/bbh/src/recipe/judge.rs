@@ -1,11 +1,9 @@
 //! Judges answers as an examination would: by the scorer of the dataset.
 
 use crate::benchmark::Task;
-use crate::question::Question;
+use crate::question::TaskQuestion;
 use crate::wording::Form;
-use examiner_api::{
-    Answer, Answered, GenerateResult, Outcome, PluginError, Question as Asked, Result, Sampling, Scorer,
-};
+use examiner_api::{Answer, Answered, GenerateResult, Outcome, PluginError, Question, Result, Sampling, Scorer};
 
 /// So many answers are judged in one call.
 const AT_ONCE: usize = 512;
@@ -22,15 +20,15 @@ pub(super) struct Judged {
 }
 
 /// An answer to be judged.
-pub(super) struct Item<'a> {
+pub(super) struct AnswerToJudge<'a> {
     pub(super) task: &'a Task,
-    pub(super) question: &'a Question,
+    pub(super) question: &'a TaskQuestion,
     pub(super) prompt: &'a str,
     pub(super) answer: &'a GenerateResult,
 }
 
 /// One judgement for each item.
-pub(super) fn judge(scorer: &dyn Scorer, items: &[Item<'_>], sampling: &Sampling) -> Result<Vec<Judged>> {
+pub(super) fn judge(scorer: &dyn Scorer, items: &[AnswerToJudge<'_>], sampling: &Sampling) -> Result<Vec<Judged>> {
     let metrics = scorer.info()?.metrics;
     let metric = metrics.first().map(|metric| metric.name.as_str()).unwrap_or_default();
     let mut judged = Vec::with_capacity(items.len());
@@ -54,8 +52,9 @@ pub(super) fn judge(scorer: &dyn Scorer, items: &[Item<'_>], sampling: &Sampling
     Ok(judged)
 }
 
-fn answered(item: &Item<'_>, sampling: &Sampling) -> Option<Answered> {
+fn answered(item: &AnswerToJudge<'_>, sampling: &Sampling) -> Option<Answered> {
     let sample = item.task.sample(item.question, Form::Cot, 0)?;
-    let question = Asked { sample, context: item.prompt.to_owned(), sampling: sampling.clone(), ..Asked::default() };
+    let question =
+        Question { sample, context: item.prompt.to_owned(), sampling: sampling.clone(), ..Question::default() };
     Some(Answered { question, answers: vec![Answer::Generate(item.answer.clone())] })
 }

@@ -1,34 +1,27 @@
 //! The recipe: a teacher answers the benchmark's questions, and what is right becomes training data.
 //!
-//! What a run needs is worked out from its options, the benchmark's files and the teacher: the *identity*. If data of this
-//! identity stands there already, nobody is asked. Otherwise every question is looked up among the answers written down so
-//! far, the rest is asked, all answers are judged anew, and the files are published together. Answers are kept apart from
-//! what is made of them, so that another way to choose among them costs nothing.
+//! What the rows depend on is worked out from the options, the benchmark's files and the teacher. If rows of the same inputs
+//! stand there already, nobody is asked. Otherwise the program asks what is not answered yet, all answers are judged, and
+//! the files are published together. Answers are kept apart from what is made of them, so that another way to choose among
+//! them costs nothing.
 
-mod answers;
-mod ask;
 mod judge;
 mod options;
-mod plan;
-mod product;
+mod questions;
 mod select;
-mod session;
+mod teacher;
 mod yields;
 
 use crate::benchmark::{Benchmark, Reading};
 use crate::judging;
 use crate::wording::Form;
-use answers::Answers;
-use ask::Failures;
 use examiner_api::{
-    Host, Metadata, ModelInfo, Open, PluginError, Recipe, RecipeEvent, RecipeJob, RecipeReport, Result, Sampling, Sink,
-    TrainingRow, rows,
+    AskReport, Host, Metadata, ModelInfo, Open, PluginError, Recipe, RecipeEvent, RecipeInfo, RecipeJob, RecipeReport,
+    Result, RowsContent, RowsFile, Sampling, Sink, TaskYield, rows,
 };
-use product::{Contents, Identity, Product};
 use select::Origin;
 use serde_json::{Value, json};
-use session::Session;
-use yields::{Counts, Yield};
+use teacher::Teacher;
 
 pub use options::{Keep, Options, TrainingForm};
 
@@ -59,48 +52,53 @@ impl Open for TeacherData {
 }
 
 impl Recipe for TeacherData {
+    fn info(&self) -> Result<RecipeInfo> {
+        // Where the files lie decides nothing.
+        let options = Options { path: None, prompts: None, ..self.options.clone() };
+        let fingerprint =
+            rows::digest([recipe_version(), self.benchmark.fingerprint.clone(), json!(options).to_string()]);
+        Ok(RecipeInfo { fingerprint: Some(fingerprint) })
+    }
+
     fn make(&mut self, job: RecipeJob, sink: &dyn Sink<RecipeEvent>) -> Result<RecipeReport> {
         std::fs::create_dir_all(&job.out).map_err(|error| PluginError::io("make the directory", &job.out, &error))?;
-        let teacher = self.host.model(&job.teacher)?;
-        let info = teacher.info()?;
+        let info = self.host.model(&job.teacher)?.info()?;
         if !info.can_generate {
             let message = format!("model `{}` cannot teach: it generates no text", job.teacher);
             return Err(PluginError::unsupported(message).with_help("name a model that can as `teacher`"));
         }
         let scorer = self.host.scorer(judging::scorer(Form::Cot), self.options.judge())?;
         let sampling = self.options.sampling(job.seed);
-        let product = Product::new(&job.out, self.options.stem());
         let inputs = self.inputs(&job, &info, &scorer.info()?.fingerprint, &sampling);
-        let identity = rows::digest([inputs.to_string()]);
-        if let Some(standing) = product.standing(&identity) {
-            self.host.info(format!("`{}` is there already; nobody is asked", product.rows().display()));
-            let made = report(&product, standing.report);
-            let _ = sink.send(RecipeEvent { done: made.asked, total: made.asked, kept: made.kept });
-            return Ok(made);
+        let file = RowsFile { out: job.out.clone(), stem: self.options.stem(), inputs };
+        if let Some(report) = self.host.find_rows(&file)? {
+            self.host.info(format!("`{}` is there already; nobody is asked", report.rows.display()));
+            let _ = sink.send(RecipeEvent { done: report.asked, total: report.asked, kept: report.kept });
+            return Ok(report);
         }
 
-        let plan = plan::plan(&self.benchmark, &self.options, &job, &info, &sampling);
-        let answers = Answers::open(&product.answers(), &self.host)?;
-        let mut session = Session { teacher, scorer, sampling, answers, failures: Failures::default() };
-        let judged = session.answered(&plan, &self.host, sink)?;
-        let Session { failures, sampling, .. } = session;
-        self.tolerate(&failures, plan.len() as u64)?;
+        let questions = questions::all(&self.benchmark, &self.options, &job, &sampling);
+        let (name, answers) = (job.teacher.clone(), file.answers());
+        let teacher = Teacher { name, answers, scorer: &*scorer, sampling: &sampling, host: &self.host };
+        let (judged, asked) = teacher.answers_to(&questions, sink)?;
+        if let Some(warning) = asked.tolerate(self.options.allowed(questions.len() as u64))? {
+            self.host.warn(warning);
+        }
 
-        let questions = plan::grouped(&plan, judged, self.options.samples.get() as usize);
+        let judged = questions::grouped(&questions, judged, self.options.samples.get() as usize);
         let shown = shown(&sampling);
         let origin = Origin { teacher: &info.name, sampling: &shown };
-        let rows = select::rows(&questions, self.options.keep, self.options.form, &origin);
-        let yields = Yield::of(&questions, &rows);
+        let rows = select::rows(&judged, self.options.keep, self.options.form, &origin);
         if rows.is_empty() {
-            let error = PluginError::bad_input(format!("none of {} answers can be kept", plan.len()));
+            let error = PluginError::bad_input(format!("none of {} answers can be kept", questions.len()));
             return Err(error.with_help("look at the answers in the `.answers.jsonl` file, and at `judge` and `keep`"));
         }
-        let contents = Contents { rows: lines(&rows)?, yields: yields.csv(), unsolved: yields.unsolved_lines() };
-        let details = details(&yields.total(), &failures, &product);
-        let errors = failures.count;
-        let identity = Identity { identity, blake3: String::new(), inputs, report: details.clone(), errors };
-        product.publish(&contents, identity, &self.host)?;
-        Ok(report(&product, details))
+        let yields = yields::yields(&judged, &rows);
+        let total = TaskYield::total(&yields);
+        let details = details(&total, &asked, &file);
+        let report = RecipeReport { asked: total.asked, kept: total.kept, yields, details, ..RecipeReport::default() };
+        let content = RowsContent { rows, unsolved: yields::unsolved(&judged), errors: asked.failed, report };
+        self.host.write_rows(&file, content)
     }
 }
 
@@ -109,7 +107,7 @@ impl TeacherData {
     fn inputs(&self, job: &RecipeJob, teacher: &ModelInfo, scorer: &str, sampling: &Sampling) -> Value {
         let Options { shots, samples, keep, form, name, allow_errors, .. } = &self.options;
         json!({
-            "recipe": format!("bbh {} {RULES}", env!("CARGO_PKG_VERSION")),
+            "recipe": recipe_version(),
             "benchmark": self.benchmark.fingerprint,
             "tasks": self.benchmark.tasks.iter().map(|task| &task.name).collect::<Vec<_>>(),
             "teacher": { "name": teacher.name, "fingerprint": teacher.fingerprint },
@@ -122,25 +120,13 @@ impl TeacherData {
             "limit": job.limit,
         })
     }
-
-    /// Data of which a part is missing is not published silently.
-    fn tolerate(&self, failures: &Failures, asked: u64) -> Result<()> {
-        let missing = failures.count;
-        let said = format!("{missing} of {asked} questions were not answered: {}", failures.said());
-        match missing {
-            0 => Ok(()),
-            _ if missing <= self.options.allowed(asked) => {
-                self.host.warn(format!("{said}; the data is published without them, as `allow_errors` says"));
-                Ok(())
-            }
-            _ => Err(PluginError::new(failures.code(), said).with_help(
-                "run again to ask just these; `allow_errors` publishes the data without so many of them, or a share",
-            )),
-        }
-    }
 }
 
-/// What a row says of how the teacher answered.
+fn recipe_version() -> String {
+    format!("bbh {} {RULES}", env!("CARGO_PKG_VERSION"))
+}
+
+/// The sampling as it is recorded in a row.
 fn shown(sampling: &Sampling) -> Value {
     let Sampling { max_new_tokens, temperature, stop, seed, .. } = sampling;
     // A float of 32 bits as it was typed: 0.7, not 0.699999988.
@@ -148,36 +134,17 @@ fn shown(sampling: &Sampling) -> Value {
     json!({ "temperature": temperature, "max_new_tokens": max_new_tokens, "stop": stop, "seed": seed })
 }
 
-fn lines(rows: &[TrainingRow]) -> Result<String> {
-    let mut text = String::new();
-    for row in rows {
-        let line = serde_json::to_string(row).map_err(|error| {
-            PluginError::bad_input(format!("row `{}` cannot be written as JSON", row.id)).with_cause(&error)
-        })?;
-        text.push_str(&line);
-        text.push('\n');
-    }
-    Ok(text)
-}
-
-fn details(counts: &Counts, failures: &Failures, product: &Product) -> Metadata {
-    let Counts { questions, asked, answered, right, kept, unsolved } = counts;
+fn details(counts: &TaskYield, asked: &AskReport, file: &RowsFile) -> Metadata {
     let numbers = [
-        ("questions", questions),
-        ("asked", asked),
-        ("answered", answered),
-        ("right", right),
-        ("kept", kept),
-        ("unsolved", unsolved),
-        ("errors", &failures.count),
+        ("questions", counts.questions),
+        ("asked", counts.asked),
+        ("answered", counts.answered),
+        ("right", counts.right),
+        ("kept", counts.kept),
+        ("unsolved", counts.unsolved),
+        ("errors", asked.failed),
     ];
-    let files =
-        [("yield", product.yields()), ("unsolved_questions", product.unsolved()), ("answers", product.answers())];
+    let files = [("yield", file.yields()), ("unsolved_questions", file.unsolved()), ("answers", file.answers())];
     let numbers = numbers.into_iter().map(|(name, number)| (name.to_owned(), json!(number)));
     numbers.chain(files.into_iter().map(|(name, path)| (name.to_owned(), json!(path)))).collect()
-}
-
-fn report(product: &Product, details: Metadata) -> RecipeReport {
-    let number = |name: &str| details.get(name).and_then(Value::as_u64).unwrap_or_default();
-    RecipeReport { rows: product.rows(), asked: number("asked"), kept: number("kept"), details }
 }

@@ -3,16 +3,24 @@
 use super::judge::Judged;
 use super::options::{Keep, TrainingForm};
 use crate::official::OPENING;
-use crate::question::Question;
+use crate::question::TaskQuestion;
 use crate::wording::{DELIMITER, Form};
 use examiner_api::TrainingRow;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 
 /// A question with the teacher's answers to it, repetition by repetition; none where there is no answer.
-pub(super) struct Answered<'a> {
-    pub(super) question: &'a Question,
+pub(super) struct JudgedQuestion<'a> {
+    pub(super) question: &'a TaskQuestion,
     pub(super) answers: Vec<Option<Judged>>,
+}
+
+impl JudgedQuestion<'_> {
+    /// Whether it was answered, but never right.
+    pub(super) fn is_unsolved(&self) -> bool {
+        let mut answers = self.answers.iter().flatten().peekable();
+        answers.peek().is_some() && answers.all(|answer| !answer.right)
+    }
 }
 
 /// What all rows have in common.
@@ -26,14 +34,14 @@ pub(super) struct Origin<'a> {
 /// Nothing is taught twice: of one question's rows with the same completion the first stays. And nothing is taught against
 /// itself: a few texts occur twice, with opposite targets even, and of those only the first question with a kept row stays.
 pub(super) fn rows(
-    questions: &[Answered<'_>],
+    questions: &[JudgedQuestion<'_>],
     keep: Keep,
     form: TrainingForm,
     origin: &Origin<'_>,
 ) -> Vec<TrainingRow> {
     let mut rows = Vec::new();
     let mut owners: HashMap<(&str, &str), u64> = HashMap::new();
-    for Answered { question, answers } in questions {
+    for JudgedQuestion { question, answers } in questions {
         let mut kept = Vec::new();
         let mut taught = HashSet::new();
         for (repeat, answer) in ranked(answers, keep) {
@@ -70,7 +78,7 @@ fn ranked(answers: &[Option<Judged>], keep: Keep) -> Vec<(usize, &Judged)> {
 
 /// A row; none where the answer holds nothing to teach.
 fn row(
-    question: &Question,
+    question: &TaskQuestion,
     repeat: usize,
     answer: &Judged,
     form: TrainingForm,
@@ -105,18 +113,24 @@ mod tests {
     use super::*;
     use std::num::NonZeroU32;
 
-    fn question(index: u64, input: &str, target: &str) -> Question {
-        Question { task: "navigate".into(), index, input: input.to_owned(), target: target.to_owned(), cluster: None }
+    fn question(index: u64, input: &str, target: &str) -> TaskQuestion {
+        TaskQuestion {
+            task: "navigate".into(),
+            index,
+            input: input.to_owned(),
+            target: target.to_owned(),
+            cluster: None,
+        }
     }
 
     fn answer(text: &str, right: bool) -> Option<Judged> {
         Some(Judged { text: text.to_owned(), extracted: Some("Yes".to_owned()), right })
     }
 
-    fn ids(questions: &[(&Question, Vec<Option<Judged>>)], keep: Keep, form: TrainingForm) -> Vec<String> {
+    fn ids(questions: &[(&TaskQuestion, Vec<Option<Judged>>)], keep: Keep, form: TrainingForm) -> Vec<String> {
         let origin = Origin { teacher: "t", sampling: &Value::Null };
-        let questions: Vec<Answered<'_>> =
-            questions.iter().map(|(question, answers)| Answered { question, answers: answers.clone() }).collect();
+        let questions: Vec<JudgedQuestion<'_>> =
+            questions.iter().map(|(question, answers)| JudgedQuestion { question, answers: answers.clone() }).collect();
         rows(&questions, keep, form, &origin).into_iter().map(|row| row.id).collect()
     }
 
@@ -157,7 +171,7 @@ mod tests {
     fn the_prompt_is_that_of_bare_answers() {
         let origin = Origin { teacher: "t", sampling: &Value::Null };
         let question = question(0, "Back?", "Yes");
-        let answered = [Answered { question: &question, answers: vec![answer("So the answer is Yes.", true)] }];
+        let answered = [JudgedQuestion { question: &question, answers: vec![answer("So the answer is Yes.", true)] }];
         let row = |form| rows(&answered, Keep::Correct, form, &origin).remove(0);
         let reasoning = row(TrainingForm::Reasoning);
         assert_eq!(reasoning.prompt, "Q: Back?\nA:");

@@ -73,18 +73,11 @@ pub(crate) struct Teacher {
     pub(crate) says: Arc<Says>,
     pub(crate) asked: Arc<Mutex<Vec<GenerateRequest>>>,
     pub(crate) fingerprint: String,
-    /// Called when an answer has been taken.
-    pub(crate) sent: Arc<dyn Fn(&GenerateRequest) + Send + Sync>,
 }
 
 impl Teacher {
     pub(crate) fn new(says: impl Fn(&GenerateRequest) -> Result<String> + Send + Sync + 'static) -> Self {
-        Teacher {
-            says: Arc::new(says),
-            asked: Arc::default(),
-            fingerprint: "weights 1".to_owned(),
-            sent: Arc::new(|_| {}),
-        }
+        Teacher { says: Arc::new(says), asked: Arc::default(), fingerprint: "weights 1".to_owned() }
     }
 
     /// `navigate-0#1` for the second repetition of a sample, in the order of asking.
@@ -104,9 +97,7 @@ impl Model for Teacher {
         for request in requests {
             self.asked.lock().unwrap().push(request.clone());
             let result = (self.says)(&request).map(|text| GenerateResult { text, ..GenerateResult::default() });
-            let flow = sink.send(Response { id: request.id, result });
-            (self.sent)(&request);
-            if flow == Flow::Stop {
+            if sink.send(Response { id: request.id, result }) == Flow::Stop {
                 break;
             }
         }

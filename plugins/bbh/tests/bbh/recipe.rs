@@ -196,20 +196,23 @@ fn stopped_it_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_damaged_answer_is_told_and_asked_again() {
-    let folder = folder();
-    let teacher = Teacher::new(says);
-    let kitchen = Kitchen::new(folder.path());
-    let report = kitchen.make(&teacher).unwrap();
-    let whole = std::fs::read(&report.rows).unwrap();
-    std::fs::remove_file(&report.rows).unwrap();
-    let path = report.details["answers"].as_str().unwrap();
-    let text = std::fs::read_to_string(path).unwrap();
-    std::fs::write(path, text.replacen("answer is (A)", "answer is (B)", 1)).unwrap();
-    let report = kitchen.make(&teacher).unwrap();
-    assert_eq!(teacher.asked()[9..], ["snarks-0#0"]);
-    assert!(kitchen.warnings()[0].contains("is damaged"), "{:?}", kitchen.warnings());
-    assert_eq!(std::fs::read(&report.rows).unwrap(), whole);
+fn its_fingerprint_is_that_of_files_and_options_wherever_they_lie() {
+    let (one, other) = (folder(), folder());
+    let fingerprint = |folder: &Path, name: &str, value: Value| {
+        let kitchen = Kitchen::new(folder).with(name, value);
+        let options = serde_json::from_value(kitchen.options.clone()).unwrap();
+        let recipe =
+            <examiner_plugin_bbh::TeacherData as examiner_api::Open>::open(options, kitchen.host.host()).unwrap();
+        examiner_api::Recipe::info(&recipe).unwrap().fingerprint.unwrap()
+    };
+    let expected = fingerprint(one.path(), "keep", json!("correct"));
+    assert_eq!(fingerprint(other.path(), "path", json!(other.path())), expected);
+    assert_ne!(fingerprint(one.path(), "keep", json!("all")), expected);
+    assert_ne!(fingerprint(one.path(), "tasks", json!(["snarks"])), expected);
+    let path = one.path().join("tasks/snarks.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("hard", "heavy")).unwrap();
+    assert_ne!(fingerprint(one.path(), "keep", json!("correct")), expected);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! A training from beginning to end.
 
 use super::checkpoints::{Best, Checkpoints, Progress, remove, replace};
-use super::curves::{Curves, Point};
 use super::engine::{Batch, Composed, Engine, Fused, Parts, State, Update};
 use super::identity::identity;
 use super::options::{Keep, TrainOptions};
@@ -45,9 +44,9 @@ pub(super) fn train(
 
     let plan = Plan::new(&data.train, options, job.seed);
     let checkpoints = Checkpoints::new(job.out.join("checkpoints"), std::mem::take(&mut start.files));
-    let csv = job.out.join("train.csv");
-    let resumed =
-        checkpoints.last(&start.layout, &identity)?.filter(|(progress, _)| Curves::reaches(&csv, progress.step));
+    // From a checkpoint whose steps are not all recorded, the curves would have a gap.
+    let is_recorded = |step: u64| job.recorded.is_none_or(|recorded| step <= recorded);
+    let resumed = checkpoints.last(&start.layout, &identity)?.filter(|(progress, _)| is_recorded(progress.step));
     let (progress, state) = match resumed {
         Some((progress, state)) => {
             host.info(format!("going on after step {} of {}", progress.step, plan.length()));
@@ -61,7 +60,6 @@ pub(super) fn train(
             (None, State::new(std::mem::take(&mut start.weights)))
         }
     };
-    let curves = Curves::open(&csv, job.events.as_deref(), progress.as_ref().map(|progress| progress.step))?;
     let layout = start.layout.clone();
     let parts = Parts { config: start.config.clone(), layout: start.layout, state };
     let engine: Box<dyn Engine> = match device {
@@ -78,7 +76,7 @@ pub(super) fn train(
         layout,
         engine,
         checkpoints: &checkpoints,
-        curves,
+        resumed_after: progress.as_ref().map(|progress| progress.step),
         written: progress.as_ref().map(|progress| progress.step),
         progress: progress.unwrap_or(Progress { identity: identity.clone(), ..Progress::default() }),
     };
@@ -159,7 +157,8 @@ struct Run<'a> {
     layout: Layout,
     engine: Box<dyn Engine>,
     checkpoints: &'a Checkpoints,
-    curves: Curves,
+    /// The checkpoint's step, until the first event has said it.
+    resumed_after: Option<u64>,
     progress: Progress,
     /// The step of the last checkpoint.
     written: Option<u64>,
@@ -170,21 +169,21 @@ impl Run<'_> {
         let since = Instant::now();
         let before = self.progress.seconds;
         if self.progress.step == 0 && self.written.is_none() && self.validates() {
-            let point = Point { validation_loss: Some(self.validate()?), ..Point::default() };
-            let flow = self.record(point)?;
+            let event = TrainEvent { validation_loss: Some(self.validate()?), ..TrainEvent::default() };
+            let flow = self.record(event);
             self.checkpoint()?;
             if flow == Flow::Stop {
                 return Err(cancellation(self.written));
             }
         }
         while self.progress.step < self.plan.length() && !self.out_of_patience() {
-            let mut point = self.step()?;
+            let mut event = self.step()?;
             self.progress.seconds = before + since.elapsed().as_secs_f64();
             if self.validation_is_due() {
-                point.validation_loss = Some(self.validate()?);
+                event.validation_loss = Some(self.validate()?);
             }
             let best = self.keep_best() && self.progress.best.is_some_and(|best| best.step == self.progress.step);
-            let flow = self.record(point)?;
+            let flow = self.record(event);
             if best || self.progress.step.is_multiple_of(self.options.checkpoint_every) {
                 self.checkpoint()?;
             }
@@ -196,7 +195,7 @@ impl Run<'_> {
     }
 
     /// One step of the optimizer.
-    fn step(&mut self) -> Result<Point> {
+    fn step(&mut self) -> Result<TrainEvent> {
         let began = Instant::now();
         let done = self.progress.step;
         let passes = self.plan.steps[done as usize].clone();
@@ -229,13 +228,13 @@ impl Run<'_> {
         self.progress.step = done + 1;
         self.progress.loss = Some(loss);
         self.progress.tokens += tokens as u64;
-        Ok(Point {
+        Ok(TrainEvent {
             step: done + 1,
             loss: Some(loss),
-            validation_loss: None,
             learning_rate: Some(learning_rate),
             gradient_norm: Some(gradient_norm),
             tokens_per_s: Some(tokens as f64 / began.elapsed().as_secs_f64()),
+            ..TrainEvent::default()
         })
     }
 
@@ -286,18 +285,10 @@ impl Run<'_> {
         self.options.patience.is_some_and(|patience| self.progress.without_best >= patience)
     }
 
-    /// Writes a point to the curves, and sends it to the program.
-    fn record(&mut self, point: Point) -> Result<Flow> {
-        self.curves.add(&point)?;
-        Ok(self.sink.send(TrainEvent {
-            step: point.step,
-            steps: self.plan.length(),
-            loss: point.loss,
-            validation_loss: point.validation_loss,
-            learning_rate: point.learning_rate,
-            gradient_norm: point.gradient_norm,
-            tokens_per_s: point.tokens_per_s,
-        }))
+    /// Sends the event of a step.
+    fn record(&mut self, event: TrainEvent) -> Flow {
+        let resumed_after = self.resumed_after.take();
+        self.sink.send(TrainEvent { steps: self.plan.length(), resumed_after, ..event })
     }
 
     fn keep_best(&self) -> bool {
@@ -308,7 +299,7 @@ impl Run<'_> {
         if self.written == Some(self.progress.step) {
             return Ok(());
         }
-        self.curves.sync()?;
+        self.host.flush()?;
         let (layout, progress, checkpoints) = (&self.layout, &self.progress, self.checkpoints);
         self.engine.with_state(&mut |state| checkpoints.write(layout, state, progress))?;
         self.written = Some(self.progress.step);

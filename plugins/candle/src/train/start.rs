@@ -41,14 +41,14 @@ impl Start {
     /// # Errors
     /// `NotFound`, `BadInput` or `Unsupported` for the checkpoint; `BadOptions` where neither or both starts are given.
     pub(super) fn find(
-        from: Option<&Path>,
+        from: Option<&str>,
         options: &TrainOptions,
         lines: &[Line],
         seed: u64,
         host: &Host,
     ) -> Result<Start> {
         match (from, &options.scratch) {
-            (Some(from), None) => Self::checkpoint(&from.to_string_lossy(), host),
+            (Some(from), None) => Self::checkpoint(from, host),
             (None, Some(scratch)) => Self::scratch(scratch, &options.tokenizer, lines, seed, host),
             (Some(_), Some(_)) => Err(PluginError::bad_options("`from` and `scratch` exclude each other")
                 .with_help("leave `from` away to train a new model, or `scratch` to go on with a trained one")),

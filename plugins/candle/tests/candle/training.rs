@@ -10,36 +10,57 @@ use examiner_test_support::model::{generate, loglikelihood, prompt, score};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A job in a directory, with its file of rows written.
 pub(crate) fn job(directory: &Path, from: Option<&Path>, rows: &[Value]) -> TrainJob {
     let path = directory.join("rows.jsonl");
     std::fs::write(&path, rows.iter().map(|row| format!("{row}\n")).collect::<String>()).unwrap();
-    let (out, events) = (directory.join("train"), Some(directory.join("events")));
-    TrainJob { from: from.map(Path::to_owned), rows: path, out, events, seed: 7 }
+    let from = from.map(|from| from.display().to_string());
+    TrainJob { from, rows: path, out: directory.join("train"), recorded: None, seed: 7 }
+}
+
+/// The file of events beside a job's directory, one a line: what the program records.
+fn recorded(job: &TrainJob) -> PathBuf {
+    job.out.with_extension("events.jsonl")
+}
+
+/// Records an event as the program does: what a training that goes on says counts, not what was recorded before.
+fn record(path: &Path, event: &TrainEvent) {
+    let mut events = events(path);
+    events.retain(|known| event.resumed_after.is_none_or(|step| known.step <= step) && known.step < event.step);
+    events.push(event.clone());
+    let lines: String = events.iter().map(|event| json!(event).to_string() + "\n").collect();
+    let part = path.with_extension("part");
+    std::fs::write(&part, lines).unwrap();
+    std::fs::rename(&part, path).unwrap();
+}
+
+fn events(path: &Path) -> Vec<TrainEvent> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn train_until(options: Value, job: &TrainJob, stop_at: Option<u64>) -> Result<TrainReport> {
     let options = serde_json::from_value(options).unwrap();
     let mut trainer = CandleTrainer::open(options, FakeHost::new().host())?;
-    let sink = |event: TrainEvent| if stop_at.is_some_and(|at| event.step >= at) { Flow::Stop } else { Flow::Continue };
-    trainer.train(job.clone(), &sink)
+    let path = recorded(job);
+    let last = events(&path).last().map(|event| event.step);
+    let sink = |event: TrainEvent| {
+        record(&path, &event);
+        if stop_at.is_some_and(|at| event.step >= at) { Flow::Stop } else { Flow::Continue }
+    };
+    trainer.train(TrainJob { recorded: Some(last.unwrap_or(0)), ..job.clone() }, &sink)
 }
 
 pub(crate) fn train(options: Value, job: &TrainJob) -> Result<TrainReport> {
     train_until(options, job, None)
 }
 
-/// The lines of `train.csv`, by column.
-pub(crate) fn curve(out: &Path) -> Vec<BTreeMap<String, String>> {
-    let text = std::fs::read_to_string(out.join("train.csv")).unwrap();
-    let mut lines = text.lines();
-    let header: Vec<&str> = lines.next().unwrap().split(',').collect();
-    assert_eq!(header.join(","), "step,loss,validation_loss,learning_rate,gradient_norm,tokens_per_s");
-    let pairs = |line: &str| header.iter().map(ToString::to_string).zip(line.split(',').map(str::to_owned)).collect();
-    lines.map(pairs).collect()
+/// The steps of a training, as they were recorded.
+pub(crate) fn curve(job: &TrainJob) -> Vec<TrainEvent> {
+    events(&recorded(job))
 }
 
 /// All tensors of a checkpoint.
@@ -89,7 +110,7 @@ fn a_model_from_scratch_learns_and_can_be_asked() {
     );
     let report = train(options.clone(), &job).unwrap();
     assert_eq!((report.details["rows"].clone(), report.details["epochs"].clone()), (json!(49), json!(60)));
-    let curve = curve(&job.out);
+    let curve = curve(&job);
     assert_eq!(curve.len() as u64, report.steps);
     let mut model = open(&report.checkpoint, json!({ "device": "cpu" })).unwrap();
     let asked = (0..49).map(|i| prompt(i, &format!("{}+{}=", i / 7, i % 7), 4)).collect();
@@ -113,7 +134,7 @@ fn a_loss_is_what_the_model_gives_as_a_score() {
     let scores = score(&mut model, asked);
     let (sum, tokens) = scores.values().fold((0.0, 0), |(sum, n), s| (sum - s.sum, n + s.scored_tokens));
     let expected = sum / f64::from(tokens);
-    let found: f64 = curve(&job.out)[0]["loss"].parse().unwrap();
+    let found = curve(&job)[0].loss.unwrap();
     assert!((found - expected).abs() < 1e-5 * expected, "{found}, not {expected}");
     // With a learning rate of 0, the weights are those of the start; the same files lie beside them.
     assert_eq!(weights(&report.checkpoint), weights(start.path()));
@@ -121,16 +142,16 @@ fn a_loss_is_what_the_model_gives_as_a_score() {
     assert_eq!(fingerprint(&report.checkpoint), fingerprint(start.path()));
 }
 
-/// All files that a training leaves, without what tells the time.
-fn remains(job: &TrainJob, report: &TrainReport) -> (Vec<String>, Vec<u8>, Vec<String>) {
-    let lines = std::fs::read_to_string(job.out.join("train.csv")).unwrap();
-    let lines = lines.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect();
+/// All that a training leaves, without what tells the time and whether it was interrupted.
+fn remains(job: &TrainJob, report: &TrainReport) -> (Vec<TrainEvent>, Vec<u8>, Vec<String>) {
+    let timeless = |event: TrainEvent| TrainEvent { tokens_per_s: None, resumed_after: None, ..event };
+    let events = curve(job).into_iter().map(timeless).collect();
     let mut names: Vec<String> = std::fs::read_dir(job.out.join("checkpoints"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    (lines, std::fs::read(report.checkpoint.join("model.safetensors")).unwrap(), names)
+    (events, std::fs::read(report.checkpoint.join("model.safetensors")).unwrap(), names)
 }
 
 #[test]
@@ -180,13 +201,13 @@ fn a_training_that_is_killed_goes_on_from_its_last_checkpoint() {
 
     let directory = tempfile::tempdir().unwrap();
     let job = job(directory.path(), None, &sums());
-    let csv = job.out.join("train.csv");
+    let path = recorded(&job);
     for lines in [20, 90] {
         let mut child = std::process::Command::new(std::env::current_exe().unwrap());
         child.args(["--ignored", "--exact", "training::a_process_that_trains"]);
         let mut child =
             child.env("EXAMINER_TEST_TRAINING", directory.path()).stdout(std::process::Stdio::null()).spawn().unwrap();
-        let reached = || std::fs::read_to_string(&csv).unwrap_or_default().lines().count() > lines;
+        let reached = || std::fs::read_to_string(&path).unwrap_or_default().lines().count() >= lines;
         while child.try_wait().unwrap().is_none() && !reached() {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
@@ -196,20 +217,23 @@ fn a_training_that_is_killed_goes_on_from_its_last_checkpoint() {
     let kept = |path: &Path| path.join("optimizer.safetensors").is_file();
     let entries = std::fs::read_dir(job.out.join("checkpoints")).unwrap();
     assert!(entries.map(|entry| entry.unwrap().path()).any(|path| kept(&path)), "it was killed before its end");
-    // What a kill may leave of a line and of a checkpoint.
-    let torn = std::fs::read_to_string(&csv).unwrap();
-    std::fs::write(&csv, format!("{torn}999,0.5")).unwrap();
+    // What a kill may leave of a checkpoint.
     std::fs::create_dir_all(job.out.join("checkpoints/.step-000999.part")).unwrap();
-    let first = AtomicU64::new(0);
-    let sink = |event: TrainEvent| {
-        let _ = first.compare_exchange(0, event.step, Ordering::SeqCst, Ordering::SeqCst);
-        Flow::Continue
-    };
-    let mut trainer = CandleTrainer::open(serde_json::from_value(slow()).unwrap(), FakeHost::new().host()).unwrap();
-    let report = trainer.train(job.clone(), &sink).unwrap();
-    let first = first.into_inner();
+    let report = train(slow(), &job).unwrap();
+    let first = curve(&job).iter().rfind(|event| event.resumed_after.is_some()).unwrap().step;
     assert!(first >= 86 && first % 5 == 1, "went on at step {first}");
     assert!(remains(&job, &report) == expected, "the same curve and the same weights");
+}
+
+#[test]
+fn from_a_checkpoint_beyond_what_is_recorded_it_does_not_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let job = job(directory.path(), None, &sums());
+    train_until(scratch(), &job, Some(3)).unwrap_err();
+    std::fs::remove_file(recorded(&job)).unwrap();
+    let report = train(scratch(), &job).unwrap();
+    let steps: Vec<u64> = curve(&job).iter().map(|event| event.step).collect();
+    assert_eq!(steps, (1..=report.steps).collect::<Vec<_>>());
 }
 
 #[test]
@@ -259,11 +283,8 @@ fn the_best_checkpoint_is_the_result_and_patience_ends_a_training() {
     });
     let report = train(with(scratch(), changes), &job).unwrap();
     assert_eq!(report.details["stopped_early"], json!(true));
-    let validations: Vec<(u64, f64)> = curve(&job.out)
-        .iter()
-        .filter(|point| !point["validation_loss"].is_empty())
-        .map(|point| (point["step"].parse().unwrap(), point["validation_loss"].parse().unwrap()))
-        .collect();
+    let validations: Vec<(u64, f64)> =
+        curve(&job).iter().filter_map(|event| Some((event.step, event.validation_loss?))).collect();
     assert_eq!((validations[0].0, validations[1].0), (0, 5));
     let best = validations.iter().copied().reduce(|best, next| if next.1 < best.1 { next } else { best }).unwrap();
     assert_eq!(report.steps, best.0 + 15);
@@ -285,16 +306,15 @@ fn a_file_of_its_own_to_validate_with() {
     let report = train(options, &job).unwrap();
     assert_eq!((&report.details["rows"], &report.details["validation_rows"]), (&json!(49), &json!(49)));
     // The same rows, and weights that do not move: before the step, at it, and after it the loss is the same.
-    let curve = curve(&job.out);
-    assert_eq!(curve[0]["validation_loss"], curve[1]["validation_loss"]);
-    let (loss, validation): (f64, f64) =
-        (curve[1]["loss"].parse().unwrap(), curve[1]["validation_loss"].parse().unwrap());
+    let curve = curve(&job);
+    assert_eq!(curve[0].validation_loss, curve[1].validation_loss);
+    let (loss, validation) = (curve[1].loss.unwrap(), curve[1].validation_loss.unwrap());
     assert!((loss - validation).abs() < 1e-6 * loss, "{loss} {validation}");
 }
 
 #[test]
 fn a_start_in_shards_is_the_same_start() {
-    let start = Tiny::new(json!({}));
+    let start = TinyGpt2::new(json!({}));
     let (whole, shards) = (start.write(), start.write());
     let file = shards.path().join("model.safetensors");
     let tensors: BTreeMap<_, _> = candle_core::safetensors::load(&file, &Device::Cpu).unwrap().into_iter().collect();
@@ -392,8 +412,8 @@ proptest! {
                 "max_steps": 2, "lr": 1e-3, "order": "given", "batch_rows": batch_rows, "accumulation": accumulation
             });
             train(options, &job).unwrap();
-            let number = |point: &BTreeMap<String, String>, name: &str| point[name].parse::<f64>().unwrap();
-            curve(&job.out).iter().map(|point| (number(point, "loss"), number(point, "gradient_norm"))).collect::<Vec<_>>()
+            let values = |event: &TrainEvent| (event.loss.unwrap(), event.gradient_norm.unwrap());
+            curve(&job).iter().map(values).collect::<Vec<_>>()
         };
         let (together, apart) = (run(rows.len(), 1), run(rows.len() / accumulation, accumulation));
         prop_assert_eq!((together.len(), apart.len()), (2, 2));

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 fn export_to(from: &Path, out: &Path, options: Value, host: &FakeHost) -> Result<ExportReport> {
     let mut exporter = OnnxExporter::open(serde_json::from_value(options).unwrap(), host.host())?;
-    exporter.export(ExportJob { from: from.to_owned(), out: out.to_owned() })
+    exporter.export(ExportJob { from: from.display().to_string(), out: out.to_owned() })
 }
 
 /// Exports into a new directory.

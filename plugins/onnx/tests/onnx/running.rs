@@ -20,7 +20,7 @@ fn export(from: &Path, options: Value) -> TempDir {
     let out = tempfile::tempdir().unwrap();
     let options: ExportOptions = serde_json::from_value(options).unwrap();
     let mut exporter = OnnxExporter::open(options, FakeHost::new().host()).unwrap();
-    exporter.export(ExportJob { from: from.to_owned(), out: out.path().to_owned() }).unwrap();
+    exporter.export(ExportJob { from: from.display().to_string(), out: out.path().to_owned() }).unwrap();
     out
 }
 
@@ -140,7 +140,7 @@ fn a_device_that_is_not_there_is_an_error_or_a_warning_and_never_silence() {
     let model = open_with(exported.path(), json!({ "device": ["cuda:7", "cpu"], "fallback": true }), &host).unwrap();
     let info = model.info().unwrap();
     assert_eq!(info.details["device"], json!("cpu"));
-    assert!(info.details["warnings"][0].as_str().unwrap().starts_with("cuda:7 is passed over"), "{:?}", info.details);
+    assert!(info.warnings[0].starts_with("cuda:7 is passed over"), "{:?}", info.warnings);
     assert!(host.messages().iter().any(|(level, message)| *level == Level::Warn && message.contains("cuda:7")));
 }
 

@@ -1,25 +1,25 @@
-//! What follows from what came back.
+//! Handles responses: results, retries, and what is learned of the server's limits.
 
-use super::{Dispatcher, Event, Flight, give};
-use crate::batch::Job;
+use super::{Dispatcher, Event, InFlight, send_to_all};
+use crate::batch::RequestJob;
 use crate::errors::{self, Failure, Kind};
-use crate::forms::Said;
+use crate::forms::ParsedAnswers;
 use crate::http;
 use crate::rate_limit::{Limits, Refusal};
-use crate::request_log::Entry;
+use crate::request_log::AttemptEntry;
 use examiner_api::{Answer, PluginError, Result};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::sync::mpsc::Sender;
 
-/// What becomes of a job.
+/// What is done with a job next.
 pub(super) enum AfterResponse {
-    /// All that waited for it have their answer or their error.
+    /// All requests that waited for it have their answer or their error.
     Done,
     /// It is asked again, or its parts are.
-    Again(Vec<Job>),
+    Again(Vec<RequestJob>),
     /// It is asked again, not before this time.
-    At(Box<Job>, f64),
+    At(Box<RequestJob>, f64),
     /// Nothing more can be asked.
     Over(PluginError),
 }
@@ -27,18 +27,18 @@ pub(super) enum AfterResponse {
 const LONGEST_BACKOFF_S: f64 = 60.0;
 
 impl Dispatcher {
-    /// Takes what came back: to the rate_limit, to the budget, to the log, to whom it was for.
-    pub(super) fn land(&mut self, flight: Flight, events: &Sender<Event>) -> AfterResponse {
-        let Flight { job, ticket, reservation, sent, came } = flight;
+    /// Updates rate limit and budget, logs the attempt, and sends the result to those who wait for it.
+    pub(super) fn handle_response(&mut self, request: InFlight, events: &Sender<Event>) -> AfterResponse {
+        let InFlight { job, ticket, reservation, sent, response } = request;
         let now = self.now();
-        let (status, limits, wait_s) = match &came {
+        let (status, limits, wait_s) = match &response {
             Ok(answer) => (Some(answer.status), answer.limits, answer.wait_s),
             Err(_) => (None, Limits::default(), None),
         };
         let wait_s = wait_s.map(|wait_s| wait_s.min(self.options.max_retry_after_s));
-        let said = came.and_then(|answer| self.read(&job, &answer));
-        let usage = said.as_ref().ok().and_then(|said| said.usage);
-        match &said {
+        let parsed = response.and_then(|answer| self.read(&job, &answer));
+        let usage = parsed.as_ref().ok().and_then(|parsed| parsed.usage);
+        match &parsed {
             Err(Failure { kind: Kind::Overloaded { is_rate }, .. }) => {
                 let jitter = self.jitter();
                 self.rate_limit.refused(now, &ticket, &Refusal { wait_s, is_rate: *is_rate }, &limits, jitter);
@@ -48,18 +48,18 @@ impl Dispatcher {
             }
             _ => self.rate_limit.lost(),
         }
-        match &said {
+        match &parsed {
             Ok(_) => self.budget.settle(reservation, usage),
             Err(Failure { kind: Kind::Passing { may_be_charged: true }, .. }) => self.budget.settle(reservation, None),
             Err(_) => self.budget.release(reservation),
         }
-        let error = said.as_ref().err().map(|failure| &failure.error);
-        let _ = events.send(Event::Attempt(Box::new(Entry {
+        let error = parsed.as_ref().err().map(|failure| &failure.error);
+        let _ = events.send(Event::Attempt(Box::new(AttemptEntry {
             time: Timestamp::now().to_string(),
             dataset: job.sample.dataset.clone(),
             sample: job.sample.id.clone(),
             repeats: job.slots.iter().map(|slot| slot.repeat).collect(),
-            attempt: job.past.attempts,
+            attempt: job.history.attempts,
             status,
             latency_ms: ((now - sent) * 1000.0) as u64,
             tokens_in: usage.map(|usage| usage.read),
@@ -68,13 +68,13 @@ impl Dispatcher {
             error: error.map(|error| error.code),
             message: error.map(|error| self.http.redact(error.message.clone())),
         })));
-        match said {
-            Ok(said) => self.deliver(job, said, events),
+        match parsed {
+            Ok(parsed) => self.deliver(job, parsed, events),
             Err(failure) => self.judge(job, failure, wait_s, now, events),
         }
     }
 
-    fn read(&self, job: &Job, answer: &http::Answer) -> Result<Said, Failure> {
+    fn read(&self, job: &RequestJob, answer: &http::HttpResponse) -> Result<ParsedAnswers, Failure> {
         let url = format!("{}/{}", self.http.base(), job.work.path(&self.options));
         if !(200..300).contains(&answer.status) {
             return Err(errors::of_status(answer.status, &answer.body, &url, self.answered > 0));
@@ -91,39 +91,39 @@ impl Dispatcher {
         match errors::in_body(&body, &url) {
             Some(failure) => Err(failure),
             None => {
-                let mut said = job.work.read(&self.options, &body, job.wants())?;
-                said.answers = said.answers.into_iter().map(|answer| without_key(answer, &self.http)).collect();
-                Ok(said)
+                let mut parsed = job.work.read(&self.options, &body, job.wants())?;
+                parsed.answers = parsed.answers.into_iter().map(|answer| without_key(answer, &self.http)).collect();
+                Ok(parsed)
             }
         }
     }
 
-    fn deliver(&mut self, mut job: Job, said: Said, events: &Sender<Event>) -> AfterResponse {
+    fn deliver(&mut self, mut job: RequestJob, parsed: ParsedAnswers, events: &Sender<Event>) -> AfterResponse {
         self.answered += 1;
         // Alone it works: the server does not know `n`.
-        self.one_by_one |= job.past.split;
+        self.one_by_one |= job.history.split;
         if job.shared {
-            if let Some(answer) = said.answers.into_iter().next() {
-                give(events, &job, answer);
+            if let Some(answer) = parsed.answers.into_iter().next() {
+                send_to_all(events, &job, answer);
             }
             return AfterResponse::Done;
         }
-        let given = said.answers.len();
-        for (slot, answer) in job.slots.iter().zip(said.answers) {
-            let _ = events.send(Event::Answered { place: slot.place, result: Box::new(answer) });
+        let given = parsed.answers.len();
+        for (slot, answer) in job.slots.iter().zip(parsed.answers) {
+            let _ = events.send(Event::Answered { index: slot.index, result: Box::new(answer) });
         }
         if given >= job.slots.len() {
             return AfterResponse::Done;
         }
         self.one_by_one |= given == 1;
         job.slots.drain(..given);
-        job.past = Default::default();
+        job.history = Default::default();
         AfterResponse::Again(vec![job])
     }
 
     fn judge(
         &mut self,
-        mut job: Job,
+        mut job: RequestJob,
         failure: Failure,
         wait_s: Option<f64>,
         now: f64,
@@ -131,39 +131,39 @@ impl Dispatcher {
     ) -> AfterResponse {
         let Failure { kind, mut error } = failure;
         error.message = self.http.redact(error.message);
-        let may_try_alone = job.wants() > 1 && !job.past.split;
+        let may_try_alone = job.wants() > 1 && !job.history.split;
         match kind {
             Kind::Everything => return AfterResponse::Over(error),
             Kind::Request if may_try_alone => return AfterResponse::Again(job.split().collect()),
             Kind::Request => {
-                give(events, &job, Err(error));
+                send_to_all(events, &job, Err(error));
                 return AfterResponse::Done;
             }
             // The server works, only not for us: that says nothing about this request.
-            Kind::Overloaded { .. } if self.answered > job.past.answered_before => {}
-            Kind::Overloaded { .. } | Kind::Passing { .. } => job.past.failures += 1,
+            Kind::Overloaded { .. } if self.answered > job.history.answered_before => {}
+            Kind::Overloaded { .. } | Kind::Passing { .. } => job.history.failures += 1,
         }
-        if job.past.failures >= self.options.max_attempts {
-            if job.past.attempts > 1 {
-                error.message = format!("{} ({} attempts)", error.message, job.past.attempts);
+        if job.history.failures >= self.options.max_attempts {
+            if job.history.attempts > 1 {
+                error.message = format!("{} ({} attempts)", error.message, job.history.attempts);
             }
-            give(events, &job, Err(error));
+            send_to_all(events, &job, Err(error));
             return AfterResponse::Done;
         }
-        job.past.last_error = Some(error);
+        job.history.last_error = Some(error);
         let pause_s = match kind {
             // The whole model pauses.
             Kind::Overloaded { .. } => 0.0,
             _ => {
-                let doubled = self.options.backoff_s * 2f64.powi(job.past.failures.saturating_sub(1).min(16) as i32);
+                let doubled = self.options.backoff_s * 2f64.powi(job.history.failures.saturating_sub(1).min(16) as i32);
                 let jittered = doubled.min(LONGEST_BACKOFF_S) * (0.5 + 0.5 * self.jitter());
                 jittered.max(wait_s.unwrap_or(0.0))
             }
         };
-        let deadline = job.past.first_sent.unwrap_or(now) + self.options.sample_timeout_s;
+        let deadline = job.history.first_sent.unwrap_or(now) + self.options.sample_timeout_s;
         if now + pause_s >= deadline {
             let error = self.too_late(&job);
-            give(events, &job, Err(error));
+            send_to_all(events, &job, Err(error));
             return AfterResponse::Done;
         }
         AfterResponse::At(Box::new(job), now + pause_s)

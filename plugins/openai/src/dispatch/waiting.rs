@@ -1,18 +1,18 @@
 //! Jobs that wait for their turn: those that have waited longest come first, and what failed waits its pause out.
 
-use crate::batch::Job;
+use crate::batch::RequestJob;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Jobs in order.
 pub(super) struct Waiting {
-    fresh: VecDeque<Job>,
+    fresh: VecDeque<RequestJob>,
     /// Jobs that were sent before, by the time from which they may be sent again, in nanoseconds, and a number.
-    again: BTreeMap<(u64, u64), Job>,
+    again: BTreeMap<(u64, u64), RequestJob>,
     next: u64,
 }
 
 impl Waiting {
-    pub(super) fn new(jobs: Vec<Job>) -> Self {
+    pub(super) fn new(jobs: Vec<RequestJob>) -> Self {
         Waiting { fresh: jobs.into(), again: BTreeMap::new(), next: 0 }
     }
 
@@ -21,7 +21,7 @@ impl Waiting {
     }
 
     /// Takes the job whose turn it is.
-    pub(super) fn next(&mut self, now: f64) -> Option<Job> {
+    pub(super) fn next(&mut self, now: f64) -> Option<RequestJob> {
         match self.again.first_entry() {
             Some(first) if first.key().0 <= nanoseconds(now) => Some(first.remove()),
             _ => self.fresh.pop_front(),
@@ -34,8 +34,8 @@ impl Waiting {
     }
 
     /// It could not be sent yet.
-    pub(super) fn put_back(&mut self, job: Job) {
-        match job.past.attempts {
+    pub(super) fn put_back(&mut self, job: RequestJob) {
+        match job.history.attempts {
             0 => self.fresh.push_front(job),
             _ => {
                 self.next += 1;
@@ -45,12 +45,12 @@ impl Waiting {
         }
     }
 
-    pub(super) fn add_at(&mut self, job: Job, at: f64) {
+    pub(super) fn add_at(&mut self, job: RequestJob, at: f64) {
         self.next += 1;
         self.again.insert((nanoseconds(at), self.next), job);
     }
 
-    pub(super) fn add_all(&mut self, jobs: Vec<Job>) {
+    pub(super) fn add_all(&mut self, jobs: Vec<RequestJob>) {
         for job in jobs.into_iter().rev() {
             self.fresh.push_front(job);
         }

@@ -78,10 +78,10 @@ impl Generation {
     ) -> Result<Vec<Result<Answer>>, Failure> {
         let usage = usage.unwrap_or_default();
         let count = choices.len() as u64;
-        let read = |(place, choice): (usize, &Value)| {
+        let read = |(index, choice): (usize, &Value)| {
             let text = text(options.api, choice)?;
             // Servers count the answers to one request together.
-            let generated = usage.generated / count + u64::from((place as u64) < usage.generated % count);
+            let generated = usage.generated / count + u64::from((index as u64) < usage.generated % count);
             Ok(self.answer(choice, text, usage.read, generated))
         };
         choices.iter().enumerate().map(read).collect()

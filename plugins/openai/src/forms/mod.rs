@@ -10,7 +10,7 @@ use examiner_api::{Answer, Result};
 use serde_json::{Map, Value, json};
 
 pub(crate) use generation::Generation;
-pub(crate) use scoring::{Scoring, Way};
+pub(crate) use scoring::{Scoring, ScoringMethod};
 
 /// What is asked of the server.
 #[derive(Debug, Clone)]
@@ -19,9 +19,9 @@ pub(crate) enum Work {
     Score(Scoring),
 }
 
-/// What the server said.
+/// The answers that a response holds.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct ParsedAnswers {
     /// One for each choice that was asked for; fewer if the server gave fewer.
     pub(crate) answers: Vec<Result<Answer>>,
     /// What it counted.
@@ -78,7 +78,7 @@ impl Work {
     }
 
     /// Reads an answer.
-    pub(crate) fn read(&self, options: &Options, body: &Value, wants: usize) -> Result<Said, Failure> {
+    pub(crate) fn read(&self, options: &Options, body: &Value, wants: usize) -> Result<ParsedAnswers, Failure> {
         let choices = body.get("choices").and_then(Value::as_array).filter(|choices| !choices.is_empty());
         let choices = choices.ok_or_else(|| Failure::unreadable("the answer has no `choices`"))?;
         let usage = usage(body);
@@ -86,7 +86,7 @@ impl Work {
             Work::Generate(generation) => generation.read(options, &choices[..choices.len().min(wants)], usage)?,
             Work::Score(scoring) => vec![Ok(Answer::Score(scoring.read(options, &choices[0])?))],
         };
-        Ok(Said { answers, usage })
+        Ok(ParsedAnswers { answers, usage })
     }
 }
 

@@ -11,26 +11,27 @@ pub(crate) struct Scoring {
     pub(crate) context: String,
     pub(crate) continuation: String,
     pub(crate) span: Span,
-    pub(crate) way: Way,
+    pub(crate) method: ScoringMethod,
 }
 
-/// How a server is brought to tell.
+/// How log-likelihoods are requested from a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum ScoringMethod {
     /// `echo` and `logprobs`; `max_tokens` is 0, or 1 for servers that must generate something.
     Echo { max_tokens: u32 },
     /// vLLM's `prompt_logprobs`.
     PromptLogprobs,
 }
 
-impl Way {
-    /// All ways, the most common first.
-    pub(crate) const ALL: [Way; 3] = [Way::Echo { max_tokens: 0 }, Way::Echo { max_tokens: 1 }, Way::PromptLogprobs];
+impl ScoringMethod {
+    /// All of them, the most common first.
+    pub(crate) const ALL: [ScoringMethod; 3] =
+        [ScoringMethod::Echo { max_tokens: 0 }, ScoringMethod::Echo { max_tokens: 1 }, ScoringMethod::PromptLogprobs];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Way::Echo { .. } => "echo",
-            Way::PromptLogprobs => "prompt-logprobs",
+            ScoringMethod::Echo { .. } => "echo",
+            ScoringMethod::PromptLogprobs => "prompt-logprobs",
         }
     }
 }
@@ -38,7 +39,7 @@ impl Way {
 /// A token of the prompt as the server sees it.
 struct Token {
     text: String,
-    /// The place of its first character, where the server tells.
+    /// The index of its first character, where the server says so.
     start: Option<usize>,
     /// None for the first token of all.
     logprob: Option<f64>,
@@ -68,13 +69,13 @@ impl Scoring {
 
     pub(super) fn body(&self, options: &Options) -> Map<String, Value> {
         let mut body = super::fields(options);
-        let more = match self.way {
-            Way::Echo { max_tokens } => json!({ "max_tokens": max_tokens, "echo": true, "logprobs": 1 }),
+        let more = match self.method {
+            ScoringMethod::Echo { max_tokens } => json!({ "max_tokens": max_tokens, "echo": true, "logprobs": 1 }),
             // A server that adds a beginning-of-text token by itself must not where none belongs.
-            Way::PromptLogprobs if self.span == Span::All => {
+            ScoringMethod::PromptLogprobs if self.span == Span::All => {
                 json!({ "max_tokens": 1, "prompt_logprobs": 1, "add_special_tokens": false })
             }
-            Way::PromptLogprobs => json!({ "max_tokens": 1, "prompt_logprobs": 1 }),
+            ScoringMethod::PromptLogprobs => json!({ "max_tokens": 1, "prompt_logprobs": 1 }),
         };
         body.insert("prompt".to_owned(), json!(self.text(options)));
         body.insert("temperature".to_owned(), json!(0));
@@ -86,9 +87,9 @@ impl Scoring {
 
     pub(super) fn read(&self, options: &Options, choice: &Value) -> Result<ScoreResult, Failure> {
         let text = self.text(options);
-        let tokens = match self.way {
-            Way::Echo { .. } => echoed(choice, &text),
-            Way::PromptLogprobs => prompt_logprobs(choice),
+        let tokens = match self.method {
+            ScoringMethod::Echo { .. } => echoed(choice, &text),
+            ScoringMethod::PromptLogprobs => prompt_logprobs(choice),
         };
         let tokens = tokens.ok_or_else(|| {
             let message = "the server gave no log-probabilities of the prompt";
@@ -196,18 +197,18 @@ fn echoed(choice: &Value, text: &str) -> Option<Vec<Token>> {
     };
     let end = text.chars().count();
     let mut tokens = Vec::with_capacity(texts.len());
-    for place in 0..texts.len() {
-        let start = offsets[place].saturating_sub(shift);
-        if start >= end && place > 0 {
+    for index in 0..texts.len() {
+        let start = offsets[index].saturating_sub(shift);
+        if start >= end && index > 0 {
             break;
         }
-        let logprob = values[place].as_f64();
+        let logprob = values[index].as_f64();
         let highest =
-            best[place].as_object().map(|top| top.values().filter_map(Value::as_f64).fold(f64::MIN, f64::max));
+            best[index].as_object().map(|top| top.values().filter_map(Value::as_f64).fold(f64::MIN, f64::max));
         let is_best = logprob.zip(highest).is_some_and(|(logprob, highest)| logprob >= highest);
-        tokens.push(Token { text: texts[place].as_str()?.to_owned(), start: Some(start), logprob, is_best, id: None });
+        tokens.push(Token { text: texts[index].as_str()?.to_owned(), start: Some(start), logprob, is_best, id: None });
     }
-    // Without a single value the server has echoed, but does not tell.
+    // Without a single value the server has echoed the text without log-probabilities.
     tokens.iter().any(|token| token.logprob.is_some()).then_some(tokens)
 }
 

@@ -53,7 +53,7 @@ struct Cycle {
     was_burst: bool,
 }
 
-/// Refusals further apart tell of different times.
+/// Refusals further apart belong to different periods.
 const MEMORY_S: f64 = 5.0;
 /// What was let through is counted over several pauses until it is so many.
 const ENOUGH: f64 = 10.0;
@@ -146,7 +146,7 @@ impl Learned {
     fn estimate(&mut self, last: f64) -> bool {
         let cycle = &self.cycle;
         let pause = cycle.resumed - cycle.from;
-        // In a long cycle only its end tells of the limit: before, less may have been sent than would have been let in.
+        // In a long cycle only its end shows the limit: before, less may have been sent than would have been let in.
         let from = cycle.from.max(last - MEMORY_S.max(2.0 * pause));
         let elapsed = last - from;
         let sent = cycle.sends.iter().filter(|sent| **sent > from).count() as u64;
@@ -154,7 +154,7 @@ impl Learned {
         let flowed = admitted / elapsed.max(1e-3);
         let enough = (admitted >= ENOUGH && elapsed >= ENOUGH_S) || elapsed >= MEMORY_S;
         let (rate, enough) = match self.rate {
-            // The bucket was not empty at the start. The next refusal tells.
+            // The bucket was not empty at the start. The next refusal will show the limit.
             _ if cycle.number == 0 || last < self.blind_until => return true,
             None if admitted < 3.0 => return elapsed >= MEMORY_S,
             None if !enough => (4.0 * flowed, false),
@@ -163,7 +163,7 @@ impl Learned {
                 self.limit_bursts(admitted);
                 (0.95 * rate, true)
             }
-            // A few requests tell little, but more than the first guess.
+            // A few requests show little, but more than the first guess.
             Some(rate) if !enough && self.measured => (rate, false),
             Some(rate) if !enough => (rate.min(2.0 * flowed.max(0.25 * rate)), false),
             Some(_) if cycle.was_burst => {

@@ -1,9 +1,9 @@
 //! When the next request may be sent.
 //!
 //! Four things hold requests back, and the strictest counts: the pause that a server asked for; the window of
-//! requests under way, which grows while all is well and is cut when the server has too much; the limits that the suite
-//! names; and the rate that the server states in its headers or that refusals have taught. The window finds what a server
-//! can bear at the same time, but it swings around a limit of requests per second, and every swing over it costs a pause.
+//! requests in flight, which grows while all is well and is cut when the server has too much; the limits that the suite
+//! names; and the rate that the server states in its headers or that refusals have taught. The window finds how many requests a server
+//! can serve at the same time, but it swings around a limit of requests per second, and every swing over it costs a pause.
 //! Hence the rates.
 //!
 //! Nothing here reads a clock: times are seconds from any beginning, so that a whole hour is tested in a moment.
@@ -24,7 +24,7 @@ pub(crate) use stated::Limits;
 
 /// When a request may be sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Turn {
+pub(crate) enum SendTime {
     /// At once.
     Now,
     /// Not before this time.
@@ -33,7 +33,7 @@ pub(crate) enum Turn {
     Later,
 }
 
-/// A request under way.
+/// A request in flight.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ticket {
     number: u64,
@@ -42,7 +42,7 @@ pub(crate) struct Ticket {
     tokens: f64,
 }
 
-/// What a server says that has too much.
+/// A refusal by a server that has too many requests.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Refusal {
     /// For how long it asks to wait.
@@ -57,8 +57,8 @@ pub(crate) struct RateLimit {
     paused_until: f64,
     /// Refusals in a row that named no time.
     unnamed: i32,
-    told_requests: Option<Bucket>,
-    told_tokens: Option<Bucket>,
+    suite_requests: Option<Bucket>,
+    suite_tokens: Option<Bucket>,
     stated: Stated,
     learned: Learned,
     latency: Option<f64>,
@@ -73,7 +73,7 @@ const LONGEST_PAUSE_S: f64 = 30.0;
 /// A window is sent in this part of a round trip: it can still double in one.
 const SPREAD: f64 = 2.0;
 /// Requests arrive a little earlier or later than they were sent: a limit that is known is not used to its last.
-const TOLD: f64 = 0.99;
+const SUITE_LIMIT_SHARE: f64 = 0.99;
 /// Timers are not finer.
 const TICK_S: f64 = 0.002;
 
@@ -84,8 +84,9 @@ impl RateLimit {
             window: Window::new(ceiling),
             paused_until: 0.0,
             unnamed: 0,
-            told_requests: requests_per_minute.map(|limit| Bucket::new(TOLD * limit / 60.0, limit / 2400.0)),
-            told_tokens: tokens_per_minute.map(|limit| Bucket::new(limit / 60.0, limit / 6.0).full()),
+            suite_requests: requests_per_minute
+                .map(|limit| Bucket::new(SUITE_LIMIT_SHARE * limit / 60.0, limit / 2400.0)),
+            suite_tokens: tokens_per_minute.map(|limit| Bucket::new(limit / 60.0, limit / 6.0).full()),
             stated: Stated::default(),
             learned: Learned::default(),
             latency: None,
@@ -95,25 +96,25 @@ impl RateLimit {
     }
 
     /// Whether a request of about `tokens` tokens may be sent.
-    pub(crate) fn turn(&mut self, now: f64, tokens: f64) -> Turn {
+    pub(crate) fn send_time(&mut self, now: f64, tokens: f64) -> SendTime {
         if now < self.paused_until {
-            return Turn::At(self.paused_until);
+            return SendTime::At(self.paused_until);
         }
         if self.window.is_full() {
-            return Turn::Later;
+            return SendTime::Later;
         }
-        let Some(stated) = self.stated.ready_at(now, self.window.in_flight()) else { return Turn::Later };
-        let told = self.told_requests.as_mut().map_or(now, |bucket| bucket.ready_at(now, 1.0));
-        let told_tokens = self.told_tokens.as_mut().map_or(now, |bucket| bucket.ready_at(now, tokens));
+        let Some(stated) = self.stated.ready_at(now, self.window.in_flight()) else { return SendTime::Later };
+        let suite = self.suite_requests.as_mut().map_or(now, |bucket| bucket.ready_at(now, 1.0));
+        let suite_tokens = self.suite_tokens.as_mut().map_or(now, |bucket| bucket.ready_at(now, tokens));
         let spread = self.spread.as_mut().map_or(now, |bucket| bucket.ready_at(now, 1.0));
-        let ready = told.max(told_tokens).max(stated).max(spread).max(self.learned.ready_at(now));
-        if ready <= now { Turn::Now } else { Turn::At(ready) }
+        let ready = suite.max(suite_tokens).max(stated).max(spread).max(self.learned.ready_at(now));
+        if ready <= now { SendTime::Now } else { SendTime::At(ready) }
     }
 
     /// A request is sent.
     pub(crate) fn sent(&mut self, now: f64, tokens: f64) -> Ticket {
         self.window.sent();
-        let buckets = [(&mut self.told_requests, 1.0), (&mut self.told_tokens, tokens), (&mut self.spread, 1.0)];
+        let buckets = [(&mut self.suite_requests, 1.0), (&mut self.suite_tokens, tokens), (&mut self.spread, 1.0)];
         for (bucket, units) in buckets {
             if let Some(bucket) = bucket {
                 bucket.spend(units);
@@ -138,7 +139,7 @@ impl RateLimit {
         let burst = (TICK_S * rate).max(1.0);
         self.spread.get_or_insert_with(|| Bucket::new(rate, burst)).set_rate(now, rate, burst);
         self.stated.answered(now, ticket.number, self.next, limits);
-        if let (Some(bucket), Some(tokens)) = (&mut self.told_tokens, tokens) {
+        if let (Some(bucket), Some(tokens)) = (&mut self.suite_tokens, tokens) {
             bucket.spend(tokens - ticket.tokens);
         }
     }
@@ -164,7 +165,7 @@ impl RateLimit {
         self.paused_until = self.paused_until.max(now + pause);
     }
 
-    /// No answer came, or none that says anything of the server's limits.
+    /// There was no response, or none that says anything about the server's limits.
     pub(crate) fn lost(&mut self) {
         self.window.returned();
     }

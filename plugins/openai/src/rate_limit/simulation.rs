@@ -1,6 +1,6 @@
 //! The rate_limit against servers whose limits are known, on a clock that only the test moves.
 
-use super::{Limits, RateLimit, Refusal, Ticket, Turn};
+use super::{Limits, RateLimit, Refusal, SendTime, Ticket};
 use proptest::prelude::*;
 use std::collections::{BTreeSet, BinaryHeap};
 
@@ -88,10 +88,10 @@ fn run(server: Server, mut rate_limit: RateLimit, requests: usize) -> Outcome {
             outcome.elapsed_s = now;
             return outcome;
         }
-        let turn = if waiting.is_empty() { Turn::Later } else { rate_limit.turn(now, 1.0) };
+        let turn = if waiting.is_empty() { SendTime::Later } else { rate_limit.send_time(now, 1.0) };
         let next_return = returns.peek().map_or(f64::INFINITY, |next| next.at);
         match turn {
-            Turn::Now if next_return > now => {
+            SendTime::Now if next_return > now => {
                 let Some(request) = waiting.pop_first() else { unreachable!() };
                 let ticket = rate_limit.sent(now, 1.0);
                 outcome.sent_in_pause += usize::from(now < pause_until);
@@ -116,10 +116,10 @@ fn run(server: Server, mut rate_limit: RateLimit, requests: usize) -> Outcome {
                 returns.push(Return { at: now + latency, ticket, request, refusal, limits });
                 now += STEP_S;
             }
-            Turn::At(time) if time < next_return => now = now.max(time),
+            SendTime::At(time) if time < next_return => now = now.max(time),
             _ => {
                 let Some(next) = returns.pop() else {
-                    panic!("nothing is under way, and nothing may be sent: {turn:?}")
+                    panic!("nothing is in flight, and nothing may be sent: {turn:?}")
                 };
                 now = now.max(next.at);
                 in_flight -= 1;
@@ -156,7 +156,7 @@ const CEILING: usize = 128;
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// A limit that only refusals tell of, in a server whose bucket holds what flows in during the pauses it asks for.
+    /// A limit that shows in refusals alone, in a server whose bucket holds what flows in during the pauses it asks for.
     #[test]
     fn learns_a_limit_from_refusals(
         rate in 50.0..800.0_f64, latency_s in 0.001..0.1, wait_s in prop_oneof![Just(0.0), Just(0.1), Just(1.0)],
@@ -248,10 +248,10 @@ fn pauses_that_nobody_names_grow_until_an_answer_comes() {
     let mut rate_limit = RateLimit::new(1, None, None);
     let (mut now, mut pauses) = (0.0, Vec::new());
     for _ in 0..10 {
-        assert_eq!(rate_limit.turn(now, 1.0), Turn::Now);
+        assert_eq!(rate_limit.send_time(now, 1.0), SendTime::Now);
         let ticket = rate_limit.sent(now, 1.0);
         rate_limit.refused(now, &ticket, &Refusal::default(), &Limits::default(), 1.0);
-        let Turn::At(next) = rate_limit.turn(now, 1.0) else { panic!("no pause") };
+        let SendTime::At(next) = rate_limit.send_time(now, 1.0) else { panic!("no pause") };
         pauses.push(next - now);
         now = next;
     }

@@ -7,7 +7,7 @@
 
 use super::bucket::Bucket;
 
-/// What one answer said.
+/// The limits in the headers of one response.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Limits {
     /// Requests in a full bucket or window.
@@ -18,7 +18,7 @@ pub(crate) struct Limits {
     pub(crate) reset_s: Option<f64>,
 }
 
-/// What the answers so far said.
+/// The limits in the headers of all responses so far.
 #[derive(Default)]
 pub(super) struct Stated {
     bucket: Option<Bucket>,
@@ -39,7 +39,7 @@ const ENOUGH_VOTES: i32 = 3;
 const MOST_VOTES: i32 = 20;
 
 impl Stated {
-    /// What the answer to request `number` said; `next` will be the number of the next one.
+    /// Takes the limits of the response to request `number`; `next` will be the number of the next one.
     pub(super) fn answered(&mut self, now: f64, number: u64, next: u64, limits: &Limits) {
         let Some(remaining) = limits.remaining else { return };
         if number < self.newest {

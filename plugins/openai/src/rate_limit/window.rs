@@ -1,4 +1,4 @@
-//! How many requests may be under way at a time.
+//! How many requests may be in flight at a time.
 
 /// Additive increase, multiplicative decrease, with a slow start.
 pub(super) struct Window {

@@ -1,13 +1,21 @@
 //! A fake host, for the tests of plugins.
 
-use crate::wire::RawSink;
-use crate::{Host, HostApi, Level, OpenRole, PluginError, Progress, Result, RoleAddress, RoleKind, wire};
+mod answers;
+mod rows;
+
+use crate::asking::ask_all;
+use crate::lock::lock;
+use crate::wire::{Call, RawSink, Remote};
+use crate::{
+    AskAll, AskReport, GenerateResult, Host, HostApi, Level, OpenRole, PluginError, Progress, RecipeReport, Response,
+    Result, RoleAddress, RoleKind, RowsContent, RowsFile, Sink, wire,
+};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-/// Remembers what it is told, finds local files, and offers the roles it is given. Clones share everything.
+/// Records what is logged, finds local files, and offers the roles it is given. Clones share everything.
 #[derive(Clone, Default)]
 pub struct FakeHost {
     shared: Arc<Shared>,
@@ -22,17 +30,13 @@ struct Shared {
     roles: Mutex<BTreeMap<(RoleKind, String), OpenRole>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl FakeHost {
-    /// A host whose relative paths stand in the current directory.
+    /// A host whose relative paths are relative to the current directory.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A host whose relative paths stand in `base`.
+    /// A host whose relative paths are relative to `base`.
     pub fn in_dir(base: impl Into<PathBuf>) -> Self {
         let host = Self::default();
         *lock(&host.shared.base) = base.into();
@@ -93,6 +97,27 @@ impl HostApi for FakeHost {
         }
     }
 
+    /// A local directory as it is, whatever is in it.
+    fn fetch_repository(&self, uri: &str, _: &[String]) -> Result<PathBuf> {
+        self.fetch(uri)
+    }
+
+    fn ask_all(&self, ask: AskAll, sink: &dyn Sink<Response<GenerateResult>>) -> Result<AskReport> {
+        let mut store = answers::Lines::open(&ask.answers)?;
+        let mut model = Remote::new(Offered { host: self.clone(), kind: RoleKind::Model, name: ask.model });
+        ask_all(&mut model, &mut store, ask.requests, &|| self.is_cancelled(), sink)
+    }
+
+    fn find_rows(&self, file: &RowsFile) -> Result<Option<RecipeReport>> {
+        Ok(rows::find(file))
+    }
+
+    /// Files made of something else are moved aside, with a warning; but for the program's, these are not safe from a
+    /// process that ends.
+    fn write_rows(&self, file: &RowsFile, content: RowsContent) -> Result<RecipeReport> {
+        rows::write(file, content, self)
+    }
+
     fn call_role(&self, role: &RoleAddress, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
         // Taken out while it works, so that a role that is asked may ask others.
         let key = (role.kind, role.name.clone());
@@ -101,5 +126,19 @@ impl HostApi for FakeHost {
         let answer = wire::serve(&mut role, method, payload, sink);
         lock(&self.shared.roles).insert(key, role);
         answer
+    }
+}
+
+/// A role that was offered.
+struct Offered {
+    host: FakeHost,
+    kind: RoleKind,
+    name: String,
+}
+
+impl Call for Offered {
+    fn call(&self, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
+        let role = RoleAddress { kind: self.kind, name: self.name.clone(), options: Default::default() };
+        self.host.call_role(&role, method, payload, sink)
     }
 }

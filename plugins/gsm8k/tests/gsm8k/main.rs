@@ -1,9 +1,12 @@
-//! The dataset as the harness sees it.
+//! The plugin as the harness sees it.
 //!
 //! - `wording`: prompts, few-shot answers and ids of a small file.
 //! - `damage`: rows that cannot be used are errors with file and line.
+//! - `recipe`: a teacher with mistakes and failures; what is kept, written and reused.
 //! - `reference`: the real data and the prompts that lm-evaluation-harness made of it, where they are at hand.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod recipe;
 
 use examiner_api::testing::FakeHost;
 use examiner_api::{Dataset, ErrorCode, Flow, Gold, Open, Result, Sample};

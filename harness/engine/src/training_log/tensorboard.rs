@@ -4,44 +4,60 @@
 //! The data is a protocol buffer: `Event { 1: wall_time (double), 2: step (varint), 3: file_version (text), 5: summary }`,
 //! `Summary { 1: value (repeated) }`, `Value { 1: tag (text), 2: simple_value (float) }`.
 
-use super::curves::append;
-use examiner_api::{PluginError, Result};
-use std::fs::File;
+use examiner_api::Result;
+use examiner_store::storage::failure;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// An open event file.
 pub(super) struct EventFile {
+    directory: PathBuf,
     path: PathBuf,
     file: File,
 }
 
-/// Opens the directory's event file and cuts off what came after `step`; without a step, or a file, begins a new one.
-pub(super) fn open(directory: &Path, step: Option<u64>) -> Result<EventFile> {
-    std::fs::create_dir_all(directory).map_err(|error| PluginError::io("make", directory, &error))?;
-    let old = own_files(directory)?;
-    let go_on = step.and_then(|step| old.last().map(|path| (step, path.clone())));
-    for path in &old {
-        if go_on.as_ref().is_none_or(|(_, kept)| kept != path) {
-            std::fs::remove_file(path).map_err(|error| PluginError::io("remove", path, &error))?;
+impl EventFile {
+    /// Continues the directory's event file; begins one where there is none.
+    pub(super) fn open(directory: &Path) -> Result<EventFile> {
+        std::fs::create_dir_all(directory).map_err(|error| failure("make the directory", directory, &error))?;
+        let mut old = own_files(directory)?;
+        match old.pop() {
+            Some(path) => {
+                remove_all(&old)?;
+                Ok(EventFile { directory: directory.to_owned(), file: append(&path)?, path })
+            }
+            None => Self::begin(directory),
         }
     }
-    if let Some((step, path)) = go_on {
-        let failed = |error: std::io::Error| PluginError::io("write", &path, &error);
-        let bytes = std::fs::read(&path).map_err(failed)?;
-        let file = append(&path)?;
-        file.set_len(kept(&bytes, step) as u64).map_err(failed)?;
-        return Ok(EventFile { path, file });
-    }
-    let path = directory.join(format!("events.out.tfevents.{}.examiner", now() as u64));
-    let mut events = EventFile { file: append(&path)?, path };
-    events.write(&event(0, |event| text(event, 3, "brain.Event:2")))?;
-    Ok(events)
-}
 
-impl EventFile {
-    /// Adds an event with those values that there are.
+    fn begin(directory: &Path) -> Result<EventFile> {
+        let path = directory.join(format!("events.out.tfevents.{}.examiner", now() as u64));
+        let mut events = EventFile { directory: directory.to_owned(), file: append(&path)?, path };
+        events.write(&event(0, |event| text(event, 3, "brain.Event:2")))?;
+        Ok(events)
+    }
+
+    /// Begins a new file in place of the old ones.
+    pub(super) fn restart(&mut self) -> Result<()> {
+        remove_all(&own_files(&self.directory)?)?;
+        *self = Self::begin(&self.directory)?;
+        Ok(())
+    }
+
+    /// Drops the first event that `is_dropped` says so of by its step, and all after it. The file's version, which stands
+    /// first, stays.
+    pub(super) fn truncate(&mut self, is_dropped: impl Fn(u64) -> bool) -> Result<()> {
+        let bytes = std::fs::read(&self.path).map_err(|error| failure("read", &self.path, &error))?;
+        let kept = kept(&bytes, is_dropped) as u64;
+        if kept < bytes.len() as u64 {
+            self.file.set_len(kept).map_err(|error| failure("write", &self.path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Appends an event with those values that there are.
     pub(super) fn add(&mut self, step: u64, values: &[(&str, Option<f64>)]) -> Result<()> {
         let mut summary = Vec::new();
         for (tag, value) in values.iter().filter_map(|(tag, value)| value.map(|value| (tag, value))) {
@@ -55,7 +71,7 @@ impl EventFile {
     }
 
     pub(super) fn sync(&mut self) -> Result<()> {
-        self.file.sync_data().map_err(|error| PluginError::io("write", &self.path, &error))
+        self.file.sync_data().map_err(|error| failure("write", &self.path, &error))
     }
 
     fn write(&mut self, data: &[u8]) -> Result<()> {
@@ -65,13 +81,22 @@ impl EventFile {
         record.extend(masked(&length).to_le_bytes());
         record.extend(data);
         record.extend(masked(data).to_le_bytes());
-        self.file.write_all(&record).map_err(|error| PluginError::io("write", &self.path, &error))
+        self.file.write_all(&record).map_err(|error| failure("write", &self.path, &error))
     }
 }
 
-/// The event files of ours in a directory.
+/// Opens a file to add to.
+fn append(path: &Path) -> Result<File> {
+    OpenOptions::new().create(true).append(true).open(path).map_err(|error| failure("write", path, &error))
+}
+
+fn remove_all(paths: &[PathBuf]) -> Result<()> {
+    paths.iter().try_for_each(|path| std::fs::remove_file(path).map_err(|error| failure("remove", path, &error)))
+}
+
+/// The event files of ours in a directory, the last one last.
 fn own_files(directory: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |error: std::io::Error| PluginError::io("read", directory, &error);
+    let failed = |error: std::io::Error| failure("read", directory, &error);
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
@@ -120,11 +145,11 @@ fn text(into: &mut Vec<u8>, number: u8, text: &str) {
     field(into, number, text.as_bytes());
 }
 
-/// How many bytes of a file of ours are whole records of steps up to this one.
-fn kept(bytes: &[u8], step: u64) -> usize {
+/// How many bytes of a file of ours are whole records before the first one that is dropped.
+fn kept(bytes: &[u8], is_dropped: impl Fn(u64) -> bool) -> usize {
     let mut end = 0;
     while let Some(data) = record(&bytes[end..]) {
-        if step_of(data).is_none_or(|found| found > step) {
+        if end > 0 && step_of(data).is_none_or(&is_dropped) {
             break;
         }
         end += data.len() + 16;
@@ -145,8 +170,8 @@ fn record(bytes: &[u8]) -> Option<&[u8]> {
 fn step_of(data: &[u8]) -> Option<u64> {
     let digits = data.get(10..)?.iter();
     let mut step = 0u64;
-    for (place, digit) in digits.enumerate().take(10) {
-        step |= u64::from(digit & 0x7f) << (7 * place);
+    for (index, digit) in digits.enumerate().take(10) {
+        step |= u64::from(digit & 0x7f) << (7 * index);
         if digit & 0x80 == 0 {
             return Some(step);
         }
@@ -181,13 +206,14 @@ mod tests {
             steps
         };
         let add = |events: &mut EventFile, step| events.add(step, &[("loss", Some(1.0)), ("none", None)]).unwrap();
-        let mut events = open(directory.path(), None).unwrap();
+        let mut events = EventFile::open(directory.path()).unwrap();
         [100, 200, 300].into_iter().for_each(|step| add(&mut events, step));
         events.file.write_all(&[7; 9]).unwrap();
-        let mut events = open(directory.path(), Some(200)).unwrap();
+        let mut events = EventFile::open(directory.path()).unwrap();
+        events.truncate(|step| step > 200).unwrap();
         add(&mut events, 201);
         assert_eq!(steps(), [0, 100, 200, 201]);
-        drop(open(directory.path(), None).unwrap());
+        events.restart().unwrap();
         assert_eq!(steps(), [0]);
     }
 }
