@@ -4,6 +4,7 @@
 //! a problem. So all problems are reported at once, each with its line, before any work starts. The meaning of a suite
 //! (stages, identities, requests) is not part of this crate, and neither are the options of plugins, except that
 //! [`OptionsSchema`] validates them with the schema that a plugin publishes.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod datasets;
 mod fields;

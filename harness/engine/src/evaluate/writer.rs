@@ -26,6 +26,9 @@ pub(super) enum Done {
     },
 }
 
+/// Called with questions done, errors among them, and the totals so far.
+pub(super) type OnBatch<'a> = Box<dyn Fn(u64, u64, &dyn Aggregate) + Send + Sync + 'a>;
+
 /// What the writer needs.
 pub(super) struct Writer<'a> {
     pub(super) journal: Journal,
@@ -34,7 +37,7 @@ pub(super) struct Writer<'a> {
     /// The index of every record, and where it stands in the journal.
     pub(super) offsets: Vec<(u64, u64)>,
     /// Called after every batch: questions done, errors among them, and the totals so far.
-    pub(super) on_batch: Box<dyn Fn(u64, u64, &dyn Aggregate) + Send + Sync + 'a>,
+    pub(super) on_batch: OnBatch<'a>,
     /// Questions of which at least one scorer has no verdict.
     pub(super) errors: u64,
 }

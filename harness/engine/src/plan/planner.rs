@@ -141,7 +141,7 @@ impl Planner {
     }
 
     /// The next stages, decided by what is there now.
-    pub fn next(&mut self) -> Option<Next> {
+    pub fn decide_next(&mut self) -> Option<Next> {
         match self.next_producer() {
             Some(producer) => Some(Next::Producer(producer)),
             None => self.next_model().map(Next::Model),

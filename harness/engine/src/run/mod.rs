@@ -75,7 +75,7 @@ pub fn run(job: Job) -> Result<RunResult> {
     let mut run = Run::begin(job)?;
     let mut planner = run.planner();
     while !run.is_over()
-        && let Some(next) = planner.next()
+        && let Some(next) = planner.decide_next()
     {
         match next {
             Next::Producer(stage) => run.produce(stage),

@@ -2,7 +2,7 @@
 
 use super::{Made, absolute, described, go_on, make_directory};
 use crate::host::Shared;
-use examiner_api::{PluginError, RecipeEvent, RecipeJob, Result, RoleKind};
+use examiner_api::{RecipeEvent, RecipeJob, Result, RoleKind};
 use examiner_store::provenance::Inputs;
 use examiner_store::storage::failure;
 use examiner_suite::TeachSpec;
