@@ -48,7 +48,8 @@ pub struct Complete {
     seconds: f64,
 }
 
-/// Reads the dataset and the journal without asking anything. `run` is the names of suite and run.
+/// Reads the dataset and the journal without asking anything. `run` is the names of suite and run;
+/// `show` shows progress where results are computed.
 ///
 /// # Errors
 /// The dataset or the journal cannot be read, or the journal belongs to something else.
@@ -57,6 +58,7 @@ pub fn review(
     prepared: &mut Prepared,
     journal: Option<&Path>,
     run: (&str, &str),
+    show: bool,
 ) -> Result<Review, EvaluateError> {
     let began = Instant::now();
     let Prepared { dataset, setup } = prepared;
@@ -67,7 +69,8 @@ pub fn review(
         Some(path) => Some(Replay::new(shared, setup, path, run, known.len())?),
         None => None,
     };
-    let task = replay.as_ref().map(|_| shared.progress.task(&setup.pair.stage(), setup.questions, "samples"));
+    let task =
+        replay.as_ref().filter(|_| show).map(|_| shared.progress.task(&setup.pair.stage(), setup.questions, "samples"));
     let pass = Mutex::new((Survey::default(), replay));
     let questions = reader::read(&mut **dataset, setup, &known, &|read| {
         let mut pass = pass.lock();

@@ -265,7 +265,7 @@ impl Planner {
             return Ok((Action::Run(reason), None, Execution::Ask(Box::new(prepared))));
         }
         let run = (self.run.0.as_str(), self.run.1.as_str());
-        let review = evaluate::review(&self.shared, &mut prepared, journal.as_deref(), run)?;
+        let review = evaluate::review(&self.shared, &mut prepared, journal.as_deref(), run, !counted)?;
         let action = decide::pair(before, &inputs, &review.survey, review.complete.is_some());
         let execution = match review.complete {
             Some(complete) => Execution::Complete(Box::new((prepared, complete))),

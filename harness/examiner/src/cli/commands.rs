@@ -1,8 +1,11 @@
 //! What each command does.
 
-use super::{PluginsArguments, ReportArguments, RunArguments, SuiteArguments};
-use super::{plan_table, results, search};
-use anyhow::{Context, Result, anyhow};
+use super::results::below;
+use super::search::overrides;
+use super::terminal::{ended, on_interrupt, print};
+use super::{PluginsArguments, RunArguments, SuiteArguments};
+use super::{plan_table, search};
+use anyhow::{Result, anyhow};
 use examiner_api::{ErrorCode, FindingState};
 use examiner_engine::check as checks;
 use examiner_engine::doctor;
@@ -15,16 +18,12 @@ use examiner_engine::roles::Roles;
 use examiner_engine::run::{self, Job};
 use examiner_engine::worker;
 use examiner_hub::Hub;
-use examiner_report::{Reports, markdown, stage_summary, wide};
+use examiner_report::{Reports, markdown};
 use examiner_store::provenance::Provenance;
-use examiner_suite::{Loaded, Override};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use examiner_suite::Loaded;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-const INTERRUPTED: u8 = 130;
 
 pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<ExitCode> {
     let cancelled = Arc::default();
@@ -39,24 +38,11 @@ pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<Ex
         other => other?,
     };
     let provenance = Provenance::read(&outcome.directory).unwrap_or_default();
-    print(&format!("{}{}", markdown::render(&outcome.rows), made_below(&provenance)))?;
+    print(&format!("{}{}", markdown::render(&outcome.rows), below(&provenance)))?;
     if let Some(comparison) = &outcome.comparison {
         print(&format!("\n{comparison}"))?;
     }
     Ok(ended(&outcome.directory, &outcome.failures, outcome.interrupted))
-}
-
-/// Says what failed and where the results are; the exit status says the same in short.
-pub(super) fn ended(directory: &Path, failures: &[String], interrupted: bool) -> ExitCode {
-    for failure in failures {
-        tell(&format!("failed: {failure}"));
-    }
-    tell(&format!("results: `{}`", directory.join("summary.csv").display()));
-    match (interrupted, failures.is_empty()) {
-        (true, _) => ExitCode::from(INTERRUPTED),
-        (false, true) => ExitCode::SUCCESS,
-        (false, false) => ExitCode::FAILURE,
-    }
 }
 
 pub(super) fn check(arguments: &SuiteArguments, directories: &[PathBuf]) -> Result<ExitCode> {
@@ -136,30 +122,6 @@ pub(super) fn doctor(directories: &[PathBuf]) -> Result<ExitCode> {
     Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-pub(super) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
-    let path = arguments.run.join("summary.csv");
-    let mut rows = results::rows(&arguments.run)?;
-    // The file has no column for the version of a prompt; the run remembers it.
-    let provenance = Provenance::read(&arguments.run).unwrap_or_default();
-    for row in &mut rows {
-        let stage = provenance.stages.get(&format!("evaluate/{}/{}", row.model, row.dataset));
-        row.version = stage.map(|stage| stage.version.clone()).unwrap_or_default();
-    }
-    let text = match (arguments.csv, arguments.wide) {
-        (true, _) => std::fs::read_to_string(&path)?,
-        (false, true) => wide::render(&rows),
-        (false, false) => format!("{}{}", markdown::render(&rows), made_below(&provenance)),
-    };
-    print(&text)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// What was made on the way, and what models warn of, beneath the results.
-fn made_below(provenance: &Provenance) -> String {
-    let parts = [stage_summary::render(provenance), stage_summary::warnings(provenance)];
-    parts.iter().filter(|part| !part.is_empty()).map(|part| format!("\n{part}")).collect()
-}
-
 fn job(arguments: RunArguments, directories: &[PathBuf]) -> Result<Job> {
     let (loaded, plugins) = load(&arguments.suite, directories)?;
     checks::check_only(&loaded.suite, &arguments.only).map_err(|error| anyhow!(error))?;
@@ -185,29 +147,4 @@ fn load(arguments: &SuiteArguments, directories: &[PathBuf]) -> Result<(Loaded, 
     let plugins = search::plugins(Some(&loaded), directories)?;
     checks::check(&loaded, &plugins)?;
     Ok((loaded, plugins))
-}
-
-/// `--set`, as typed.
-pub(super) fn overrides(set: &[String]) -> Result<Vec<Override>> {
-    set.iter().map(|text| text.parse().map_err(|error: String| anyhow!("--set: {error}"))).collect()
-}
-
-/// The first Ctrl-C lets the batch in hand end; the second ends the process at once. Both can be gone on from.
-pub(super) fn on_interrupt(cancelled: &Arc<AtomicBool>) -> Result<()> {
-    let cancelled = cancelled.clone();
-    ctrlc::set_handler(move || {
-        if cancelled.swap(true, Ordering::SeqCst) {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-        tell("stopping after what is in hand; again to stop at once");
-    })
-    .context("cannot listen for Ctrl-C")
-}
-
-/// Writes to stdout. That nobody reads it (`| head`) is no failure.
-pub(super) fn print(text: &str) -> Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("cannot write to stdout"),
-    }
 }

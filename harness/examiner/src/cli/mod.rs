@@ -5,6 +5,7 @@ mod plan_table;
 mod results;
 mod score;
 mod search;
+mod terminal;
 
 use clap::{Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -177,7 +178,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Plan(run) => commands::plan(run, &directories),
         Command::Plugins(plugins) => commands::plugins(&plugins, &directories),
         Command::Doctor => commands::doctor(&directories),
-        Command::Report(report) => commands::report(&report),
+        Command::Report(report) => results::report(&report),
         Command::Score(arguments) => score::score(arguments, &directories),
         Command::Compare(compare) => results::compare(compare),
         Command::Plot(plot) => results::plot(&plot),

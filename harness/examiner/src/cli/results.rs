@@ -1,14 +1,39 @@
-//! What can be made of a run that is there: comparisons and pictures.
+//! What can be made of a run that is there: tables, comparisons and figures.
 
-use super::commands::print;
-use super::{CompareArguments, PlotArguments};
+use super::terminal::print;
+use super::{CompareArguments, PlotArguments, ReportArguments};
 use anyhow::{Context, Result};
 use examiner_engine::progress::tell;
 use examiner_report::compare::{self, ComparisonResult};
-use examiner_report::figure;
+use examiner_report::{figure, markdown, stage_summary, wide};
+use examiner_store::provenance::Provenance;
 use examiner_store::summary::{self, SummaryRow};
 use std::path::Path;
 use std::process::ExitCode;
+
+pub(super) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
+    let path = arguments.run.join("summary.csv");
+    let mut rows = rows(&arguments.run)?;
+    // The file has no column for the version of a prompt; the run remembers it.
+    let provenance = Provenance::read(&arguments.run).unwrap_or_default();
+    for row in &mut rows {
+        let stage = provenance.stages.get(&format!("evaluate/{}/{}", row.model, row.dataset));
+        row.version = stage.map(|stage| stage.version.clone()).unwrap_or_default();
+    }
+    let text = match (arguments.csv, arguments.wide) {
+        (true, _) => std::fs::read_to_string(&path)?,
+        (false, true) => wide::render(&rows),
+        (false, false) => format!("{}{}", markdown::render(&rows), below(&provenance)),
+    };
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was made on the way, and what models warn of, beneath the results.
+pub(super) fn below(provenance: &Provenance) -> String {
+    let parts = [stage_summary::render(provenance), stage_summary::warnings(provenance)];
+    parts.iter().filter(|part| !part.is_empty()).map(|part| format!("\n{part}")).collect()
+}
 
 pub(super) fn compare(arguments: CompareArguments) -> Result<ExitCode> {
     let rows = rows(&arguments.run)?;
@@ -42,7 +67,7 @@ pub(super) fn plot(arguments: &PlotArguments) -> Result<ExitCode> {
 }
 
 /// The rows of a run's `summary.csv`.
-pub(super) fn rows(run: &Path) -> Result<Vec<SummaryRow>> {
+fn rows(run: &Path) -> Result<Vec<SummaryRow>> {
     let path = run.join("summary.csv");
     summary::read(&path).with_context(|| format!("cannot read `{}`", path.display()))
 }

@@ -1,6 +1,7 @@
 //! `examiner score`: a run's answers, judged once more.
 
-use super::commands::{ended, on_interrupt, overrides, print};
+use super::search::overrides;
+use super::terminal::{ended, on_interrupt, print};
 use super::{ScoreArguments, search};
 use anyhow::{Context, Result};
 use examiner_engine::check::check_judging;

@@ -1,8 +1,8 @@
-//! Where plugins are looked for.
+//! Where plugins are looked for, and what of a suite is changed on the command line.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use examiner_engine::loader::{self, LoadError, Plugins, SearchPath};
-use examiner_suite::{FieldPath, Loaded, Problem, Problems, Suite};
+use examiner_suite::{FieldPath, Loaded, Override, Problem, Problems, Suite};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -68,4 +68,9 @@ fn at_its_line(loaded: &Loaded, error: LoadError) -> anyhow::Error {
     let path = FieldPath::of(&["plugins", name, key]);
     let position = loaded.locate(&path);
     Problems(vec![Problem { position, path: path.to_string(), message: error.to_string(), help: None }]).into()
+}
+
+/// `--set`, as typed.
+pub(super) fn overrides(set: &[String]) -> Result<Vec<Override>> {
+    set.iter().map(|text| text.parse().map_err(|error: String| anyhow!("--set: {error}"))).collect()
 }
