@@ -150,7 +150,7 @@ impl HostApi for StageHost {
         }
         if let Some(log) = log.as_mut() {
             let line = format!("{} {level:?} {message}\n", jiff::Timestamp::now());
-            // A log that cannot be written must not end the work that it tells of.
+            // A log that cannot be written must not end the work that it describes.
             let _ = log.write_all(line.as_bytes());
         }
     }
@@ -214,7 +214,7 @@ impl HostApi for StageHost {
     }
 }
 
-/// A path as it is; relative ones stand in the working directory.
+/// A path as it is; relative ones start at the working directory.
 fn local(path: &str) -> Result<PathBuf> {
     let path = Path::new(path);
     match path.try_exists() {

@@ -34,11 +34,11 @@ pub(super) struct Prompter {
     sampling: Sampling,
     /// Whether questions are given as turns too: the model reads them, and there is more than the prompt.
     as_turns: bool,
-    /// What stands before the prompt, where it is the same for every question.
+    /// The text before the prompt, where it is the same for every question.
     fixed: Option<Before>,
 }
 
-/// What stands before a sample's prompt.
+/// The text before a sample's prompt.
 #[derive(Clone)]
 struct Before {
     text: String,
@@ -56,7 +56,7 @@ impl Prompter {
         model_reads_turns: bool,
     ) -> Result<Self> {
         let shots = spec.shots.unwrap_or(0);
-        // A question that stands in the pool itself cannot be its own example.
+        // A question that is in the pool itself cannot be its own example.
         if shots > pool.len() {
             return Err(PluginError::bad_options(format!(
                 "`shots: {shots}` asks for more examples than the {} in the dataset's few-shot pool",

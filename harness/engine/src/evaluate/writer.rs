@@ -21,7 +21,7 @@ pub(super) enum Done {
     Reused {
         /// The question's index.
         index: u64,
-        /// Where the record stands in the journal.
+        /// The offset of the record in the journal.
         offset: u64,
     },
 }
@@ -34,7 +34,7 @@ pub(super) struct Writer<'a> {
     pub(super) journal: Journal,
     pub(super) scorers: &'a [OpenScorer],
     pub(super) totals: Box<dyn Aggregate>,
-    /// The index of every record, and where it stands in the journal.
+    /// The index of every record, and its offset in the journal.
     pub(super) offsets: Vec<(u64, u64)>,
     /// Called after every batch: questions done, errors among them, and the totals so far.
     pub(super) on_batch: OnBatch<'a>,

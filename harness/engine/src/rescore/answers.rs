@@ -30,13 +30,13 @@ pub(super) struct Answers {
 
 /// A question of the earlier examination.
 struct Asked {
-    standing: Standing,
+    state: AnswerState,
     /// Whether an item has claimed it: several samples may have one id.
     claimed: bool,
 }
 
 #[derive(Clone, Copy)]
-enum Standing {
+enum AnswerState {
     /// There is no record of it.
     Unknown,
     /// There is a record of another question in its place.
@@ -97,7 +97,7 @@ pub(super) fn recover(
 impl Answers {
     /// Takes note of a question as it was asked then.
     fn note(&mut self, item: &Item, records: &Records) -> Result<(), EvaluateError> {
-        let standing = match records.of(item) {
+        let state = match records.of(item) {
             Ok(offset) => {
                 let first = self.requests.len();
                 for ask in &item.asks {
@@ -107,17 +107,17 @@ impl Answers {
                         Ask::Generate { .. } => self.generated = true,
                     }
                 }
-                Standing::Answered { offset, first, count: item.asks.len() }
+                AnswerState::Answered { offset, first, count: item.asks.len() }
             }
-            Err(None) => Standing::Unknown,
+            Err(None) => AnswerState::Unknown,
             Err(Some(offset)) => {
                 let record: Record = serde_json::from_str(self.journal.read_at(offset)?)?;
-                Standing::Changed(difference(item, &record))
+                AnswerState::Changed(difference(item, &record))
             }
         };
         let free = |id: &u128| !self.questions.contains_key(id);
         if let Some(id) = identities(item).find(free) {
-            self.questions.insert(id, Asked { standing, claimed: false });
+            self.questions.insert(id, Asked { state, claimed: false });
         }
         Ok(())
     }
@@ -129,15 +129,15 @@ impl Answers {
         let asked = identities(item).find(unclaimed).and_then(|id| self.questions.get_mut(&id));
         let Some(asked) = asked else { return Ok(Found::Nothing(None)) };
         asked.claimed = true;
-        let (offset, first, count) = match asked.standing {
-            Standing::Unknown => return Ok(Found::Nothing(None)),
-            Standing::Changed(what) => {
+        let (offset, first, count) = match asked.state {
+            AnswerState::Unknown => return Ok(Found::Nothing(None)),
+            AnswerState::Changed(what) => {
                 let message = format!("sample `{}` is not what the model was asked: {what}", item.question.sample.id);
                 let error = PluginError::bad_input(message)
                     .with_help("`examiner run` asks again what has changed; answers to other questions are not judged");
                 return Ok(Found::Nothing(Some(error)));
             }
-            Standing::Answered { offset, first, count } => (offset, first, count),
+            AnswerState::Answered { offset, first, count } => (offset, first, count),
         };
         let record: Record = serde_json::from_str(self.journal.read_at(offset)?)?;
         let known = &self.requests[first..first + count];
@@ -170,7 +170,7 @@ fn fates(record: Record, count: usize) -> Vec<Fate> {
     vec![Fate::Failed(why.unwrap_or_else(unclear)); count]
 }
 
-/// What tells the question of a record from the one in its place now.
+/// How the question of a record differs from the one with its index now.
 fn difference(item: &Item, record: &Record) -> &'static str {
     let sample = &item.question.sample;
     if record.id != sample.id {
@@ -203,7 +203,7 @@ fn short(hash: blake3::Hash) -> u128 {
     u128::from_le_bytes(half)
 }
 
-/// Where the records of a journal stand. Of several of one question the last one counts, an error too.
+/// The offsets of the records of a journal. Of several of one question the last one counts, an error too.
 #[derive(Default)]
 struct Records {
     /// Key and offset.
@@ -229,7 +229,7 @@ impl Records {
         Ok((records, scan.damage))
     }
 
-    /// Where the record of a question stands; if there is none, where one of another question stands in its place.
+    /// The offset of the record of a question; if there is none, that of another question with its index.
     fn of(&self, item: &Item) -> Result<u64, Option<u64>> {
         let key = u128::from_str_radix(&item.key, 16).ok();
         match (self.by_index.get(&item.index), key) {

@@ -59,7 +59,7 @@ pub struct Typed {
     pub set: Vec<String>,
     /// Scorers instead of the suite's, as YAML.
     pub scorer: Vec<String>,
-    /// Only stages in whose name one of these stands.
+    /// Only stages that one of these selects.
     pub only: Vec<String>,
 }
 
@@ -134,7 +134,7 @@ impl Scoring {
             seed: loaded.suite.seed,
             started: jiff::Timestamp::now().to_string(),
             models: of.models.clone(),
-            // What was made for the run stands beneath its scores, whoever judges.
+            // What was made for the run is shown below its scores, whoever judges.
             stages: of.stages.iter().filter(|(name, _)| !name.starts_with("evaluate/")).map(owned).collect(),
             ..Provenance::default()
         };

@@ -70,22 +70,22 @@ impl Scoring {
         (rows, record)
     }
 
-    /// What stands between the pair and a complete score; empty for a complete one.
+    /// What the pair lacks for a complete score; empty for a complete one.
     fn shortcomings(&self, stage: &str, counts: &Counts) -> String {
-        let mut said = Vec::new();
+        let mut shortcomings = Vec::new();
         let Counts { questions, missing, errors, error_examples } = counts;
         if *errors > 0 {
             let first = error_examples.first().map_or("", String::as_str);
-            said.push(format!("{errors} of {} samples are errors, the first: {first}", questions - missing));
+            shortcomings.push(format!("{errors} of {} samples are errors, the first: {first}", questions - missing));
         }
         if *missing > 0 {
             let why = self.of.stages.get(stage).and_then(|of| of.message.as_ref()).map(|why| format!(" ({why})"));
             let why = why.unwrap_or_default();
-            said.push(format!(
+            shortcomings.push(format!(
                 "the run has no answers to {missing} of {questions} questions{why}; `examiner run` goes on with it"
             ));
         }
-        said.join("; ")
+        shortcomings.join("; ")
     }
 
     /// The row of a pair that could not be judged, and what is noted of it.

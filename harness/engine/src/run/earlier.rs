@@ -14,8 +14,8 @@ pub fn request(job: &Job) -> Request {
     }
 }
 
-/// The run that would go on: `--out`, or the newest of this suite if it was asked for the same and is not complete. One
-/// that failed goes on too: what is finished holds, and only what failed is tried again.
+/// The run that would be continued: `--out`, or the newest of this suite if it was asked for the same and is not complete. One
+/// that failed is continued, too: what is finished holds, and only what failed is tried again.
 pub fn resumable(job: &Job) -> Option<PathBuf> {
     if let Some(out) = &job.out {
         return out.join("run.json").exists().then(|| out.clone());

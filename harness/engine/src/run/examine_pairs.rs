@@ -162,7 +162,7 @@ impl Run {
         let message = storage.to_string();
         self.stop(storage);
         let row = self.failed_row(pair, &message);
-        // As long as this fails too, the file says what it said before.
+        // As long as this fails too, the file keeps its content.
         let _ = self.report.publish(pair, vec![row]);
         record.status = Status::Failed;
         record.message = Some(message);

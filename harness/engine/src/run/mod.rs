@@ -36,13 +36,13 @@ pub struct Job {
     pub set: Vec<String>,
     /// At most this many questions of each dataset.
     pub limit: Option<u64>,
-    /// Only stages in whose name one of these stands.
+    /// Only stages that one of these selects.
     pub only: Vec<String>,
     /// The run's directory; without it, one in `outputs`.
     pub out: Option<PathBuf>,
     /// Where runs lie.
     pub outputs: PathBuf,
-    /// Begin anew even if an unfinished run could go on.
+    /// Begin anew even if an unfinished run could be continued.
     pub fresh: bool,
     /// Set when the user wants to stop.
     pub cancelled: Arc<AtomicBool>,
@@ -116,7 +116,7 @@ impl Run {
         let made = (resumed.is_none() && job.out.is_none()).then(|| directory.path.clone());
         let begun = Self::begin_in(directory, job, resumed);
         if let (Err(_), Some(path)) = (&begun, made) {
-            // Nothing was asked yet, so that there is nothing in it to go on from.
+            // Nothing was asked yet, so that there is nothing in it to continue from.
             let _ = std::fs::remove_dir_all(path);
         }
         begun
@@ -150,7 +150,7 @@ impl Run {
         provenance.plugins = job.plugins.provenance();
         // A complete run of just this suite says already what it will say if nothing turns out to be left to do.
         let complete = Provenance { status: Status::Complete, models: earlier.models.clone(), ..provenance.clone() };
-        let stands = resumed.is_some() && complete.says_the_same(&earlier);
+        let is_current = resumed.is_some() && complete.says_the_same(&earlier);
         let selected_pairs = pairs(&job.loaded.suite).into_iter().filter(|pair| selected(&job.only, &pair.stage()));
         let pairs: Vec<Pair> = selected_pairs.collect();
         let run_name = directory.name();
@@ -180,7 +180,7 @@ impl Run {
             storage: None,
             directory,
         };
-        if !stands {
+        if !is_current {
             run.provenance.write(&run.directory.path)?;
             run.report.write()?;
         }
@@ -223,7 +223,7 @@ impl Run {
         }
     }
 
-    /// Ends the run, because its own files cannot be written. What follows from that is not told again.
+    /// Ends the run, because its own files cannot be written. What follows from that is not reported again.
     fn stop(&mut self, error: PluginError) {
         if self.storage.is_none() {
             self.failures.push(error.to_string());
@@ -237,7 +237,7 @@ impl Run {
     }
 
     /// Whether `run.json` on the disk is as good as the one that would be written now.
-    fn stands(&self) -> bool {
+    fn is_current(&self) -> bool {
         let written = Provenance::read(&self.directory.path);
         written.is_some_and(|written| self.provenance.says_the_same(&written))
     }
@@ -255,7 +255,7 @@ impl Run {
             (false, true) => Status::Complete,
             (false, false) => Status::Failed,
         };
-        if !self.stands() {
+        if !self.is_current() {
             self.provenance.finished = Some(jiff::Timestamp::now().to_string());
             self.provenance.seconds = self.seconds_before + self.began.elapsed().as_secs_f64();
             if let Err(error) = self.provenance.write(&self.directory.path) {

@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::plan::{Action, Obstacle, ProducerStage};
-use crate::stages::{self, Made, Outputs};
+use crate::stages::{self, Outputs, StageProduct};
 use examiner_api::{ErrorCode, PluginError, Result};
 use examiner_store::provenance::{StageRecord, Status, identity};
 use std::time::Instant;
@@ -20,7 +20,7 @@ impl Run {
         }
         let began = Instant::now();
         let record = StageRecord { identity: identity(&inputs), inputs, ..StageRecord::default() };
-        let made: Result<Made> = match action {
+        let made: Result<StageProduct> = match action {
             Action::Blocked(Obstacle::Error(error) | Obstacle::Storage(error)) => Err(error),
             Action::Blocked(Obstacle::Stage(stage)) => {
                 Err(PluginError::not_found(format!("stage `{stage}` has to run first, and did not")))
@@ -37,7 +37,7 @@ impl Run {
         };
         let record = StageRecord { seconds: began.elapsed().as_secs_f64(), ..record };
         let record = match made {
-            Ok(Made { product, details }) => {
+            Ok(StageProduct { product, details }) => {
                 self.shared.roles.offer(producer.kind, &producer.name, product.clone());
                 StageRecord { status: Status::Complete, product: Some(product), details, ..record }
             }

@@ -1,6 +1,6 @@
 //! Exports; the product is the exported checkpoint.
 
-use super::{Made, absolute, checkpoint_identity, described, make_directory, start};
+use super::{StageProduct, absolute, checkpoint_identity, described, make_directory, start};
 use crate::host::Shared;
 use examiner_api::{ExportJob, Result, RoleKind};
 use examiner_store::provenance::Inputs;
@@ -19,11 +19,11 @@ pub(crate) fn export_inputs(shared: &Shared, spec: &ExportSpec) -> Result<Inputs
 }
 
 /// Exports.
-pub(crate) fn export(shared: &Arc<Shared>, stage: &str, spec: &ExportSpec, out: &Path) -> Result<Made> {
+pub(crate) fn export(shared: &Arc<Shared>, stage: &str, spec: &ExportSpec, out: &Path) -> Result<StageProduct> {
     make_directory(out)?;
     let host = shared.host(stage);
     let from = start(shared, &spec.from)?;
     let mut exporter = shared.roles.open_exporter(&spec.exporter, &spec.options, host)?;
     let exported = exporter.export(ExportJob { from, out: out.to_owned() })?;
-    Ok(Made { product: absolute(&exported.checkpoint), details: exported.details })
+    Ok(StageProduct { product: absolute(&exported.checkpoint), details: exported.details })
 }

@@ -17,8 +17,8 @@ use examiner_suite::{Options, StageKind, Start};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What came of a stage.
-pub(crate) struct Made {
+/// The product of a stage.
+pub(crate) struct StageProduct {
     /// What later stages refer to.
     pub(crate) product: String,
     /// What is worth knowing of it: how many rows, how many steps.
@@ -54,7 +54,7 @@ pub(crate) fn produce(
     producer: &Producer,
     outputs: &Outputs<'_>,
     limit: Option<u64>,
-) -> Result<Made> {
+) -> Result<StageProduct> {
     let suite = &shared.roles.suite;
     let (name, stage) = (&producer.name, producer.to_string());
     let out = outputs.run.join(producer.kind.to_string()).join(name);
@@ -102,7 +102,7 @@ fn start(shared: &Shared, from: &Start) -> Result<String> {
     Ok(checkpoint)
 }
 
-/// What a checkpoint is told by: of a local one its content, so that other weights in the same place are noticed; of
+/// The identity of a checkpoint: of a local one its content, so that other weights in the same place are noticed; of
 /// any other its address.
 fn checkpoint_identity(shared: &Shared, from: &Start) -> Result<String> {
     let from = start(shared, from)?;

@@ -33,8 +33,8 @@ pub(super) fn taught(shared: &Shared, name: &str) -> Result<PathBuf> {
     })
 }
 
-/// Makes a row of each sample, and says where they are: at most `limit` of each subset, and only of samples that also
-/// stand in the file `matched`, where one is given.
+/// Makes a row of each sample, and says where they are: at most `limit` of each subset, and only of samples that are also
+/// in the file `matched`, where one is given.
 pub(super) fn training_rows(
     mut dataset: Box<dyn Dataset>,
     form: &str,
@@ -53,7 +53,7 @@ pub(super) fn training_rows(
     written.map_err(|error| PluginError::io("write", &path, &error))?;
     match (count, matched) {
         (0, Some(matched)) => Err(PluginError::bad_input(format!(
-            "no sample of the dataset stands in `{}`, so there is nothing to learn from",
+            "no sample of the dataset is in `{}`, so there is nothing to learn from",
             matched.display()
         ))
         .with_help(

@@ -1,6 +1,6 @@
 //! Follows a recipe; the product is a file of training rows.
 
-use super::{Made, absolute, described, go_on, make_directory};
+use super::{StageProduct, absolute, described, go_on, make_directory};
 use crate::host::Shared;
 use examiner_api::{RecipeEvent, RecipeJob, Result, RoleKind};
 use examiner_store::provenance::Inputs;
@@ -34,9 +34,9 @@ pub(crate) fn teach_inputs(shared: &Arc<Shared>, spec: &TeachSpec, limit: Option
     Ok(inputs)
 }
 
-/// Follows the recipe. It is followed in a run that is gone on from, too: only the recipe knows whether its questions
+/// Follows the recipe. It is followed in a continued run, too, unless it has a fingerprint: only the recipe knows whether its questions
 /// and its teacher are still the same, and it asks nothing twice.
-pub(crate) fn teach(shared: &Arc<Shared>, stage: &str, spec: &TeachSpec, limit: Option<u64>) -> Result<Made> {
+pub(crate) fn teach(shared: &Arc<Shared>, stage: &str, spec: &TeachSpec, limit: Option<u64>) -> Result<StageProduct> {
     let mut recipe = shared.roles.open_recipe(&spec.recipe, &spec.options, shared.host(stage))?;
     let out = PathBuf::from(DATA);
     make_directory(&out)?;
@@ -58,5 +58,5 @@ pub(crate) fn teach(shared: &Arc<Shared>, stage: &str, spec: &TeachSpec, limit: 
     let mut details = made.details;
     details.entry("asked").or_insert_with(|| made.asked.into());
     details.entry("kept").or_insert_with(|| made.kept.into());
-    Ok(Made { product: absolute(&made.rows), details })
+    Ok(StageProduct { product: absolute(&made.rows), details })
 }

@@ -1,7 +1,7 @@
 //! Trains; the product is a checkpoint directory.
 
 use super::rows::{self, training_rows};
-use super::{Made, absolute, checkpoint_identity, content, go_on, make_directory, start};
+use super::{StageProduct, absolute, checkpoint_identity, content, go_on, make_directory, start};
 use crate::host::Shared;
 use crate::training_log::TrainingLog;
 use examiner_api::{Flow, PluginError, Result, RoleKind, TrainEvent, TrainJob};
@@ -50,7 +50,7 @@ pub(crate) fn train(
     spec: &TrainSpec,
     place: Place,
     limit: Option<u64>,
-) -> Result<Made> {
+) -> Result<StageProduct> {
     make_directory(&place.out)?;
     let log = Arc::new(TrainingLog::open(&place.out, &place.events));
     let host = shared.training_host(stage, log.clone());
@@ -69,7 +69,7 @@ pub(crate) fn train(
     let task = shared.progress.task(stage, None, "steps");
     let trained = trainer.train(job, &|event: TrainEvent| {
         task.set_total(event.steps);
-        task.note(&said(&event));
+        task.note(&step_message(&event));
         task.set(event.step);
         match log.record(&event) {
             Flow::Continue => go_on(shared),
@@ -89,11 +89,11 @@ pub(crate) fn train(
     }
     let mut details = trained.details;
     details.entry("steps").or_insert_with(|| trained.steps.into());
-    Ok(Made { product: absolute(&trained.checkpoint), details })
+    Ok(StageProduct { product: absolute(&trained.checkpoint), details })
 }
 
 /// A step, for the progress bar.
-fn said(event: &TrainEvent) -> String {
+fn step_message(event: &TrainEvent) -> String {
     let number = |name: &str, value: Option<f64>| value.map(|value| format!("{name} {value:.3}"));
     let speed = event.tokens_per_s.map(|speed| format!("{speed:.0} tokens/s"));
     let parts = [number("loss", event.loss), number("validation loss", event.validation_loss), speed];
