@@ -67,7 +67,7 @@ fn its_curves_are_recorded_and_drawn() {
 fn its_process_dies_and_another_one_goes_on_from_the_checkpoint() {
     let directory = tempfile::tempdir().unwrap();
     let output = run(directory.path(), &suite("abort_after: 11"), &["--out", "run"]);
-    assert!(output.status.success() && stderr(&output).contains("going on in another process"), "{}", stderr(&output));
+    assert!(output.status.success() && stderr(&output).contains("continuing in a new process"), "{}", stderr(&output));
     let run = directory.path().join("run");
     assert_eq!(curve(&run), expected());
     let speeds = speeds(&run);

@@ -98,5 +98,5 @@ fn a_plan_says_that_a_finished_recipe_is_current_and_what_has_changed() {
     assert!(plan().starts_with("teach/sums  reuse"), "{}", plan());
     let path = folder.path().join("train.jsonl");
     std::fs::write(&path, read(&path).replace("7 and 0?", "0 and 7?")).unwrap();
-    assert!(plan().contains("changed: fingerprint"), "{}", plan());
+    assert!(plan().contains("changed: recipe fingerprint"), "{}", plan());
 }

@@ -77,7 +77,7 @@ fn a_kill_costs_one_sample() {
 
 #[test]
 fn a_panic_costs_one_sample() {
-    insta::assert_snapshot!(costs_one_sample("panic", "true"), @"failed: evaluate/bad/sums: 1 of 10 samples are errors, the first: sample `3`: panicked while answering `generate`: question 3 is too hard (at `harness/core/tests/plugins/fixture.rs:[LINE]`) (log: `run/logs/models.bad.log`)");
+    insta::assert_snapshot!(costs_one_sample("panic", "true"), @"failed: evaluate/bad/sums: 1 of 10 samples are errors, the first: sample `3`: panicked while answering `generate`: question 3 is too hard (at `harness/examiner/tests/plugins/fixture.rs:[LINE]`) (log: `run/logs/models.bad.log`)");
 }
 
 #[test]

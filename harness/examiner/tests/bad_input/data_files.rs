@@ -100,8 +100,8 @@ fn json_of_another_shape() {
 
 #[test]
 fn csv_that_does_not_add_up() {
-    assert_snapshot!(table("rows.csv", "q,a\n\"one, or two?\",1\nthree, or four?,2\n"), @"echo on rows failed: line 3 of `rows.csv`: expected 2 values as in the header, found 3 (help: a value that holds the delimiter, a quote or a line feed must stand in double quotes)");
-    assert_snapshot!(table("rows.csv", "q,a\n\"one?,1\ntwo?,2\n"), @"echo on rows failed: line 2 of `rows.csv`: expected 2 values as in the header, found 1 (help: a value that holds the delimiter, a quote or a line feed must stand in double quotes)");
+    assert_snapshot!(table("rows.csv", "q,a\n\"one, or two?\",1\nthree, or four?,2\n"), @"echo on rows failed: line 3 of `rows.csv`: expected 2 values as in the header, found 3 (help: a value that holds the delimiter, a quote or a line feed must be in double quotes)");
+    assert_snapshot!(table("rows.csv", "q,a\n\"one?,1\ntwo?,2\n"), @"echo on rows failed: line 2 of `rows.csv`: expected 2 values as in the header, found 1 (help: a value that holds the delimiter, a quote or a line feed must be in double quotes)");
     assert_snapshot!(table("rows.csv", "q,a\none?,\"1\ntwo?,2\n"), @"echo on rows failed: line 2 of `rows.csv`: a value begins with a double quote that nothing closes (help: close it, or write a quote that is part of a value twice, in a value within double quotes)");
     assert_snapshot!(table("rows.csv", "q,a,q\n"), @"echo on rows failed: the header of `rows.csv` has the name `q` twice, in columns 1 and 3");
 }

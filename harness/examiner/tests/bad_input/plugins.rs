@@ -90,8 +90,8 @@ fn libraries_that_are_no_plugin_of_this_program() {
         let at = bytes.windows(header.len()).position(|window| window == header).unwrap() + 20;
         bytes[at..at + 5].copy_from_slice(b"9.7.3");
     });
-    assert_snapshot!(file(old), @"error: suite.yaml:1:26: plugins.mine.path: `[DIR]/mine.so` was built with `examiner-api` 9.7.3, this program speaks 0.1.0; rebuild it: `cargo update -p examiner-api --precise 0.1.0 && cargo build --release`");
-    assert_snapshot!(file(std::fs::read(build::fixture("panics_at_registration")).unwrap()), @"error: suite.yaml:1:26: plugins.mine.path: `[DIR]/mine.so` failed while registering its roles: panicked while registering its roles: no roles today (at `harness/core/tests/plugins/panics_at_registration.rs:6`); this is an error in the plugin, tell its author");
+    assert_snapshot!(file(old), @"error: suite.yaml:1:26: plugins.mine.path: `[DIR]/mine.so` was built with `examiner-api` 9.7.3, this program speaks 0.2.0; rebuild it: `cargo update -p examiner-api --precise 0.2.0 && cargo build --release`");
+    assert_snapshot!(file(std::fs::read(build::fixture("panics_at_registration")).unwrap()), @"error: suite.yaml:1:26: plugins.mine.path: `[DIR]/mine.so` failed while registering its roles: panicked while registering its roles: no roles today (at `harness/examiner/tests/plugins/panics_at_registration.rs:6`); this is an error in the plugin, tell its author");
 }
 
 #[test]
