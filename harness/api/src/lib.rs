@@ -13,6 +13,7 @@
 
 pub mod asking;
 mod error;
+mod export;
 #[doc(hidden)]
 pub mod ffi;
 mod host;

@@ -89,7 +89,7 @@ fn options_that_do_not_go_together() {
     );
     assert_eq!(
         error(json!({"prompt": "p", "gold": 1})).message,
-        "`gold: 1` is the place of a choice, but there are no `choices`"
+        "`gold: 1` is the index of a choice, but there are no `choices`"
     );
     assert_eq!(error(json!({"prompt": "p", "where": {"q": "three"}})).message, "no row of `F` is chosen");
     assert_eq!(
