@@ -55,9 +55,10 @@ pub(super) fn check(arguments: &SuiteArguments, directories: &[PathBuf]) -> Resu
 pub(super) fn plan(arguments: RunArguments, directories: &[PathBuf]) -> Result<ExitCode> {
     let job = job(arguments, directories)?;
     let goes_on = run::resumable(&job);
-    let directory = goes_on.clone().or_else(|| {
-        let last = run::newest_run(&job.outputs, &job.loaded.suite.name);
-        last.filter(|_| job.out.is_none() && !job.fresh)
+    let directory = goes_on.clone().or_else(|| match &job.out {
+        // A run uses the journals that are there, even if its `run.json` is gone.
+        Some(out) => Some(out.clone()).filter(|out| out.is_dir()),
+        None => run::newest_run(&job.outputs, &job.loaded.suite.name).filter(|_| !job.fresh),
     });
     let suite_name = job.loaded.suite.name.clone();
     let roles = Roles::new(job.loaded.suite, job.plugins).in_workers(job.program);
