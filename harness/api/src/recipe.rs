@@ -30,7 +30,7 @@ pub struct RecipeInfo {
 /// What a [`Recipe`] is to do.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RecipeJob {
-    /// The name of the model to ask, for [`Host::model`].
+    /// The name of the model to ask, for [`crate::Host::model`].
     pub teacher: String,
     /// The directory that the file is published to.
     pub out: PathBuf,

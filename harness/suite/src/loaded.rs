@@ -23,7 +23,7 @@ impl Loaded {
         self.trace(path).map(|(_, node)| node.at.clone())
     }
 
-    /// The keys by which an [`Override`] sets the scorers of every entry of `evaluate`.
+    /// The keys by which an [`crate::Override`] sets the scorers of every entry of `evaluate`.
     pub fn scorer_keys(&self) -> Vec<String> {
         match self.root.get("evaluate").map(|node| &node.kind) {
             Some(Kind::List(entries)) => (0..entries.len()).map(|index| format!("evaluate.{index}.scorer")).collect(),

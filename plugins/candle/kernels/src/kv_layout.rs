@@ -10,7 +10,7 @@ pub(super) const PADDING: usize = COLUMN_BLOCK;
 /// after line.
 ///
 /// Keys are `[kv_heads][blocks][width][key_block]`, a block being neighbouring positions; values are
-/// `[kv_heads][blocks][capacity][value_block]`, a block being neighbouring channels. Both end with [`PADDING`].
+/// `[kv_heads][blocks][capacity][value_block]`, a block being neighbouring channels. Both end with `PADDING`.
 #[derive(Debug, Clone, Copy)]
 pub struct KvLayout {
     /// Heads of keys and values.
