@@ -6,11 +6,10 @@
 //! [`Host::ask_all`]: crate::Host::ask_all
 //! [`HostApi::ask_all`]: crate::HostApi::ask_all
 
-use crate::lock::{into_inner, lock};
 use crate::{
     AskReport, ErrorCode, Flow, GenerateRequest, GenerateResult, Model, ModelInfo, PluginError, Response, Result, Sink,
 };
-use std::sync::Mutex;
+use parking_lot::Mutex;
 
 /// So many questions are given to the model at once.
 const WINDOW: usize = 2048;
@@ -107,7 +106,7 @@ fn ask(
     let numbered = open.iter().zip(0..).map(|((_, request), id)| GenerateRequest { id, ..request.clone() }).collect();
     let window = Mutex::new(Window { store, report, open, answered: vec![false; open.len()], ended: None });
     let returned = model.generate(numbered, &|response: Response<GenerateResult>| {
-        let mut window = lock(&window);
+        let mut window = window.lock();
         if window.ended.is_some() {
             return Flow::Stop;
         }
@@ -121,7 +120,7 @@ fn ask(
         }
         if window.ended.is_some() { Flow::Stop } else { Flow::Continue }
     });
-    let Window { report, answered, ended, .. } = into_inner(window);
+    let Window { report, answered, ended, .. } = window.into_inner();
     if let Some(error) = ended {
         return Err(error);
     }

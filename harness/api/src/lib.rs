@@ -19,7 +19,6 @@ pub mod ffi;
 mod host;
 mod host_api;
 mod kind;
-mod lock;
 mod nearest;
 mod open_role;
 mod plugin;
@@ -31,7 +30,8 @@ mod roles;
 pub mod rows;
 mod sample;
 mod stages;
-#[cfg(feature = "testing")]
+#[cfg(feature = "rows")]
+pub mod teacher_data;
 pub mod testing;
 mod turn;
 pub mod wire;

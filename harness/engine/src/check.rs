@@ -81,9 +81,9 @@ impl Check<'_> {
     }
 
     fn evaluations(&mut self) {
-        for (place, evaluation) in self.loaded.suite.evaluate.iter().enumerate() {
-            self.scorers(&FieldPath::of(&["evaluate"]).index(place).key("scorer"), &evaluation.scorers);
-            self.twice(place);
+        for (index, evaluation) in self.loaded.suite.evaluate.iter().enumerate() {
+            self.scorers(&FieldPath::of(&["evaluate"]).index(index).key("scorer"), &evaluation.scorers);
+            self.twice(index);
         }
     }
 
@@ -109,14 +109,14 @@ impl Check<'_> {
     }
 
     /// A pair has one journal and one set of scorers: a second entry with others would be passed over in silence.
-    fn twice(&mut self, place: usize) {
+    fn twice(&mut self, index: usize) {
         let entries = &self.loaded.suite.evaluate;
-        let entry = &entries[place];
-        for before in entries[..place].iter().filter(|before| before.scorers != entry.scorers) {
+        let entry = &entries[index];
+        for before in entries[..index].iter().filter(|before| before.scorers != entry.scorers) {
             let model = entry.models.iter().find(|model| before.models.contains(model));
             let dataset = entry.datasets.iter().find(|dataset| before.datasets.contains(dataset));
             if let (Some(model), Some(dataset)) = (model, dataset) {
-                let path = FieldPath::of(&["evaluate"]).index(place);
+                let path = FieldPath::of(&["evaluate"]).index(index);
                 self.problems.push(Problem {
                     position: self.loaded.locate(&path),
                     path: path.to_string(),
@@ -128,8 +128,8 @@ impl Check<'_> {
     }
 
     fn scorers(&mut self, path: &FieldPath, scorers: &[ScorerSpec]) {
-        for (place, scorer) in scorers.iter().enumerate() {
-            let entry = path.index(place);
+        for (index, scorer) in scorers.iter().enumerate() {
+            let entry = path.index(index);
             self.options(&entry, &entry.key("name"), RoleKind::Scorer, &scorer.name, &scorer.options);
         }
     }

@@ -13,12 +13,13 @@ use examiner_api::{
 };
 use examiner_hub::Hub;
 use examiner_store::aggregate::Reporter;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What all stages of a run share.
 pub struct Shared {
@@ -78,12 +79,12 @@ impl Shared {
 
     /// Gives back the roles that were lent to other roles.
     pub fn take_back(&self) {
-        lock(&self.lent).clear();
+        self.lent.lock().clear();
     }
 
     /// A model or a dataset of the suite, or a scorer, opened when it is first asked for.
     fn lend(self: &Arc<Self>, role: &RoleAddress) -> Result<Arc<Mutex<OpenRole>>> {
-        if let Some(role) = lock(&self.lent).get(role) {
+        if let Some(role) = self.lent.lock().get(role) {
             return Ok(role.clone());
         }
         let RoleAddress { kind, name, options } = role;
@@ -97,7 +98,7 @@ impl Shared {
                     .with_help("models, datasets and scorers can"));
             }
         };
-        Ok(lock(&self.lent).entry(role.clone()).or_insert_with(|| Arc::new(Mutex::new(opened))).clone())
+        Ok(self.lent.lock().entry(role.clone()).or_insert_with(|| Arc::new(Mutex::new(opened))).clone())
     }
 }
 
@@ -123,7 +124,7 @@ impl StageHost {
 
     /// The answers of a file, which stays open as long as the recipe.
     fn answers(&self, path: &Path) -> Result<Arc<Mutex<AnswerJournal>>> {
-        let mut answers = lock(&self.answers);
+        let mut answers = self.answers.lock();
         if let Some(journal) = answers.get(path) {
             return Ok(journal.clone());
         }
@@ -141,10 +142,10 @@ impl StageHost {
 impl HostApi for StageHost {
     fn log(&self, level: Level, message: &str) {
         if level >= Level::Warn {
-            self.shared.progress.say(&format!("{}: {message}", self.stage));
+            self.shared.progress.print(&format!("{}: {message}", self.stage));
         }
         let Some(path) = self.shared.log_path(&self.stage) else { return };
-        let mut log = lock(&self.log);
+        let mut log = self.log.lock();
         if log.is_none() {
             *log = File::options().create(true).append(true).open(path).ok();
         }
@@ -191,10 +192,10 @@ impl HostApi for StageHost {
         let answers = self.answers(&ask.answers)?;
         let address = RoleAddress { kind: RoleKind::Model, name: ask.model, options: Metadata::new() };
         let lent = self.shared.lend(&address)?;
-        match &mut *lock(&lent) {
+        match &mut *lent.lock() {
             OpenRole::Model(model) => {
                 let is_cancelled = || self.shared.is_cancelled();
-                ask_all(&mut **model, &mut *lock(&answers), ask.requests, &is_cancelled, sink)
+                ask_all(&mut **model, &mut *answers.lock(), ask.requests, &is_cancelled, sink)
             }
             _ => Err(PluginError::bad_input(format!("`{}` is no model", address.name))),
         }
@@ -210,7 +211,7 @@ impl HostApi for StageHost {
 
     fn call_role(&self, role: &RoleAddress, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
         let lent = self.shared.lend(role)?;
-        wire::serve(&mut lock(&lent), method, payload, sink)
+        wire::serve(&mut lent.lock(), method, payload, sink)
     }
 }
 
@@ -235,8 +236,4 @@ fn local(path: &str) -> Result<PathBuf> {
 /// What a stage says when the user wants to stop.
 pub fn cancelled() -> PluginError {
     PluginError::new(ErrorCode::Cancelled, "interrupted; run the same command again to go on")
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

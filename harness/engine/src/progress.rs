@@ -49,8 +49,8 @@ impl Progress {
     }
 
     /// Writes a line above the bars.
-    pub fn say(&self, line: &str) {
-        say(self.bars.as_ref(), line);
+    pub fn print(&self, line: &str) {
+        print(self.bars.as_ref(), line);
     }
 
     /// Starts a task. `total` may become known later.
@@ -98,7 +98,7 @@ impl Task {
             bar.set_position(done);
         } else if state.printed.elapsed() >= PLAIN_EVERY {
             state.printed = Instant::now();
-            say(None, &plain_line(&self.name, &self.unit, &state));
+            print(None, &plain_line(&self.name, &self.unit, &state));
         }
     }
 
@@ -134,7 +134,7 @@ impl Task {
         let state = self.state.lock();
         let seconds = state.started.elapsed().as_secs_f64();
         let line = format!("{}: {} {} in {}", self.name, state.done, self.unit, duration(seconds));
-        say(self.bars.as_ref(), &line);
+        print(self.bars.as_ref(), &line);
     }
 }
 
@@ -172,15 +172,15 @@ pub fn duration(seconds: f64) -> String {
 }
 
 /// Writes a line to stderr. If stderr is a file on a full disk the line is lost; `eprintln!` would panic.
-pub fn tell(line: &str) {
+pub fn print_to_stderr(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn say(bars: Option<&MultiProgress>, line: &str) {
+fn print(bars: Option<&MultiProgress>, line: &str) {
     match bars {
         // If the terminal cannot be written to, the message is lost.
         Some(bars) => drop(bars.println(line)),
-        None => tell(line),
+        None => print_to_stderr(line),
     }
 }
 

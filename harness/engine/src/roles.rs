@@ -7,10 +7,10 @@ use examiner_api::{
     Trainer,
 };
 use examiner_suite::{Options, Reference, ScorerSpec, StageKind, Suite, substitute};
+use parking_lot::Mutex;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 /// The roles of a suite.
 pub struct Roles {
@@ -65,12 +65,12 @@ impl Roles {
 
     /// From now on, `${stage.name}` means `product`.
     pub fn offer(&self, stage: StageKind, name: &str, product: String) {
-        self.products.lock().unwrap_or_else(PoisonError::into_inner).insert((stage, name.to_owned()), product);
+        self.products.lock().insert((stage, name.to_owned()), product);
     }
 
     /// What `${stage.name}` means, if it has been made.
     pub fn product(&self, reference: &Reference) -> Option<String> {
-        let products = self.products.lock().unwrap_or_else(PoisonError::into_inner);
+        let products = self.products.lock();
         products.get(&(reference.stage, reference.name.clone())).cloned()
     }
 

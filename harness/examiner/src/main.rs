@@ -6,7 +6,7 @@ mod cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    // A write beyond the limit on the size of files is then an error that can be told, and not the end of the process.
+    // A write beyond the limit on the size of files is then an error that can be reported, and not the end of the process.
     #[cfg(unix)]
     // SAFETY: no other thread has been started, and ignoring a signal runs no code of ours.
     unsafe {

@@ -5,7 +5,7 @@ pub(crate) use examiner_test_support::build::{plugin, target};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The library of a plugin of the tests: an example, which `cargo test` builds unless it is told to build one test alone.
+/// The library of a plugin of the tests: an example, which `cargo test` builds unless it is to build one test alone.
 pub(crate) fn fixture(name: &str) -> PathBuf {
     let path = target().join("examples").join(library(name));
     assert!(path.exists(), "`{}` is missing: run `cargo build --examples` in the same profile first", path.display());

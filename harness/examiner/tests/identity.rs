@@ -117,7 +117,7 @@ fn what_has_changed_is_named_by_the_plan_and_done_again() {
     }
 }
 
-/// What a training depends on is told by name as well.
+/// What a training depends on is named as well.
 #[test]
 fn a_training_whose_rows_have_changed_is_done_again() {
     let directory = tempfile::tempdir().unwrap();

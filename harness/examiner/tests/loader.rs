@@ -120,7 +120,7 @@ fn what_is_no_library_is_told_from_what_is_no_plugin() {
     assert!(matches!(problem(&program), LoadProblem::NotAPlugin { .. }));
 }
 
-/// Opening a truncated library raises SIGBUS: it must be told from its bytes, at whatever length it was cut.
+/// Opening a truncated library raises SIGBUS: it must be found in its bytes, at whatever length it was cut.
 #[test]
 fn a_truncated_library_is_refused_before_it_is_opened() {
     let directory = tempfile::tempdir().unwrap();
@@ -216,7 +216,7 @@ fn a_bad_file_in_a_directory_spoils_only_what_needs_it() {
     assert!(plugins.find(RoleKind::Model, "echo").is_ok());
     let error = plugins.find(RoleKind::Model, "candle").err().unwrap().to_string();
     assert!(error.contains("other files not used: 1"), "{error}");
-    // A file that is named for the role is told of in full.
+    // A file that is named for the role is reported in full.
     let error = plugins.find(RoleKind::Model, "broken").err().unwrap().to_string();
     assert!(error.contains("broken.so") && error.contains("is not a shared library"), "{error}");
 }

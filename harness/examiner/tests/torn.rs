@@ -40,7 +40,7 @@ impl Model for Adder {
 }
 
 /// Memory, where there is such a place: every one of some thousand runs waits for its files to be on disk.
-fn place() -> tempfile::TempDir {
+fn memory_directory() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
@@ -56,8 +56,8 @@ fn a_journal_that_ends_at_any_byte_is_gone_on_with() {
     let shared =
         Shared::new(roles, Progress::hidden(), Arc::default(), Hub::from_env().unwrap(), Arc::new(Reports), None);
 
-    let place = place();
-    let directory = RunDirectory::open(&place.path().join("run"), "t").unwrap();
+    let parent = memory_directory();
+    let directory = RunDirectory::open(&parent.path().join("run"), "t").unwrap();
     let journal = directory.journal("a", "sums").unwrap();
     let samples = directory.samples("a", "sums").unwrap();
     let go = || {
@@ -89,7 +89,7 @@ fn the_program_goes_on_from_the_ends_and_the_midst_of_lines() {
     assert!(run(whole.path(), &suite, &["--out", "run"]).status.success());
     let name = "run/journal/a/sums.jsonl";
     let bytes = std::fs::read(whole.path().join(name)).unwrap();
-    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(place, _)| place);
+    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(index, _)| index);
     let directory = tempfile::tempdir().unwrap();
     assert!(run(directory.path(), &suite, &["--out", "run"]).status.success());
     for length in ends.flat_map(|end| [end - 9, end, end + 1]).chain([0]) {

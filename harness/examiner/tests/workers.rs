@@ -201,7 +201,7 @@ fn no_worker_outlives_a_program_that_was_killed() {
     wait_until("the worker ends", || !runs(workers[0]));
 }
 
-/// One that is stopped hears nothing; the kernel ends it.
+/// One that is stopped gets no signal; the kernel ends it.
 #[cfg(target_os = "linux")]
 #[test]
 fn not_even_a_stopped_worker_outlives_the_program() {

@@ -43,7 +43,7 @@ fuzz_target!(
         let texts = |all: &[(u64, String)]| all.iter().map(|(_, text)| text.clone()).collect::<Vec<_>>();
         assert_eq!(opened, texts(&intact));
         let mut again = Vec::new();
-        Journal::open(&path, &header, |_, text| again.push(text.to_owned())).expect("a journal that was mended");
+        Journal::open(&path, &header, |_, text| again.push(text.to_owned())).expect("a journal that was repaired");
         opened.push("{\"index\":\"new\"}".to_owned());
         assert_eq!(again, opened);
     }

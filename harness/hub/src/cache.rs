@@ -52,7 +52,7 @@ impl RepoCache {
     }
 
     /// Stores which commit a revision is.
-    pub(super) fn remember(&self, revision: &str, commit: &str) -> Result<()> {
+    pub(super) fn record_commit(&self, revision: &str, commit: &str) -> Result<()> {
         if revision == commit || self.commit_of(revision).as_deref() == Some(commit) {
             return Ok(());
         }

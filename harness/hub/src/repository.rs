@@ -66,7 +66,7 @@ fn fetch_file(
         Err(error) if is_absence(error.code) => return cached.ok_or(error).map(Some),
         Err(error) => return Err(error),
     };
-    cache.remember(&path.revision, &meta.commit)?;
+    cache.record_commit(&path.revision, &meta.commit)?;
     if pointer(&meta.commit).is_file() {
         return Ok(Some(pointer(&meta.commit)));
     }
@@ -293,7 +293,7 @@ fn fetch_folder(
         let file = HubPath { revision: listing.sha.clone(), path: name.to_owned(), ..path.clone() };
         fetch_file(http, settings, &file, report)?.ok_or_else(|| no_entry(&file))?;
     }
-    cache.remember(&path.revision, &listing.sha)?;
+    cache.record_commit(&path.revision, &listing.sha)?;
     Ok(folder(&listing.sha))
 }
 

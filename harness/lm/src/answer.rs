@@ -187,7 +187,7 @@ mod tests {
     const STOPS: [&str; 7] = ["c\u{e9}", "\u{fffd}", "\u{fffd}\u{fffd}", "é漢", "th", "a b", "🦀"];
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(400))]
+        #![proptest_config(examiner_test_support::cases(400))]
 
         #[test]
         fn an_answer_ends_where_decoding_the_whole_of_it_says(

@@ -154,7 +154,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(400))]
+        #![proptest_config(examiner_test_support::cases(400))]
 
         #[test]
         fn every_step_is_the_text_of_all_tokens(tokens in prop::collection::vec(0..TOKENS.len() as u32 + 1, 0..40)) {

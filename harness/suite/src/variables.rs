@@ -86,8 +86,8 @@ fn fill_node(
 ) {
     match &mut node.kind {
         Kind::List(items) => {
-            for (place, item) in items.iter_mut().enumerate() {
-                fill_node(item, &path.index(place), vars, vars_allowed, env, problems);
+            for (index, item) in items.iter_mut().enumerate() {
+                fill_node(item, &path.index(index), vars, vars_allowed, env, problems);
             }
         }
         Kind::Map(entries) => {

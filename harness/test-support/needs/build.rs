@@ -13,7 +13,7 @@ fn main() {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let directory = set("EXAMINER_SHARED").map_or_else(beside_the_repository, PathBuf::from);
     let is_there = directory.is_dir();
-    // Cargo builds everything anew at every call if a path that it watches is missing, so that only a directory that is
+    // Cargo builds everything again at every call if a path that it watches is missing, so that only a directory that is
     // there is watched. One that appears later is noticed by a test of `examiner-test-support`.
     if is_there {
         println!("cargo::rerun-if-changed={}", directory.display());

@@ -30,7 +30,7 @@ pub fn cargo(arguments: &[&str], target_directory: &Path) {
 /// Builds the program and all plugins, once. `EXAMINER_PROGRAM` says that `cargo xtask test` has done so.
 fn build() {
     static BUILT: OnceLock<()> = OnceLock::new();
-    // The whole workspace, as everybody builds it: another selection of packages would compile dependencies anew with
+    // The whole workspace, as users build it: another selection of packages would compile dependencies again with
     // other features.
     BUILT.get_or_init(|| {
         if std::env::var_os("EXAMINER_PROGRAM").is_none() {

@@ -162,7 +162,7 @@ pub fn serialize<'a>(tensors: impl IntoIterator<Item = (String, &'a Tensor)>) ->
 }
 
 /// Numbers in [-1, 1) that look random.
-fn noise(length: usize, seed: u64) -> Vec<f32> {
+pub fn noise(length: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
         state ^= state << 13;

@@ -6,6 +6,7 @@
 //! - [`shared()`]: the reference data that is not part of the repository; `needs` marks the tests that use it.
 //! - [`model`]: short ways to ask a model.
 //! - [`server`]: an HTTP server on this machine.
+//! - [`cases`]: how many random cases a property is tried on.
 //! - [`process`]: waiting for processes, and finding those that others started.
 //!
 //! Everything here panics if it cannot do its work: in a test that is a failure with a reason.
@@ -19,8 +20,17 @@ pub mod process;
 pub mod server;
 mod shared;
 
+use proptest::test_runner::Config as ProptestConfig;
+
 pub use examiner_test_needs::needs;
 pub use shared::{rows, shared};
+
+/// A property is tried on this number of random cases, or on the number in `PROPTEST_CASES`. A failure is printed, and no file
+/// is written.
+pub fn cases(cases: u32) -> ProptestConfig {
+    let given = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig { cases: given.unwrap_or(cases), failure_persistence: None, ..ProptestConfig::default() }
+}
 
 /// Reports that a test checks nothing on this machine, past the capture of the test harness, so that it is seen.
 ///

@@ -19,7 +19,7 @@ mod wording;
 use examiner_api::Plugin;
 
 pub use dataset::{Bbh, Options};
-pub use recipe::{Keep, Options as RecipeOptions, TeacherData, TrainingForm};
+pub use recipe::{BbhRecipe, Options as RecipeOptions};
 pub use tasks::{TASKS, TaskName, Tasks};
 pub use wording::Form;
 
@@ -29,5 +29,5 @@ examiner_api::export_plugin!(plugin);
 pub fn plugin() -> Plugin {
     Plugin::new("bbh", env!("CARGO_PKG_VERSION"))
         .dataset::<Bbh>("bbh", "BIG-Bench-Hard: 27 tasks of reasoning, with options or a free answer.")
-        .recipe::<TeacherData>("bbh", "A teacher's answers to BIG-Bench-Hard, kept where they are right.")
+        .recipe::<BbhRecipe>("bbh", "A teacher's answers to BIG-Bench-Hard, kept where they are right.")
 }

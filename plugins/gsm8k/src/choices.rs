@@ -80,7 +80,7 @@ fn drawn(gold: Number, text: &str, count: usize, random: &mut Random) -> Vec<i12
         if chosen.len() == count {
             break;
         }
-        // A number on the other side of 0 would be told by its sign.
+        // A number on the other side of 0 would be recognized by its sign.
         if units >= i128::from(gold.negative) && units != gold.units && !chosen.contains(&units) {
             chosen.push(units);
         }
@@ -212,7 +212,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(examiner_test_support::cases(256))]
 
         #[test]
         fn the_right_one_is_there_once_and_all_differ(

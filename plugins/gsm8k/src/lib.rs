@@ -18,7 +18,7 @@ use examiner_api::Plugin;
 
 pub use dataset::{Form, Gsm8k, Options, Split};
 pub use prompt::Prompt;
-pub use recipe::{Keep, Options as RecipeOptions, TeacherData, TrainingForm};
+pub use recipe::{Gsm8kRecipe, Options as RecipeOptions};
 
 examiner_api::export_plugin!(plugin);
 
@@ -26,5 +26,5 @@ examiner_api::export_plugin!(plugin);
 pub fn plugin() -> Plugin {
     Plugin::new("gsm8k", env!("CARGO_PKG_VERSION"))
         .dataset::<Gsm8k>("gsm8k", "GSM8K, grade-school word problems that are answered with a number.")
-        .recipe::<TeacherData>("gsm8k", "A teacher's answers to GSM8K's training split, kept where they are right.")
+        .recipe::<Gsm8kRecipe>("gsm8k", "A teacher's answers to GSM8K's training split, kept where they are right.")
 }

@@ -7,8 +7,8 @@ pub(crate) use search::{Candidate, candidates};
 
 use examiner_api::{ErrorCode, PluginError, Result};
 use ort::environment::Environment;
+use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 /// The oldest release whose interface this plugin can use: 1.`API`.
 pub(crate) const API: u32 = ort::MINOR_VERSION;
@@ -30,7 +30,7 @@ impl Runtime {
     /// `NotFound` if there is none, `Unsupported` for one that is too old, `BadInput` for a file that is none,
     /// `BadOptions` if another one has been opened by this process already.
     pub(crate) fn open(wanted: Option<&Path>) -> Result<Runtime> {
-        let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut opened = OPENED.lock();
         if let (Some(runtime), None) = (opened.as_ref(), wanted) {
             return Ok(runtime.clone());
         }

@@ -1,7 +1,7 @@
 //! The model as the harness sees it.
 //!
 //! - `finding`: which recorded row answers a request.
-//! - `missing`: what a request without a row is told.
+//! - `missing`: what a request without a row gets.
 //! - `opening`: files and options that cannot be used.
 //! - `reference`: the recorded solutions to GSM8K and the teacher's answers to BIG-Bench-Hard, where they are at hand.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -107,7 +107,7 @@ mod finding {
 mod missing {
     use super::*;
 
-    fn told(metadata: Value) -> String {
+    fn error_of(metadata: Value) -> String {
         let options = json!({"path": "f.jsonl", "key": ["task", "index"], "where": {"model": "a"}});
         let mut model = with_rows("f.jsonl", ROWS, options).unwrap();
         let error = ask(&mut model, request(metadata)).unwrap_err();
@@ -117,16 +117,16 @@ mod missing {
 
     #[test]
     fn names_the_sample_the_fields_and_their_values() {
-        let message = told(json!({"task": "t", "index": 2}));
+        let message = error_of(json!({"task": "t", "index": 2}));
         assert!(message.starts_with("no recorded row of `"), "{message}");
         assert!(message.ends_with(" fits sample `s`: `task` = `t`, `index` = `2`"), "{message}");
     }
 
     #[test]
     fn tells_a_missing_field_from_a_missing_row() {
-        let message = told(json!({"task": "t"}));
+        let message = error_of(json!({"task": "t"}));
         assert!(message.ends_with(": in its metadata there is no field `index`, only `task`"), "{message}");
-        let message = told(json!({"task": null, "index": 0}));
+        let message = error_of(json!({"task": null, "index": 0}));
         assert!(message.contains("the field `task` is `null`, expected a string"), "{message}");
     }
 }

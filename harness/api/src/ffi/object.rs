@@ -7,7 +7,6 @@
 )]
 
 use super::catch;
-use crate::lock::{into_inner, lock};
 use crate::wire::{self, Call};
 use crate::{Flow, OpenRole, PluginError, Result};
 use abi_stable::{
@@ -15,7 +14,7 @@ use abi_stable::{
     std_types::{RArc, RBox, RErr, ROk, RResult, RSlice, RStr, RVec},
     type_level::downcasting::TD_Opaque,
 };
-use std::sync::Mutex;
+use parking_lot::Mutex;
 
 /// Bytes of an answer, or of a [`PluginError`], in wire form.
 pub type RawResult = RResult<RVec<u8>, RVec<u8>>;
@@ -82,7 +81,7 @@ pub(super) struct RoleCall(pub(super) Mutex<BoxedRole>);
 impl Call for RoleCall {
     fn call(&self, name: &str, payload: &[u8], sink: &wire::RawSink<'_>) -> Result<Vec<u8>> {
         with_sink(sink, |raw| {
-            let mut role = lock(&self.0);
+            let mut role = self.0.lock();
             role.call(name.into(), payload.into(), raw)
         })
     }
@@ -95,7 +94,7 @@ fn with_sink(
 ) -> Result<Vec<u8>> {
     let guarded = GuardedSink { sink, failure: Mutex::new(None) };
     let result = from_raw(call(RawSink_TO::from_ptr(&guarded, TD_Opaque)));
-    match into_inner(guarded.failure) {
+    match guarded.failure.into_inner() {
         Some(error) => Err(error),
         None => result,
     }
@@ -116,7 +115,7 @@ impl RawSink for GuardedSink<'_> {
         match sent {
             Ok(flow) => flow == Flow::Continue,
             Err(error) => {
-                *lock(&self.failure) = Some(error);
+                *self.failure.lock() = Some(error);
                 false
             }
         }

@@ -18,7 +18,7 @@ use abi_stable::{
     sabi_types::VersionStrings,
     std_types::{RErr, ROk, RResult, RSlice, RVec},
 };
-use std::sync::Mutex;
+use parking_lot::Mutex;
 
 /// What a plugin library exports.
 #[repr(C)]

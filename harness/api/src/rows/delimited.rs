@@ -62,12 +62,12 @@ fn header(reader: &mut Reader<File>, origin: &Origin) -> Result<Vec<String>> {
             "`{file}` is empty, expected a header with the names of its columns"
         )));
     }
-    for (place, name) in names.iter().enumerate() {
-        let column = place + 1;
+    for (index, name) in names.iter().enumerate() {
+        let column = index + 1;
         if name.is_empty() {
             return Err(PluginError::bad_input(format!("the header of `{file}` has no name for column {column}")));
         }
-        if let Some(first) = names[..place].iter().position(|other| other == name) {
+        if let Some(first) = names[..index].iter().position(|other| other == name) {
             return Err(PluginError::bad_input(format!(
                 "the header of `{file}` has the name `{name}` twice, in columns {} and {column}",
                 first + 1
@@ -80,14 +80,14 @@ fn header(reader: &mut Reader<File>, origin: &Origin) -> Result<Vec<String>> {
 fn explain(error: csv::Error, uncounted: u64, origin: &Origin) -> PluginError {
     match error.kind() {
         ErrorKind::Io(error) => PluginError::io("read", &origin.path, error),
-        ErrorKind::UnequalLengths { pos: Some(place), expected_len, len } => origin
+        ErrorKind::UnequalLengths { pos: Some(position), expected_len, len } => origin
             .error(
-                place.line() + uncounted,
+                position.line() + uncounted,
                 format_args!("expected {expected_len} values as in the header, found {len}"),
             )
             .with_help("a value that holds the delimiter, a quote or a line feed must be in double quotes"),
-        ErrorKind::Utf8 { pos: Some(place), err } => origin.error(
-            place.line() + uncounted,
+        ErrorKind::Utf8 { pos: Some(position), err } => origin.error(
+            position.line() + uncounted,
             format_args!("expected UTF-8, found another byte in value {}", err.field() + 1),
         ),
         _ => PluginError::bad_input(format!("cannot read `{}`", origin.path.display())).with_cause(&error),

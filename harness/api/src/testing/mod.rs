@@ -4,16 +4,16 @@ mod answers;
 mod rows;
 
 use crate::asking::ask_all;
-use crate::lock::lock;
 use crate::wire::{Call, RawSink, Remote};
 use crate::{
     AskAll, AskReport, GenerateResult, Host, HostApi, Level, OpenRole, PluginError, Progress, RecipeReport, Response,
     Result, RoleAddress, RoleKind, RowsContent, RowsFile, Sink, wire,
 };
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 /// Records what is logged, finds local files, and offers the roles it is given. Clones share everything.
 #[derive(Clone, Default)]
@@ -39,7 +39,7 @@ impl FakeHost {
     /// A host whose relative paths are relative to `base`.
     pub fn in_dir(base: impl Into<PathBuf>) -> Self {
         let host = Self::default();
-        *lock(&host.shared.base) = base.into();
+        *host.shared.base.lock() = base.into();
         host
     }
 
@@ -50,7 +50,7 @@ impl FakeHost {
 
     /// Offers a role by its kind and name. Options that it is asked for with are passed over.
     pub fn offer(&self, kind: RoleKind, name: &str, role: OpenRole) {
-        lock(&self.shared.roles).insert((kind, name.to_owned()), role);
+        self.shared.roles.lock().insert((kind, name.to_owned()), role);
     }
 
     /// From now on the user wants to stop.
@@ -60,22 +60,22 @@ impl FakeHost {
 
     /// What was logged.
     pub fn messages(&self) -> Vec<(Level, String)> {
-        lock(&self.shared.messages).clone()
+        self.shared.messages.lock().clone()
     }
 
     /// What progress was reported.
     pub fn progress_reports(&self) -> Vec<Progress> {
-        lock(&self.shared.progress).clone()
+        self.shared.progress.lock().clone()
     }
 }
 
 impl HostApi for FakeHost {
     fn log(&self, level: Level, message: &str) {
-        lock(&self.shared.messages).push((level, message.to_owned()));
+        self.shared.messages.lock().push((level, message.to_owned()));
     }
 
     fn progress(&self, progress: Progress) {
-        lock(&self.shared.progress).push(progress);
+        self.shared.progress.lock().push(progress);
     }
 
     fn is_cancelled(&self) -> bool {
@@ -90,7 +90,7 @@ impl HostApi for FakeHost {
         if uri.contains("://") {
             return Err(PluginError::not_found(format!("the fake host downloads nothing: `{uri}`")));
         }
-        let path = lock(&self.shared.base).join(uri);
+        let path = self.shared.base.lock().join(uri);
         match path.exists() {
             true => Ok(path),
             false => Err(PluginError::not_found(format!("`{}` does not exist", path.display()))),
@@ -122,9 +122,9 @@ impl HostApi for FakeHost {
         // Taken out while it works, so that a role that is asked may ask others.
         let key = (role.kind, role.name.clone());
         let missing = || PluginError::not_found(format!("there is no {} `{}`", role.kind, role.name));
-        let mut role = lock(&self.shared.roles).remove(&key).ok_or_else(missing)?;
+        let mut role = self.shared.roles.lock().remove(&key).ok_or_else(missing)?;
         let answer = wire::serve(&mut role, method, payload, sink);
-        lock(&self.shared.roles).insert(key, role);
+        self.shared.roles.lock().insert(key, role);
         answer
     }
 }

@@ -1,15 +1,14 @@
 //! Makes calls in wire form look like the role that answers them.
 
 use super::{RawSink, decode, encode, method};
-use crate::lock::{into_inner, lock};
 use crate::{
     Answered, Ask, Dataset, DatasetInfo, Diagnostic, ExportJob, ExportReport, Exporter, Finding, Flow, GenerateRequest,
     GenerateResult, Model, ModelInfo, OpenRole, PluginError, Question, Recipe, RecipeEvent, RecipeInfo, RecipeJob,
     RecipeReport, Response, Result, RoleKind, Sample, ScoreRequest, ScoreResult, Scorer, ScorerInfo, Shot, Sink,
     TrainEvent, TrainJob, TrainReport, Trainer, Verdict,
 };
+use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
-use std::sync::Mutex;
 
 /// Carries a call to wherever the role is.
 pub trait Call: Send {
@@ -59,12 +58,12 @@ pub(super) fn stream<T: DeserializeOwned, I: DeserializeOwned>(
     let receive = |frame: &[u8]| match decode(frame) {
         Ok(item) => sink.send(item),
         Err(error) => {
-            *lock(&failure) = Some(error);
+            *failure.lock() = Some(error);
             Flow::Stop
         }
     };
     let answer = call.call(name, &encode(payload)?, &receive)?;
-    into_inner(failure).map_or_else(|| decode(&answer), Err)
+    failure.into_inner().map_or_else(|| decode(&answer), Err)
 }
 
 impl OpenRole {

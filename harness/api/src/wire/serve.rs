@@ -1,10 +1,9 @@
 //! Answers calls in wire form on an open role.
 
 use super::{RawSink, decode, encode, method};
-use crate::lock::lock;
 use crate::{Flow, OpenRole, PluginError, Result, Sink};
+use parking_lot::Mutex;
 use serde::Serialize;
-use std::sync::Mutex;
 
 /// Calls a method of a role: payload in, result out, streamed results to the sink, everything in wire form.
 ///
@@ -52,14 +51,14 @@ impl<'a> Encoding<'a> {
 
     /// The answer of the call, unless a result could not be encoded.
     pub(super) fn end(&self, answer: Vec<u8>) -> Result<Vec<u8>> {
-        lock(&self.failure).take().map_or(Ok(answer), Err)
+        self.failure.lock().take().map_or(Ok(answer), Err)
     }
 }
 
 impl<T: Serialize> Sink<T> for Encoding<'_> {
     fn send(&self, item: T) -> Flow {
         let frame = encode(&item);
-        let mut failure = lock(&self.failure);
+        let mut failure = self.failure.lock();
         match frame {
             Ok(frame) => (self.sink)(&frame),
             Err(error) => {

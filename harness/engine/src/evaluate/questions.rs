@@ -115,9 +115,9 @@ impl Prompter {
     fn draw(&self, id: &str) -> Vec<&Shot> {
         let mut candidates: Vec<&Shot> = self.pool.iter().filter(|shot| shot.id.as_deref() != Some(id)).collect();
         let mut random = Random::new(self.seed, key_of(id));
-        for place in 0..self.shots.min(candidates.len()) {
-            let other = place + random.below(candidates.len() - place);
-            candidates.swap(place, other);
+        for index in 0..self.shots.min(candidates.len()) {
+            let other = index + random.below(candidates.len() - index);
+            candidates.swap(index, other);
         }
         candidates.truncate(self.shots);
         candidates

@@ -54,7 +54,7 @@ impl AnswerJournal {
             host.warn(format!("line {line} of `{path}` is damaged ({reason}); its question is asked again"));
         }
         if damage.iter().any(|damaged| damaged.line == 1) {
-            host.warn(format!("the first line of `{}` was damaged and is written anew", path.display()));
+            host.warn(format!("the first line of `{}` was damaged and is rewritten", path.display()));
         }
         if others > 0 {
             host.warn(format!("{others} lines of `{}` hold no answer and are left out", path.display()));

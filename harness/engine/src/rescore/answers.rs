@@ -50,12 +50,12 @@ pub(super) enum Found {
     /// It was never asked, or is not the question that was asked.
     Nothing(Option<PluginError>),
     /// What became of each of its requests.
-    Fates(Vec<Fate>),
+    Recorded(Vec<RecordedAnswer>),
 }
 
 /// What became of a request.
 #[derive(Debug, Clone)]
-pub(super) enum Fate {
+pub(super) enum RecordedAnswer {
     /// The model answered.
     Answer(Answer),
     /// The model was asked, and there is no answer.
@@ -141,33 +141,33 @@ impl Answers {
         };
         let record: Record = serde_json::from_str(self.journal.read_at(offset)?)?;
         let known = &self.requests[first..first + count];
-        let fates = fates(record, count);
-        let fate = |ask: &Ask| {
+        let recorded = recorded(record, count);
+        let answer_of = |ask: &Ask| {
             let hash = hash(ask)?;
-            let place = known.iter().position(|known| *known == hash);
-            Ok(place.map_or(Fate::NeverAsked, |place| fates[place].clone()))
+            let index = known.iter().position(|known| *known == hash);
+            Ok(index.map_or(RecordedAnswer::NeverAsked, |index| recorded[index].clone()))
         };
-        Ok(Found::Fates(item.asks.iter().map(fate).collect::<Result<_>>()?))
+        Ok(Found::Recorded(item.asks.iter().map(answer_of).collect::<Result<_>>()?))
     }
 }
 
 /// What became of each of the `count` requests of a record.
-fn fates(record: Record, count: usize) -> Vec<Fate> {
+fn recorded(record: Record, count: usize) -> Vec<RecordedAnswer> {
     let why = record.error().cloned();
     if record.answers.len() + record.failed.len() == count {
         let (mut answers, mut failed) = (record.answers.into_iter(), record.failed);
-        let fate = |place| match failed.remove(&place) {
-            Some(error) => Some(Fate::Failed(error)),
-            None => answers.next().map(Fate::Answer),
+        let answer_of = |index| match failed.remove(&index) {
+            Some(error) => Some(RecordedAnswer::Failed(error)),
+            None => answers.next().map(RecordedAnswer::Answer),
         };
-        let fates: Vec<Fate> = (0..count).map_while(fate).collect();
-        if fates.len() == count {
-            return fates;
+        let recorded: Vec<RecordedAnswer> = (0..count).map_while(answer_of).collect();
+        if recorded.len() == count {
+            return recorded;
         }
     }
     // Records did not always say which of several requests have no answer.
     let unclear = || PluginError::new(ErrorCode::Other, "the record does not say which requests its answers belong to");
-    vec![Fate::Failed(why.unwrap_or_else(unclear)); count]
+    vec![RecordedAnswer::Failed(why.unwrap_or_else(unclear)); count]
 }
 
 /// How the question of a record differs from the one with its index now.
@@ -255,7 +255,7 @@ mod tests {
             answers: answers.iter().map(text).collect(),
             failed: failed
                 .iter()
-                .map(|place| (*place, PluginError::new(ErrorCode::Network, place.to_string())))
+                .map(|index| (*index, PluginError::new(ErrorCode::Network, index.to_string())))
                 .collect(),
             verdicts: vec![ScorerVerdict { scorer: "s".into(), verdict: Verdict { outcome, ..Verdict::default() } }],
             index: 0,
@@ -272,31 +272,31 @@ mod tests {
         }
     }
 
-    fn told(record: Record, count: usize) -> Vec<String> {
-        let told = |fate| match fate {
-            Fate::Answer(Answer::Generate(answer)) => answer.text,
-            Fate::Failed(error) => format!("no: {}", error.message),
+    fn texts(record: Record, count: usize) -> Vec<String> {
+        let text = |answer| match answer {
+            RecordedAnswer::Answer(Answer::Generate(answer)) => answer.text,
+            RecordedAnswer::Failed(error) => format!("no: {}", error.message),
             other => format!("{other:?}"),
         };
-        fates(record, count).into_iter().map(told).collect()
+        recorded(record, count).into_iter().map(text).collect()
     }
 
     #[test]
     fn answers_stand_in_the_order_of_the_requests_that_have_one() {
-        assert_eq!(told(record(&["a", "b"], &[]), 2), ["a", "b"]);
-        assert_eq!(told(record(&["a", "b"], &[0, 2]), 4), ["no: 0", "a", "no: 2", "b"]);
-        assert_eq!(told(record(&[], &[0]), 1), ["no: 0"]);
-        assert!(told(record(&[], &[]), 0).is_empty());
+        assert_eq!(texts(record(&["a", "b"], &[]), 2), ["a", "b"]);
+        assert_eq!(texts(record(&["a", "b"], &[0, 2]), 4), ["no: 0", "a", "no: 2", "b"]);
+        assert_eq!(texts(record(&[], &[0]), 1), ["no: 0"]);
+        assert!(texts(record(&[], &[]), 0).is_empty());
     }
 
     /// One answer of two, and no word which: as good as none.
     #[test]
-    fn what_cannot_be_told_is_not_guessed() {
-        assert_eq!(told(record(&["a"], &[]), 2), ["no: too late"; 2]);
-        assert_eq!(told(record(&["a", "b"], &[7]), 3), ["no: too late"; 3]);
+    fn what_is_not_recorded_is_not_guessed() {
+        assert_eq!(texts(record(&["a"], &[]), 2), ["no: too late"; 2]);
+        assert_eq!(texts(record(&["a", "b"], &[7]), 3), ["no: too late"; 3]);
         let mut silent = record(&["a"], &[]);
         silent.verdicts.clear();
-        assert_eq!(told(silent, 2), ["no: the record does not say which requests its answers belong to"; 2]);
+        assert_eq!(texts(silent, 2), ["no: the record does not say which requests its answers belong to"; 2]);
     }
 
     #[test]

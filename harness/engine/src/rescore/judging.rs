@@ -1,6 +1,6 @@
 //! Judges what a model answered once more, by other scorers, without the model.
 
-use super::answers::{Answers, Fate, Found, recover};
+use super::answers::{Answers, Found, RecordedAnswer, recover};
 use crate::evaluate::{
     EvaluateError, Item, OpenScorer, Prepared, Setup, dataset_spec, has_turns, judge, prepare_dataset, prepare_judging,
     read_items,
@@ -80,7 +80,7 @@ pub(super) fn rescore_pair(
     let answers = recover(before, earlier.inputs, earlier.journal, &stopped)?;
     for damage in &answers.damage {
         let (line, path) = (damage.line, earlier.journal.display());
-        shared.progress.say(&format!("line {line} of `{path}` is damaged ({}); it is not judged", damage.reason));
+        shared.progress.print(&format!("line {line} of `{path}` is damaged ({}); it is not judged", damage.reason));
     }
 
     let Prepared { mut dataset, setup } = prepared;
@@ -150,24 +150,24 @@ impl Rescoring<'_> {
     fn judge_window(&mut self, mut items: Vec<Item>, file: &mut impl Write) -> Result<(), EvaluateError> {
         // The last repetitions of a sample may be before its first.
         items.sort_by_key(|item| item.index);
-        let mut found: Vec<(Item, Vec<Fate>)> = Vec::with_capacity(items.len());
+        let mut found: Vec<(Item, Vec<RecordedAnswer>)> = Vec::with_capacity(items.len());
         for item in items {
             self.counts.questions += 1;
             match self.answers.find(&item)? {
                 Found::Nothing(None) => self.counts.missing += 1,
                 Found::Nothing(Some(error)) => {
-                    let fates = item.asks.iter().map(|_| Fate::Failed(error.clone())).collect();
-                    found.push((item, fates));
+                    let recorded = item.asks.iter().map(|_| RecordedAnswer::Failed(error.clone())).collect();
+                    found.push((item, recorded));
                 }
-                Found::Fates(fates) => found.push((item, fates)),
+                Found::Recorded(recorded) => found.push((item, recorded)),
             }
         }
         if !self.began && !found.is_empty() {
             self.refuse_strangers(&found)?;
             self.began = true;
         }
-        let mut answered = found.into_iter().map(|(item, fates)| {
-            let results = fates.into_iter().map(|fate| fate.into_result(&item.question.sample.id)).collect();
+        let mut answered = found.into_iter().map(|(item, recorded)| {
+            let results = recorded.into_iter().map(|answer| answer.into_result(&item.question.sample.id)).collect();
             (item, results)
         });
         loop {
@@ -192,11 +192,11 @@ impl Rescoring<'_> {
     }
 
     /// A scorer that asks of every question what no model was asked is not one for these answers.
-    fn refuse_strangers(&self, found: &[(Item, Vec<Fate>)]) -> Result<()> {
-        for (place, scorer) in self.setup.scorers.iter().enumerate() {
+    fn refuse_strangers(&self, found: &[(Item, Vec<RecordedAnswer>)]) -> Result<()> {
+        for (index, scorer) in self.setup.scorers.iter().enumerate() {
             let mut stranger = None;
-            let strange = found.iter().all(|(item, fates)| {
-                let never = item.wanted[place].iter().find(|ask| matches!(fates[**ask], Fate::NeverAsked));
+            let strange = found.iter().all(|(item, recorded)| {
+                let never = item.wanted[index].iter().find(|ask| matches!(recorded[**ask], RecordedAnswer::NeverAsked));
                 stranger = stranger.take().or(never.map(|ask| &item.asks[*ask]));
                 never.is_some()
             });
@@ -225,12 +225,12 @@ impl Rescoring<'_> {
 const ASK: &str =
     "`examiner run` the suite with this scorer, so that the model is asked, or choose one for what it answered";
 
-impl Fate {
+impl RecordedAnswer {
     fn into_result(self, sample: &str) -> Result<Answer> {
         match self {
-            Fate::Answer(answer) => Ok(answer),
-            Fate::Failed(error) => Err(error),
-            Fate::NeverAsked => {
+            RecordedAnswer::Answer(answer) => Ok(answer),
+            RecordedAnswer::Failed(error) => Err(error),
+            RecordedAnswer::NeverAsked => {
                 let message = format!("the model was never asked what the scorer wants to know of sample `{sample}`");
                 Err(PluginError::unsupported(message).with_help(ASK))
             }

@@ -42,7 +42,7 @@ pub struct Job {
     pub out: Option<PathBuf>,
     /// Where runs lie.
     pub outputs: PathBuf,
-    /// Begin anew even if an unfinished run could be continued.
+    /// Start from the beginning even if an unfinished run could be continued.
     pub fresh: bool,
     /// Set when the user wants to stop.
     pub cancelled: Arc<AtomicBool>,
@@ -127,8 +127,10 @@ impl Run {
         let suite_name = job.loaded.suite.name.clone();
         let earlier = Provenance::read(&directory.path).unwrap_or_default();
         match &resumed {
-            Some(path) => job.progress.say(&format!("going on in `{}` (`--fresh` begins anew)", path.display())),
-            None => job.progress.say(&format!("running in `{}`", directory.path.display())),
+            Some(path) => {
+                job.progress.print(&format!("going on in `{}` (`--fresh` starts from the beginning)", path.display()))
+            }
+            None => job.progress.print(&format!("running in `{}`", directory.path.display())),
         }
         let suite_path = directory.path.join("suite.yaml");
         examiner_store::atomic::update(&suite_path, |file| file.write_all(job.loaded.text.as_bytes()))
@@ -267,7 +269,7 @@ impl Run {
             (false, Some(_)) => "stopped".to_owned(),
             (false, None) => "done".to_owned(),
         };
-        self.shared.progress.say(&format!("{ended} in {}", duration(self.began.elapsed().as_secs_f64())));
+        self.shared.progress.print(&format!("{ended} in {}", duration(self.began.elapsed().as_secs_f64())));
         Ok(RunResult {
             directory: self.directory.path,
             rows,

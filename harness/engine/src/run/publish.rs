@@ -14,7 +14,7 @@ impl Run {
             let examined = |other: bool| self.pairs.iter().any(|pair| (pair.model == *baseline) != other);
             if !examined(false) || !examined(true) {
                 // `--only` leaves models out, and means it.
-                self.shared.progress.say(&format!("nothing was examined to compare with `{baseline}`"));
+                self.shared.progress.print(&format!("nothing was examined to compare with `{baseline}`"));
                 request.baseline = None;
             }
         }

@@ -3,11 +3,12 @@
 use crate::host::Shared;
 use examiner_api::{Dataset, Flow, Gold, Metadata, PluginError, Result, Sample, TrainingRow};
 use examiner_suite::{Reference, StageKind};
+use parking_lot::Mutex;
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Opens a dataset of the suite to be learned from in one of the forms that it offers.
 pub(super) fn open(shared: &Arc<Shared>, stage: &str, name: &str, form: &str) -> Result<Box<dyn Dataset>> {
@@ -115,7 +116,7 @@ fn write_rows(dataset: &mut dyn Dataset, form: &str, chosen: Chosen, file: &mut 
     }
     let state = Mutex::new(State { chosen, file: BufWriter::new(file), count: 0, failure: None });
     dataset.training_samples(form, &|sample: Sample| {
-        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = state.lock();
         if !state.chosen.takes(&sample) {
             return Flow::Continue;
         }
@@ -127,7 +128,7 @@ fn write_rows(dataset: &mut dyn Dataset, form: &str, chosen: Chosen, file: &mut 
         state.failure = written.err();
         if state.failure.is_some() { Flow::Stop } else { Flow::Continue }
     })?;
-    let mut state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut state = state.into_inner();
     match state.failure {
         Some(error) => Err(error),
         None => Ok(state.file.flush().map(|()| state.count)?),

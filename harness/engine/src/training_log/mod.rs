@@ -8,10 +8,10 @@ mod tensorboard;
 use examiner_api::{Flow, Result, TrainEvent};
 use examiner_store::storage::failure;
 use examiner_store::training::{HEADER, TrainRow, csv_path};
+use parking_lot::{Mutex, MutexGuard};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use tensorboard::EventFile;
 
 /// The files of one training.
@@ -75,7 +75,7 @@ impl TrainingLog {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -217,7 +217,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(examiner_test_support::cases(64))]
         #[test]
         fn frames_survive_the_pipe(calls in proptest::collection::vec((1_u8..8, any::<u64>(), any::<Vec<u8>>()), 0..8)) {
             let frames: Vec<Frame> = calls

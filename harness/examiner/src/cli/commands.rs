@@ -13,7 +13,7 @@ use examiner_engine::graph::pairs;
 use examiner_engine::host::Shared;
 use examiner_engine::loader::{Plugins, SearchPath};
 use examiner_engine::plan::Planner;
-use examiner_engine::progress::{Progress, tell};
+use examiner_engine::progress::{Progress, print_to_stderr};
 use examiner_engine::roles::Roles;
 use examiner_engine::run::{self, Job};
 use examiner_engine::worker;
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<Ex
     let outcome = match run::run(job) {
         // The run's directory cannot be written: nothing is wrong with the suite.
         Err(error) if error.code == ErrorCode::Io => {
-            tell(&format!("failed: {error}"));
+            print_to_stderr(&format!("failed: {error}"));
             return Ok(ExitCode::FAILURE);
         }
         other => other?,

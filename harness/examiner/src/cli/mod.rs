@@ -86,7 +86,7 @@ struct RunArguments {
     /// Use this directory for the run, and whatever of an earlier run in it still holds.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     out: Option<PathBuf>,
-    /// Begin anew, even if an unfinished run of this suite could go on.
+    /// Start from the beginning, even if an unfinished run of this suite could go on.
     #[arg(long)]
     fresh: bool,
 }
@@ -185,7 +185,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Worker { program } => Ok(examiner_engine::worker::main(program)),
     };
     result.unwrap_or_else(|error| {
-        examiner_engine::progress::tell(&format!("error: {error:#}"));
+        examiner_engine::progress::print_to_stderr(&format!("error: {error:#}"));
         ExitCode::from(2)
     })
 }

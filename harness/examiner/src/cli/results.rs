@@ -3,7 +3,7 @@
 use super::terminal::print;
 use super::{CompareArguments, PlotArguments, ReportArguments};
 use anyhow::{Context, Result};
-use examiner_engine::progress::tell;
+use examiner_engine::progress::print_to_stderr;
 use examiner_report::compare::{self, ComparisonResult};
 use examiner_report::{figure, markdown, stage_summary, wide};
 use examiner_store::provenance::Provenance;
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 pub(super) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
     let path = arguments.run.join("summary.csv");
     let mut rows = rows(&arguments.run)?;
-    // The file has no column for the version of a prompt; the run remembers it.
+    // The file has no column for the version of a prompt; the run records it.
     let provenance = Provenance::read(&arguments.run).unwrap_or_default();
     for row in &mut rows {
         let stage = provenance.stages.get(&format!("evaluate/{}/{}", row.model, row.dataset));
@@ -48,7 +48,7 @@ pub(super) fn compare(arguments: CompareArguments) -> Result<ExitCode> {
         print(&comparison.markdown())?;
     }
     for refusal in comparison.refusals() {
-        tell(&format!("failed: {refusal}"));
+        print_to_stderr(&format!("failed: {refusal}"));
     }
     let failed =
         |result: &ComparisonResult| matches!(result, ComparisonResult::Failed(_) | ComparisonResult::Refused(_));
@@ -61,7 +61,7 @@ pub(super) fn plot(arguments: &PlotArguments) -> Result<ExitCode> {
     let drawn = figure::draw(&arguments.run, &rows, &arguments.metric, &arguments.out)?;
     print(&drawn.files.iter().map(|file| format!("{}\n", file.display())).collect::<String>())?;
     for failure in &drawn.failures {
-        tell(&format!("failed: {failure}"));
+        print_to_stderr(&format!("failed: {failure}"));
     }
     Ok(if drawn.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

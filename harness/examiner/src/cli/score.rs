@@ -26,7 +26,7 @@ pub(super) fn score(arguments: ScoreArguments, directories: &[PathBuf]) -> Resul
     let path = typed.suite.clone().unwrap_or(own);
     let mut set: Vec<String> = made_with.iter().chain(&typed.set).cloned().collect();
     if !made_with.is_empty() {
-        progress.say(&format!("with the changes that the run was made with: --set {}", made_with.join(" --set ")));
+        progress.print(&format!("with the changes that the run was made with: --set {}", made_with.join(" --set ")));
     }
     let mut now = examiner_suite::load(&path, &overrides(&set)?)?;
     if !typed.scorer.is_empty() {

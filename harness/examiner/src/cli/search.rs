@@ -30,7 +30,7 @@ pub(super) fn places(suite: Option<&Suite>, directories: &[PathBuf]) -> Vec<Sear
     places
 }
 
-/// The built-in roles and every plugin that is found. What is wrong with a file that the suite names or pins is told with
+/// The built-in roles and every plugin that is found. What is wrong with a file that the suite names or pins is reported with
 /// the line on which it does.
 pub(super) fn plugins(loaded: Option<&Loaded>, directories: &[PathBuf]) -> Result<Plugins> {
     found(loaded, places(loaded.map(|loaded| &loaded.suite), directories))

@@ -1,7 +1,7 @@
 //! What all commands do with the terminal: results to stdout, messages to stderr, Ctrl-C, exit status.
 
 use anyhow::{Context, Result};
-use examiner_engine::progress::tell;
+use examiner_engine::progress::print_to_stderr;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,9 +14,9 @@ const INTERRUPTED: u8 = 130;
 /// Says what failed and where the results are; the exit status says the same in short.
 pub(super) fn ended(directory: &Path, failures: &[String], interrupted: bool) -> ExitCode {
     for failure in failures {
-        tell(&format!("failed: {failure}"));
+        print_to_stderr(&format!("failed: {failure}"));
     }
-    tell(&format!("results: `{}`", directory.join("summary.csv").display()));
+    print_to_stderr(&format!("results: `{}`", directory.join("summary.csv").display()));
     match (interrupted, failures.is_empty()) {
         (true, _) => ExitCode::from(INTERRUPTED),
         (false, true) => ExitCode::SUCCESS,
@@ -31,7 +31,7 @@ pub(super) fn on_interrupt(cancelled: &Arc<AtomicBool>) -> Result<()> {
         if cancelled.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(INTERRUPTED));
         }
-        tell("stopping after what is in hand; again to stop at once");
+        print_to_stderr("stopping after what is in hand; again to stop at once");
     })
     .context("cannot listen for Ctrl-C")
 }

@@ -71,7 +71,7 @@ impl Dataset for Numbers {
     }
 }
 
-/// Adds, unless it is told to fail.
+/// Adds, unless it is to fail.
 struct Adder(AdderOptions, Host);
 
 /// Requests that all adders of this process were given, for tests that count.

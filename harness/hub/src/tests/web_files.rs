@@ -72,7 +72,7 @@ fn refusals_and_bad_addresses_have_different_errors() {
     assert_eq!(code("ftp://example.invalid/f"), ErrorCode::BadOptions);
     let offline = Settings { offline: true, ..settings.clone() };
     assert_eq!(super::fetch(&offline, "https://example.invalid/f").unwrap_err().code, ErrorCode::NotFound);
-    // Nobody listens there; the query stays out of the message.
+    // No server listens there; the query stays out of the message.
     let error = fetch(&settings, "http://127.0.0.1:1/f?key=secret").unwrap_err();
     assert!(error.code == ErrorCode::Network && !error.to_string().contains("secret"), "{error}");
 }

@@ -194,18 +194,18 @@ type Asked = (Vec<(u64, u32)>, Vec<(u64, Vec<u32>)>);
 
 /// What a toy answers: tokens of each sequence scored, and tokens generated.
 fn ask(model: &mut LocalModel<Toy>, scores: Vec<ScoreRequest>, prompts: Vec<GenerateRequest>) -> Asked {
-    let (seen, told) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let (seen, token_counts) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     let take = |response: Response<examiner_api::ScoreResult>| {
         seen.lock().unwrap().push((response.id, response.result.unwrap().total_tokens));
         examiner_api::Flow::Continue
     };
     model.score(scores, &take).unwrap();
     let take = |response: Response<examiner_api::GenerateResult>| {
-        told.lock().unwrap().push((response.id, response.result.unwrap().tokens));
+        token_counts.lock().unwrap().push((response.id, response.result.unwrap().tokens));
         examiner_api::Flow::Continue
     };
     model.generate(prompts, &take).unwrap();
-    (seen.into_inner().unwrap(), told.into_inner().unwrap())
+    (seen.into_inner().unwrap(), token_counts.into_inner().unwrap())
 }
 
 /// A toy with these files beside its configuration and tokenizer.

@@ -41,7 +41,7 @@ fn sampling() -> impl Strategy<Value = Sampling> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(examiner_test_support::cases(96))]
 
     #[test]
     fn equal_to_one_by_one(

@@ -31,7 +31,7 @@ fn naive(split: &Split, vocabulary: usize) -> ScoreResult {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(examiner_test_support::cases(96))]
 
     #[test]
     fn equal_to_one_by_one(

@@ -38,7 +38,7 @@ impl Axis {
     }
 
     /// The coordinate of a value, if the axis' low end is at `from` and its high end at `to`.
-    pub(super) fn place(&self, value: f64, from: f64, to: f64) -> f64 {
+    pub(super) fn position(&self, value: f64, from: f64, to: f64) -> f64 {
         from + (value - self.low) / (self.high - self.low) * (to - from)
     }
 }

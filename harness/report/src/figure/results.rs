@@ -190,7 +190,7 @@ impl Panel<'_> {
             svg.rect((MARGIN, y), (WIDTH - 2.0 * MARGIN, height), BAND);
         }
         for (value, label) in axis.ticks() {
-            let x = axis.place(value, columns.left, columns.right);
+            let x = axis.position(value, columns.left, columns.right);
             svg.line((x, top), (x, bottom), Stroke::new(GRID, 1.0));
             let style = Style::new(11.0, GREY).anchored(Anchor::Middle);
             svg.text((x, bottom + 15.0), style, &label);
@@ -221,7 +221,7 @@ impl Panel<'_> {
         y: f64,
     ) {
         let colour = palette.of(model);
-        let at = |value: f64| axis.place(self.times * value, columns.left, columns.right);
+        let at = |value: f64| axis.position(self.times * value, columns.left, columns.right);
         let (row, value) = match cell {
             None => return svg.text((columns.left + 6.0, y + 3.5), Style::new(10.0, GREY), "not run"),
             Some(row) => match (row.status, row.value) {

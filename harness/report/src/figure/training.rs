@@ -82,7 +82,7 @@ pub(super) fn draw(curves: &[Curve], palette: &Palette) -> Svg {
     let last = points().map(|(step, _)| *step).fold(1.0, f64::max);
     let (right, bottom) = (WIDTH - MARGIN - 10.0, HEIGHT - 52.0);
     let x = |step: f64| left + step / last * (right - left);
-    let y = |loss: f64| scale.place(loss, bottom, top);
+    let y = |loss: f64| scale.position(loss, bottom, top);
     for (loss, label) in &marks {
         svg.line((left, y(*loss)), (right, y(*loss)), Stroke::new(GRID, 1.0));
         svg.text((left - 6.0, y(*loss) + 4.0), Style::new(11.0, GREY).anchored(Anchor::End), label);
@@ -96,10 +96,10 @@ pub(super) fn draw(curves: &[Curve], palette: &Palette) -> Svg {
     svg.text((MARGIN, top - 12.0), Style::new(SIZE, INK), "loss, nats per token");
     for (curve, loss) in curves.iter().zip(&thinned) {
         let colour = palette.of(&curve.name);
-        let place = |(step, loss): &(f64, f64)| (x(*step), y(*loss));
+        let point = |(step, loss): &(f64, f64)| (x(*step), y(*loss));
         let thin = Stroke { opacity: 0.6, ..Stroke::new(colour.colour, 1.0) };
-        svg.polyline(&loss.iter().map(place).collect::<Vec<_>>(), thin);
-        let validation: Vec<(f64, f64)> = curve.validation.iter().map(place).collect();
+        svg.polyline(&loss.iter().map(point).collect::<Vec<_>>(), thin);
+        let validation: Vec<(f64, f64)> = curve.validation.iter().map(point).collect();
         if validation.len() > 1 {
             svg.polyline(&validation, Stroke::new(colour.colour, 2.2));
         }
@@ -138,10 +138,10 @@ impl Scale {
         }
     }
 
-    fn place(&self, loss: f64, from: f64, to: f64) -> f64 {
+    fn position(&self, loss: f64, from: f64, to: f64) -> f64 {
         match self {
-            Scale::Even(axis) => axis.place(loss, from, to),
-            Scale::Powers(axis) => axis.place(loss.log10(), from, to),
+            Scale::Even(axis) => axis.position(loss, from, to),
+            Scale::Powers(axis) => axis.position(loss.log10(), from, to),
         }
     }
 }

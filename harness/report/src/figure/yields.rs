@@ -91,19 +91,19 @@ impl Yield {
         let most = self.tasks.iter().map(|task| task.asked.max(task.kept)).max().unwrap_or(0);
         let axis = Axis::around(0.0, most.max(1) as f64, 6);
         for (value, label) in axis.ticks().into_iter().filter(|(value, _)| value.fract() == 0.0) {
-            let x = axis.place(value, left, right);
+            let x = axis.position(value, left, right);
             svg.line((x, top), (x, bottom), Stroke::new(GRID, 1.0));
             svg.text((x, bottom + 15.0), Style::new(11.0, GREY).anchored(Anchor::Middle), &label);
         }
-        for (place, task) in self.tasks.iter().enumerate() {
-            let y = top + ROW * place as f64;
+        for (index, task) in self.tasks.iter().enumerate() {
+            let y = top + ROW * index as f64;
             let name = fitted(&task.task, SIZE, labels);
             svg.text((left - 8.0, y + 15.0), Style::new(SIZE, INK).anchored(Anchor::End), &name);
             for (count, shade) in [task.asked, task.right, task.kept].into_iter().zip(SHADES) {
-                let length = axis.place(count as f64, left, right) - left;
+                let length = axis.position(count as f64, left, right) - left;
                 svg.rect((left, y + 4.0), (length, ROW - 8.0), shade);
             }
-            let end = axis.place(task.asked.max(task.kept) as f64, left, right);
+            let end = axis.position(task.asked.max(task.kept) as f64, left, right);
             svg.text((end + 6.0, y + 15.0), Style::new(10.0, INK), &numbers(task));
         }
         svg.text(((left + right) / 2.0, bottom + 32.0), Style::new(SIZE, INK).anchored(Anchor::Middle), "answers");

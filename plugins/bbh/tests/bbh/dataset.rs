@@ -126,8 +126,8 @@ fn the_fingerprint_is_that_of_files_and_options() {
         of("per_task", json!(1)),
         of("tasks", json!(["navigate"])),
     ];
-    for (place, other) in others.iter().enumerate() {
-        assert!(*other != plain && !others[..place].contains(other), "{place}");
+    for (index, other) in others.iter().enumerate() {
+        assert!(*other != plain && !others[..index].contains(other), "{index}");
     }
     let prompts = folder.path().join("cot-prompts/snarks.txt");
     let text = std::fs::read_to_string(&prompts).unwrap();

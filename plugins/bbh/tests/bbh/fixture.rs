@@ -6,7 +6,7 @@ use examiner_api::{
     Model, ModelInfo, Open, OpenRole, Outcome, PluginError, Question, Recipe, RecipeEvent, RecipeJob, RecipeReport,
     Response, Result, RoleKind, Sample, Scorer, ScorerInfo, Sink, Verdict,
 };
-use examiner_plugin_bbh::{Bbh, TeacherData};
+use examiner_plugin_bbh::{Bbh, BbhRecipe};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -67,7 +67,7 @@ pub(crate) fn samples(dataset: &mut Bbh) -> Vec<Sample> {
 /// What a teacher says to a request.
 pub(crate) type Says = dyn Fn(&GenerateRequest) -> Result<String> + Send + Sync;
 
-/// A teacher that says what it is told to, and remembers what it was asked.
+/// A teacher that answers as its function says, and records what it was asked.
 #[derive(Clone)]
 pub(crate) struct Teacher {
     pub(crate) says: Arc<Says>,
@@ -160,7 +160,7 @@ fn verdict(item: &Answered) -> Verdict {
 }
 
 /// A recipe over [`benchmark`] in `folder`, whose data goes to `folder/data`.
-pub(crate) struct Kitchen<'a> {
+pub(crate) struct RecipeRun<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) host: FakeHost,
     pub(crate) options: Value,
@@ -168,10 +168,10 @@ pub(crate) struct Kitchen<'a> {
     pub(crate) limit: Option<u64>,
 }
 
-impl<'a> Kitchen<'a> {
+impl<'a> RecipeRun<'a> {
     pub(crate) fn new(folder: &'a Path) -> Self {
         let options = json!({ "path": ".", "tasks": tasks() });
-        Kitchen { folder, host: FakeHost::in_dir(folder), options, seed: 1, limit: None }
+        RecipeRun { folder, host: FakeHost::in_dir(folder), options, seed: 1, limit: None }
     }
 
     pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
@@ -180,13 +180,13 @@ impl<'a> Kitchen<'a> {
     }
 
     pub(crate) fn make(&self, teacher: &Teacher) -> Result<RecipeReport> {
-        self.make_telling(teacher, &|_| Flow::Continue)
+        self.make_with(teacher, &|_| Flow::Continue)
     }
 
-    pub(crate) fn make_telling(&self, teacher: &Teacher, sink: &dyn Sink<RecipeEvent>) -> Result<RecipeReport> {
+    pub(crate) fn make_with(&self, teacher: &Teacher, sink: &dyn Sink<RecipeEvent>) -> Result<RecipeReport> {
         self.host.offer(RoleKind::Model, "teacher", OpenRole::Model(Box::new(teacher.clone())));
         self.host.offer(RoleKind::Scorer, "answer-extraction", OpenRole::Scorer(Box::new(Judge)));
-        let mut recipe = TeacherData::open(serde_json::from_value(self.options.clone()).unwrap(), self.host.host())?;
+        let mut recipe = BbhRecipe::open(serde_json::from_value(self.options.clone()).unwrap(), self.host.host())?;
         let (teacher, out) = ("teacher".to_owned(), self.folder.join("data"));
         recipe.make(RecipeJob { teacher, out, limit: self.limit, seed: self.seed }, sink)
     }

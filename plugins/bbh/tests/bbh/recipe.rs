@@ -1,4 +1,4 @@
-use crate::fixture::{Kitchen, Teacher, benchmark, overloaded, rows, says};
+use crate::fixture::{RecipeRun, Teacher, benchmark, overloaded, rows, says};
 use examiner_api::{ErrorCode, Flow, PluginError, RecipeEvent};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -18,9 +18,9 @@ fn ids(path: &Path) -> Vec<String> {
 #[test]
 fn what_is_right_is_kept_once() {
     let folder = folder();
-    let kitchen = Kitchen::new(folder.path());
+    let run = RecipeRun::new(folder.path());
     let teacher = Teacher::new(says);
-    let report = kitchen.make(&teacher).unwrap();
+    let report = run.make(&teacher).unwrap();
     assert_eq!(report.rows, folder.path().join("data/F_bbh_3shot_1aug.jsonl"));
     let right = ["navigate-0-0", "snarks-0-0", "snarks-2-0"];
     let numbers = (0..3).map(|index| format!("multistep_arithmetic_two-{index}-0"));
@@ -44,7 +44,7 @@ fn what_is_right_is_kept_once() {
 #[test]
 fn a_row_says_all_that_it_is_made_of() {
     let folder = folder();
-    let report = Kitchen::new(folder.path()).make(&Teacher::new(says)).unwrap();
+    let report = RecipeRun::new(folder.path()).make(&Teacher::new(says)).unwrap();
     let row = rows(&report.rows).into_iter().find(|row| row["id"] == "multistep_arithmetic_two-2-0").unwrap();
     let expected = json!({
         "id": "multistep_arithmetic_two-2-0",
@@ -65,7 +65,7 @@ fn a_row_says_all_that_it_is_made_of() {
 fn the_teacher_sees_the_official_examples_and_who_is_asking() {
     let folder = folder();
     let teacher = Teacher::new(says);
-    Kitchen::new(folder.path()).with("shots", json!(1)).make(&teacher).unwrap();
+    RecipeRun::new(folder.path()).with("shots", json!(1)).make(&teacher).unwrap();
     let asked = teacher.asked.lock().unwrap();
     let request = &asked[0];
     assert!(request.prompt.starts_with("About navigate.\n\nMore of it.\n\nQ: One?\nA: Let's think step by step.\nOne"));
@@ -81,21 +81,21 @@ fn several_samples_a_question() {
         let more = "more, ".repeat(3 - request.sample.repeat as usize);
         Ok(format!("{more}{}", says(request)?))
     });
-    let kitchen = Kitchen::new(folder.path()).with("samples", json!(3)).with("tasks", json!(["snarks"]));
-    let report = kitchen.make(&teacher).unwrap();
+    let run = RecipeRun::new(folder.path()).with("samples", json!(3)).with("tasks", json!(["snarks"]));
+    let report = run.make(&teacher).unwrap();
     assert!(report.rows.ends_with("F_bbh_3shot_3aug.jsonl"));
     assert_eq!(teacher.asked().len(), 9);
     assert_eq!(ids(&report.rows), ["snarks-0-0", "snarks-0-1", "snarks-0-2", "snarks-2-0", "snarks-2-1", "snarks-2-2"]);
     assert_eq!(rows(&report.rows)[0]["sampling"]["temperature"], json!(0.7));
     // Another way to choose among the answers asks nothing, and what was made before is moved aside.
-    let kitchen = kitchen.with("keep", json!({"k-best": 1}));
-    let report = kitchen.make(&teacher).unwrap();
+    let run = run.with("keep", json!({"k-best": 1}));
+    let report = run.make(&teacher).unwrap();
     assert_eq!(ids(&report.rows), ["snarks-0-2", "snarks-2-2"], "the shortest of each");
     assert_eq!(teacher.asked().len(), 9);
-    let [warning] = &kitchen.warnings()[..] else { panic!("{:?}", kitchen.warnings()) };
+    let [warning] = &run.warnings()[..] else { panic!("{:?}", run.warnings()) };
     assert!(warning.contains("it is now `"), "{warning}");
-    let kitchen = kitchen.with("keep", json!("all")).with("as", json!("answers"));
-    let report = kitchen.make(&teacher).unwrap();
+    let run = run.with("keep", json!("all")).with("as", json!("answers"));
+    let report = run.make(&teacher).unwrap();
     let completions: Vec<Value> = rows(&report.rows).iter().map(|row| row["completion"].clone()).collect();
     assert_eq!(completions, [" (A)", " (A)", " a stone, a leaf"], "the wrong answer to the second, too");
     assert_eq!(teacher.asked().len(), 9);
@@ -104,21 +104,21 @@ fn several_samples_a_question() {
 #[test]
 fn the_same_again_asks_nobody_and_changes_nothing() {
     let folder = folder();
-    let kitchen = Kitchen::new(folder.path());
+    let run = RecipeRun::new(folder.path());
     let teacher = Teacher::new(says);
-    let first = kitchen.make(&teacher).unwrap();
+    let first = run.make(&teacher).unwrap();
     let bytes = std::fs::read(&first.rows).unwrap();
-    let again = kitchen.make(&teacher).unwrap();
+    let again = run.make(&teacher).unwrap();
     assert_eq!((again, std::fs::read(&first.rows).unwrap()), (first, bytes));
     assert_eq!(teacher.asked().len(), 9);
     // Another teacher, another seed and a limit are other data.
     let other = Teacher { fingerprint: "weights 2".to_owned(), ..Teacher::new(says) };
-    kitchen.make(&other).unwrap();
+    run.make(&other).unwrap();
     assert_eq!(other.asked().len(), 9);
-    let seeded = Kitchen { seed: 2, ..Kitchen::new(folder.path()) };
+    let seeded = RecipeRun { seed: 2, ..RecipeRun::new(folder.path()) };
     seeded.make(&teacher).unwrap();
     assert_eq!(teacher.asked().len(), 18);
-    let limited = Kitchen { limit: Some(1), ..Kitchen::new(folder.path()) };
+    let limited = RecipeRun { limit: Some(1), ..RecipeRun::new(folder.path()) };
     let report = limited.make(&teacher).unwrap();
     assert_eq!((report.asked, teacher.asked().len()), (3, 18), "what is known is not asked again");
     let published = std::fs::read_dir(folder.path().join("data")).unwrap().flatten();
@@ -129,17 +129,17 @@ fn the_same_again_asks_nobody_and_changes_nothing() {
 #[test]
 fn a_failure_is_no_wrong_answer_and_is_asked_again() {
     let folder = folder();
-    let kitchen = Kitchen::new(folder.path());
+    let run = RecipeRun::new(folder.path());
     let failing = Teacher::new(|request| match &*request.sample.id {
         "navigate-0" | "snarks-0" => Err(overloaded()),
         _ => says(request),
     });
-    let error = kitchen.make(&failing).unwrap_err();
+    let error = run.make(&failing).unwrap_err();
     assert_eq!(error.message, "2 of 9 questions were not answered: 2 x come back later");
     assert_eq!((error.code, failing.asked().len()), (ErrorCode::Overloaded, 9), "the others are asked all the same");
     assert!(!folder.path().join("data/F_bbh_3shot_1aug.jsonl").exists(), "nothing half is published");
 
-    let tolerant = Kitchen::new(folder.path()).with("allow_errors", json!(2));
+    let tolerant = RecipeRun::new(folder.path()).with("allow_errors", json!(2));
     let report = tolerant.make(&failing).unwrap();
     assert_eq!((failing.asked().len(), report.details["errors"].as_u64()), (11, Some(2)));
     assert!(ids(&report.rows).contains(&"navigate-2-0".to_owned()), "the text was not kept before");
@@ -157,15 +157,15 @@ fn a_failure_is_no_wrong_answer_and_is_asked_again() {
 fn a_refused_key_ends_it_at_once() {
     for code in [ErrorCode::Authentication, ErrorCode::Quota] {
         let folder = folder();
-        let kitchen = Kitchen::new(folder.path()).with("allow_errors", json!(100));
+        let run = RecipeRun::new(folder.path()).with("allow_errors", json!(100));
         let teacher = Teacher::new(move |request| match &*request.sample.id {
             "navigate-2" => Err(PluginError::new(code, "no")),
             _ => says(request),
         });
-        assert_eq!(kitchen.make(&teacher).unwrap_err().code, code);
+        assert_eq!(run.make(&teacher).unwrap_err().code, code);
         assert_eq!(teacher.asked().len(), 3);
         let teacher = Teacher::new(says);
-        kitchen.make(&teacher).unwrap();
+        run.make(&teacher).unwrap();
         assert_eq!(teacher.asked().len(), 7, "what was answered before is kept");
     }
 }
@@ -173,21 +173,21 @@ fn a_refused_key_ends_it_at_once() {
 #[test]
 fn stopped_it_goes_on_where_it_was() {
     let folder = folder();
-    let kitchen = Kitchen::new(folder.path());
+    let run = RecipeRun::new(folder.path());
     let teacher = Teacher::new(says);
     let events = Mutex::new(Vec::new());
     let sink = |event: RecipeEvent| {
         events.lock().unwrap().push((event.done, event.total));
         if event.done == 4 { Flow::Stop } else { Flow::Continue }
     };
-    assert_eq!(kitchen.make_telling(&teacher, &sink).unwrap_err().code, ErrorCode::Cancelled);
+    assert_eq!(run.make_with(&teacher, &sink).unwrap_err().code, ErrorCode::Cancelled);
     assert_eq!(*events.lock().unwrap(), [(0, 9), (1, 9), (2, 9), (3, 9), (4, 9)]);
     let last = AtomicU64::new(0);
     let sink = |event: RecipeEvent| {
         last.store(event.kept, Ordering::Relaxed);
         Flow::Continue
     };
-    kitchen.make_telling(&teacher, &sink).unwrap();
+    run.make_with(&teacher, &sink).unwrap();
     let mut asked = teacher.asked();
     assert_eq!((asked.len(), last.into_inner()), (9, 7));
     asked.sort();
@@ -199,10 +199,9 @@ fn stopped_it_goes_on_where_it_was() {
 fn its_fingerprint_is_that_of_files_and_options_wherever_they_lie() {
     let (one, other) = (folder(), folder());
     let fingerprint = |folder: &Path, name: &str, value: Value| {
-        let kitchen = Kitchen::new(folder).with(name, value);
-        let options = serde_json::from_value(kitchen.options.clone()).unwrap();
-        let recipe =
-            <examiner_plugin_bbh::TeacherData as examiner_api::Open>::open(options, kitchen.host.host()).unwrap();
+        let run = RecipeRun::new(folder).with(name, value);
+        let options = serde_json::from_value(run.options.clone()).unwrap();
+        let recipe = <examiner_plugin_bbh::BbhRecipe as examiner_api::Open>::open(options, run.host.host()).unwrap();
         examiner_api::Recipe::info(&recipe).unwrap().fingerprint.unwrap()
     };
     let expected = fingerprint(one.path(), "keep", json!("correct"));
@@ -232,14 +231,13 @@ fn a_teacher_that_answers_what_was_not_asked_is_not_believed() {
         }
     }
     let folder = folder();
-    let kitchen = Kitchen::new(folder.path());
+    let run = RecipeRun::new(folder.path());
     // The fixture's own teacher has nothing to say; with it the judge comes to the host.
-    let _ = kitchen.make(&Teacher::new(|_| Err(overloaded())));
+    let _ = run.make(&Teacher::new(|_| Err(overloaded())));
     let role = examiner_api::OpenRole::Model(Box::new(Stranger));
-    kitchen.host.offer(examiner_api::RoleKind::Model, "stranger", role);
-    let options = serde_json::from_value(kitchen.options.clone()).unwrap();
-    let mut recipe =
-        <examiner_plugin_bbh::TeacherData as examiner_api::Open>::open(options, kitchen.host.host()).unwrap();
+    run.host.offer(examiner_api::RoleKind::Model, "stranger", role);
+    let options = serde_json::from_value(run.options.clone()).unwrap();
+    let mut recipe = <examiner_plugin_bbh::BbhRecipe as examiner_api::Open>::open(options, run.host.host()).unwrap();
     let job = examiner_api::RecipeJob {
         teacher: "stranger".to_owned(),
         out: folder.path().join("data"),

@@ -1,4 +1,4 @@
-use crate::fixture::{Kitchen, Teacher, open, samples};
+use crate::fixture::{RecipeRun, Teacher, open, samples};
 use examiner_api::{Dataset, PluginError};
 use examiner_plugin_bbh::TASKS;
 use examiner_test_support::{needs, rows, shared};
@@ -58,9 +58,9 @@ fn a_real_teachers_right_answers_are_kept() {
         recorded.get(&key).cloned().ok_or_else(|| PluginError::not_found("not recorded"))
     });
     let folder = tempfile::tempdir().unwrap();
-    let kitchen = Kitchen::new(folder.path()).with("tasks", json!("all"));
-    let kitchen = kitchen.with("path", json!(shared.join("data/bbh")));
-    let report = kitchen.make(&teacher).unwrap();
+    let run = RecipeRun::new(folder.path()).with("tasks", json!("all"));
+    let run = run.with("path", json!(shared.join("data/bbh")));
+    let report = run.make(&teacher).unwrap();
     let details = |name: &str| report.details[name].as_u64().unwrap();
     assert_eq!((details("asked"), details("right"), details("kept")), (6511, 4816, 4814));
     let rows = rows(&report.rows);

@@ -117,101 +117,77 @@ pub(super) fn prefetch<T>(address: *const T) {
     let _ = address;
 }
 
+/// The registers of one instruction set of x86-64, from the names of its instructions. Numbers of 16 and of 8 bits are loaded
+/// as integers first, which takes a register of half and of a quarter of the width.
 #[cfg(target_arch = "x86_64")]
-impl Lanes for __m512 {
-    const WIDTH: usize = 16;
-    const ABREAST: usize = 4;
+macro_rules! x86_lanes {
+    (
+        $register:ty, $width:literal, abreast $abreast:literal, $splat:ident, $load:ident, $store:ident, $mul_add:ident,
+        bf16 $load_16:ident $widen_16:ident $shift:ident $from_bits:ident, f16 $from_f16:ident,
+        i8 $load_8:ident $widen_8:ident $from_i32:ident
+    ) => {
+        impl Lanes for $register {
+            const WIDTH: usize = $width;
+            const ABREAST: usize = $abreast;
 
-    #[inline(always)]
-    unsafe fn splat(value: f32) -> Self {
-        // SAFETY: the caller has AVX-512.
-        unsafe { _mm512_set1_ps(value) }
-    }
+            #[inline(always)]
+            unsafe fn splat(value: f32) -> Self {
+                // SAFETY: the caller has these instructions.
+                unsafe { $splat(value) }
+            }
 
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller has AVX-512 and 16 values at `from`.
-        unsafe { _mm512_loadu_ps(from) }
-    }
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> Self {
+                // SAFETY: the caller has these instructions and `WIDTH` values at `from`.
+                unsafe { $load(from) }
+            }
 
-    #[inline(always)]
-    unsafe fn load_bf16(from: *const bf16) -> Self {
-        // SAFETY: the caller has AVX-512 and 16 values at `from`; they are the upper halves of `f32`s.
-        unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast())))) }
-    }
+            #[inline(always)]
+            unsafe fn load_bf16(from: *const bf16) -> Self {
+                // SAFETY: as above; the values are the upper halves of `f32`s.
+                unsafe { $from_bits($shift::<16>($widen_16($load_16(from.cast())))) }
+            }
 
-    #[inline(always)]
-    unsafe fn load_f16(from: *const f16) -> Self {
-        // SAFETY: the caller has AVX-512 and 16 values at `from`.
-        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
-    }
+            #[inline(always)]
+            unsafe fn load_f16(from: *const f16) -> Self {
+                // SAFETY: as above.
+                unsafe { $from_f16($load_16(from.cast())) }
+            }
 
-    #[inline(always)]
-    unsafe fn load_i8(from: *const i8) -> Self {
-        // SAFETY: the caller has AVX-512 and 16 values at `from`.
-        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast()))) }
-    }
+            #[inline(always)]
+            unsafe fn load_i8(from: *const i8) -> Self {
+                // SAFETY: as above.
+                unsafe { $from_i32($widen_8($load_8(from.cast()))) }
+            }
 
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller has AVX-512 and room for 16 values at `to`.
-        unsafe { _mm512_storeu_ps(to, self) }
-    }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut f32) {
+                // SAFETY: the caller has these instructions and room for `WIDTH` values at `to`.
+                unsafe { $store(to, self) }
+            }
 
-    #[inline(always)]
-    unsafe fn mul_add(self, by: Self, plus: Self) -> Self {
-        // SAFETY: the caller has AVX-512.
-        unsafe { _mm512_fmadd_ps(self, by, plus) }
-    }
+            #[inline(always)]
+            unsafe fn mul_add(self, by: Self, plus: Self) -> Self {
+                // SAFETY: the caller has these instructions.
+                unsafe { $mul_add(self, by, plus) }
+            }
+        }
+    };
 }
 
 #[cfg(target_arch = "x86_64")]
-impl Lanes for __m256 {
-    const WIDTH: usize = 8;
-    const ABREAST: usize = 2;
+x86_lanes!(
+    __m512, 16, abreast 4, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps,
+    bf16 _mm256_loadu_si256 _mm512_cvtepu16_epi32 _mm512_slli_epi32 _mm512_castsi512_ps, f16 _mm512_cvtph_ps,
+    i8 _mm_loadu_si128 _mm512_cvtepi8_epi32 _mm512_cvtepi32_ps
+);
 
-    #[inline(always)]
-    unsafe fn splat(value: f32) -> Self {
-        // SAFETY: the caller has AVX2.
-        unsafe { _mm256_set1_ps(value) }
-    }
-
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller has AVX2 and 8 values at `from`.
-        unsafe { _mm256_loadu_ps(from) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_bf16(from: *const bf16) -> Self {
-        // SAFETY: the caller has AVX2 and 8 values at `from`; they are the upper halves of `f32`s.
-        unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast())))) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_f16(from: *const f16) -> Self {
-        // SAFETY: the caller has AVX2, F16C and 8 values at `from`.
-        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_i8(from: *const i8) -> Self {
-        // SAFETY: the caller has AVX2 and 8 values at `from`.
-        unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast()))) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller has AVX2 and room for 8 values at `to`.
-        unsafe { _mm256_storeu_ps(to, self) }
-    }
-
-    #[inline(always)]
-    unsafe fn mul_add(self, by: Self, plus: Self) -> Self {
-        // SAFETY: the caller has FMA.
-        unsafe { _mm256_fmadd_ps(self, by, plus) }
-    }
-}
+#[cfg(target_arch = "x86_64")]
+x86_lanes!(
+    __m256, 8, abreast 2, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
+    bf16 _mm_loadu_si128 _mm256_cvtepu16_epi32 _mm256_slli_epi32 _mm256_castsi256_ps, f16 _mm256_cvtph_ps,
+    i8 _mm_loadl_epi64 _mm256_cvtepi8_epi32 _mm256_cvtepi32_ps
+);
 
 /// Four lanes in plain Rust: what NEON and the like have.
 impl Lanes for [f32; 4] {
@@ -333,7 +309,7 @@ pub(crate) use for_each_isa;
 mod tests {
     use super::*;
 
-    /// The tests of the kernels go through what this machine has. What it lacks is reported, lest it be taken for tested.
+    /// The tests of the kernels go through what this machine has. What it lacks is reported, so that it is not taken for tested.
     #[test]
     fn instruction_sets_that_are_not_tested_here_are_named() {
         let available = Isa::available();

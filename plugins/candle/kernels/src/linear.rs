@@ -263,20 +263,9 @@ unsafe fn products<V: Lanes, W: Element>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use examiner_test_support::checkpoint::noise;
     use half::{bf16, f16};
     use proptest::prelude::*;
-
-    /// Numbers in [-1, 1) that look random.
-    fn noise(length: usize, seed: u64) -> Vec<f32> {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-        };
-        (0..length).map(|_| next()).collect()
-    }
 
     const ALL: [WeightType; 4] = [WeightType::F32, WeightType::F16, WeightType::Bf16, WeightType::Int8];
 
@@ -352,7 +341,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(examiner_test_support::cases(24))]
 
         /// Blocks of depth, panels, column blocks and what is left over of each, at any position.
         #[test]

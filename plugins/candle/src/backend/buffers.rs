@@ -1,7 +1,8 @@
 //! Memory for activations that is used again, pass after pass: the system would clear fresh memory each time.
 
+use parking_lot::Mutex;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Memory that is not in use.
 #[derive(Clone, Default)]
@@ -10,7 +11,7 @@ pub(super) struct Buffers(Arc<Mutex<Vec<Vec<f32>>>>);
 impl Buffers {
     /// Room for so many values. Its contents are left over from earlier use.
     pub(super) fn take(&self, length: usize) -> Buffer {
-        let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.0.lock();
         // The smallest that is large enough, or the largest, which then grows.
         let fits = (0..free.len()).filter(|&at| free[at].len() >= length).min_by_key(|&at| free[at].len());
         let chosen = fits.or_else(|| (0..free.len()).max_by_key(|&at| free[at].len()));
@@ -47,7 +48,7 @@ impl DerefMut for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        self.home.0.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.values));
+        self.home.0.lock().push(std::mem::take(&mut self.values));
     }
 }
 
@@ -70,7 +71,7 @@ mod tests {
         // The small one is given up for one that is large enough.
         assert_eq!(buffers.take(200).len(), 200);
         drop(large);
-        let free = buffers.0.lock().unwrap();
+        let free = buffers.0.lock();
         assert_eq!(free.iter().map(Vec::len).sum::<usize>(), 300);
     }
 }

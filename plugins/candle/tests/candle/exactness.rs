@@ -54,7 +54,7 @@ pub(crate) fn score_bits(checkpoint: &Path, options: &Value, requests: Vec<Score
 
 // Passes of one token compute what decoding does, so that it is held against whole texts at once, too.
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(examiner_test_support::cases(24))]
 
     #[test]
     fn scores(texts in texts(), turn in 0usize..12, dtype in number_type()) {

@@ -396,7 +396,7 @@ fn a_loss_that_is_no_number_ends_the_training() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(examiner_test_support::cases(6))]
 
     #[test]
     fn passes_that_make_a_step_together_are_as_one(rows in 2usize..9, accumulation in 2usize..5, seed in 0u64..99) {

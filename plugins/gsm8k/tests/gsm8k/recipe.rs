@@ -6,7 +6,7 @@ use examiner_api::{
     Model, ModelInfo, Open, OpenRole, Outcome, PluginError, Question, Recipe, RecipeJob, RecipeReport, Response,
     Result, RoleKind, Sample, Scorer, ScorerInfo, Sink, Verdict,
 };
-use examiner_plugin_gsm8k::{Gsm8k, TeacherData};
+use examiner_plugin_gsm8k::{Gsm8k, Gsm8kRecipe};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// Adds, but for 10 and 1; remembers what it was asked.
+/// Adds, but for 10 and 1; records what it was asked.
 #[derive(Clone)]
 struct Teacher {
     asked: Arc<Mutex<Vec<GenerateRequest>>>,
@@ -103,10 +103,10 @@ impl Scorer for Judge {
     }
 }
 
-fn open(host: &FakeHost, options: Value) -> Result<TeacherData> {
+fn open(host: &FakeHost, options: Value) -> Result<Gsm8kRecipe> {
     let mut all = json!({ "path": "train.jsonl", "shots": 1 });
     all.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
-    TeacherData::open(serde_json::from_value(all).unwrap(), host.host())
+    Gsm8kRecipe::open(serde_json::from_value(all).unwrap(), host.host())
 }
 
 fn make(folder: &Path, teacher: &Teacher, options: Value, limit: Option<u64>) -> Result<RecipeReport> {

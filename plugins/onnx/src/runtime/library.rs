@@ -16,7 +16,7 @@ pub(super) fn version(path: &Path) -> Result<String> {
     // SAFETY: opening a library runs its initializers; this file is what the user, or Python's package, calls ONNX Runtime.
     let library = unsafe { libloading::Library::new(path) }.map_err(|error| {
         PluginError::bad_input(format!("`{shown}` cannot be opened as a library")).with_cause(&error).with_help(format!(
-            "if it is ONNX Runtime, it may be of another system, or lack a library that it needs; install it anew: `{}`",
+            "if it is ONNX Runtime, it may be of another system, or lack a library that it needs; install it again: `{}`",
             super::INSTALL
         ))
     })?;

@@ -207,7 +207,7 @@ fn the_rows_of_the_reference_agree() {
 type Expected = ([TempDir; 3], Vec<f64>, Vec<Vec<u32>>);
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(examiner_test_support::cases(24))]
 
     /// Whatever stands in a batch, and however it is cut, scores stay within a stated tolerance and greedy answers the same.
     #[test]

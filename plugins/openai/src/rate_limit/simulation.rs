@@ -154,7 +154,7 @@ fn held(server: Server, requests: usize, at_least: f64) -> Outcome {
 const CEILING: usize = 128;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(examiner_test_support::cases(64))]
 
     /// A limit that shows in refusals alone, in a server whose bucket holds what flows in during the pauses it asks for.
     #[test]

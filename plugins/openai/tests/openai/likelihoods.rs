@@ -50,7 +50,7 @@ fn echo(asked: &Asked, bos: Option<&str>) -> Reply {
         offset += text.chars().count();
     }
     let but_first = |value: &dyn Fn(&String) -> Value| -> Vec<Value> {
-        texts.iter().enumerate().map(|(place, text)| if place == 0 { Value::Null } else { value(text) }).collect()
+        texts.iter().enumerate().map(|(index, text)| if index == 0 { Value::Null } else { value(text) }).collect()
     };
     let top = |text: &String| json!({ "best": if is_best(text) { cost(text) } else { -0.01 } });
     Reply::ok(json!({
@@ -70,12 +70,12 @@ fn prompt_logprobs(asked: &Asked) -> Reply {
     if asked.body.get("prompt_logprobs").is_none() {
         return Reply::error(400, "unknown");
     }
-    let entry = |(place, token): (usize, String)| match place {
+    let entry = |(index, token): (usize, String)| match index {
         0 => Value::Null,
         _ => {
             let rank = if is_best(&token) { 1 } else { 3 };
             let own = json!({ "logprob": cost(&token), "rank": rank, "decoded_token": token.trim_start() });
-            json!({ place.to_string(): own, "999": { "logprob": -0.01, "rank": 1, "decoded_token": "best" } })
+            json!({ index.to_string(): own, "999": { "logprob": -0.01, "rank": 1, "decoded_token": "best" } })
         }
     };
     let list: Vec<Value> = tokens(&asked.prompt).into_iter().enumerate().map(entry).collect();

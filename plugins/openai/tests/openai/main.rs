@@ -1,4 +1,4 @@
-//! The model as the harness sees it, against a server that does as it is told.
+//! The model as the harness sees it, against a server whose responses the tests choose.
 //!
 //! - `misbehaviour`: broken answers, refusals and silence; nothing is lost, nothing is asked twice.
 //! - `endings`: what ends a whole stage, and how soon.

@@ -20,7 +20,7 @@ fn repeats(temperature: f32, count: u32) -> Vec<GenerateRequest> {
 /// Answers `a0`, `a1`, ... as many as are asked for.
 fn many(asked: &Asked) -> Reply {
     let count = asked.body["n"].as_u64().unwrap_or(1);
-    let texts: Vec<String> = (0..count).map(|place| format!("a{place}")).collect();
+    let texts: Vec<String> = (0..count).map(|index| format!("a{index}")).collect();
     Reply::ok(chat(&texts.iter().map(String::as_str).collect::<Vec<_>>(), "stop"))
 }
 

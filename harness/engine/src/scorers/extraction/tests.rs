@@ -178,17 +178,17 @@ fn strict_and_flexible_agree_with_lm_evaluation_harness() {
     let rows = shared_lines("oracle/lm_eval/gsm8k_0shot.jsonl");
     let mut invalid = [0, 0];
     for row in &rows {
-        for (place, preset) in ["strict", "flexible"].into_iter().enumerate() {
+        for (index, preset) in ["strict", "flexible"].into_iter().enumerate() {
             let found = find(json!(preset), row["response"].as_str().unwrap());
             assert_eq!(found.as_deref().unwrap_or("[invalid]"), row[preset].as_str().unwrap(), "{row}");
-            invalid[place] += u32::from(found.is_none());
+            invalid[index] += u32::from(found.is_none());
         }
     }
     assert_eq!((rows.len(), invalid), (300, [174, 83]));
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(examiner_test_support::cases(256))]
 
     /// Models write anything; what they write must never end a run.
     #[test]

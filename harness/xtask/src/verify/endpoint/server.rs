@@ -2,12 +2,13 @@
 
 use super::limit::Limit;
 use anyhow::{Context, Result};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How the server responds to a request.
@@ -63,10 +64,6 @@ struct RequestLog {
     last_answer: Option<Instant>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// The correct answer to a prompt.
 pub(super) fn expected_answer(prompt: &str) -> String {
     format!("The answer to `{prompt}`")
@@ -101,12 +98,12 @@ impl Server {
     }
 
     pub(super) fn counts(&self) -> BTreeMap<String, PromptCounts> {
-        lock(&self.shared.log).prompts.clone()
+        self.shared.log.lock().prompts.clone()
     }
 
     /// From the first request to the last answer, in seconds.
     pub(super) fn seconds(&self) -> f64 {
-        let log = lock(&self.shared.log);
+        let log = self.shared.log.lock();
         log.first.zip(log.last_answer).map_or(0.0, |(first, last)| (last - first).as_secs_f64())
     }
 }
@@ -143,13 +140,13 @@ impl Shared {
     }
 
     fn decide(&self, prompt: &str) -> Response {
-        let mut log = lock(&self.log);
+        let mut log = self.log.lock();
         log.first.get_or_insert_with(Instant::now);
         let counts = log.prompts.entry(prompt.to_owned()).or_default();
         counts.asked += 1;
         counts.repeated += usize::from(counts.answered > 0);
         let response = (self.script)(prompt, counts.asked - 1);
-        let refused = self.limit.as_ref().is_some_and(|limit| !lock(limit).admits());
+        let refused = self.limit.as_ref().is_some_and(|limit| !limit.lock().admits());
         if refused { Response::TooMany } else { response }
     }
 
@@ -164,8 +161,8 @@ impl Shared {
         let half = &answer[..answer.len() / 2];
         let refusal =
             json!({ "error": { "message": format!("not with the key {key}"), "code": "refused" } }).to_string();
-        let limits = self.limit.as_ref().map(|limit| lock(limit).headers()).unwrap_or_default();
-        let wait = self.limit.as_ref().map_or(0.1, |limit| lock(limit).wait_s());
+        let limits = self.limit.as_ref().map(|limit| limit.lock().headers()).unwrap_or_default();
+        let wait = self.limit.as_ref().map_or(0.1, |limit| limit.lock().wait_s());
         let http = |status: u16, kind: &str, length: usize, more: &str, body: &str| {
             format!(
                 "HTTP/1.1 {status} -\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n{limits}{more}\r\n{body}"
@@ -175,7 +172,7 @@ impl Shared {
         let message = match response {
             Response::Answer => {
                 // Recorded before it is sent, so that later requests are counted as repeated.
-                let mut log = lock(&self.log);
+                let mut log = self.log.lock();
                 log.last_answer = Some(Instant::now());
                 log.prompts.entry(prompt.to_owned()).or_default().answered += 1;
                 http(200, json_type, length, "", &answer)

@@ -1,27 +1,16 @@
 //! Has every question answered and judged.
 
-use super::{Question, sample_of};
-use examiner_api::{
+use super::{AnsweredQuestion, JudgedAnswer, TeacherQuestion};
+use crate::{
     Answer, Answered, AskAll, AskReport, ErrorCode, Flow, GenerateRequest, GenerateResult, Host, Outcome, PluginError,
-    RecipeEvent, Response, Result, SampleRef, Sampling, Scorer, Sink,
+    Question, RecipeEvent, Response, Result, SampleRef, Sampling, Scorer, Sink,
 };
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// After so many questions answers are judged, so that the count of kept ones grows with that of answers.
+/// Answers are judged after this number of requests, so that the count of kept ones grows with that of answers.
 const WINDOW: usize = 512;
-
-/// An answer that was judged.
-#[derive(Debug, Clone)]
-pub(super) struct JudgedAnswer {
-    /// What the teacher wrote.
-    pub(super) text: String,
-    /// The number as it was found in it; none where there is none.
-    pub(super) extracted: Option<String>,
-    /// Whether it is right.
-    pub(super) right: bool,
-}
 
 /// A teacher, where its answers are stored, and who judges them.
 pub(super) struct Teacher<'a> {
@@ -32,16 +21,17 @@ pub(super) struct Teacher<'a> {
     pub(super) host: &'a Host,
     /// The data set's name.
     pub(super) dataset: &'a str,
+    /// How often each question is asked.
     pub(super) samples: u32,
 }
 
 impl Teacher<'_> {
-    /// The judged answers to each question, repetition by repetition; none where there is no answer.
-    pub(super) fn answers_to(
+    /// The judged answers to each question.
+    pub(super) fn ask(
         &self,
-        questions: &[Question],
+        questions: Vec<TeacherQuestion>,
         sink: &dyn Sink<RecipeEvent>,
-    ) -> Result<(Vec<Vec<Option<JudgedAnswer>>>, AskReport)> {
+    ) -> Result<(Vec<AnsweredQuestion>, AskReport)> {
         let total = questions.len() as u64 * u64::from(self.samples);
         let progress = Mutex::new(RecipeEvent { done: 0, total, kept: 0 });
         let report_progress = |done: u64, kept: u64| {
@@ -56,56 +46,72 @@ impl Teacher<'_> {
         let mut judged = Vec::with_capacity(questions.len());
         let mut asked = AskReport::default();
         for window in questions.chunks((WINDOW / self.samples as usize).max(1)) {
-            let requests: Vec<GenerateRequest> = window.iter().flat_map(|question| self.requests(question)).collect();
-            // The ids within a window are the indices of its requests.
-            let requests: Vec<_> = requests.into_iter().zip(0..).map(|(of, id)| GenerateRequest { id, ..of }).collect();
-            let answers = Mutex::new(BTreeMap::new());
-            let ask = AskAll { model: self.name.clone(), answers: self.answers.clone(), requests };
-            asked.merge(self.host.ask_all(ask, &|response: Response<GenerateResult>| {
-                if let Ok(answer) = response.result {
-                    answers.lock().insert(response.id, answer);
-                }
-                report_progress(1, 0)
-            })?);
-            let of_window = self.judge(window, answers.into_inner())?;
+            let (answers, report) = self.answers(window, &|| report_progress(1, 0))?;
+            asked.merge(report);
+            let of_window = self.judge(window, answers)?;
             let right = of_window.iter().flatten().flatten().filter(|answer| answer.right).count() as u64;
             judged.extend(of_window);
             if report_progress(0, right) == Flow::Stop || self.host.is_cancelled() {
                 return Err(interrupted());
             }
         }
-        Ok((judged, asked))
+        let answered = questions.into_iter().zip(judged);
+        Ok((answered.map(|(question, answers)| AnsweredQuestion { question, answers }).collect(), asked))
+    }
+
+    /// The answers of a window, by the index of their request. `on_answer` is called for each, and says whether to go on.
+    fn answers(
+        &self,
+        window: &[TeacherQuestion],
+        on_answer: &(dyn Fn() -> Flow + Sync),
+    ) -> Result<(BTreeMap<u64, GenerateResult>, AskReport)> {
+        let requests = window.iter().flat_map(|question| self.requests(question)).zip(0..);
+        let requests = requests.map(|(request, id)| GenerateRequest { id, ..request }).collect();
+        let ask = AskAll { model: self.name.clone(), answers: self.answers.clone(), requests };
+        let answers = Mutex::new(BTreeMap::new());
+        let report = self.host.ask_all(ask, &|response: Response<GenerateResult>| {
+            if let Ok(answer) = response.result {
+                answers.lock().insert(response.id, answer);
+            }
+            on_answer()
+        })?;
+        Ok((std::mem::take(&mut *answers.lock()), report))
     }
 
     /// One request for each repetition.
-    fn requests(&self, question: &Question) -> impl Iterator<Item = GenerateRequest> {
-        let (dataset, prompt) = (self.dataset.to_owned(), question.prompt.clone());
-        let (id, metadata) = (question.sample.id.clone(), question.sample.metadata.clone());
-        let sampling = self.sampling.clone();
-        (0..self.samples).map(move |repeat| GenerateRequest {
-            sample: SampleRef { dataset: dataset.clone(), id: id.clone(), repeat, metadata: metadata.clone() },
-            prompt: prompt.clone(),
-            sampling: sampling.clone(),
+    fn requests(&self, question: &TeacherQuestion) -> impl Iterator<Item = GenerateRequest> {
+        let request = GenerateRequest {
+            sample: SampleRef {
+                dataset: self.dataset.to_owned(),
+                id: question.sample.id.clone(),
+                repeat: 0,
+                metadata: question.sample.metadata.clone(),
+            },
+            prompt: question.prompt.clone(),
+            sampling: self.sampling.clone(),
             ..GenerateRequest::default()
+        };
+        (0..self.samples).map(move |repeat| {
+            let mut request = request.clone();
+            request.sample.repeat = repeat;
+            request
         })
     }
 
-    /// Judges the answers of a window, which stand under the indices of its requests.
+    /// For each question of a window one judgement for each repetition; none where there is no answer.
     fn judge(
         &self,
-        window: &[Question],
+        window: &[TeacherQuestion],
         answers: BTreeMap<u64, GenerateResult>,
     ) -> Result<Vec<Vec<Option<JudgedAnswer>>>> {
         let metrics = self.scorer.info()?.metrics;
         let metric = metrics.first().map(|metric| metric.name.as_str()).unwrap_or_default();
         let samples = self.samples as usize;
-        let items: Vec<Answered> = answers
-            .iter()
-            .map(|(index, answer)| Answered {
-                question: sample_of(&window[*index as usize / samples], self.sampling),
-                answers: vec![Answer::Generate(answer.clone())],
-            })
-            .collect();
+        let answered = |(index, answer): (&u64, &GenerateResult)| Answered {
+            question: as_examined(&window[*index as usize / samples], self.sampling),
+            answers: vec![Answer::Generate(answer.clone())],
+        };
+        let items: Vec<Answered> = answers.iter().map(answered).collect();
         let verdicts = self.scorer.score(&items)?;
         if verdicts.len() != items.len() {
             let message = format!("expected {} verdicts of the scorer, found {}", items.len(), verdicts.len());
@@ -126,6 +132,13 @@ impl Teacher<'_> {
     }
 }
 
+/// A question as a scorer sees it.
+fn as_examined(question: &TeacherQuestion, sampling: &Sampling) -> Question {
+    let (sample, context) = (question.sample.clone(), question.prompt.clone());
+    Question { sample, context, sampling: sampling.clone(), ..Question::default() }
+}
+
+/// What the recipe says when the user wants to stop.
 fn interrupted() -> PluginError {
     PluginError::new(ErrorCode::Cancelled, "interrupted; run the same command again to go on")
 }

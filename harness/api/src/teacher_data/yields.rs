@@ -1,17 +1,24 @@
 //! The counts of each task, and the questions that were never solved.
 
-use super::select::JudgedQuestion;
-use crate::question::TaskQuestion;
-use examiner_api::{Metadata, TaskYield, TrainingRow};
+use super::AnsweredQuestion;
+use crate::{Metadata, TaskYield, TrainingRow};
 use serde_json::{Value, json};
 
-/// Counts answers and rows, task by task.
-pub(super) fn yields(questions: &[JudgedQuestion<'_>], rows: &[TrainingRow]) -> Vec<TaskYield> {
+impl AnsweredQuestion {
+    /// Whether it was answered, but never right.
+    fn is_unsolved(&self) -> bool {
+        let mut answers = self.answers.iter().flatten().peekable();
+        answers.peek().is_some() && answers.all(|answer| !answer.right)
+    }
+}
+
+/// Counts answers and rows, task by task; the questions of a task stand side by side.
+pub(super) fn yields(questions: &[AnsweredQuestion], rows: &[TrainingRow]) -> Vec<TaskYield> {
     let mut yields: Vec<TaskYield> = Vec::new();
     for answered in questions {
-        let JudgedQuestion { question, answers } = answered;
-        if yields.last().is_none_or(|last| last.task != *question.task) {
-            yields.push(TaskYield { task: question.task.to_string(), ..TaskYield::default() });
+        let AnsweredQuestion { question, answers } = answered;
+        if yields.last().is_none_or(|last| last.task != question.task) {
+            yields.push(TaskYield { task: question.task.clone(), ..TaskYield::default() });
         }
         let Some(counts) = yields.last_mut() else { continue };
         counts.questions += 1;
@@ -28,15 +35,14 @@ pub(super) fn yields(questions: &[JudgedQuestion<'_>], rows: &[TrainingRow]) -> 
 }
 
 /// The questions that were answered, but never right.
-pub(super) fn unsolved(questions: &[JudgedQuestion<'_>]) -> Vec<Metadata> {
+pub(super) fn unsolved(questions: &[AnsweredQuestion]) -> Vec<Metadata> {
     let unsolved = questions.iter().filter(|answered| answered.is_unsolved());
-    let line = |answered: &JudgedQuestion<'_>| {
-        let TaskQuestion { task, input, target, .. } = answered.question;
+    let line = |AnsweredQuestion { question, .. }: &AnsweredQuestion| {
         let fields: [(&str, Value); 4] = [
-            ("sample", json!(answered.question.id())),
-            ("task", json!(task)),
-            ("question", json!(input)),
-            ("target", json!(target)),
+            ("sample", json!(question.sample.id)),
+            ("task", json!(question.task)),
+            ("question", json!(question.text)),
+            ("target", json!(question.answer)),
         ];
         fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     };
