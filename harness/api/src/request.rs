@@ -144,8 +144,10 @@ pub enum FinishReason {
     EndOfText,
     /// One of the stop strings came.
     StopString,
-    /// `max_new_tokens`, or the end of the model's context, was reached.
+    /// `max_new_tokens` was reached.
     Length,
+    /// The model's context was full before that.
+    ContextLength,
 }
 
 /// A generated text.

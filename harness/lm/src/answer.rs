@@ -35,8 +35,9 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Turns a prompt into tokens. Like lm-evaluation-harness, it keeps those at the end that leave room for
-    /// `max_new_tokens`, and at least one. An empty prompt is the beginning-of-text token.
+    /// Turns a prompt into tokens. One that is longer than the context is cut on the left, so that there is room for
+    /// `max_new_tokens`, but at least half of the context is kept for it; one that fits stays whole, and the answer ends where the
+    /// context does. An empty prompt is the beginning-of-text token.
     ///
     /// # Errors
     /// `BadInput` if the sampling makes no sense or a token is not in the vocabulary, `Unsupported` if the prompt is empty
@@ -44,15 +45,17 @@ impl Answer {
     pub(crate) fn new(
         request: GenerateRequest,
         tokenizer: &Tokenizer,
+        adds_before: bool,
         context_length: usize,
         vocabulary: usize,
     ) -> Result<Self, (u64, PluginError)> {
         let id = request.id;
-        let prompt = prompt(&request, tokenizer, vocabulary).map_err(|error| (id, error))?;
+        let prompt = prompt(&request, tokenizer, adds_before, vocabulary).map_err(|error| (id, error))?;
         let sampling = &request.sampling;
         let max_new_tokens = sampling.max_new_tokens as usize;
-        let keep = context_length.saturating_sub(max_new_tokens).max(1);
-        let truncated = prompt.len().saturating_sub(keep);
+        // A prompt that fits is not cut to make room for tokens that may never come: the answer is shorter.
+        let keep = context_length.saturating_sub(max_new_tokens).max(context_length / 2).max(1);
+        let truncated = if prompt.len() > context_length { prompt.len() - keep } else { 0 };
         let prompt = prompt[truncated..].to_vec();
         // The last new token is not fed to the model again, so it may stand beyond the context.
         let room = max_new_tokens.min((context_length + 1).saturating_sub(prompt.len()));
@@ -78,7 +81,8 @@ impl Answer {
         } else if self.stop_tokens.contains(&token) {
             end = Some(FinishReason::StopString);
         } else if self.tokens.len() + 1 >= self.room {
-            end = Some(FinishReason::Length);
+            let is_full = self.room < sampling.max_new_tokens as usize;
+            end = Some(if is_full { FinishReason::ContextLength } else { FinishReason::Length });
         }
         if end.is_none() && sampling.stop.is_empty() {
             return Ok(Step { token, end: None, extension: None });
@@ -129,9 +133,11 @@ impl Answer {
 }
 
 /// The tokens of a prompt before truncation.
-fn prompt(request: &GenerateRequest, tokenizer: &Tokenizer, vocabulary: usize) -> Result<Vec<u32>> {
+fn prompt(request: &GenerateRequest, tokenizer: &Tokenizer, adds_before: bool, vocabulary: usize) -> Result<Vec<u32>> {
     check(&request.sampling)?;
-    let mut prompt = tokenizer.encode(&request.prompt)?;
+    let text = tokenizer.encode(&request.prompt)?;
+    let before = if adds_before { tokenizer.before_text(&text) } else { &[] };
+    let mut prompt = [before, &text].concat();
     if prompt.is_empty() {
         prompt.push(tokenizer.beginning().ok_or(SplitError::NoBeginning)?);
     }
@@ -150,7 +156,7 @@ mod tests {
         let stop = stop.iter().map(ToString::to_string).collect();
         let sampling = Sampling { max_new_tokens, stop, ..Sampling::default() };
         let request = GenerateRequest { prompt: prompt.to_owned(), sampling, ..GenerateRequest::default() };
-        Answer::new(request, &testing::tokenizer(), 64, testing::tokenizer().vocabulary()).unwrap()
+        Answer::new(request, &testing::tokenizer(), true, 64, testing::tokenizer().vocabulary()).unwrap()
     }
 
     /// Feeds the tokens one by one until the answer ends; how it ended, and after how many tokens.
@@ -185,6 +191,44 @@ mod tests {
     }
 
     const STOPS: [&str; 7] = ["c\u{e9}", "\u{fffd}", "\u{fffd}\u{fffd}", "é漢", "th", "a b", "🦀"];
+
+    #[test]
+    fn a_prompt_that_fits_is_whole_and_one_that_does_not_leaves_room() {
+        let lengths = |prompt: usize, max_new_tokens| {
+            let answer = answer(&"!".repeat(prompt), &[], max_new_tokens);
+            (answer.prompt.len(), answer.truncated, answer.room)
+        };
+        assert_eq!(lengths(60, 3), (60, 0, 3));
+        assert_eq!(lengths(60, 30), (60, 0, 5), "the answer is shorter");
+        assert_eq!(lengths(64, 30), (64, 0, 1));
+        assert_eq!(lengths(65, 30), (34, 31, 30), "the answer has room where the prompt is cut anyway");
+        assert_eq!(lengths(65, 1000), (32, 33, 33), "and the prompt keeps half of the context");
+        let tokens = testing::tokenizer().encode("hihihi").unwrap();
+        let end = feed(answer(&"!".repeat(60), &[], 30), &tokens[..5]);
+        assert_eq!(end, Some((FinishReason::ContextLength, "hihih".to_owned(), 5)));
+    }
+
+    #[test]
+    fn tokens_before_a_text_begin_a_prompt_once() {
+        let mut tokenizer = testing::tokenizer();
+        tokenizer.set_before(vec![testing::BOS]);
+        let begin = tokenizer.written(testing::BOS).unwrap();
+        let of = |prompt: &str, adds_before| {
+            let request = GenerateRequest { prompt: prompt.to_owned(), ..GenerateRequest::default() };
+            Answer::new(request, &tokenizer, adds_before, 64, tokenizer.vocabulary()).unwrap().prompt
+        };
+        let plain = testing::tokenizer().encode("hi").unwrap();
+        let with = [&[testing::BOS], &plain[..]].concat();
+        assert_eq!(of("hi", true), with);
+        assert_eq!(of(&format!("{begin}hi"), true), with);
+        assert_eq!(of("hi", false), plain);
+        assert_eq!(of("", true), [testing::BOS]);
+        assert_eq!(
+            answer("", &[], 5).prompt,
+            [testing::BOS],
+            "without any, an empty prompt begins with it all the same"
+        );
+    }
 
     proptest! {
         #![proptest_config(examiner_test_support::cases(400))]
@@ -259,17 +303,5 @@ mod tests {
         tokens.push(testing::TURN);
         assert_eq!(feed(answer("p", &["<|turn|>"], 60), &tokens), Some((FinishReason::StopString, "hi".to_owned(), 3)));
         assert_eq!(feed(answer("p", &["!"], 60), &tokens), None);
-    }
-
-    #[test]
-    fn a_prompt_leaves_room_for_the_answer() {
-        let long = "q".repeat(100);
-        let cut = answer(&long, &[], 60);
-        assert_eq!((cut.prompt.len(), cut.truncated, cut.room), (4, 96, 60));
-        let cut = answer(&long, &[], 1000);
-        assert_eq!((cut.prompt.len(), cut.truncated, cut.room), (1, 99, 64));
-        let whole = answer("xyz", &[], 1000);
-        assert_eq!((whole.prompt.len(), whole.room), (1, 64));
-        assert_eq!(answer("", &[], 5).prompt, [testing::BOS]);
     }
 }

@@ -11,7 +11,8 @@
 //!   separates it from the question in a plain text, is left out.
 //! - A whole text ([`Span::All`]) is no conversation, nor is a continuation of nothing: no template is applied.
 //!
-//! The text is all that there is: no beginning-of-text token is put before it, because a template writes its own.
+//! The text is all that there is: no beginning-of-text token is put before it, because a template writes its own. Only
+//! `add_bos: true` puts one before a text of a template that does not.
 
 mod python;
 mod source;
@@ -157,6 +158,11 @@ impl Chat {
         Ok(request)
     }
 
+    /// Whether the context of a request goes through the template.
+    pub(crate) fn writes_context(request: &ScoreRequest) -> bool {
+        request.span != Span::All && (!request.turns.is_empty() || !request.context.trim().is_empty())
+    }
+
     /// The request with its text for a context.
     pub(crate) fn scoring(&self, request: &ScoreRequest) -> Result<ScoreRequest, ChatError> {
         let mut request = request.clone();
@@ -167,7 +173,7 @@ impl Chat {
         if !continuation.is_empty() {
             request.continuation = continuation.to_owned();
         }
-        if !request.turns.is_empty() || !request.context.trim().is_empty() {
+        if Self::writes_context(&request) {
             request.context = self.text(&request.context, &request.turns)?;
             request.turns = Arc::default();
         }

@@ -4,6 +4,7 @@
 //! answers depend on for its identity.
 
 mod activation;
+mod beginning;
 mod gpt2;
 mod identity;
 mod special_tokens;
@@ -11,6 +12,7 @@ mod tensors;
 mod weights;
 
 pub use activation::Activation;
+pub use beginning::Beginning;
 pub use gpt2::Gpt2Config;
 pub use identity::CheckpointIdentity;
 pub use special_tokens::SpecialTokens;
@@ -65,7 +67,13 @@ impl Checkpoint {
         let tokenizer = match found {
             Ok(path) => {
                 let ends = special_tokens.ends().to_vec();
-                Ok((Tokenizer::from_file(&path, special_tokens.beginning(), ends)?, path))
+                let mut tokenizer = Tokenizer::from_file(&path, special_tokens.beginning(), ends)?;
+                match fetch(host, source, "tokenizer_config.json").and_then(|path| read_json(&path)) {
+                    Ok(config) => beginning::name_beginning(&mut tokenizer, &config),
+                    Err(error) if error.code == ErrorCode::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+                Ok((tokenizer, path))
             }
             Err(error) if error.code == ErrorCode::NotFound => Err(error),
             Err(error) => return Err(error),
@@ -126,6 +134,13 @@ impl Checkpoint {
     /// As for [`Checkpoint::tokenizer`].
     pub fn tokenizer_path(&self) -> Result<&Path> {
         self.tokenizer.as_ref().map(|(_, path)| path.as_path()).map_err(Clone::clone)
+    }
+
+    /// The token for an empty context, where it is another one than `config.json` names.
+    pub(crate) fn beginning_of_its_own(&self) -> Result<Option<u32>> {
+        let tokens = &self.special_tokens;
+        let named = tokens.beginning().or(tokens.ends().first().copied());
+        Ok(self.tokenizer()?.beginning().filter(|token| Some(*token) != named))
     }
 
     /// The tokens that begin and end texts.

@@ -49,6 +49,6 @@ pub use decoder::{CacheId, CacheLayout, Decoder, OnLogits, Row, Segment};
 pub use fingerprint::fingerprint;
 pub use load::{LoadModel, LoadedModel};
 pub use local_model::{LocalModel, ModelSource};
-pub use options::{Auto, ChatUse, LocalOptions, OwnOptions, WithLocalOptions};
+pub use options::{Auto, AutoBool, LocalOptions, OwnOptions, WithLocalOptions};
 pub use split::{Split, SplitError, split};
 pub use tokenizer::Tokenizer;

@@ -6,7 +6,7 @@ use crate::checkpoint::{Checkpoint, CheckpointIdentity};
 use crate::prefix_tree::Sharing;
 use crate::scheduler::Limits;
 use crate::split::check_vocabulary;
-use crate::{Decoder, LocalOptions, Split, Tokenizer, fingerprint, generator, scorer, split};
+use crate::{AutoBool, Decoder, LocalOptions, Split, Tokenizer, fingerprint, generator, scorer, split};
 use examiner_api::{
     Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, Response, Result, ScoreRequest, ScoreResult,
     Sink,
@@ -53,6 +53,12 @@ struct Identity<'a> {
     checkpoint: &'a CheckpointIdentity,
     arithmetic: &'a Metadata,
     chat: Option<&'a ChatIdentity>,
+    /// Left out where there are none, so that models without them keep the fingerprint of versions that knew of none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    before: Vec<u32>,
+    /// Left out where it is what `config.json` names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beginning: Option<u32>,
 }
 
 impl<D: Decoder> LocalModel<D> {
@@ -64,13 +70,17 @@ impl<D: Decoder> LocalModel<D> {
     /// that cannot be used, `NotFound` without a tokenizer.
     pub fn open(decoder: D, source: ModelSource, options: LocalOptions) -> Result<Self> {
         options.check()?;
-        let ModelSource { name, checkpoint, identity, arithmetic, warnings, mut details } = source;
+        let ModelSource { name, mut checkpoint, identity, arithmetic, mut warnings, mut details } = source;
         let chat = checkpoint.chat(&options)?;
+        let beginning = checkpoint.beginning(&options)?;
+        warnings.extend(beginning.warning.clone());
         let fingerprint = fingerprint(&Identity {
             version: VERSION,
             checkpoint: &identity,
             arithmetic: &arithmetic,
             chat: chat.as_ref().map(Chat::identity),
+            before: checkpoint.tokenizer()?.before().to_vec(),
+            beginning: checkpoint.beginning_of_its_own()?,
         })?;
         let shown = arithmetic.iter().map(|(name, value)| match value.as_str() {
             Some(text) => format!("{name}: {text}"),
@@ -83,6 +93,7 @@ impl<D: Decoder> LocalModel<D> {
         all.extend(arithmetic);
         all.append(&mut details);
         all.insert("cache_bytes_per_token".to_owned(), decoder.cache_bytes_per_token().into());
+        all.insert("beginning".to_owned(), beginning.details().into());
         all.insert("chat".to_owned(), chat.as_ref().map_or(false.into(), |chat| chat.details().into()));
         let info = ModelInfo {
             checkpoint: Some(name.clone()),
@@ -126,6 +137,11 @@ impl<D: Decoder> LocalModel<D> {
         self.options.max_cache_tokens.unwrap_or(fit).max(self.decoder.context_length())
     }
 
+    /// Whether the tokenizer's tokens stand before a text: `auto` leaves a chat template's text as it is.
+    fn adds_before(&self, is_rendered: bool) -> bool {
+        !is_rendered || self.options.add_bos == AutoBool::Fixed(true)
+    }
+
     fn prefixes(&self) -> Sharing {
         Sharing::Prefixes { copied: !self.decoder.forks_share_memory() }
     }
@@ -147,14 +163,17 @@ impl<D: Decoder> Model for LocalModel<D> {
     fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
         let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
         let (tokenizer, chat) = (&self.tokenizer, &self.chat);
+        let (adds_to_plain, adds_to_rendered) = (self.adds_before(false), self.adds_before(true));
         let splits: Vec<Result<Split>> = requests
             .par_iter()
             .map(|request| {
+                let is_rendered = chat.is_some() && Chat::writes_context(request);
+                let adds_before = if is_rendered { adds_to_rendered } else { adds_to_plain };
                 let request = match chat {
                     Some(chat) => Cow::Owned(chat.scoring(request)?),
                     None => Cow::Borrowed(request),
                 };
-                let split = split(&request, tokenizer, context_length)?;
+                let split = split(&request, tokenizer, adds_before, context_length)?;
                 check_vocabulary(&split.tokens, vocabulary)?;
                 Ok(split)
             })
@@ -185,6 +204,7 @@ impl<D: Decoder> Model for LocalModel<D> {
     fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
         let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
         let (tokenizer, chat) = (&self.tokenizer, &self.chat);
+        let adds_before = self.adds_before(chat.is_some());
         let prompts: Vec<_> = requests
             .into_par_iter()
             .map(|request| {
@@ -192,7 +212,7 @@ impl<D: Decoder> Model for LocalModel<D> {
                     Some(chat) => chat.generation(request)?,
                     None => request,
                 };
-                Answer::new(request, tokenizer, context_length, vocabulary)
+                Answer::new(request, tokenizer, adds_before, context_length, vocabulary)
             })
             .collect();
         let mut answers = Vec::with_capacity(prompts.len());

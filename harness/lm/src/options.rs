@@ -31,11 +31,14 @@ pub struct LocalOptions {
     pub share_prefixes: bool,
     /// Whether prompts go through the checkpoint's chat template: `auto` (if it has one), `true` (it must have one) or
     /// `false` (as they are).
-    pub chat: ChatUse,
+    pub chat: AutoBool,
     /// The system prompt of every conversation.
     pub system: Option<String>,
     /// Whether few-shot examples are turns of the conversation; otherwise they are in one, with the question.
     pub shots_as_turns: bool,
+    /// Whether a text begins with the beginning-of-text token: `auto` (as the checkpoint's tokenizer has it), `true` or `false`.
+    /// It is never put before a text that begins with it, nor, with `auto`, before what a chat template wrote.
+    pub add_bos: AutoBool,
     /// The date that a template gets when it asks for today's, as `2026-01-31`; always 26 July 2024 if not given.
     pub chat_date: Option<String>,
 }
@@ -47,9 +50,10 @@ impl Default for LocalOptions {
             max_sequences: 64,
             max_cache_tokens: None,
             share_prefixes: true,
-            chat: ChatUse::default(),
+            chat: AutoBool::default(),
             system: None,
             shots_as_turns: true,
+            add_bos: AutoBool::default(),
             chat_date: None,
         }
     }
@@ -76,10 +80,10 @@ impl LocalOptions {
     }
 }
 
-/// Whether a chat template is used.
+/// Whether something is done that a checkpoint may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "expected `chat` to be `auto`, `true` or `false`")]
-pub enum ChatUse {
+#[serde(untagged, expecting = "expected `auto`, `true` or `false`")]
+pub enum AutoBool {
     /// Always or never.
     Fixed(bool),
     /// As the checkpoint has it.
@@ -94,9 +98,9 @@ pub enum Auto {
     Auto,
 }
 
-impl Default for ChatUse {
+impl Default for AutoBool {
     fn default() -> Self {
-        ChatUse::Auto(Auto::Auto)
+        AutoBool::Auto(Auto::Auto)
     }
 }
 
@@ -212,7 +216,7 @@ mod tests {
     fn one_map_holds_the_options_of_both() {
         let found = read(json!({ "max_cache_tokens": 500, "checkpoint": "a", "chat": false })).unwrap();
         assert_eq!(found.own, Plugin { checkpoint: "a".to_owned(), threads: None });
-        let chat = ChatUse::Fixed(false);
+        let chat = AutoBool::Fixed(false);
         assert_eq!(found.local, LocalOptions { max_cache_tokens: Some(500), chat, ..Plugin::local_defaults() });
     }
 
@@ -234,20 +238,20 @@ mod tests {
         let properties = schema["properties"].as_object().unwrap();
         let keys: Vec<&str> = properties.keys().map(String::as_str).collect();
         assert_eq!(keys[..4], ["checkpoint", "threads", "max_batch_tokens", "max_sequences"]);
-        assert_eq!(keys.len(), 2 + 8);
+        assert_eq!(keys.len(), 2 + 9);
         assert_eq!(schema["additionalProperties"], json!(false));
         assert_eq!(schema["required"], json!(["checkpoint"]));
         let tokens = &properties["max_batch_tokens"];
         assert_eq!((&tokens["minimum"], &tokens["default"]), (&json!(1), &json!(7)));
         assert!(properties.iter().skip(2).all(|(_, property)| property["description"].is_string()), "{properties:?}");
-        assert!(schema["$defs"]["ChatUse"].is_object(), "{schema}");
+        assert!(schema["$defs"]["AutoBool"].is_object(), "{schema}");
     }
 
     #[test]
     fn chat_is_a_truth_or_auto() {
         let of = |value| serde_json::from_value::<LocalOptions>(json!({ "chat": value })).map(|options| options.chat);
-        assert_eq!(of(json!("auto")).unwrap(), ChatUse::default());
-        assert_eq!(of(json!(true)).unwrap(), ChatUse::Fixed(true));
+        assert_eq!(of(json!("auto")).unwrap(), AutoBool::default());
+        assert_eq!(of(json!(true)).unwrap(), AutoBool::Fixed(true));
         assert!(of(json!("always")).unwrap_err().to_string().contains("`auto`, `true` or `false`"));
     }
 

@@ -2,7 +2,8 @@
 //!
 //! The rules are those of lm-evaluation-harness, so that numbers can be compared: trailing white space of the context
 //! is scored with the continuation, because most tokenizers join it to the word after it; and the continuation's tokens
-//! are what the tokens of the whole text have beyond the number of tokens of the context.
+//! are what the tokens of the whole text have beyond the number of tokens of the context. Tokens that the tokenizer puts
+//! before a text stand before both, are never scored, and are left out where the text begins with them.
 
 use crate::Tokenizer;
 use examiner_api::{ErrorCode, PluginError, ScoreRequest, Span};
@@ -89,19 +90,29 @@ impl From<SplitError> for PluginError {
     }
 }
 
-/// Turns a request into tokens for a model with a context of `context_length` tokens.
+/// Turns a request into tokens for a model with a context of `context_length` tokens. Where `adds_before` is false, the
+/// tokenizer's tokens before a text are left out: a chat template has written its own.
 ///
 /// # Errors
 /// See [`SplitError`].
-pub fn split(request: &ScoreRequest, tokenizer: &Tokenizer, context_length: usize) -> Result<Split, SplitError> {
+pub fn split(
+    request: &ScoreRequest,
+    tokenizer: &Tokenizer,
+    adds_before: bool,
+    context_length: usize,
+) -> Result<Split, SplitError> {
+    let before = |tokens: &[u32]| if adds_before { tokenizer.before_text(tokens).to_vec() } else { Vec::new() };
     let (tokens, first_target) = match request.span {
-        Span::Continuation => continuation(&request.context, &request.continuation, tokenizer)?,
+        Span::Continuation => continuation(&request.context, &request.continuation, tokenizer, &before)?,
         Span::All => {
-            let tokens = encode(tokenizer, &format!("{}{}", request.context, request.continuation))?;
-            if tokens.len() < 2 {
+            let text = encode(tokenizer, &format!("{}{}", request.context, request.continuation))?;
+            let mut tokens = before(&text);
+            let first_target = tokens.len().max(1);
+            tokens.extend(text);
+            if tokens.len() <= first_target {
                 return Err(SplitError::TooShort(tokens.len()));
             }
-            (tokens, 1)
+            (tokens, first_target)
         }
     };
     let total_tokens = tokens.len();
@@ -115,7 +126,12 @@ pub fn split(request: &ScoreRequest, tokenizer: &Tokenizer, context_length: usiz
 }
 
 /// All tokens, and the index of the continuation's first.
-fn continuation(context: &str, continuation: &str, tokenizer: &Tokenizer) -> Result<(Vec<u32>, usize), SplitError> {
+fn continuation(
+    context: &str,
+    continuation: &str,
+    tokenizer: &Tokenizer,
+    before: &dyn Fn(&[u32]) -> Vec<u32>,
+) -> Result<(Vec<u32>, usize), SplitError> {
     if continuation.is_empty() {
         return Err(SplitError::EmptyContinuation);
     }
@@ -123,16 +139,22 @@ fn continuation(context: &str, continuation: &str, tokenizer: &Tokenizer) -> Res
     // What Python's `str.rstrip` takes for white space, so that the split is the one of lm-evaluation-harness.
     let context = context.trim_end_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c));
     if context.is_empty() {
-        let mut tokens = vec![tokenizer.beginning().ok_or(SplitError::NoBeginning)?];
-        tokens.extend(whole);
-        return Ok((tokens, 1));
+        let beginning = tokenizer.beginning().ok_or(SplitError::NoBeginning)?;
+        // A text that begins with that token has its context already.
+        if whole.len() > 1 && whole[0] == beginning {
+            return Ok((whole, 1));
+        }
+        return Ok(([vec![beginning], whole].concat(), 1));
     }
-    let mut tokens = encode(tokenizer, context)?;
-    let first_target = tokens.len();
-    match whole.get(first_target..) {
-        Some(targets) if !targets.is_empty() => tokens.extend(targets),
+    let mut tokens = before(&whole);
+    let context = encode(tokenizer, context)?;
+    let targets = match whole.get(context.len()..) {
+        Some(targets) if !targets.is_empty() => targets,
         _ => return Err(SplitError::Absorbed(continuation.to_owned())),
-    }
+    };
+    tokens.extend(context);
+    let first_target = tokens.len();
+    tokens.extend(targets);
     if first_target == 0 {
         // A context of characters that the tokenizer drops, such as a normalizer's control characters.
         tokens.insert(0, tokenizer.beginning().ok_or(SplitError::NoBeginning)?);
@@ -164,7 +186,7 @@ mod tests {
     fn split_at(context: &str, continuation: &str, span: Span, context_length: usize) -> Result<Split, SplitError> {
         let (context, continuation) = (context.to_owned(), continuation.to_owned());
         let request = ScoreRequest { context, continuation, span, ..ScoreRequest::default() };
-        split(&request, &testing::tokenizer(), context_length)
+        split(&request, &testing::tokenizer(), true, context_length)
     }
 
     #[test]
@@ -175,6 +197,29 @@ mod tests {
         let blank = split_at(" \n ", "the", Span::Continuation, 64).unwrap();
         assert_eq!((blank.tokens[0], blank.first_target), (BOS, 1));
         assert_eq!(blank.targets(), testing::tokenizer().encode(" \n the").unwrap());
+    }
+
+    #[test]
+    fn tokens_before_a_text_are_added_once_and_never_scored() {
+        let mut tokenizer = testing::tokenizer();
+        tokenizer.set_before(vec![BOS]);
+        let of = |context: &str, continuation: &str, span, adds_before| {
+            let (context, continuation) = (context.to_owned(), continuation.to_owned());
+            let request = ScoreRequest { context, continuation, span, ..ScoreRequest::default() };
+            split(&request, &tokenizer, adds_before, 64).unwrap()
+        };
+        let begin = tokenizer.written(BOS).unwrap();
+        let plain = split_at("a", " the", Span::Continuation, 64).unwrap();
+        let with = of("a", " the", Span::Continuation, true);
+        assert_eq!((&with.tokens[..1], &with.tokens[1..]), (&[BOS][..], &plain.tokens[..]));
+        assert_eq!(with.targets(), plain.targets());
+        assert_eq!(of(&format!("{begin}a"), " the", Span::Continuation, true), with, "never twice");
+        assert_eq!(of("a", " the", Span::Continuation, false), plain, "a chat template writes its own");
+        let empty = of("", " the", Span::Continuation, true);
+        assert_eq!((empty.tokens[0], empty.first_target, empty.tokens.len()), (BOS, 1, 2));
+        assert_eq!(of("", &format!("{begin} the"), Span::Continuation, true), empty);
+        let all = of("a", " the", Span::All, true);
+        assert_eq!((all.tokens, all.first_target), (with.tokens, 1), "the first token of the text is scored, too");
     }
 
     #[test]
@@ -196,7 +241,7 @@ mod tests {
         assert_eq!(split_at("", "a", Span::All, 64), Err(SplitError::TooShort(1)));
         let bytes = testing::tokenizer().bytes().to_vec();
         let request = ScoreRequest { continuation: "a".to_owned(), ..ScoreRequest::default() };
-        let without = |eos| split(&request, &Tokenizer::from_bytes(bytes.clone(), None, eos).unwrap(), 64);
+        let without = |eos| split(&request, &Tokenizer::from_bytes(bytes.clone(), None, eos).unwrap(), true, 64);
         assert_eq!(without(vec![]), Err(SplitError::NoBeginning));
         assert_eq!(without(vec![1]).unwrap().tokens[0], 1);
     }

@@ -7,8 +7,8 @@ use tokenizers::DecoderWrapper;
 
 /// A checkpoint's tokenizer.
 ///
-/// It never adds tokens of its own accord: what a template would put around a text, the caller writes into the text or
-/// asks for by id. Special tokens written in a text, such as `<|endoftext|>`, are recognised. Truncation and padding that
+/// [`Tokenizer::encode`] adds no tokens. Those that belong before a text, as the post-processor of the file has it, are
+/// [`Tokenizer::before`]; those that it would put behind a text are left out, because a prompt is continued. Special tokens written in a text, such as `<|endoftext|>`, are recognised. Truncation and padding that
 /// the file may ask for are switched off, because both would change what is scored.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
@@ -16,6 +16,8 @@ pub struct Tokenizer {
     bytes: Vec<u8>,
     bos: Option<u32>,
     eos: Vec<u32>,
+    beginning: Option<u32>,
+    before: Vec<u32>,
     decodes_in_pieces: bool,
 }
 
@@ -42,7 +44,9 @@ impl Tokenizer {
         inner.with_truncation(None).map_err(|error| PluginError::bad_input(error.to_string()))?;
         inner.with_padding(None);
         let decodes_in_pieces = decodes_in_pieces(inner.get_decoder());
-        Ok(Tokenizer { inner, bytes, bos, eos, decodes_in_pieces })
+        let before = before(&inner)?;
+        let beginning = bos.or(eos.first().copied());
+        Ok(Tokenizer { inner, bytes, bos, eos, beginning, before, decodes_in_pieces })
     }
 
     /// The tokens of a text, none added.
@@ -98,7 +102,38 @@ impl Tokenizer {
     /// The token for an empty context: the beginning-of-text token, or where a model has none (Qwen, say) the first
     /// end-of-text token, as in lm-evaluation-harness.
     pub fn beginning(&self) -> Option<u32> {
-        self.bos.or(self.eos.first().copied())
+        self.beginning
+    }
+
+    /// The tokens that stand before every text, mostly a beginning-of-text token or nothing.
+    pub fn before(&self) -> &[u32] {
+        &self.before
+    }
+
+    /// The tokens that stand before these tokens of a text: none where the text begins with them.
+    pub fn before_text(&self, tokens: &[u32]) -> &[u32] {
+        if tokens.starts_with(&self.before) { &[] } else { &self.before }
+    }
+
+    /// Puts other tokens before every text.
+    pub(crate) fn set_before(&mut self, tokens: Vec<u32>) {
+        self.before = tokens;
+    }
+
+    /// Sets the beginning-of-text token and the token for an empty context.
+    pub(crate) fn set_beginning(&mut self, bos: Option<u32>, beginning: Option<u32>) {
+        self.bos = bos;
+        self.beginning = beginning;
+    }
+
+    /// How a token is written.
+    pub(crate) fn written(&self, token: u32) -> Option<String> {
+        self.inner.id_to_token(token)
+    }
+
+    /// The id of a token written exactly so, special or not.
+    pub(crate) fn token(&self, text: &str) -> Option<u32> {
+        self.inner.token_to_id(text)
     }
 
     /// The id of a special token written exactly so.
@@ -116,6 +151,16 @@ impl Tokenizer {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+/// What the post-processor puts before a text. A letter may be several tokens, or none, and stays the same in both encodings.
+fn before(inner: &tokenizers::Tokenizer) -> Result<Vec<u32>> {
+    let encode = |special| guarded("tokenizing a letter", || inner.encode_fast("a", special));
+    // A tokenizer that knows no letter at all is refused when a text is tokenized.
+    let (Ok(plain), Ok(whole)) = (encode(false), encode(true)) else { return Ok(Vec::new()) };
+    let (plain, whole) = (plain.get_ids(), whole.get_ids());
+    let at = (0..=whole.len().saturating_sub(plain.len())).find(|at| whole[*at..].starts_with(plain));
+    Ok(whole[..at.unwrap_or(0)].to_vec())
 }
 
 /// Which decoders write each token by itself: after those that join all of them, nothing may depend on more than the

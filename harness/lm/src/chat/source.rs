@@ -2,7 +2,7 @@
 
 use super::{Chat, ChatTemplate};
 use crate::checkpoint::{Checkpoint, read_json};
-use crate::{ChatUse, LocalOptions};
+use crate::{AutoBool, LocalOptions};
 use examiner_api::{Metadata, PluginError, Result};
 use serde_json::Value;
 use std::path::Path;
@@ -26,7 +26,7 @@ impl Checkpoint {
     /// `BadOptions` where the options ask for what the checkpoint has not, `BadInput` for a template that cannot be used.
     pub fn chat(&self, options: &LocalOptions) -> Result<Option<Chat>> {
         let source = match options.chat {
-            ChatUse::Fixed(false) => None,
+            AutoBool::Fixed(false) => None,
             _ => find(self)?,
         };
         let Some(source) = source else {
@@ -37,14 +37,14 @@ impl Checkpoint {
                 Err(PluginError::bad_options(message).with_help(help))
             };
             return match (options.chat, &options.system) {
-                (ChatUse::Fixed(false), Some(_)) => Err(PluginError::bad_options(
+                (AutoBool::Fixed(false), Some(_)) => Err(PluginError::bad_options(
                     "`system` and `chat: false` exclude each other: a system prompt needs a chat template",
                 )
                 .with_help("put the text into the dataset's `preamble`, or leave out `chat: false`")),
-                (ChatUse::Fixed(true), _) => missing("chat: true"),
+                (AutoBool::Fixed(true), _) => missing("chat: true"),
                 (_, Some(_)) => missing("system"),
                 (_, None) => {
-                    let why = if options.chat == ChatUse::Fixed(false) { "`chat: false`" } else { &found };
+                    let why = if options.chat == AutoBool::Fixed(false) { "`chat: false`" } else { &found };
                     self.host().info(format!("`{}`: prompts go to the model as they are ({why})", self.source()));
                     Ok(None)
                 }

@@ -11,7 +11,8 @@ fn request(id: usize, prompt: &str, sampling: Sampling) -> GenerateRequest {
 /// One answer, token by token, from the toy's own formula.
 fn naive(request: &GenerateRequest, toy: &Toy) -> examiner_api::Result<GenerateResult> {
     let tokenizer = tokenizer();
-    let mut answer = Answer::new(request.clone(), &tokenizer, toy.context_length, toy.vocabulary).map_err(|e| e.1)?;
+    let mut answer =
+        Answer::new(request.clone(), &tokenizer, true, toy.context_length, toy.vocabulary).map_err(|e| e.1)?;
     if request.sampling.max_new_tokens == 0 {
         return Ok(answer.result(FinishReason::Length, String::new()));
     }
@@ -70,7 +71,13 @@ fn check(found: &GenerateResult, request: &GenerateRequest) {
     assert_eq!(found.tokens_out as usize, found.tokens.len());
     match found.finish {
         FinishReason::EndOfText => assert_eq!((found.tokens.last(), &found.text), (Some(&EOS), &whole)),
-        FinishReason::Length => assert_eq!(found.text, whole),
+        FinishReason::Length => {
+            assert_eq!((&found.text, found.tokens_out), (&whole, request.sampling.max_new_tokens));
+        }
+        FinishReason::ContextLength => {
+            assert_eq!(found.text, whole);
+            assert!(found.tokens_out < request.sampling.max_new_tokens);
+        }
         FinishReason::StopString => {
             let cut = stop.iter().any(|stop| whole[found.text.len()..].starts_with(stop));
             assert!(cut || found.tokens.last() == Some(&crate::testing::TURN));

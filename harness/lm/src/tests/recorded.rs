@@ -18,13 +18,13 @@ fn the_split_is_the_recorded_one() {
         };
         let expected: Vec<u32> = serde_json::from_value(row["continuation_ids"].clone()).unwrap();
         let context_tokens = row["context_tokens"].as_u64().unwrap() as usize;
-        let found = split(&request, &tokenizer, 512).unwrap();
+        let found = split(&request, &tokenizer, true, 512).unwrap();
         assert_eq!(found.targets(), expected, "{row}");
         assert_eq!(found.total_tokens, context_tokens + expected.len(), "{row}");
         assert_eq!(found.truncated_tokens, found.total_tokens.saturating_sub(513));
         truncated += usize::from(found.truncated_tokens > 0);
 
-        let all = split(&ScoreRequest { span: Span::All, ..request.clone() }, &tokenizer, 512).unwrap();
+        let all = split(&ScoreRequest { span: Span::All, ..request.clone() }, &tokenizer, true, 512).unwrap();
         let whole = tokenizer.encode(&format!("{}{}", request.context, request.continuation)).unwrap();
         assert_eq!((all.total_tokens, all.first_target), (whole.len(), 1));
         assert_eq!(all.tokens, whole[all.truncated_tokens..]);

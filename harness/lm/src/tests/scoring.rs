@@ -46,7 +46,7 @@ proptest! {
         let mut model = model(toy, options);
         let mut found = score(&mut model, requests.clone());
         for request in &requests {
-            let expected = split(request, &tokenizer(), context_length).map(|split| naive(&split, vocabulary));
+            let expected = split(request, &tokenizer(), true, context_length).map(|split| naive(&split, vocabulary));
             prop_assert_eq!(found.remove(&request.id).unwrap(), expected.map_err(Into::into));
         }
     }

@@ -75,6 +75,7 @@ impl Gguf {
             "attention_bias": self.content.tensor_infos.contains_key("blk.0.attn_q.bias"),
             "bos_token_id": self.size("tokenizer.ggml.bos_token_id"),
             "eos_token_id": self.size("tokenizer.ggml.eos_token_id"),
+            "tokenizer.ggml.add_bos_token": self.flag("tokenizer.ggml.add_bos_token"),
         });
         let scaling = self.item(&name("rope.scaling.type")).and_then(|item| item.to_string().ok().cloned());
         if let Some(kind) = scaling.filter(|kind| kind != "none") {
@@ -104,6 +105,10 @@ impl Gguf {
 
     fn item(&self, key: &str) -> Option<&Item> {
         self.content.metadata.get(key)
+    }
+
+    fn flag(&self, key: &str) -> Option<bool> {
+        self.item(key)?.to_bool().ok()
     }
 
     fn size(&self, key: &str) -> Option<usize> {

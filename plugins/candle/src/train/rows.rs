@@ -172,7 +172,9 @@ impl Encoder<'_> {
                 .with_help("start from a checkpoint with a tokenizer, or give `prompt_tokens` and `completion_tokens`")
         })?;
         let (mut tokens, first) = if line.completion.is_empty() && self.loss_on == LossOn::All {
-            (tokenizer.encode(&line.prompt)?, 1)
+            let text = tokenizer.encode(&line.prompt)?;
+            let before = tokenizer.before_text(&text);
+            ([before, &text].concat(), before.len().max(1))
         } else {
             let request = ScoreRequest {
                 context: line.prompt.clone(),
@@ -180,7 +182,7 @@ impl Encoder<'_> {
                 span: Span::Continuation,
                 ..ScoreRequest::default()
             };
-            let split = split(&request, tokenizer, usize::MAX - 1)?;
+            let split = split(&request, tokenizer, true, usize::MAX - 1)?;
             (split.tokens, split.first_target)
         };
         tokens.extend(self.end);
