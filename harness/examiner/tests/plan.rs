@@ -184,14 +184,8 @@ fn check(world: &World, change: Option<&Change>) {
 /// A few suites and states, always the same; with `PROPTEST_CASES`, so many others.
 #[test]
 fn the_actions_that_are_planned_are_taken() {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    let config = ProptestConfig {
-        cases: cases.unwrap_or(8),
-        max_shrink_iters: 20,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
-    let mut runner = match cases {
+    let config = ProptestConfig { max_shrink_iters: 20, ..examiner_test_support::cases(8) };
+    let mut runner = match std::env::var_os("PROPTEST_CASES") {
         Some(_) => TestRunner::new(config),
         None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
     };

@@ -135,9 +135,7 @@ impl Answer {
 /// The tokens of a prompt before truncation.
 fn prompt(request: &GenerateRequest, tokenizer: &Tokenizer, adds_before: bool, vocabulary: usize) -> Result<Vec<u32>> {
     check(&request.sampling)?;
-    let text = tokenizer.encode(&request.prompt)?;
-    let before = if adds_before { tokenizer.before_text(&text) } else { &[] };
-    let mut prompt = [before, &text].concat();
+    let (mut prompt, _) = tokenizer.encode_whole(&request.prompt, adds_before)?;
     if prompt.is_empty() {
         prompt.push(tokenizer.beginning().ok_or(SplitError::NoBeginning)?);
     }
@@ -203,6 +201,9 @@ mod tests {
         assert_eq!(lengths(64, 30), (64, 0, 1));
         assert_eq!(lengths(65, 30), (34, 31, 30), "the answer has room where the prompt is cut anyway");
         assert_eq!(lengths(65, 1000), (32, 33, 33), "and the prompt keeps half of the context");
+        assert_eq!(lengths(100, 60), (32, 68, 33));
+        let whole = answer("xyz", &[], 1000);
+        assert_eq!((whole.prompt.len(), whole.room), (1, 64));
         let tokens = testing::tokenizer().encode("hihihi").unwrap();
         let end = feed(answer(&"!".repeat(60), &[], 30), &tokens[..5]);
         assert_eq!(end, Some((FinishReason::ContextLength, "hihih".to_owned(), 5)));

@@ -12,7 +12,6 @@ mod tensors;
 mod weights;
 
 pub use activation::Activation;
-pub use beginning::Beginning;
 pub use gpt2::Gpt2Config;
 pub use identity::CheckpointIdentity;
 pub use special_tokens::SpecialTokens;
@@ -23,6 +22,9 @@ use crate::Tokenizer;
 use examiner_api::{ErrorCode, Host, PluginError, Result};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+
+/// The file with a tokenizer's special tokens by name, its flags, and mostly the chat template.
+pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// The files of a checkpoint, read as far as every model family needs them.
 pub struct Checkpoint {
@@ -35,6 +37,8 @@ pub struct Checkpoint {
     /// `tokenizer.json` and its path, or why it was not found: a training on tokens does without.
     tokenizer: Result<(Tokenizer, PathBuf)>,
     special_tokens: SpecialTokens,
+    /// `tokenizer_config.json` and its path; none where there is no such file.
+    tokenizer_config: Option<(Value, PathBuf)>,
 }
 
 impl Checkpoint {
@@ -57,21 +61,16 @@ impl Checkpoint {
     pub fn with_config(source: &str, host: &Host, config: Value, config_path: PathBuf) -> Result<Self> {
         let source = source.trim_end_matches('/');
         let found = fetch(host, source, "tokenizer.json");
-        let generation = match fetch(host, source, "generation_config.json").and_then(|path| read_json(&path)) {
-            Ok(generation) => generation,
-            Err(error) if error.code == ErrorCode::NotFound => Value::Null,
-            Err(error) => return Err(error),
-        };
+        let generation = read_optional(host, source, "generation_config.json")?.map_or(Value::Null, |(file, _)| file);
+        let tokenizer_config = read_optional(host, source, TOKENIZER_CONFIG)?;
         let special_tokens =
             SpecialTokens::read(&generation, &config_path)?.or(SpecialTokens::read(&config, &config_path)?);
         let tokenizer = match found {
             Ok(path) => {
                 let ends = special_tokens.ends().to_vec();
                 let mut tokenizer = Tokenizer::from_file(&path, special_tokens.beginning(), ends)?;
-                match fetch(host, source, "tokenizer_config.json").and_then(|path| read_json(&path)) {
-                    Ok(config) => beginning::name_beginning(&mut tokenizer, &config),
-                    Err(error) if error.code == ErrorCode::NotFound => {}
-                    Err(error) => return Err(error),
+                if let Some((config, _)) = &tokenizer_config {
+                    beginning::name_beginning(&mut tokenizer, config);
                 }
                 Ok((tokenizer, path))
             }
@@ -79,7 +78,7 @@ impl Checkpoint {
             Err(error) => return Err(error),
         };
         let (source, host) = (source.to_owned(), host.clone());
-        Ok(Checkpoint { source, host, config, config_path, tokenizer, special_tokens })
+        Ok(Checkpoint { source, host, config, config_path, tokenizer, special_tokens, tokenizer_config })
     }
 
     /// Where the checkpoint is, as it was given.
@@ -136,6 +135,11 @@ impl Checkpoint {
         self.tokenizer.as_ref().map(|(_, path)| path.as_path()).map_err(Clone::clone)
     }
 
+    /// `tokenizer_config.json` and its path; none where there is no such file.
+    pub(crate) fn tokenizer_config(&self) -> Option<(&Value, &Path)> {
+        self.tokenizer_config.as_ref().map(|(config, path)| (config, path.as_path()))
+    }
+
     /// The token for an empty context, where it is another one than `config.json` names.
     pub(crate) fn beginning_of_its_own(&self) -> Result<Option<u32>> {
         let tokens = &self.special_tokens;
@@ -181,11 +185,25 @@ fn fetch(host: &Host, source: &str, name: &str) -> Result<PathBuf> {
     })
 }
 
+/// A JSON file that a checkpoint may do without, and its path.
+fn read_optional(host: &Host, source: &str, name: &str) -> Result<Option<(Value, PathBuf)>> {
+    match fetch(host, source, name) {
+        Ok(path) => Ok(Some((read_json(&path)?, path))),
+        Err(error) if error.code == ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The text of a special token as `tokenizer_config.json` has it: a text, or a map that holds one among its properties.
+pub(crate) fn special_token_text(token: &Value) -> Option<&str> {
+    token.as_str().or_else(|| token.get("content").and_then(Value::as_str))
+}
+
 /// Reads a JSON file.
 ///
 /// # Errors
 /// `NotFound` or `Io` if it cannot be read, `BadInput` if it is not JSON.
-pub(crate) fn read_json(path: &Path) -> Result<Value> {
+fn read_json(path: &Path) -> Result<Value> {
     let bytes = std::fs::read(path).map_err(|error| PluginError::io("read", path, &error))?;
     serde_json::from_slice(&bytes)
         .map_err(|error| PluginError::bad_input(format!("`{}` is not JSON", path.display())).with_cause(&error))

@@ -6,7 +6,7 @@ use crate::checkpoint::{Checkpoint, CheckpointIdentity};
 use crate::prefix_tree::Sharing;
 use crate::scheduler::Limits;
 use crate::split::check_vocabulary;
-use crate::{AutoBool, Decoder, LocalOptions, Split, Tokenizer, fingerprint, generator, scorer, split};
+use crate::{Decoder, LocalOptions, Split, Tokenizer, fingerprint, generator, scorer, split};
 use examiner_api::{
     Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, Response, Result, ScoreRequest, ScoreResult,
     Sink,
@@ -72,8 +72,8 @@ impl<D: Decoder> LocalModel<D> {
         options.check()?;
         let ModelSource { name, mut checkpoint, identity, arithmetic, mut warnings, mut details } = source;
         let chat = checkpoint.chat(&options)?;
-        let beginning = checkpoint.beginning(&options)?;
-        warnings.extend(beginning.warning.clone());
+        let mut beginning = checkpoint.beginning(options.add_bos)?;
+        warnings.extend(beginning.warning.take());
         let fingerprint = fingerprint(&Identity {
             version: VERSION,
             checkpoint: &identity,
@@ -137,11 +137,6 @@ impl<D: Decoder> LocalModel<D> {
         self.options.max_cache_tokens.unwrap_or(fit).max(self.decoder.context_length())
     }
 
-    /// Whether the tokenizer's tokens stand before a text: `auto` leaves a chat template's text as it is.
-    fn adds_before(&self, is_rendered: bool) -> bool {
-        !is_rendered || self.options.add_bos == AutoBool::Fixed(true)
-    }
-
     fn prefixes(&self) -> Sharing {
         Sharing::Prefixes { copied: !self.decoder.forks_share_memory() }
     }
@@ -162,13 +157,11 @@ impl<D: Decoder> Model for LocalModel<D> {
 
     fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
         let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
-        let (tokenizer, chat) = (&self.tokenizer, &self.chat);
-        let (adds_to_plain, adds_to_rendered) = (self.adds_before(false), self.adds_before(true));
+        let (tokenizer, chat, options) = (&self.tokenizer, &self.chat, &self.options);
         let splits: Vec<Result<Split>> = requests
             .par_iter()
             .map(|request| {
-                let is_rendered = chat.is_some() && Chat::writes_context(request);
-                let adds_before = if is_rendered { adds_to_rendered } else { adds_to_plain };
+                let adds_before = options.adds_before(chat.is_some() && Chat::writes_context(request));
                 let request = match chat {
                     Some(chat) => Cow::Owned(chat.scoring(request)?),
                     None => Cow::Borrowed(request),
@@ -204,7 +197,7 @@ impl<D: Decoder> Model for LocalModel<D> {
     fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
         let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
         let (tokenizer, chat) = (&self.tokenizer, &self.chat);
-        let adds_before = self.adds_before(chat.is_some());
+        let adds_before = self.options.adds_before(chat.is_some());
         let prompts: Vec<_> = requests
             .into_par_iter()
             .map(|request| {

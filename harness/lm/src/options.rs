@@ -70,6 +70,11 @@ impl LocalOptions {
         Ok(())
     }
 
+    /// Whether the tokenizer's tokens stand before a text: `auto` leaves the text of a chat template as it is.
+    pub(crate) fn adds_before(&self, is_rendered: bool) -> bool {
+        !is_rendered || self.add_bos == AutoBool::Fixed(true)
+    }
+
     /// The day that templates get.
     pub(crate) fn date(&self) -> Result<Date> {
         let text = self.chat_date.as_deref().unwrap_or(DATE);
@@ -143,7 +148,7 @@ impl<'de, T: OwnOptions> Deserialize<'de> for WithLocalOptions<T> {
         }
         Ok(WithLocalOptions {
             own: T::deserialize(Value::Object(own)).map_err(D::Error::custom)?,
-            local: LocalOptions::deserialize(Value::Object(local)).map_err(D::Error::custom)?,
+            local: read_local(local).map_err(D::Error::custom)?,
         })
     }
 }
@@ -170,6 +175,15 @@ impl<T: OwnOptions> JsonSchema for WithLocalOptions<T> {
         schema.insert("properties".to_owned(), Value::Object(all));
         schema
     }
+}
+
+/// Reads the shared options. An error names the option, which serde's own does not for every type.
+fn read_local(options: Map<String, Value>) -> Result<LocalOptions, String> {
+    for (key, value) in &options {
+        let alone = Map::from_iter([(key.clone(), value.clone())]);
+        LocalOptions::deserialize(Value::Object(alone)).map_err(|error| format!("`{key}`: {error}"))?;
+    }
+    LocalOptions::deserialize(Value::Object(options)).map_err(|error| error.to_string())
 }
 
 /// The shared options of a plugin as they are without a suite, by name.
@@ -230,6 +244,10 @@ mod tests {
         assert!(unknown.contains("`max_sequences`"), "{unknown}");
         assert!(read(json!({})).unwrap_err().contains("checkpoint"));
         assert!(read(json!({ "checkpoint": "a", "max_sequences": "many" })).unwrap_err().contains("many"));
+        for option in ["chat", "add_bos"] {
+            let wrong = read(json!({ "checkpoint": "a", option: "always" })).unwrap_err();
+            assert_eq!(wrong, format!("`{option}`: expected `auto`, `true` or `false`"));
+        }
     }
 
     #[test]

@@ -101,14 +101,12 @@ pub fn split(
     adds_before: bool,
     context_length: usize,
 ) -> Result<Split, SplitError> {
-    let before = |tokens: &[u32]| if adds_before { tokenizer.before_text(tokens).to_vec() } else { Vec::new() };
     let (tokens, first_target) = match request.span {
-        Span::Continuation => continuation(&request.context, &request.continuation, tokenizer, &before)?,
+        Span::Continuation => continuation(&request.context, &request.continuation, tokenizer, adds_before)?,
         Span::All => {
-            let text = encode(tokenizer, &format!("{}{}", request.context, request.continuation))?;
-            let mut tokens = before(&text);
-            let first_target = tokens.len().max(1);
-            tokens.extend(text);
+            let text = format!("{}{}", request.context, request.continuation);
+            let (tokens, before) = tokenizer.encode_whole(&text, adds_before).map_err(SplitError::Tokenizer)?;
+            let first_target = before.max(1);
             if tokens.len() <= first_target {
                 return Err(SplitError::TooShort(tokens.len()));
             }
@@ -130,41 +128,35 @@ fn continuation(
     context: &str,
     continuation: &str,
     tokenizer: &Tokenizer,
-    before: &dyn Fn(&[u32]) -> Vec<u32>,
+    adds_before: bool,
 ) -> Result<(Vec<u32>, usize), SplitError> {
     if continuation.is_empty() {
         return Err(SplitError::EmptyContinuation);
     }
-    let whole = encode(tokenizer, &format!("{context}{continuation}"))?;
+    let text = format!("{context}{continuation}");
+    let (whole, before) = tokenizer.encode_whole(&text, adds_before).map_err(SplitError::Tokenizer)?;
     // What Python's `str.rstrip` takes for white space, so that the split is the one of lm-evaluation-harness.
     let context = context.trim_end_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c));
     if context.is_empty() {
         let beginning = tokenizer.beginning().ok_or(SplitError::NoBeginning)?;
+        let text = &whole[before..];
         // A text that begins with that token has its context already.
-        if whole.len() > 1 && whole[0] == beginning {
-            return Ok((whole, 1));
-        }
-        return Ok(([vec![beginning], whole].concat(), 1));
+        let has_context = text.len() > 1 && text[0] == beginning;
+        return Ok((if has_context { text.to_vec() } else { [&[beginning], text].concat() }, 1));
     }
-    let mut tokens = before(&whole);
-    let context = encode(tokenizer, context)?;
-    let targets = match whole.get(context.len()..) {
-        Some(targets) if !targets.is_empty() => targets,
-        _ => return Err(SplitError::Absorbed(continuation.to_owned())),
-    };
-    tokens.extend(context);
+    let mut tokens = whole[..before].to_vec();
+    tokens.extend(tokenizer.encode(context).map_err(SplitError::Tokenizer)?);
     let first_target = tokens.len();
-    tokens.extend(targets);
+    match whole.get(first_target..) {
+        Some(targets) if !targets.is_empty() => tokens.extend(targets),
+        _ => return Err(SplitError::Absorbed(continuation.to_owned())),
+    }
     if first_target == 0 {
         // A context of characters that the tokenizer drops, such as a normalizer's control characters.
         tokens.insert(0, tokenizer.beginning().ok_or(SplitError::NoBeginning)?);
         return Ok((tokens, 1));
     }
     Ok((tokens, first_target))
-}
-
-fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, SplitError> {
-    tokenizer.encode(text).map_err(SplitError::Tokenizer)
 }
 
 /// Checks that the model has an embedding for every token.

@@ -110,9 +110,17 @@ impl Tokenizer {
         &self.before
     }
 
-    /// The tokens that stand before these tokens of a text: none where the text begins with them.
-    pub fn before_text(&self, tokens: &[u32]) -> &[u32] {
-        if tokens.starts_with(&self.before) { &[] } else { &self.before }
+    /// The tokens of a text after those that stand before every text, and how many these are: none where the text begins with
+    /// them, or `adds_before` is false.
+    ///
+    /// # Errors
+    /// As for [`Tokenizer::encode`].
+    pub fn encode_whole(&self, text: &str, adds_before: bool) -> Result<(Vec<u32>, usize)> {
+        let tokens = self.encode(text)?;
+        match &self.before[..] {
+            before if adds_before && !tokens.starts_with(before) => Ok(([before, &tokens].concat(), before.len())),
+            _ => Ok((tokens, 0)),
+        }
     }
 
     /// Puts other tokens before every text.

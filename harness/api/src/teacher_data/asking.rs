@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Answers are judged after this number of requests, so that the count of kept ones grows with that of answers.
-const WINDOW: usize = 512;
+const WINDOW: usize = 2048;
 
 /// A teacher, where its answers are stored, and who judges them.
 pub(super) struct Teacher<'a> {

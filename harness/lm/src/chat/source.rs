@@ -1,14 +1,13 @@
 //! Where a checkpoint keeps its chat template.
 
 use super::{Chat, ChatTemplate};
-use crate::checkpoint::{Checkpoint, read_json};
+use crate::checkpoint::{Checkpoint, TOKENIZER_CONFIG, special_token_text};
 use crate::{AutoBool, LocalOptions};
 use examiner_api::{Metadata, PluginError, Result};
 use serde_json::Value;
 use std::path::Path;
 
 const FILE: &str = "chat_template.jinja";
-const CONFIG: &str = "tokenizer_config.json";
 
 /// A template as it was found.
 pub(super) struct Source {
@@ -30,7 +29,7 @@ impl Checkpoint {
             _ => find(self)?,
         };
         let Some(source) = source else {
-            let found = format!("no `{FILE}`, and no `chat_template` in its `{CONFIG}`");
+            let found = format!("no `{FILE}`, and no `chat_template` in its `{TOKENIZER_CONFIG}`");
             let help = format!("put the template beside `config.json` as `{FILE}`, or leave the option out");
             let missing = |option: &str| {
                 let message = format!("`{option}` needs a chat template, and `{}` has {found}", self.source());
@@ -64,15 +63,13 @@ impl ChatTemplate {
 
 /// As in transformers, a file of its own goes before the configuration.
 fn find(checkpoint: &Checkpoint) -> Result<Option<Source>> {
-    let path = checkpoint.fetch_optional(CONFIG)?;
-    let config = path.as_deref().map_or(Ok(Value::Null), read_json)?;
-    let tokens = tokens(&config);
+    let (config, path) = checkpoint.tokenizer_config().unwrap_or((&Value::Null, Path::new(TOKENIZER_CONFIG)));
+    let tokens = tokens(config);
     if let Some(path) = checkpoint.fetch_optional(FILE)? {
         let text = std::fs::read_to_string(&path).map_err(|error| PluginError::io("read", &path, &error))?;
         return Ok(Some(Source { origin: format!("`{}`", path.display()), text, tokens }));
     }
-    let within = path.as_deref().unwrap_or(Path::new(CONFIG)).display();
-    let origin = format!("`chat_template` in `{within}`");
+    let origin = format!("`chat_template` in `{}`", path.display());
     match config.get("chat_template") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(Source { origin, text: text.clone(), tokens })),
@@ -98,13 +95,9 @@ fn named(templates: &[Value], origin: String, tokens: Metadata) -> Result<Source
         .with_help(format!("copy the one to use into a file `{FILE}` beside it")))
 }
 
-/// What the configuration calls a token: a text, or a map that holds one among its properties.
+/// The special tokens of the configuration, by name.
 fn tokens(config: &Value) -> Metadata {
-    let text = |token: &Value| match token {
-        Value::String(text) => Some(text.clone()),
-        Value::Object(token) => token.get("content").and_then(Value::as_str).map(str::to_owned),
-        _ => None,
-    };
+    let text = |token: &Value| special_token_text(token).map(str::to_owned);
     let fields = config.as_object().into_iter().flatten();
     let named = fields.filter_map(|(name, value)| match value {
         Value::Array(tokens) if name == "additional_special_tokens" => {

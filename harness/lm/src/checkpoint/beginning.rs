@@ -1,27 +1,25 @@
 //! Which tokens stand before a text.
 //!
 //! The rule is that of transformers 5: where there is a `tokenizer.json`, its post-processor decides, and `add_bos_token` of
-//! `tokenizer_config.json` is not read. Where the two disagree, that is a warning. In a GGUF file
-//! its own flag decides.
+//! `tokenizer_config.json` is not read. Where the two disagree, that is a warning. In a GGUF file its own flag decides.
 
-use super::{Checkpoint, read_json};
-use crate::{AutoBool, LocalOptions, Tokenizer};
+use super::{Checkpoint, TOKENIZER_CONFIG, special_token_text};
+use crate::{AutoBool, Tokenizer};
 use examiner_api::{Metadata, PluginError, Result, serde_json::json};
 use serde_json::Value;
 
-const CONFIG: &str = "tokenizer_config.json";
 /// As GGUF names it, and as the configuration of such a file has it.
 const GGUF_FLAG: &str = "tokenizer.ggml.add_bos_token";
 
 /// The tokens before a text, and what decided them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Beginning {
+pub(crate) struct Beginning {
     /// As they are written; empty where there are none.
-    pub tokens: Vec<String>,
+    tokens: Vec<String>,
     /// The option or file that decided.
-    pub decided_by: String,
+    decided_by: String,
     /// What a user should know.
-    pub warning: Option<String>,
+    pub(crate) warning: Option<String>,
 }
 
 impl Beginning {
@@ -35,11 +33,8 @@ impl Beginning {
 /// Gives a tokenizer the beginning-of-text token that its own configuration names: `config.json` may name one that the
 /// tokenizer never uses.
 pub(super) fn name_beginning(tokenizer: &mut Tokenizer, config: &Value) {
-    let token = |name: &str| {
-        let value = config.get(name)?;
-        let text = value.as_str().or_else(|| value.get("content").and_then(Value::as_str));
-        Some(text.and_then(|text| tokenizer.token(text)))
-    };
+    let token =
+        |name: &str| config.get(name).map(|token| special_token_text(token).and_then(|text| tokenizer.token(text)));
     let bos = token("bos_token").unwrap_or(tokenizer.bos());
     let eos = token("eos_token").flatten();
     let beginning = bos.or(eos).or(tokenizer.eos().first().copied());
@@ -47,60 +42,51 @@ pub(super) fn name_beginning(tokenizer: &mut Tokenizer, config: &Value) {
 }
 
 impl Checkpoint {
-    /// Decides which tokens its tokenizer puts before a text.
+    /// Decides which tokens the tokenizer puts before a text, and says so in the log.
     ///
     /// # Errors
     /// `BadOptions` for `add_bos: true` where the checkpoint names no such token, `NotFound` without a tokenizer.
-    pub fn decide_beginning(&mut self, add_bos: AutoBool) -> Result<Beginning> {
-        let stated = self.config.get(GGUF_FLAG).and_then(Value::as_bool).map(|flag| (flag, true));
-        let config = self.fetch_optional(CONFIG)?.as_deref().map_or(Ok(Value::Null), read_json)?;
-        let stated = stated.or(config.get("add_bos_token").and_then(Value::as_bool).map(|flag| (flag, false)));
-        let source = self.source.clone();
-        let (tokenizer, path) = self.tokenizer.as_mut().map_err(|error| error.clone())?;
-        let own = tokenizer.before().to_vec();
-        let bos = || {
-            tokenizer.bos().ok_or_else(|| {
-                let message = format!("`add_bos: true`: `{source}` names no beginning-of-text token");
-                PluginError::bad_options(message).with_help("leave `add_bos` out")
-            })
+    pub(crate) fn beginning(&mut self, add_bos: AutoBool) -> Result<Beginning> {
+        let in_gguf = self.config.get(GGUF_FLAG).and_then(Value::as_bool);
+        let in_config = self.tokenizer_config().and_then(|(config, _)| config.get("add_bos_token")?.as_bool());
+        let tokenizer = self.tokenizer()?;
+        let own = tokenizer.before();
+        let with_bos = || match (own, tokenizer.bos()) {
+            ([], None) => {
+                let message = format!("`add_bos: true`: `{}` names no beginning-of-text token", self.source());
+                Err(PluginError::bad_options(message).with_help("leave `add_bos` out"))
+            }
+            ([], Some(bos)) => Ok(vec![bos]),
+            (own, _) => Ok(own.to_vec()),
         };
-        let with_bos = || -> Result<Vec<u32>> { if own.is_empty() { Ok(vec![bos()?]) } else { Ok(own.clone()) } };
-        let file = format!("the post-processor of `{}`", path.display());
-        let gguf = format!("`{GGUF_FLAG}` of `{}`", self.config_path.display());
+        let gguf = || format!("`{GGUF_FLAG}` of `{}`", self.config_path.display());
+        let file = format!("the post-processor of `{}`", self.tokenizer_path()?.display());
         let mut warning = None;
-        let (tokens, decided_by) = match (add_bos, stated) {
+        let (tokens, decided_by) = match (add_bos, in_gguf) {
             (AutoBool::Fixed(true), _) => (with_bos()?, "`add_bos: true`".to_owned()),
             (AutoBool::Fixed(false), _) => (Vec::new(), "`add_bos: false`".to_owned()),
-            (AutoBool::Auto(_), Some((true, true))) if tokenizer.bos().is_some() => (with_bos()?, gguf),
-            (AutoBool::Auto(_), Some((false, true))) => (Vec::new(), gguf),
-            (AutoBool::Auto(_), stated) => {
-                if let Some((flag, false)) = stated.filter(|(flag, _)| *flag == own.is_empty()) {
+            (AutoBool::Auto(_), Some(true)) if tokenizer.bos().is_some() => (with_bos()?, gguf()),
+            (AutoBool::Auto(_), Some(false)) => (Vec::new(), gguf()),
+            (AutoBool::Auto(_), _) => {
+                if let Some(flag) = in_config.filter(|flag| *flag == own.is_empty()) {
                     let does = if flag { "adds none" } else { "adds one" };
                     warning = Some(format!(
-                        "`{CONFIG}` has `add_bos_token: {flag}`, but {file} {does} and is followed, as in transformers; \
-                         `add_bos: {flag}` does otherwise"
+                        "`{TOKENIZER_CONFIG}` has `add_bos_token: {flag}`, but {file} {does} and is followed, as in \
+                         transformers; `add_bos: {flag}` does otherwise"
                     ));
                 }
-                (own.clone(), file)
+                (own.to_vec(), file)
             }
         };
         let written = |token: &u32| tokenizer.written(*token).unwrap_or_else(|| token.to_string());
         let beginning = Beginning { tokens: tokens.iter().map(written).collect(), decided_by, warning };
-        tokenizer.set_before(tokens);
-        Ok(beginning)
-    }
-
-    /// The same by the options of a suite, and said in the log.
-    pub(crate) fn beginning(&mut self, options: &LocalOptions) -> Result<Beginning> {
-        let beginning = self.decide_beginning(options.add_bos)?;
-        let decided_by = &beginning.decided_by;
         let line = match &beginning.tokens[..] {
-            [] => format!("no token is put before a text ({decided_by})"),
-            tokens => format!("texts begin with `{}` ({decided_by})", tokens.concat()),
+            [] => format!("no token is put before a text ({})", beginning.decided_by),
+            tokens => format!("texts begin with `{}` ({})", tokens.concat(), beginning.decided_by),
         };
         self.host().info(format!("`{}`: {line}", self.source()));
-        if let Some(warning) = &beginning.warning {
-            self.host().warn(format!("`{}`: {warning}", self.source()));
+        if let Ok((tokenizer, _)) = &mut self.tokenizer {
+            tokenizer.set_before(tokens);
         }
         Ok(beginning)
     }
@@ -151,14 +137,14 @@ mod tests {
             (true, AutoBool::Fixed(true), true),
         ] {
             let (_directory, mut checkpoint) = checkpoint(adds, config(), None);
-            let found = checkpoint.decide_beginning(add_bos).unwrap();
+            let found = checkpoint.beginning(add_bos).unwrap();
             let bos = testing::tokenizer().written(testing::BOS).unwrap();
             let expected = if expected { vec![(testing::BOS, bos)] } else { Vec::new() };
             let tokens = checkpoint.tokenizer().unwrap().before().iter().copied();
             assert_eq!(tokens.zip(found.tokens).collect::<Vec<_>>(), expected, "{adds} {add_bos:?}");
         }
         let (_directory, mut nameless) = checkpoint(false, json!({}), None);
-        assert_eq!(nameless.decide_beginning(AutoBool::Fixed(true)).unwrap_err().code, ErrorCode::BadOptions);
+        assert_eq!(nameless.beginning(AutoBool::Fixed(true)).unwrap_err().code, ErrorCode::BadOptions);
     }
 
     #[test]
@@ -166,7 +152,7 @@ mod tests {
         let of = |adds, flag: bool| {
             let config = json!({"bos_token_id": testing::BOS});
             let (_directory, mut checkpoint) = checkpoint(adds, config, Some(json!({"add_bos_token": flag})));
-            let found = checkpoint.decide_beginning(AUTO).unwrap();
+            let found = checkpoint.beginning(AUTO).unwrap();
             (found.tokens.len(), found.warning)
         };
         assert_eq!((of(true, true), of(false, false)), ((1, None), (0, None)));
@@ -181,7 +167,7 @@ mod tests {
         let of = |adds, flag: Value| {
             let config = json!({"bos_token_id": testing::BOS, GGUF_FLAG: flag});
             let (_directory, mut checkpoint) = checkpoint(adds, config, None);
-            checkpoint.decide_beginning(AUTO).unwrap().tokens.len()
+            checkpoint.beginning(AUTO).unwrap().tokens.len()
         };
         assert_eq!((of(false, json!(true)), of(true, json!(false))), (1, 0));
         assert_eq!((of(false, json!(null)), of(true, json!(null))), (0, 1));

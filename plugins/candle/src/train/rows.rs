@@ -172,9 +172,8 @@ impl Encoder<'_> {
                 .with_help("start from a checkpoint with a tokenizer, or give `prompt_tokens` and `completion_tokens`")
         })?;
         let (mut tokens, first) = if line.completion.is_empty() && self.loss_on == LossOn::All {
-            let text = tokenizer.encode(&line.prompt)?;
-            let before = tokenizer.before_text(&text);
-            ([before, &text].concat(), before.len().max(1))
+            let (tokens, before) = tokenizer.encode_whole(&line.prompt, true)?;
+            (tokens, before.max(1))
         } else {
             let request = ScoreRequest {
                 context: line.prompt.clone(),
