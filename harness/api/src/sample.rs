@@ -123,6 +123,24 @@ pub enum Answer {
     Generate(GenerateResult),
 }
 
+impl Answer {
+    /// Number of tokens that the model read, of those that it was asked to read.
+    pub fn tokens_read(&self) -> u32 {
+        match self {
+            Answer::Score(score) => score.total_tokens.saturating_sub(score.truncated_tokens),
+            Answer::Generate(generated) => generated.tokens_in,
+        }
+    }
+
+    /// Number of tokens that it did not read: they were cut off on the left, because the model's context holds no more.
+    pub fn truncated_tokens(&self) -> u32 {
+        match self {
+            Answer::Score(score) => score.truncated_tokens,
+            Answer::Generate(generated) => generated.truncated_tokens,
+        }
+    }
+}
+
 /// A question with the answers to all that its scorer asked, in the order of asking.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Answered {

@@ -96,6 +96,54 @@ fn an_error_is_not_kept_and_is_asked_again() {
     assert_eq!(asked, "3\n", "only the sample in error is asked again");
 }
 
+/// Runs a model that reads only the end of questions `at` to `upto`, and returns how it ends, what it prints, and which
+/// questions it was asked since the last call.
+fn truncated(directory: &Path, (at, upto): (u64, u64), rows: u64, policy: &str) -> (Option<i32>, String, Vec<String>) {
+    let model = format!("  a: {{ plugin: adder, fault: truncated, at: {at}, upto: {upto}, count: asked }}\n");
+    let suite = suite(&model, &format!("  sums: {{ plugin: numbers, rows: {rows} }}\n")) + policy;
+    let output = run(directory, &suite, &["--out", "run"]);
+    let asked = std::fs::read_to_string(directory.join("asked")).unwrap_or_default();
+    let _ = std::fs::remove_file(directory.join("asked"));
+    let printed = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+    (output.status.code(), printed, asked.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn samples_that_do_not_fit_are_reported_and_on_demand_errors() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, printed, asked) = truncated(directory.path(), (3, 5), 10, "");
+    assert_eq!((code, asked.len()), (Some(0), 10), "{printed}");
+    assert!(printed.contains("`a` on `sums`: 3 of 10 samples do not fit into the model's context"), "{printed}");
+    let row = || whole(&directory.path().join("run"), "a", "sums", "accuracy");
+    let found = || ["value", "n_truncated", "n_error", "status"].map(|name| row()[name].clone());
+    assert_eq!(found(), ["1.0", "3", "0", "ok"]);
+
+    let (code, printed, asked) = truncated(directory.path(), (3, 5), 10, "on_truncation: error\n");
+    assert_eq!((code, asked.len()), (Some(1), 3), "only these are asked again: {printed}");
+    assert!(printed.contains("has 12 tokens, of which the model could read only the last 3"), "{printed}");
+    assert_eq!(found(), ["1.0", "0", "3", "partial"]);
+}
+
+#[test]
+fn a_pair_of_which_nothing_fits_fails_after_its_first_batch() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |policy| truncated(directory.path(), (0, 9999), 5000, policy);
+    let (code, printed, asked) = run("");
+    assert_eq!((code, asked.len()), (Some(1), 2048), "{printed}");
+    assert!(printed.contains("none of 2048 questions fits into the model's context"), "{printed}");
+    assert!(printed.contains("has 12 tokens, of which the model read the last 3"), "{printed}");
+    let row = || whole(&directory.path().join("run"), "a", "sums", "accuracy");
+    assert_eq!(row()["status"], "failed");
+
+    let (code, printed, asked) = run("on_truncation: allow\n");
+    assert_eq!((code, asked.len()), (Some(0), 5000 - 2048), "what was answered is kept: {printed}");
+    assert_eq!((&*row()["n_truncated"], &*row()["status"]), ("5000", "ok"));
+
+    let (code, printed, asked) = run("");
+    assert_eq!((code, asked.len()), (Some(1), 0), "the same from the journal alone: {printed}");
+    assert!(printed.contains("none of 5000 questions fits"), "{printed}");
+}
+
 /// A model that has no answer from question 3 on, under `fail_on_error`: how it ends, the rows' status, and how many
 /// questions it was asked.
 fn limited(fail_on_error: &str, rows: u64) -> (String, String, usize) {

@@ -36,6 +36,7 @@ pub(super) fn row(parts: &[&SummaryRow]) -> Option<SummaryRow> {
         n_scored: total(&|part| part.n_scored),
         n_unanswered: total(&|part| part.n_unanswered),
         n_error: total(&|part| part.n_error),
+        n_truncated: total(&|part| part.n_truncated),
         value_low: mean(&|part| part.value_low),
         value_high: mean(&|part| part.value_high),
         status: RowStatus::Ok,

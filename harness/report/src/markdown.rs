@@ -64,6 +64,11 @@ fn value(row: &SummaryRow, notes: &mut Vec<String>) -> String {
     if let (RowStatus::Partial, Some(low), Some(high)) = (row.status, row.value_low, row.value_high) {
         reasons.push_str(&format!("; with them, {} lies between {low:.4} and {high:.4}", row.metric));
     }
+    if row.n_truncated > 0 && row.status != RowStatus::Failed {
+        let gap = if reasons.is_empty() { "" } else { "; " };
+        let (truncated, n) = (row.n_truncated, row.n);
+        reasons.push_str(&format!("{gap}{truncated} of {n} samples do not fit into the model's context: it read their end"));
+    }
     if reasons.is_empty() {
         return text;
     }
@@ -179,6 +184,20 @@ pub(super) mod tests {
         [3] `student` on `svamp`: failed: there is no file `svamp.json`
         "#);
         assert_eq!(render(&[]), "There are no results.\n");
+    }
+
+    #[test]
+    fn samples_that_do_not_fit_are_noted() {
+        let mut rows: Vec<SummaryRow> = rows().into_iter().filter(|row| row.dataset == "gsm8k").collect();
+        rows.iter_mut().for_each(|row| row.n_truncated = 7);
+        insta::assert_snapshot!(render(&rows), @r#"
+        | dataset | metric   |    n |            original |             student |
+        | ------- | -------- | ---: | ------------------: | ------------------: |
+        | gsm8k   | accuracy | 1319 | 0.0523 ± 0.0104 [1] | 0.1700 ± 0.0104 [2] |
+
+        [1] `original` on `gsm8k`: 7 of 1319 samples do not fit into the model's context: it read their end
+        [2] `student` on `gsm8k`: partial: 3 of 1319 samples are errors: 3 x timeout, "slow"; with them, accuracy lies between 0.1696 and 0.1719; 7 of 1319 samples do not fit into the model's context: it read their end
+        "#);
     }
 
     #[test]

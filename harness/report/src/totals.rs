@@ -41,6 +41,7 @@ struct SampleNumbers {
     index: u32,
     tokens_in: u32,
     tokens_out: u32,
+    is_truncated: bool,
     /// The index of its subset's name, or [`NONE`].
     subset: u32,
 }
@@ -128,6 +129,7 @@ impl Aggregate for Totals {
             cluster: key_of(record.cluster.as_ref().unwrap_or(&record.id)),
             tokens_in: tokens(record.tokens_in),
             tokens_out: tokens(record.tokens_out),
+            is_truncated: record.answers.iter().any(|answer| answer.truncated_tokens() > 0),
             subset: record.subset.as_ref().map_or(NONE, |name| self.subsets.index_of(name)),
         });
         for (label, info) in &self.scorers {
@@ -241,6 +243,7 @@ impl Totals {
         row.n = group.len() as u64;
         row.tokens_in = samples().map(|sample| u64::from(sample.tokens_in)).sum();
         row.tokens_out = samples().map(|sample| u64::from(sample.tokens_out)).sum();
+        row.n_truncated = samples().filter(|sample| sample.is_truncated).count() as u64;
         let mut errors: Vec<(u16, u64)> = Vec::new();
         for sample in group {
             match self.state(*sample, scorer) {

@@ -92,6 +92,19 @@ fn counts_and_values_by_hand() {
 }
 
 #[test]
+fn samples_that_do_not_fit_are_counted_in_every_part() {
+    let mut totals = totals_with_macro(vec![metric("accuracy", Aggregation::Mean)]);
+    for (index, subset, truncated_tokens) in [(0, "a", 0), (1, "a", 3), (2, "b", 1), (3, "b", 2)] {
+        let score = |truncated_tokens| Answer::Score(ScoreResult { truncated_tokens, ..ScoreResult::default() });
+        let answers = vec![score(0), score(truncated_tokens)];
+        totals.add(&Record { answers, ..record(index, subset, Outcome::Scored, 1.0) });
+    }
+    let found: Vec<(String, u64)> = rows(&totals).into_iter().map(|row| (row.subset, row.n_truncated)).collect();
+    let expected = [("all", 3), ("macro", 3), ("a", 1), ("b", 2)];
+    assert_eq!(found, expected.map(|(subset, n)| (subset.to_owned(), n)));
+}
+
+#[test]
 fn every_part_counts_the_same_in_the_mean_over_parts() {
     let metrics = vec![metric("ratio", Aggregation::Corpus), metric("accuracy", Aggregation::Mean)];
     let mut totals = totals_with_macro(metrics);

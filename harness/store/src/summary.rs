@@ -57,6 +57,10 @@ pub struct SummaryRow {
     pub n_unanswered: u64,
     /// Samples without an answer: they do not count.
     pub n_error: u64,
+    /// Samples of whose prompt or context the model read only the end, because it does not fit into the model's context. They
+    /// count.
+    #[serde(default)]
+    pub n_truncated: u64,
     /// The value if all errors had the lowest possible value; none if the metric has no bounds or is not a mean, or if not all
     /// questions were asked.
     pub value_low: Option<f64>,
@@ -145,7 +149,7 @@ pub fn read(path: &Path) -> Result<Vec<SummaryRow>, csv::Error> {
 }
 
 /// The columns, in their order.
-pub const COLUMNS: [&str; 22] = [
+pub const COLUMNS: [&str; 23] = [
     "suite",
     "run",
     "model",
@@ -161,6 +165,7 @@ pub const COLUMNS: [&str; 22] = [
     "n_scored",
     "n_unanswered",
     "n_error",
+    "n_truncated",
     "value_low",
     "value_high",
     "status",
@@ -208,9 +213,9 @@ mod tests {
         write(&path, &rows).unwrap();
         assert_eq!(read(&path).unwrap(), rows);
         insta::assert_snapshot!(std::fs::read_to_string(&path).unwrap(), @r#"
-        suite,run,model,dataset,subset,scorer,metric,value,stderr,ci_low,ci_high,n,n_scored,n_unanswered,n_error,value_low,value_high,status,message,tokens_in,tokens_out,seconds
-        s,s-1,"m, the ""big"" one",d,all,answer-extraction,accuracy,0.30000000000000004,1e-17,-0.0,1.0,3,3,0,0,,,ok,,7,0,0.25
-        s,s-1,m,d,,,,,,,,0,0,0,0,,,failed,the worker died of signal 11,0,0,
+        suite,run,model,dataset,subset,scorer,metric,value,stderr,ci_low,ci_high,n,n_scored,n_unanswered,n_error,n_truncated,value_low,value_high,status,message,tokens_in,tokens_out,seconds
+        s,s-1,"m, the ""big"" one",d,all,answer-extraction,accuracy,0.30000000000000004,1e-17,-0.0,1.0,3,3,0,0,0,,,ok,,7,0,0.25
+        s,s-1,m,d,,,,,,,,0,0,0,0,0,,,failed,the worker died of signal 11,0,0,
         "#);
         write(&path, &[]).unwrap();
         assert_eq!(read(&path).unwrap(), []);
@@ -224,6 +229,6 @@ mod tests {
         write(&path, &[row()]).unwrap();
         let text = std::fs::read_to_string(&path).unwrap().replace(",ok,", ",fine,");
         std::fs::write(&path, text).unwrap();
-        insta::assert_snapshot!(read(&path).unwrap_err(), @r#"CSV deserialize error: record 1 (line: 2, byte: 170): unknown variant `fine`, expected one of `ok`, `partial`, `failed`"#);
+        insta::assert_snapshot!(read(&path).unwrap_err(), @r#"CSV deserialize error: record 1 (line: 2, byte: 182): unknown variant `fine`, expected one of `ok`, `partial`, `failed`"#);
     }
 }

@@ -1,9 +1,9 @@
-//! How a suite handles failures: when to give up, and the isolation of plugins.
+//! How a suite handles failures: when to give up, what does not fit into a context, and the isolation of plugins.
 
 use super::fields::{Field, described};
 use super::problem::Problem;
 use super::tree::Kind;
-use super::types::{FailOnError, Isolation};
+use super::types::{FailOnError, Isolation, OnTruncation};
 
 /// When to give up.
 pub(super) fn fail_on_error(field: &Field<'_>, problems: &mut Vec<Problem>) -> Option<FailOnError> {
@@ -19,6 +19,21 @@ pub(super) fn fail_on_error(field: &Field<'_>, problems: &mut Vec<Problem>) -> O
             )
             .map(FailOnError::Share),
     }
+}
+
+/// What becomes of samples that do not fit into a model's context.
+pub(super) fn on_truncation(field: &Field<'_>, problems: &mut Vec<Problem>) -> Option<OnTruncation> {
+    match field.text(problems)?.as_str() {
+        "report" => return Some(OnTruncation::Report),
+        "error" => return Some(OnTruncation::Error),
+        "allow" => return Some(OnTruncation::Allow),
+        other => problems.push(
+            field
+                .problem(format!("expected `report`, `error` or `allow`, found `{other}`"))
+                .with_nearest(other, ["report", "error", "allow"]),
+        ),
+    }
+    None
 }
 
 /// How roles run in processes of their own.

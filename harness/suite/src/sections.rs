@@ -3,7 +3,7 @@
 use super::datasets::{dataset, scorers};
 use super::fields::{Field, Section, check_name};
 use super::links::EntryName;
-use super::policy::{fail_on_error, isolate};
+use super::policy::{fail_on_error, isolate, on_truncation};
 use super::problem::{FieldPath, Problem};
 use super::reading::{Reading, options};
 use super::stages::{export, teach, train};
@@ -12,11 +12,12 @@ use super::types::*;
 use serde_json::Value;
 
 /// The keys of a suite.
-pub(super) const TOP_LEVEL: [&str; 14] = [
+pub(super) const TOP_LEVEL: [&str; 15] = [
     "name",
     "seed",
     "parallel",
     "fail_on_error",
+    "on_truncation",
     "isolate",
     "vars",
     "plugins",
@@ -52,6 +53,7 @@ pub(super) fn read(root: &Node, vars: Named<Value>, reading: &mut Reading) -> Su
     let seed = top.take("seed").and_then(|seed| seed.whole(0, u64::MAX, problems));
     let parallel = top.take("parallel").and_then(|field| field.whole(1, 1024, problems));
     let fail_on_error = top.take("fail_on_error").and_then(|field| fail_on_error(&field, problems));
+    let on_truncation = top.take("on_truncation").and_then(|field| on_truncation(&field, problems));
     let isolate = top.take("isolate").map(|field| isolate(&field, problems));
     top.take("vars");
     let suite = Suite {
@@ -59,6 +61,7 @@ pub(super) fn read(root: &Node, vars: Named<Value>, reading: &mut Reading) -> Su
         seed: seed.unwrap_or(0),
         parallel: parallel.map_or(1, |parallel| parallel as usize),
         fail_on_error: fail_on_error.unwrap_or_default(),
+        on_truncation: on_truncation.unwrap_or_default(),
         isolate: isolate.unwrap_or_else(|| Some(Isolation::default())),
         vars,
         plugins: named(&mut top, "plugins", reading, plugin),
@@ -80,6 +83,7 @@ fn empty() -> Suite {
         seed: 0,
         parallel: 1,
         fail_on_error: FailOnError::Never,
+        on_truncation: OnTruncation::Report,
         isolate: None,
         vars: Named::new(),
         plugins: Named::new(),

@@ -25,6 +25,8 @@ pub struct Suite {
     pub parallel: usize,
     /// When to give up a model x dataset because of samples without an answer.
     pub fail_on_error: FailOnError,
+    /// What becomes of samples that do not fit into a model's context.
+    pub on_truncation: OnTruncation,
     /// How models, trainers and exporters run in processes of their own; none to run them in the program itself.
     pub isolate: Option<Isolation>,
     /// Values for `${vars.NAME}`, which are already filled in.
@@ -67,6 +69,19 @@ pub enum FailOnError {
     Share(f64),
     /// When there are more errors than this (a whole number).
     Count(u64),
+}
+
+/// What becomes of a sample whose prompt or context is longer than the model's context. The model reads its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnTruncation {
+    /// It counts, and is reported; a model x dataset of which no sample fits fails.
+    #[default]
+    Report,
+    /// It is an error of the sample.
+    Error,
+    /// It counts, and is reported, even if no sample fits.
+    Allow,
 }
 
 /// Limits of roles in processes of their own.

@@ -32,6 +32,18 @@ pub enum EvaluateError {
         /// One of the errors.
         first: String,
     },
+    /// No question fits into the model's context.
+    #[error(
+        "none of {questions} questions fits into the model's context: the shortest prompt or context that does not has {tokens} tokens, of which the model read the last {read}; use fewer few-shot examples or a model with a longer context, or say `on_truncation: allow` in the suite"
+    )]
+    NothingFits {
+        /// Questions answered.
+        questions: u64,
+        /// Tokens of the shortest prompt or context that does not fit.
+        tokens: u32,
+        /// How many of them the model read.
+        read: u32,
+    },
     /// The directory of the pair's files cannot be made.
     #[error(transparent)]
     Storage(PluginError),

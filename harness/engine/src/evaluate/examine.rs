@@ -11,6 +11,7 @@ use super::known::{KnownRecord, note_known};
 use super::prepare::{Prepared, Setup};
 use super::reader::{self, Item, Read};
 use super::samples::write_samples;
+use super::truncation::{Fit, Truncated};
 use super::writer::{Done, Writer};
 use crate::host::Shared;
 use crate::progress::Task;
@@ -93,6 +94,7 @@ struct Session<'a> {
     asking: AtomicBool,
     given_up: AtomicBool,
     reused: AtomicU64,
+    fit: Mutex<Fit>,
 }
 
 /// How the threads ended.
@@ -115,6 +117,7 @@ impl<'a> Session<'a> {
             asking: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
             reused: AtomicU64::new(0),
+            fit: Mutex::default(),
         }
     }
 
@@ -149,7 +152,7 @@ impl<'a> Session<'a> {
         let Files { journal, known, .. } = files;
         let writer = Writer {
             journal,
-            scorers: &self.setup.scorers,
+            setup: self.setup,
             totals,
             offsets: Vec::with_capacity(self.expected()),
             on_batch: Box::new(move |done, errors, totals| self.on_batch(done, errors, totals)),
@@ -164,7 +167,8 @@ impl<'a> Session<'a> {
                 reader::read(&mut *dataset, self.setup, &known, &|read| {
                     let sent = match read {
                         Read::Window(items) => to_model.send(items).is_ok(),
-                        Read::Reused { index, offset } => {
+                        Read::Reused { index, offset, truncated } => {
+                            self.fit.lock().note(truncated);
                             self.reused.fetch_add(1, Ordering::SeqCst);
                             to_writer_too.send(Done::Reused { index, offset }).is_ok()
                         }
@@ -182,7 +186,8 @@ impl<'a> Session<'a> {
                     break;
                 }
                 asked = self.ask(model, window, &to_writer);
-                if !matches!(asked, Ok(Flow::Continue)) {
+                // Where nothing of a whole window fits, nothing more is asked.
+                if !matches!(asked, Ok(Flow::Continue)) || self.nothing_fits().is_some() {
                     break;
                 }
             }
@@ -193,6 +198,10 @@ impl<'a> Session<'a> {
         });
         self.task.finish();
         unwritten.map_or(Ok(threads), |error| Err(EvaluateError::Storage(error)))
+    }
+
+    fn nothing_fits(&self) -> Option<EvaluateError> {
+        self.fit.lock().failure(self.setup.on_truncation)
     }
 
     /// Shows how far the pair is, and publishes its rows now and then.
@@ -244,13 +253,23 @@ impl<'a> Session<'a> {
             if slot.left == 0
                 && let Some(item) = slot.item.take()
             {
-                let answers = slot.answers.drain(..).flatten().collect();
+                let answers: Vec<Result<Answer>> = slot.answers.drain(..).flatten().collect();
+                self.note_fit(&answers);
                 if to_writer.send(Done::Answered(item, answers)).is_err() {
                     return Flow::Stop;
                 }
             }
             if self.is_over() { Flow::Stop } else { Flow::Continue }
         })
+    }
+
+    /// Counts a question, unless none of its requests has an answer.
+    fn note_fit(&self, answers: &[Result<Answer>]) {
+        let mut given = answers.iter().flatten().peekable();
+        if given.peek().is_some() {
+            let counts = given.map(|answer| (answer.tokens_read(), answer.truncated_tokens()));
+            self.fit.lock().note(Truncated::longest(counts));
+        }
     }
 
     fn conclude(
@@ -273,7 +292,7 @@ impl<'a> Session<'a> {
                     first: error_examples.first().cloned().unwrap_or_default(),
                 })
             }
-            (Ok(_), Ok(_)) => None,
+            (Ok(_), Ok(_)) => self.nothing_fits().filter(|_| !interrupted),
             (_, Err(error)) if error.code == ErrorCode::Cancelled => None,
             (_, Err(error)) | (Err(error), _) => Some(EvaluateError::Role(error)),
         };

@@ -1,15 +1,19 @@
 //! Scores answers, from a model or from an earlier run, and builds records.
 
-use super::prepare::OpenScorer;
+use super::prepare::{OpenScorer, Setup};
 use super::reader::Item;
+use super::truncation;
 use examiner_api::{Aggregation, Answer, Answered, ErrorCode, Outcome, PluginError, Result, Verdict};
 use examiner_store::record::{Record, ScorerVerdict};
 use std::collections::BTreeMap;
 
 /// Scores the answers of some questions, and returns their records in the same order.
-pub(crate) fn judge(scorers: &[OpenScorer], mut answered: Vec<(Item, Vec<Result<Answer>>)>) -> Result<Vec<Record>> {
+pub(crate) fn judge(setup: &Setup, mut answered: Vec<(Item, Vec<Result<Answer>>)>) -> Result<Vec<Record>> {
+    for answer in answered.iter_mut().flat_map(|(_, answers)| answers) {
+        truncation::refuse(answer, setup.on_truncation);
+    }
     let mut verdicts: Vec<Vec<ScorerVerdict>> = answered.iter().map(|_| Vec::new()).collect();
-    for (index, scorer) in scorers.iter().enumerate() {
+    for (index, scorer) in setup.scorers.iter().enumerate() {
         let mut to_score = Vec::new();
         let mut positions = Vec::new();
         for (position, (item, answers)) in answered.iter_mut().enumerate() {
@@ -42,12 +46,9 @@ fn record(item: Item, answers: Vec<Result<Answer>>, verdicts: Vec<ScorerVerdict>
     let (answers, failed) = split_errors(answers);
     let (mut tokens_in, mut tokens_out) = (0, 0);
     for answer in &answers {
-        match answer {
-            Answer::Score(score) => tokens_in += u64::from(score.total_tokens - score.truncated_tokens),
-            Answer::Generate(generated) => {
-                tokens_in += u64::from(generated.tokens_in);
-                tokens_out += u64::from(generated.tokens_out);
-            }
+        tokens_in += u64::from(answer.tokens_read());
+        if let Answer::Generate(generated) = answer {
+            tokens_out += u64::from(generated.tokens_out);
         }
     }
     let sample = item.question.sample;

@@ -15,6 +15,7 @@ mod questions;
 mod reader;
 mod review;
 mod samples;
+mod truncation;
 mod writer;
 
 pub use error::EvaluateError;

@@ -7,7 +7,7 @@ use examiner_api::{Dataset, ErrorCode, ModelInfo, PluginError, Result, RoleKind,
 use examiner_store::aggregate::{Aggregate, Examination};
 use examiner_store::provenance::{Inputs, StageRecord, identity};
 use examiner_store::summary::SummaryRow;
-use examiner_suite::{DatasetSpec, ScorerSpec};
+use examiner_suite::{DatasetSpec, OnTruncation, ScorerSpec};
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ pub(crate) struct Setup {
     pub(super) prompter: Prompter,
     pub(super) repeats: u32,
     pub(super) limit: Option<u64>,
+    pub(super) on_truncation: OnTruncation,
     seed: u64,
     /// What the results depend on.
     inputs: Inputs,
@@ -123,6 +124,7 @@ pub(crate) fn prepare_dataset(
         prompter,
         repeats: spec.repeats.max(1),
         limit,
+        on_truncation: roles.suite.on_truncation,
         seed,
         inputs,
         base,

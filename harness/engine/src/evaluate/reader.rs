@@ -2,7 +2,9 @@
 
 use super::known::KnownRecord;
 use super::prepare::Setup;
+use super::truncation::Truncated;
 use examiner_api::{Ask, Dataset, Flow, PluginError, Question, Result, Sample};
+use examiner_suite::OnTruncation;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 
@@ -36,6 +38,8 @@ pub(super) enum Read {
         index: u64,
         /// The offset of the record in the journal.
         offset: u64,
+        /// What of the question the model did not read.
+        truncated: Option<Truncated>,
     },
 }
 
@@ -50,8 +54,9 @@ pub(super) fn read(
     read_items(dataset, setup, &|mut items| {
         let mut reused = Vec::new();
         items.retain(|item| match known.get(&item.index) {
-            Some(known) if known.key == item.key => {
-                reused.push(Read::Reused { index: item.index, offset: known.offset });
+            Some(known) if setup.holds(known, item) => {
+                let KnownRecord { offset, truncated, .. } = *known;
+                reused.push(Read::Reused { index: item.index, offset, truncated });
                 false
             }
             _ => true,
@@ -123,6 +128,12 @@ impl Reader<'_> {
 }
 
 impl Setup {
+    /// Whether a record is still good: the same was asked, and nothing has become an error since.
+    fn holds(&self, known: &KnownRecord, item: &Item) -> bool {
+        let is_error = known.truncated.is_some() && self.on_truncation == OnTruncation::Error;
+        known.key == item.key && !is_error
+    }
+
     /// The questions of a window with what is to be asked for them.
     fn items(&self, window: Vec<(u64, u32, Question)>) -> Result<Vec<Item>> {
         let positions: Vec<(u64, u32)> = window.iter().map(|(index, repeat, _)| (*index, *repeat)).collect();

@@ -8,6 +8,7 @@ use super::known::known_records;
 use super::prepare::{Prepared, Setup};
 use super::reader::{self, Read};
 use super::samples::write_samples;
+use super::truncation::Fit;
 use crate::host::Shared;
 use examiner_api::Flow;
 use examiner_store::aggregate::Aggregate;
@@ -45,6 +46,7 @@ pub struct Complete {
     totals: Box<dyn Aggregate>,
     /// The index of every record, and where it is in the journal.
     offsets: Vec<(u64, u64)>,
+    fit: Fit,
     seconds: f64,
 }
 
@@ -71,17 +73,18 @@ pub fn review(
     };
     let task =
         replay.as_ref().filter(|_| show).map(|_| shared.progress.task(&setup.pair.stage(), setup.questions, "samples"));
-    let pass = Mutex::new((Survey::default(), replay));
+    let pass = Mutex::new((Survey::default(), Fit::default(), replay));
     let questions = reader::read(&mut **dataset, setup, &known, &|read| {
         let mut pass = pass.lock();
-        let (survey, replay) = &mut *pass;
+        let (survey, fit, replay) = &mut *pass;
         match read {
             Read::Window(items) => {
                 survey.requests += items.iter().map(|item| item.asks.len() as u64).sum::<u64>();
                 *replay = None;
             }
-            Read::Reused { index, offset } => {
+            Read::Reused { index, offset, truncated } => {
                 survey.reused += 1;
+                fit.note(truncated);
                 if replay.as_mut().is_some_and(|replay| !replay.add(index, offset)) {
                     *replay = None;
                 }
@@ -92,7 +95,7 @@ pub fn review(
         }
         if shared.is_cancelled() { Flow::Stop } else { Flow::Continue }
     })?;
-    let (survey, replay) = pass.into_inner();
+    let (survey, fit, replay) = pass.into_inner();
     let survey = Survey { questions, ..survey };
     let replay = replay.filter(|replay| replay.offsets.len() as u64 == questions && !shared.is_cancelled());
     match (&task, &replay) {
@@ -104,7 +107,7 @@ pub fn review(
         (None, _) => {}
     }
     let seconds = began.elapsed().as_secs_f64();
-    let complete = replay.map(|replay| Complete { totals: replay.totals, offsets: replay.offsets, seconds });
+    let complete = replay.map(|replay| Complete { totals: replay.totals, offsets: replay.offsets, fit, seconds });
     Ok(Review { survey, complete })
 }
 
@@ -121,6 +124,7 @@ impl Complete {
             questions,
             reused: questions,
             seconds: self.seconds,
+            failure: self.fit.failure(setup.on_truncation),
             ..Examined::default()
         })
     }

@@ -2,7 +2,7 @@
 
 use super::error::EvaluateError;
 use super::judge::judge;
-use super::prepare::OpenScorer;
+use super::prepare::Setup;
 use super::reader::Item;
 use examiner_api::{Answer, Result};
 use examiner_store::aggregate::Aggregate;
@@ -32,7 +32,7 @@ pub(super) type OnBatch<'a> = Box<dyn Fn(u64, u64, &dyn Aggregate) + Send + Sync
 /// What the writer needs.
 pub(super) struct Writer<'a> {
     pub(super) journal: Journal,
-    pub(super) scorers: &'a [OpenScorer],
+    pub(super) setup: &'a Setup,
     pub(super) totals: Box<dyn Aggregate>,
     /// The index of every record, and its offset in the journal.
     pub(super) offsets: Vec<(u64, u64)>,
@@ -57,7 +57,7 @@ impl Writer<'_> {
                     }
                 }
             }
-            for record in judge(self.scorers, answered)? {
+            for record in judge(self.setup, answered)? {
                 let offset = self.journal.append(&serde_json::to_string(&record)?)?;
                 self.note(record.index, offset, &record);
             }

@@ -175,7 +175,7 @@ impl Rescoring<'_> {
             if batch.is_empty() {
                 return Ok(());
             }
-            for record in judge(&self.setup.scorers, batch)? {
+            for record in judge(self.setup, batch)? {
                 if let Some(error) = record.error() {
                     self.counts.errors += 1;
                     if self.counts.error_examples.len() < 3 {

@@ -107,6 +107,8 @@ enum Fault {
     None,
     Wrong,
     Silent,
+    /// Says that it read only the end of the prompt.
+    Truncated,
     Error,
     /// As `error`, at every question from `at` on.
     Errors,
@@ -252,7 +254,13 @@ impl Model for Adder {
             };
             let mut response = Response::ok(
                 request.id,
-                GenerateResult { text, tokens_in: 3, tokens_out: 1, ..GenerateResult::default() },
+                GenerateResult {
+                    text,
+                    tokens_in: 3,
+                    tokens_out: 1,
+                    truncated_tokens: if fault == Fault::Truncated { 9 } else { 0 },
+                    ..GenerateResult::default()
+                },
             );
             match fault {
                 Fault::Error | Fault::Errors => {

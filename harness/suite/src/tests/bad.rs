@@ -7,7 +7,7 @@ fn an_unknown_top_level_key() {
 modles: {}
 "#;
     assert_snapshot!(problems(text), @r#"
-    s.yaml:2:1: modles: unknown key, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `isolate`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`
+    s.yaml:2:1: modles: unknown key, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`
       help: did you mean `models`?
     "#);
 }
@@ -77,6 +77,7 @@ fn wrong_types_everywhere() {
 seed: -1
 parallel: 0
 fail_on_error: 1.5
+on_truncation: repot
 models: [a]
 datasets:
   d: { plugin: p, shots: many, repeats: 0, limit: 1.5, shots_from: frist, generation: { top_p: 2, temperature: hot } }
@@ -85,14 +86,16 @@ datasets:
     s.yaml:2:7: seed: expected a whole number, found the number `-1`
     s.yaml:3:11: parallel: expected a whole number from 1 to 1024, found the number `0`
     s.yaml:4:16: fail_on_error: expected `true`, `false`, a share between 0 and 1, or a number of samples, found the number `1.5`
-    s.yaml:5:9: models: expected a mapping (`key: value`), found a list
-    s.yaml:7:26: datasets.d.shots: expected a whole number from 0 to 10000, found the text `many`
-    s.yaml:7:41: datasets.d.repeats: expected a whole number from 1 to 1000000, found the number `0`
-    s.yaml:7:51: datasets.d.limit: expected a whole number of at least 1, found the number `1.5`
-    s.yaml:7:68: datasets.d.shots_from: expected `first` or `random`, found `frist`
+    s.yaml:5:16: on_truncation: expected `report`, `error` or `allow`, found `repot`
+      help: did you mean `report`?
+    s.yaml:6:9: models: expected a mapping (`key: value`), found a list
+    s.yaml:8:26: datasets.d.shots: expected a whole number from 0 to 10000, found the text `many`
+    s.yaml:8:41: datasets.d.repeats: expected a whole number from 1 to 1000000, found the number `0`
+    s.yaml:8:51: datasets.d.limit: expected a whole number of at least 1, found the number `1.5`
+    s.yaml:8:68: datasets.d.shots_from: expected `first` or `random`, found `frist`
       help: did you mean `first`?
-    s.yaml:7:96: datasets.d.generation.top_p: expected a number above 0, at most 1, found the number `2`
-    s.yaml:7:112: datasets.d.generation.temperature: expected a number of at least 0, found the text `hot`
+    s.yaml:8:96: datasets.d.generation.top_p: expected a number above 0, at most 1, found the number `2`
+    s.yaml:8:112: datasets.d.generation.temperature: expected a number of at least 0, found the text `hot`
     "#);
 }
 
@@ -475,10 +478,10 @@ models:
 fn setting_what_is_not_there() {
     let text = "name: n\nseed: 1\nvars: { date: 1 }\nmodels: { m: { plugin: p } }\ndatasets: { d: { plugin: p } }\nevaluate: [{ models: m, datasets: d }]\n";
     assert_snapshot!(problems_with(text, &["modls.m.x=1", "models.n.x=1", "data=x", "seed.x=1", "evaluate.1=x", "models.m.plugin.x=1"]), @r#"
-    --set modls.m.x: modls: the suite has no such key or variable, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `isolate`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `date`
+    --set modls.m.x: modls: the suite has no such key or variable, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `date`
       help: did you mean `models`?
     --set models.n.x: models.n: no such name in `models`, expected one of `m`
-    --set data: data: the suite has no such key or variable, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `isolate`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `date`
+    --set data: data: the suite has no such key or variable, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `date`
       help: did you mean `date`?
     --set seed.x: seed: expected a mapping or a list to set `x` in, found the number `1`
       help: set `seed` as a whole

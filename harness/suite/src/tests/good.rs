@@ -53,6 +53,7 @@ fn every_optional_field_is_read() {
 name: full
 parallel: 2
 fail_on_error: 0.5
+on_truncation: allow
 plugins: { candle: { path: target/libcandle.so, sha256: AAAABBBBCCCCDDDDEEEEFFFF0000111122223333444455556666777788889999 } }
 models: { m: { plugin: echo } }
 datasets:
@@ -70,6 +71,7 @@ evaluate: [{ models: all, datasets: [all], scorer: { name: judge, label: j } }]
     )
     .suite;
     assert_eq!((suite.parallel, suite.fail_on_error), (2, FailOnError::Share(0.5)));
+    assert_eq!(suite.on_truncation, OnTruncation::Allow);
     assert!(suite.plugins["candle"].sha256.as_deref().unwrap().starts_with("aaaabbbb"));
     let d = &suite.datasets["d"];
     assert_eq!((d.shots_from, d.repeats, d.limit), (ShotsFrom::First, 4, Some(10)));
