@@ -85,6 +85,9 @@ pub struct ModelInfo {
     /// for, say. They are shown below the results.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What users may want to know before they run it, a phrase each: how a text begins, say. `examiner plan` prints them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Anything else worth writing to `run.json`: parameters, device, number type.
     pub details: Metadata,
 }

@@ -98,6 +98,7 @@ impl<D: Decoder> LocalModel<D> {
         let info = ModelInfo {
             checkpoint: Some(name.clone()),
             warnings,
+            notes: vec![beginning.note()],
             name,
             fingerprint,
             can_score: true,

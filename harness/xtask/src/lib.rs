@@ -11,6 +11,7 @@ pub mod docs;
 mod families;
 mod program;
 mod quickstart;
+mod real_models;
 pub mod sample;
 mod test;
 mod torture;
@@ -44,6 +45,8 @@ enum Command {
     SampleData,
     /// Write the parts of the pages that are generated from the plugins' schemas and from tables in the code.
     Docs(docs::DocsArguments),
+    /// Get two published checkpoints, convert them, and compute with other programs what `verify --only real` compares.
+    RealModels(real_models::RealModelsArguments),
     /// Compare the program's numbers with those that other programs computed for the same input.
     Verify(verify::VerifyArguments),
     /// Kill runs, damage their files, take resources from them, resume them, and compare them with undisturbed ones.
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Deny => test::deny::deny(),
         Command::SampleData => sample_data().map(|()| true),
         Command::Docs(arguments) => docs::docs(&arguments),
+        Command::RealModels(arguments) => real_models::real_models(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Torture(arguments) => torture::torture(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),

@@ -1,6 +1,6 @@
 //! JSON documents: an array of objects, or an object in which one array holds the rows.
 
-use super::{Numbered, Origin, kind, why};
+use super::{Numbered, Origin, kind, large_integers, why};
 use crate::{PluginError, Result};
 use serde_json::Value;
 use std::fs::File;
@@ -21,7 +21,7 @@ pub(super) fn rows(
         Origin { unit: "line", ..origin.clone() }.not_utf8(lines + 1, before.len() - line_start)
     })?;
     let text = text.trim_start_matches('\u{feff}');
-    let document = serde_json::from_str(text).map_err(|error| {
+    let document = large_integers::parse(text).map_err(|error| {
         let file = origin.path.display();
         let (line, column) = (error.line(), error.column());
         PluginError::bad_input(format!(

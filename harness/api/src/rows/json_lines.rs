@@ -1,6 +1,6 @@
 //! JSON lines: one object per line, blank lines between them allowed.
 
-use super::{Numbered, Origin, kind, why};
+use super::{Numbered, Origin, kind, large_integers, why};
 use crate::{PluginError, Result};
 use serde_json::{Map, Value};
 use std::fs::File;
@@ -37,7 +37,7 @@ pub(super) fn rows(file: File, origin: Origin) -> impl Iterator<Item = Result<Nu
 fn parse(line: &[u8], number: u64, origin: &Origin) -> Result<Map<String, Value>> {
     let text = std::str::from_utf8(line).map_err(|error| origin.not_utf8(number, error.valid_up_to()))?;
     let whole = text.trim_ascii_end();
-    match serde_json::from_str(whole) {
+    match large_integers::parse(whole) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(other) => Err(origin
             .error(number, format_args!("expected a JSON object, found {}", kind(&other)))

@@ -8,6 +8,7 @@ mod delimited;
 mod fingerprint;
 mod json;
 mod json_lines;
+mod large_integers;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod select;

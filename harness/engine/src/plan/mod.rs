@@ -10,7 +10,7 @@ mod planner;
 pub use planner::{Execution, ModelStages, Next, PairStage, Planner, ProducerStage};
 
 use crate::evaluate::Survey;
-use examiner_api::PluginError;
+use examiner_api::{ModelInfo, PluginError};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -19,6 +19,8 @@ use std::path::PathBuf;
 pub struct Plan {
     /// The stages.
     pub stages: Vec<Stage>,
+    /// The models that could be opened, by name, and what they say of themselves.
+    pub models: Vec<(String, ModelInfo)>,
 }
 
 /// A stage, and what is to be done for it.

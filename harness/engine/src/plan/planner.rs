@@ -109,7 +109,7 @@ impl Planner {
 
     /// Decides all stages without running any. Questions are counted.
     pub fn plan(mut self) -> Plan {
-        let mut stages = Vec::new();
+        let (mut stages, mut models) = (Vec::new(), Vec::new());
         while let Some(producer) = self.next_producer() {
             if producer.action != Action::Reuse && !producer.action.is_failure() {
                 self.ahead.insert(producer.producer.clone());
@@ -125,6 +125,7 @@ impl Planner {
         // One model is resident at a time, and only until it has said what it is.
         while let Some(model) = self.next_model() {
             let info = model.model.as_ref().map(|(_, info)| info);
+            models.extend(info.ok().map(|info| (model.name.clone(), info.clone())));
             let pairs: Vec<Pair> = model.pairs.iter().cloned().collect();
             stages.extend(parallel::map(&pairs, |pair| {
                 let decided = self.decide_pair(pair, info, true);
@@ -137,7 +138,7 @@ impl Planner {
                 }
             }));
         }
-        Plan { stages }
+        Plan { stages, models }
     }
 
     /// The next stages, decided by what is there now.

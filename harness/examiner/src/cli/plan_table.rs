@@ -1,11 +1,12 @@
-//! The plan of a suite as a table: what is done for each stage and why, and what its dataset can show.
+//! The plan of a suite as a table: what is done for each stage and why, and what its dataset can show. Below it, what the
+//! models say of themselves.
 
 use examiner_engine::evaluate::Survey;
 use examiner_engine::plan::Plan;
 use examiner_report::statistics::smallest_paired_difference;
 use std::fmt::Write;
 
-/// The plan as a table.
+/// The plan as a table, and a line for each note and warning of a model.
 pub(super) fn render(plan: &Plan) -> String {
     let mut rows = vec![["STAGE", "ACTION", "IDENTITY", "SAMPLES", "REQUESTS", "DETECTS", "WHY"].map(str::to_owned)];
     for stage in &plan.stages {
@@ -33,6 +34,11 @@ pub(super) fn render(plan: &Plan) -> String {
         }
         text.push_str(row[6].trim_end());
         text.push('\n');
+    }
+    for (name, info) in &plan.models {
+        let notes = info.notes.iter().map(|note| format!("`{name}`: {note}\n"));
+        let warnings = info.warnings.iter().map(|warning| format!("warning: `{name}`: {warning}\n"));
+        text.extend(notes.chain(warnings));
     }
     text
 }

@@ -23,6 +23,14 @@ pub(crate) struct Beginning {
 }
 
 impl Beginning {
+    /// In a phrase.
+    pub(crate) fn note(&self) -> String {
+        match &self.tokens[..] {
+            [] => format!("no token is put before a text ({})", self.decided_by),
+            tokens => format!("texts begin with `{}` ({})", tokens.concat(), self.decided_by),
+        }
+    }
+
     /// The part of a model's description.
     pub(crate) fn details(&self) -> Metadata {
         let fields = [("tokens", json!(self.tokens)), ("decided_by", json!(self.decided_by))];
@@ -80,11 +88,7 @@ impl Checkpoint {
         };
         let written = |token: &u32| tokenizer.written(*token).unwrap_or_else(|| token.to_string());
         let beginning = Beginning { tokens: tokens.iter().map(written).collect(), decided_by, warning };
-        let line = match &beginning.tokens[..] {
-            [] => format!("no token is put before a text ({})", beginning.decided_by),
-            tokens => format!("texts begin with `{}` ({})", tokens.concat(), beginning.decided_by),
-        };
-        self.host().info(format!("`{}`: {line}", self.source()));
+        self.host().info(format!("`{}`: {}", self.source(), beginning.note()));
         if let Ok((tokenizer, _)) = &mut self.tokenizer {
             tokenizer.set_before(tokens);
         }

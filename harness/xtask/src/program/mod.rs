@@ -5,6 +5,7 @@ mod build;
 pub(crate) mod files;
 pub(crate) mod onnxruntime;
 pub(crate) mod process;
+pub(crate) mod python;
 mod results;
 mod run;
 

@@ -13,6 +13,7 @@ mod onnx;
 mod opencompass_bbh;
 mod opencompass_extraction;
 mod opencompass_perplexity;
+mod real;
 mod recorded_solutions;
 mod setup;
 mod teacher;
@@ -20,6 +21,7 @@ mod train;
 mod transformers;
 
 use crate::program::{self, DeviceArguments, ProgramArguments, onnxruntime};
+use crate::real_models;
 use anyhow::{Context, Result, ensure};
 use clap::ValueHint;
 use comparison::Comparison;
@@ -49,7 +51,7 @@ pub(crate) struct VerifyArguments {
 type Group = fn(&Setup) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 13] = [
+const GROUPS: [(&str, Group); 14] = [
     ("transformers", transformers::compare),
     ("onnx", onnx::compare),
     ("families", families::compare),
@@ -63,7 +65,11 @@ const GROUPS: [(&str, Group); 13] = [
     ("teacher", teacher::compare),
     ("distill", distill::compare),
     ("endpoint", endpoint::compare),
+    (REAL, real::compare),
 ];
+
+/// The group that needs what `cargo xtask real-models` gets; without it, it is left out unless it is asked for.
+const REAL: &str = "real";
 
 /// Runs the comparisons and prints a line for each. Whether all hold.
 pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
@@ -80,7 +86,11 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
     };
     let (device, python) = (arguments.device.clone(), arguments.python.clone());
     let setup = Setup { program: program::find(&arguments.program)?, work, shared, device, python };
-    let wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| name.contains(only));
+    let has_real = !real_models::available()?.is_empty();
+    let wanted = |name: &str| match arguments.only.as_slice() {
+        [] => name != REAL || has_real,
+        only => only.iter().any(|only| name.contains(only)),
+    };
     let groups: Vec<_> = GROUPS.into_iter().filter(|(name, _)| wanted(name)).collect();
     ensure!(
         !groups.is_empty(),

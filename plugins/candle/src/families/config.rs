@@ -68,6 +68,12 @@ impl<'a> Config<'a> {
         self.typed(name, "a positive whole number below 2^31", read)
     }
 
+    /// As [`Config::size`], but it may be zero.
+    pub(crate) fn count(&self, name: &str) -> Result<Option<usize>> {
+        let read = |value: &Value| value.as_u64().and_then(|count| usize::try_from(count).ok());
+        self.typed(name, "a whole number", |value| read(value).filter(|count| *count < SIZE_LIMIT))
+    }
+
     pub(crate) fn needed_size(&self, name: &str) -> Result<usize> {
         self.size(name)?.ok_or_else(|| self.wrong(format!("has no `{name}`; expected a positive whole number")))
     }

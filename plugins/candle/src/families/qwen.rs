@@ -25,7 +25,7 @@ pub(super) fn qwen3(config: &Config<'_>) -> Result<Plan> {
 fn slide(config: &Config<'_>, plan: &mut Plan) -> Result<()> {
     if config.flag("use_sliding_window", false)? {
         let slides = config.sliding_layers(plan.layers.len())?;
-        let full = config.size("max_window_layers")?.unwrap_or(28);
+        let full = config.count("max_window_layers")?.unwrap_or(28);
         let window = config.size("sliding_window")?;
         plan.slide(window, |layer| slides.as_ref().map_or(layer >= full, |slides| slides[layer]));
     }

@@ -2,17 +2,16 @@
 
 mod arithmetic;
 mod choices;
-mod environment;
 mod result;
 mod setup;
 mod tokens;
 
-use crate::program::{self, DeviceArguments, ProgramArguments};
+use crate::program::{self, DeviceArguments, ProgramArguments, python};
 use anyhow::{Context, Result, ensure};
 use clap::ValueHint;
 use result::PeerResult;
 use setup::{Setup, write_models};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PeersArguments {
@@ -54,6 +53,21 @@ const WORKS: [Work; 7] = [
 /// Works that can run on any device.
 const ON_ANY_DEVICE: [&str; 2] = ["documents", "generation"];
 
+/// The peers, in the releases that the published ratios were measured with.
+const PACKAGES: [&str; 6] =
+    ["torch==2.15.0", "transformers==5.23.0", "lm_eval==0.4.13", "accelerate", "onnx==1.23.2", "onnxruntime==1.32.0"];
+
+/// A Python that has the peers: the one that is named, or one below the target directory.
+fn peers(named: Option<&Path>) -> Result<PathBuf> {
+    match named {
+        Some(python) => {
+            ensure!(python.is_file(), "there is no Python `{}`", python.display());
+            Ok(std::path::absolute(python)?)
+        }
+        None => python::environment("peers", &PACKAGES),
+    }
+}
+
 /// Measures and prints a line for each work. Whether all hold.
 pub(crate) fn bench(arguments: &PeersArguments) -> Result<bool> {
     let wanted = |name: &str| {
@@ -70,7 +84,7 @@ pub(crate) fn bench(arguments: &PeersArguments) -> Result<bool> {
     let work = directory.path();
     let setup = Setup {
         program: program::find(&arguments.program)?,
-        python: environment::provide(arguments.python.as_deref())?,
+        python: peers(arguments.python.as_deref())?,
         work: work.to_owned(),
         model: work.join("gpt2"),
         words: work.join("gpt2-words"),
