@@ -66,6 +66,9 @@ CASES = {
         "model_type": "llama", **sizes(kv_heads=4), "tie_word_embeddings": False,
         "rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 500.0},
     },
+    "llama, a partial rotation, which it does not read": {
+        "model_type": "llama", **sizes(), "partial_rotary_factor": 0.5, "rope_theta": 1000.0, "tie_word_embeddings": False,
+    },
     "mistral, a window, heads of their own width": {
         "model_type": "mistral", **sizes(), "head_dim": 24, "sliding_window": 7, "rope_theta": 1000.0,
         "tie_word_embeddings": False,
@@ -74,6 +77,10 @@ CASES = {
         "model_type": "qwen2", **sizes(layers=3), "use_sliding_window": True, "sliding_window": 9,
         "max_window_layers": 1, "rope_theta": 100.0, "tie_word_embeddings": True,
         "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32},
+    },
+    "qwen2, a window on all layers": {
+        "model_type": "qwen2", **sizes(), "use_sliding_window": True, "sliding_window": 9, "max_window_layers": 0,
+        "rope_theta": 100.0, "tie_word_embeddings": False,
     },
     "qwen3, yarn with all its numbers, biases": {
         "model_type": "qwen3", **sizes(), "head_dim": 16, "attention_bias": True, "tie_word_embeddings": False,

@@ -52,6 +52,11 @@ impl<'a> Config<'a> {
         self.json.get(name).filter(|value| !value.is_null())
     }
 
+    /// Whether a value is given, be it `null`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.json.get(name).is_some()
+    }
+
     fn typed<T>(&self, name: &str, kind: &str, read: impl Fn(&'a Value) -> Option<T>) -> Result<Option<T>> {
         let Some(value) = self.value(name) else { return Ok(None) };
         read(value).map(Some).ok_or_else(|| self.wrong(format!("`{name}` must be {kind}, found `{value}`")))

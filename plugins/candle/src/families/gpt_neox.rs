@@ -16,7 +16,7 @@ pub(super) fn plan(config: &Config<'_>) -> Result<Plan> {
         return Err(config.wrong(message));
     }
     let head_width = width / heads;
-    let source = Source { theta: "rotary_emb_base", partial: "rotary_pct", default_partial: 0.25, ..Source::USUAL };
+    let source = Source { theta: "rotary_emb_base", partial: Some(("rotary_pct", 0.25)), ..Source::USUAL };
     let rope = Rope::read(config, head_width, source)?;
     let attention = config.flag("attention_bias", true)?;
     let layer = LayerPlan { scale: (head_width as f64).powf(-0.5) as f32, window: None, rope: Some(0) };

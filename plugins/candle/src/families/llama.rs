@@ -26,6 +26,11 @@ pub(super) fn mistral(config: &Config<'_>) -> Result<Plan> {
 /// What Llama and those like it have in common, under the names that they all use. `head_width` holds where `head_dim` is
 /// missing; without it, heads share the width of the residual stream.
 pub(super) fn like(config: &Config<'_>, head_width: Option<usize>) -> Result<Plan> {
+    rotated(config, head_width, Source::USUAL)
+}
+
+/// The same with another rotation.
+pub(super) fn rotated(config: &Config<'_>, head_width: Option<usize>, source: Source<'_>) -> Result<Plan> {
     let width = config.needed_size("hidden_size")?;
     let heads = config.needed_size("num_attention_heads")?;
     let head_width = match config.size("head_dim")?.or(head_width) {
@@ -39,7 +44,7 @@ pub(super) fn like(config: &Config<'_>, head_width: Option<usize>) -> Result<Pla
     };
     // What is computed for each value of a head comes before weights are read, too.
     config.at_most("head_dim", head_width, 1 << 16)?;
-    let rope = Rope::read(config, head_width, Source::USUAL)?;
+    let rope = Rope::read(config, head_width, source)?;
     let context = config.needed_size("max_position_embeddings")?;
     let layer = LayerPlan { scale: (head_width as f64).powf(-0.5) as f32, window: None, rope: Some(0) };
     Ok(Plan {

@@ -26,7 +26,8 @@ fn slide(config: &Config<'_>, plan: &mut Plan) -> Result<()> {
     if config.flag("use_sliding_window", false)? {
         let slides = config.sliding_layers(plan.layers.len())?;
         let full = config.count("max_window_layers")?.unwrap_or(28);
-        let window = config.size("sliding_window")?;
+        // Left out is not `null`: a configuration that says nothing has this window.
+        let window = if config.has("sliding_window") { config.size("sliding_window")? } else { Some(4096) };
         plan.slide(window, |layer| slides.as_ref().map_or(layer >= full, |slides| slides[layer]));
     }
     Ok(())

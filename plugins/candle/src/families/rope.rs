@@ -12,6 +12,9 @@ use std::f64::consts::PI;
 /// The values of `rope_type`.
 const TYPES: &str = "default, linear, dynamic, llama3, yarn, longrope";
 
+/// The part of a head that is rotated.
+const PARTIAL: &str = "partial_rotary_factor";
+
 /// No head has as many values as this.
 const HEAD_LIMIT: usize = 1 << 16;
 
@@ -34,9 +37,9 @@ pub(crate) struct Source<'a> {
     /// The name that the frequency's base has outside `rope_parameters`.
     pub(crate) theta: &'a str,
     pub(crate) default_theta: f64,
-    /// The name that the rotated part of a head has outside `rope_parameters`.
-    pub(crate) partial: &'a str,
-    pub(crate) default_partial: f64,
+    /// The name that the rotated part of a head has outside `rope_parameters`, and its default; none in families that
+    /// rotate whole heads.
+    pub(crate) partial: Option<(&'a str, f64)>,
     /// Whether `rope_scaling` applies.
     pub(crate) scaled: bool,
 }
@@ -47,8 +50,7 @@ impl Source<'_> {
         layer_type: "full_attention",
         theta: "rope_theta",
         default_theta: 10_000.0,
-        partial: "partial_rotary_factor",
-        default_partial: 1.0,
+        partial: None,
         scaled: true,
     };
 }
@@ -71,7 +73,14 @@ impl Rope {
             }
         };
         let theta = in_either("rope_theta", source.theta)?.unwrap_or(source.default_theta);
-        let partial = in_either("partial_rotary_factor", source.partial)?.unwrap_or(source.default_partial);
+        let kind = match parameters {
+            Some(parameters) => parameters.text("rope_type")?.or(parameters.text("type")?).unwrap_or("default"),
+            None => "default",
+        };
+        let partial = match source.partial {
+            Some((name, default)) => in_either(PARTIAL, name)?.unwrap_or(default),
+            None => whole_heads(config, kind, in_either(PARTIAL, PARTIAL)?)?,
+        };
         if head_width >= HEAD_LIMIT {
             return Err(config.wrong(format!("a head has {head_width} values; expected fewer than {HEAD_LIMIT}")));
         }
@@ -81,10 +90,6 @@ impl Rope {
                 "{rotated} of {head_width} values of a head would be rotated; expected an even number, and no more than there are"
             )));
         }
-        let kind = match parameters {
-            Some(parameters) => parameters.text("rope_type")?.or(parameters.text("type")?).unwrap_or("default"),
-            None => "default",
-        };
         let plain: Vec<f64> = (0..rotated / 2).map(|i| theta.powf(-(2.0 * i as f64) / rotated as f64)).collect();
         let rope = |frequencies: Vec<f64>, factor: f64, context| Rope {
             frequencies: frequencies.into_iter().map(|frequency| frequency as f32).collect(),
@@ -145,6 +150,17 @@ impl Rope {
             }
         });
         angles
+    }
+}
+
+/// The part of a head that is rotated in a family that rotates all of it: transformers does not read the factor there, unless
+/// the rotation is scaled, and then it fails.
+fn whole_heads(config: &Config<'_>, kind: &str, factor: Option<f64>) -> Result<f64> {
+    match factor.filter(|factor| *factor != 1.0 && kind != "default") {
+        None => Ok(1.0),
+        Some(factor) => Err(config.unsupported(format!(
+            "`{PARTIAL}: {factor}` with `rope_type: {kind}`; models of this family rotate whole heads"
+        ))),
     }
 }
 
