@@ -15,6 +15,7 @@
 //! - `replan`: a run over what is finished changes nothing
 //! - `torn`: the same for a journal that ends at any byte
 //! - `identity`: what has changed is done again, and nothing else
+//! - `products`: runs that are moved, copied and replaced, and products that are damaged
 //! - `storage`: a run whose files could not be written goes on, too
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -26,6 +27,7 @@ mod identity;
 mod loader;
 mod out_of_tree;
 mod plan;
+mod products;
 mod recipes;
 mod replan;
 mod report;

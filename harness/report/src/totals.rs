@@ -327,10 +327,16 @@ fn average(parts: &[SummaryRow], metric: &MetricInfo) -> Option<SummaryRow> {
     macro_average::row(&parts.iter().filter(|row| row.metric == metric.name).collect::<Vec<_>>())
 }
 
-/// A subset's name in the rows. It must differ from the names of the whole and of the mean over the subsets.
+/// A subset's name in the rows. It must differ from the names of the whole and of the mean over the subsets, and from that of
+/// every other subset: `all` becomes `all (subset)`, and `all (subset)` becomes `all (subset) (subset)`.
 fn part_name(name: &str) -> String {
-    match name {
-        WHOLE | MACRO => format!("{name} (subset)"),
+    const SUFFIX: &str = " (subset)";
+    let mut base = name;
+    while let Some(shorter) = base.strip_suffix(SUFFIX) {
+        base = shorter;
+    }
+    match base {
+        WHOLE | MACRO => format!("{name}{SUFFIX}"),
         _ => name.to_owned(),
     }
 }

@@ -128,13 +128,14 @@ fn every_part_counts_the_same_in_the_mean_over_parts() {
 #[test]
 fn a_subset_cannot_have_the_name_of_the_whole_or_the_mean() {
     let mut totals = totals_with_macro(vec![metric("accuracy", Aggregation::Mean)]);
-    for (index, subset, value) in [(0, "macro", 1.0), (1, "macro", 1.0), (2, "all", 0.0)] {
+    for (index, subset, value) in [(0, "macro", 1.0), (1, "macro", 1.0), (2, "all", 0.0), (3, "all (subset)", 1.0)] {
         totals.add(&record(index, subset, Outcome::Scored, value));
     }
     let rows = rows(&totals);
     let found: Vec<(&str, Option<f64>)> = rows.iter().map(|row| (&*row.subset, row.value)).collect();
-    let whole = [("all", Some(2.0 / 3.0)), ("macro", Some(0.5))];
-    assert_eq!(found, [&whole[..], &[("macro (subset)", Some(1.0)), ("all (subset)", Some(0.0))]].concat());
+    let whole = [("all", Some(0.75)), ("macro", Some(2.0 / 3.0))];
+    let parts = [("macro (subset)", Some(1.0)), ("all (subset)", Some(0.0)), ("all (subset) (subset)", Some(1.0))];
+    assert_eq!(found, [&whole[..], &parts[..]].concat());
 }
 
 #[test]

@@ -83,6 +83,25 @@ pub fn remove_leftovers(directory: &Path) {
     }
 }
 
+/// Removes what processes that are gone have left of writing this one file. Processes that still run may be writing it.
+pub fn remove_leftovers_of(path: &Path) {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return };
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let prefix = format!("{}.", name.to_string_lossy());
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.strip_prefix(&prefix).and_then(|name| name.strip_suffix(".tmp"));
+        if process.and_then(|process| process.parse::<u32>().ok()).is_some_and(is_gone) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether no process has this number; where that cannot be known, it counts as running.
+fn is_gone(process: u32) -> bool {
+    Path::new("/proc/self").exists() && !Path::new("/proc").join(process.to_string()).exists()
+}
+
 /// `summary.csv.4711.tmp`
 fn is_temporary(name: &str) -> bool {
     let process = name.strip_suffix(".tmp").and_then(|name| name.rsplit_once('.'));
@@ -105,6 +124,26 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rows.jsonl");
+        let own = format!("rows.jsonl.{}.tmp", std::process::id());
+        // No system has so many processes.
+        let kept = ["other.jsonl.4194305.tmp", "rows.jsonl", "rows.jsonl.x.tmp", "rows.jsonl.yield.4194305.tmp", &own];
+        for name in kept.iter().chain(&["rows.jsonl.4194305.tmp"]) {
+            std::fs::write(directory.path().join(name), "").unwrap();
+        }
+        remove_leftovers_of(&path);
+        let entries = std::fs::read_dir(directory.path()).unwrap();
+        let mut left: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort();
+        let mut kept = kept.map(str::to_owned);
+        kept.sort();
+        assert_eq!(left, kept);
     }
 
     #[test]

@@ -101,6 +101,7 @@ impl RunDirectory {
         if std::fs::read_link(&link).is_ok_and(|target| target == Path::new(&self.name())) {
             return Ok(());
         }
+        crate::atomic::remove_leftovers_of(&link);
         let temporary = outputs.join(format!("latest.{}.tmp", std::process::id()));
         let linked = symlink(Path::new(&self.name()), &temporary).and_then(|()| std::fs::rename(&temporary, &link));
         linked.map_err(|error| failure("make the link", &link, &error))

@@ -1,10 +1,11 @@
 //! `run.json`: what ran, from what, on what, and how it ended. A later run reads it to see what has changed.
 
 use examiner_api::{ModelInfo, PluginError, Result};
+use crate::product::{self, Damage, ProductFiles};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The state of a run or a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -98,8 +99,11 @@ pub struct StageRecord {
     pub inputs: Inputs,
     /// The dataset's version of the prompt, where the stage is an examination.
     pub version: String,
-    /// Its product, for `${...}`.
+    /// Its product, for `${...}`: a path that is relative to the run's directory if it is in it.
     pub product: Option<String>,
+    /// The files of its product, as they were when it ended.
+    #[serde(skip_serializing_if = "ProductFiles::is_empty")]
+    pub files: ProductFiles,
     /// Facts about its product: rows, steps, losses.
     #[serde(skip_serializing_if = "examiner_api::Metadata::is_empty")]
     pub details: examiner_api::Metadata,
@@ -116,6 +120,23 @@ pub struct StageRecord {
 }
 
 impl StageRecord {
+    /// Where its product is, if it has one. `run` is the run's directory.
+    pub fn product_path(&self, run: &Path) -> Option<PathBuf> {
+        self.product.as_ref().map(|product| run.join(product))
+    }
+
+    /// Looks whether the product is what it was, and notes the times that its files have now. Without a product, nothing is
+    /// missing.
+    ///
+    /// # Errors
+    /// What is not there or has another content.
+    pub fn check_product(&mut self, run: &Path) -> Result<(), Damage> {
+        if let Some(path) = self.product_path(run) {
+            self.files = product::check(&path, &self.files)?;
+        }
+        Ok(())
+    }
+
     /// Whether `other` has the same results from the same inputs, apart from the time it took and the number of reused records.
     pub fn is_the_work_of(&self, other: &Self) -> bool {
         *self == StageRecord { reused: self.reused, seconds: self.seconds, ..other.clone() }

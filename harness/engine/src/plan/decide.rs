@@ -3,9 +3,10 @@
 use super::{Action, Reason, Remaining};
 use crate::evaluate::Survey;
 use crate::stages::RECIPE_FINGERPRINT;
+use examiner_store::product::Damage;
 use examiner_store::provenance::{Inputs, StageRecord, Status};
 use examiner_suite::StageKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The names of the inputs that are not what they were.
 pub(super) fn changed(before: &Inputs, now: &Inputs) -> Vec<String> {
@@ -13,8 +14,13 @@ pub(super) fn changed(before: &Inputs, now: &Inputs) -> Vec<String> {
     names.filter(|name| now.get(*name) != before.get(*name)).cloned().collect()
 }
 
-/// Decides for a stage with a product.
-pub(super) fn producer(kind: StageKind, before: Option<&StageRecord>, inputs: &Inputs) -> Action {
+/// Decides for a stage with a product, which was found to be what it was, or not.
+pub(super) fn producer(
+    kind: StageKind,
+    before: Option<&StageRecord>,
+    inputs: &Inputs,
+    product: Result<(), Damage>,
+) -> Action {
     let Some(before) = before.filter(|before| !before.inputs.is_empty()) else { return Action::Run(Reason::New) };
     let changed = changed(&before.inputs, inputs);
     if !changed.is_empty() {
@@ -23,13 +29,14 @@ pub(super) fn producer(kind: StageKind, before: Option<&StageRecord>, inputs: &I
     if before.status != Status::Complete {
         return Action::Resume(Remaining::Unfinished);
     }
-    match before.product.as_deref().map(Path::new) {
-        Some(product) if !product.exists() => Action::Run(Reason::ProductMissing(product.to_owned())),
-        None => Action::Run(Reason::ProductMissing(PathBuf::new())),
-        Some(_) if kind == StageKind::Teach && !inputs.contains_key(RECIPE_FINGERPRINT) => {
+    match product {
+        Err(Damage::Missing(path)) => Action::Run(Reason::ProductMissing(path)),
+        Err(Damage::Changed(path)) => Action::Run(Reason::ProductChanged(path)),
+        Ok(()) if before.product.is_none() => Action::Run(Reason::ProductMissing(PathBuf::new())),
+        Ok(()) if kind == StageKind::Teach && !inputs.contains_key(RECIPE_FINGERPRINT) => {
             Action::Resume(Remaining::Recipe)
         }
-        Some(_) => Action::Reuse,
+        Ok(()) => Action::Reuse,
     }
 }
 
@@ -82,21 +89,24 @@ mod tests {
     }
 
     #[test]
-    fn a_product_is_used_only_if_it_is_there_and_known_to_be_current() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let product =
-            |path: &Path| StageRecord { product: Some(path.display().to_string()), ..before(Status::Complete) };
-        let there = product(file.path());
-        let decide = |kind, before: &StageRecord, model: &str| producer(kind, Some(before), &inputs(model));
-        assert_eq!(producer(StageKind::Train, None, &inputs("m")), Action::Run(Reason::New));
-        assert_eq!(decide(StageKind::Train, &there, "m"), Action::Reuse);
-        assert_eq!(decide(StageKind::Train, &there, "n").to_string(), "changed: model");
-        assert_eq!(decide(StageKind::Train, &before(Status::Interrupted), "m").to_string(), "was not finished");
-        let gone = product(Path::new("/nowhere/at/all"));
-        assert_eq!(decide(StageKind::Export, &gone, "m").to_string(), "`/nowhere/at/all` is gone");
-        assert_eq!(decide(StageKind::Teach, &there, "m"), Action::Resume(Remaining::Recipe));
+    fn a_product_is_used_only_if_it_is_what_it_was_and_known_to_be_current() {
+        let there = StageRecord { product: Some("train/one".to_owned()), ..before(Status::Complete) };
+        let decide = |kind, before: &StageRecord, model: &str, product| {
+            producer(kind, Some(before), &inputs(model), product)
+        };
+        assert_eq!(producer(StageKind::Train, None, &inputs("m"), Ok(())), Action::Run(Reason::New));
+        assert_eq!(decide(StageKind::Train, &there, "m", Ok(())), Action::Reuse);
+        assert_eq!(decide(StageKind::Train, &there, "n", Ok(())).to_string(), "changed: model");
+        let unfinished = before(Status::Interrupted);
+        assert_eq!(decide(StageKind::Train, &unfinished, "m", Ok(())).to_string(), "was not finished");
+        let gone = Err(Damage::Missing("export/one".into()));
+        assert_eq!(decide(StageKind::Export, &there, "m", gone).to_string(), "`export/one` is gone");
+        let changed = Err(Damage::Changed("train/one/weights".into()));
+        let reason = "`train/one/weights` is not what the stage left there";
+        assert_eq!(decide(StageKind::Train, &there, "m", changed).to_string(), reason);
+        assert_eq!(decide(StageKind::Teach, &there, "m", Ok(())), Action::Resume(Remaining::Recipe));
         let mut known = there.clone();
         known.inputs.insert(RECIPE_FINGERPRINT.to_owned(), "hash".to_owned());
-        assert_eq!(producer(StageKind::Teach, Some(&known), &known.inputs), Action::Reuse);
+        assert_eq!(producer(StageKind::Teach, Some(&known), &known.inputs, Ok(())), Action::Reuse);
     }
 }

@@ -76,8 +76,10 @@ pub enum Reason {
     Changed(Vec<String>),
     /// No record of the earlier run holds, although no input has changed.
     NoRecords,
-    /// What the earlier run made is gone.
+    /// What the earlier run made is gone, or a file of it.
     ProductMissing(PathBuf),
+    /// A file of what the earlier run made has another content.
+    ProductChanged(PathBuf),
 }
 
 /// Why a stage cannot be decided or run.
@@ -126,6 +128,9 @@ impl fmt::Display for Action {
             Action::Run(Reason::Changed(changed)) => write!(f, "changed: {}", changed.join(", ")),
             Action::Run(Reason::NoRecords) => f.write_str("no record of the earlier run holds"),
             Action::Run(Reason::ProductMissing(path)) => write!(f, "`{}` is gone", path.display()),
+            Action::Run(Reason::ProductChanged(path)) => {
+                write!(f, "`{}` is not what the stage left there", path.display())
+            }
             Action::Blocked(Obstacle::Stage(stage)) => write!(f, "after `{stage}`"),
             Action::Blocked(Obstacle::Error(error) | Obstacle::Storage(error)) => write!(f, "{error}"),
         }

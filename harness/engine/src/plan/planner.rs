@@ -7,6 +7,7 @@ use crate::graph::{Pair, Producer, pairs, producers, selected};
 use crate::host::Shared;
 use crate::{parallel, stages};
 use examiner_api::{ErrorCode, Model, ModelInfo, PluginError, Result};
+use examiner_store::product::Damage;
 use examiner_store::provenance::{Inputs, Provenance, StageRecord, Status, identity};
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -170,16 +171,16 @@ impl Planner {
 
     fn next_producer(&mut self) -> Option<ProducerStage> {
         while let Some(producer) = self.producers.pop_front() {
-            let before = self.earlier.stages.get(&producer.to_string()).cloned();
-            let product = before.as_ref().and_then(|before| before.product.clone());
+            let mut before = self.earlier.stages.get(&producer.to_string()).cloned();
+            let (product, checked) = self.check_product(before.as_mut());
             if !selected(&self.only, &producer.to_string()) {
                 // A product that is there may be used by what is selected.
-                if let Some(product) = product.filter(|product| Path::new(product).exists()) {
+                if let (Some(product), Ok(())) = (product, checked) {
                     self.shared.roles.offer(producer.kind, &producer.name, product);
                 }
                 continue;
             }
-            let (action, inputs) = self.decide_producer(&producer, before.as_ref());
+            let (action, inputs) = self.decide_producer(&producer, before.as_ref(), checked);
             if let (Action::Reuse, Some(product)) = (&action, product) {
                 self.shared.roles.offer(producer.kind, &producer.name, product);
             }
@@ -188,12 +189,24 @@ impl Planner {
         None
     }
 
-    fn decide_producer(&self, producer: &Producer, before: Option<&StageRecord>) -> (Action, Inputs) {
+    /// Where the product of an earlier run is, and whether it still is what it was.
+    fn check_product(&self, before: Option<&mut StageRecord>) -> (Option<String>, Result<(), Damage>) {
+        let (Some(before), Some(run)) = (before, &self.directory) else { return (None, Ok(())) };
+        let path = before.product_path(run).map(|path| std::path::absolute(&path).unwrap_or(path));
+        (path.map(|path| path.display().to_string()), before.check_product(run))
+    }
+
+    fn decide_producer(
+        &self,
+        producer: &Producer,
+        before: Option<&StageRecord>,
+        product: Result<(), Damage>,
+    ) -> (Action, Inputs) {
         if let Some(stage) = self.waits_for(&producer.needs(&self.shared.roles.suite)) {
             return (Action::Blocked(Obstacle::Stage(stage)), Inputs::new());
         }
         match stages::inputs(&self.shared, producer, self.limit) {
-            Ok(inputs) => (decide::producer(producer.kind, before, &inputs), inputs),
+            Ok(inputs) => (decide::producer(producer.kind, before, &inputs, product), inputs),
             Err(error) => (Action::Blocked(Obstacle::Error(error)), Inputs::new()),
         }
     }

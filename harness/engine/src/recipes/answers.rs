@@ -39,6 +39,7 @@ impl AnswerJournal {
     /// # Errors
     /// Reading or writing fails, or another process is writing the file.
     pub(crate) fn open(path: &Path, host: &Host) -> Result<Self> {
+        examiner_store::atomic::remove_leftovers_of(path);
         add_header(path)?;
         let mut known = HashMap::new();
         let mut others = 0;

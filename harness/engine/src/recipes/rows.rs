@@ -42,6 +42,7 @@ fn check(file: &RowsFile) -> Result<()> {
 /// What was reported of rows of the same inputs, if they are all there and as they were.
 pub(crate) fn find(file: &RowsFile) -> Result<Option<RecipeReport>> {
     check(file)?;
+    files(file).iter().for_each(|path| atomic::remove_leftovers_of(path));
     let known = known(file).filter(|known| known.identity == identity(file) && known.errors == 0);
     let Some(Identity { blake3, report, .. }) = known else { return Ok(None) };
     let is_whole = rows::fingerprint(&file.rows()).is_ok_and(|hash| hash == blake3);

@@ -23,7 +23,7 @@ use examiner_store::provenance::{Provenance, Request, StageRecord, Status, host}
 use examiner_store::summary::{self, SummaryRow};
 use examiner_suite::{Loaded, StageKind};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -135,7 +135,7 @@ impl Scoring {
             started: jiff::Timestamp::now().to_string(),
             models: of.models.clone(),
             // What was made for the run is shown below its scores, whoever judges.
-            stages: of.stages.iter().filter(|(name, _)| !name.starts_with("evaluate/")).map(owned).collect(),
+            stages: of.stages.iter().filter(|(name, _)| !name.starts_with("evaluate/")).map(from_the_run).collect(),
             ..Provenance::default()
         };
         provenance.plugins = plugins.provenance();
@@ -144,7 +144,7 @@ impl Scoring {
         let logs = Some(logs);
         let share = |loaded: Loaded, plugins| -> Result<Arc<Shared>> {
             let roles = Roles::new(loaded.suite, plugins);
-            offer(&roles, &of);
+            offer(&roles, &job.run, &of);
             Ok(Shared::new(
                 roles,
                 job.progress.clone(),
@@ -224,16 +224,24 @@ impl Scoring {
 }
 
 /// What the run's stages made is what `${...}` means.
-fn offer(roles: &Roles, run: &Provenance) {
+fn offer(roles: &Roles, directory: &Path, run: &Provenance) {
+    let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
     for (stage, record) in &run.stages {
-        let (Some((kind, name)), Some(product)) = (stage.split_once('/'), &record.product) else { continue };
+        let (Some((kind, name)), Some(product)) = (stage.split_once('/'), record.product_path(&directory)) else {
+            continue;
+        };
         let kinds = [StageKind::Teach, StageKind::Train, StageKind::Export];
         if let Some(kind) = kinds.into_iter().find(|known| known.to_string() == kind) {
-            roles.offer(kind, name, product.clone());
+            roles.offer(kind, name, product.display().to_string());
         }
     }
 }
 
-fn owned((name, record): (&String, &StageRecord)) -> (String, StageRecord) {
-    (name.clone(), record.clone())
+/// A stage of the run, as the directory of scores has it, which is two levels below.
+fn from_the_run((name, record): (&String, &StageRecord)) -> (String, StageRecord) {
+    let product = record.product.as_ref().map(|product| match Path::new(product).is_absolute() {
+        true => product.clone(),
+        false => format!("../../{product}"),
+    });
+    (name.clone(), StageRecord { product, ..record.clone() })
 }

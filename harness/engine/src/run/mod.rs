@@ -11,7 +11,7 @@ use crate::loader::Plugins;
 use crate::plan::{Action, Next, Planner};
 use crate::progress::{Progress, duration};
 use crate::roles::Roles;
-pub use earlier::{newest_run, request, resumable};
+pub use earlier::{check_replaced, newest_run, request, resumable};
 use examine_pairs::Report;
 use examiner_api::{Host, PluginError, Result};
 use examiner_hub::Hub;
@@ -44,6 +44,8 @@ pub struct Job {
     pub outputs: PathBuf,
     /// Start from the beginning even if an unfinished run could be continued.
     pub fresh: bool,
+    /// Whether results in `out` may be replaced by those of another suite, or by fewer.
+    pub replace: bool,
     /// Set when the user wants to stop.
     pub cancelled: Arc<AtomicBool>,
     /// Where progress is shown.
@@ -107,6 +109,10 @@ struct Run {
 
 impl Run {
     fn begin(job: Job) -> Result<Self> {
+        earlier::check_replaced(&job)?;
+        if let Some(kept) = earlier::make_room(&job)? {
+            job.progress.print(&format!("the earlier run is now `{}`", kept.display()));
+        }
         let resumed = resumable(&job);
         let suite_name = &job.loaded.suite.name;
         let directory = match (&resumed, &job.out) {

@@ -38,11 +38,16 @@ pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<Ex
         other => other?,
     };
     let provenance = Provenance::read(&outcome.directory).unwrap_or_default();
-    print(&format!("{}{}", markdown::render(&outcome.rows), below(&provenance)))?;
+    let mut text = format!("{}{}", markdown::render(&outcome.rows), below(&provenance));
     if let Some(comparison) = &outcome.comparison {
-        print(&format!("\n{comparison}"))?;
+        text.push_str(&format!("\n{comparison}"));
     }
-    Ok(ended(&outcome.directory, &outcome.failures, outcome.interrupted))
+    let mut failures = outcome.failures;
+    if let Err(error) = print(&text) {
+        // The run is done, whether or not its table can be shown.
+        failures.push(format!("{error:#}; `examiner report {}` shows the results", outcome.directory.display()));
+    }
+    Ok(ended(&outcome.directory, &failures, outcome.interrupted))
 }
 
 pub(super) fn check(arguments: &SuiteArguments, directories: &[PathBuf]) -> Result<ExitCode> {
@@ -54,10 +59,11 @@ pub(super) fn check(arguments: &SuiteArguments, directories: &[PathBuf]) -> Resu
 
 pub(super) fn plan(arguments: RunArguments, directories: &[PathBuf]) -> Result<ExitCode> {
     let job = job(arguments, directories)?;
+    run::check_replaced(&job)?;
     let goes_on = run::resumable(&job);
     let directory = goes_on.clone().or_else(|| match &job.out {
         // A run uses the journals that are there, even if its `run.json` is gone.
-        Some(out) => Some(out.clone()).filter(|out| out.is_dir()),
+        Some(out) => Some(out.clone()).filter(|out| out.is_dir() && !job.fresh),
         None => run::newest_run(&job.outputs, &job.loaded.suite.name).filter(|_| !job.fresh),
     });
     let suite_name = job.loaded.suite.name.clone();
@@ -135,6 +141,7 @@ fn job(arguments: RunArguments, directories: &[PathBuf]) -> Result<Job> {
         out: arguments.out,
         outputs: PathBuf::from("outputs"),
         fresh: arguments.fresh,
+        replace: arguments.replace,
         cancelled: Arc::default(),
         progress: Progress::on_stderr(),
         reporter: Arc::new(Reports),

@@ -86,9 +86,13 @@ struct RunArguments {
     /// Use this directory for the run, and whatever of an earlier run in it still holds.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     out: Option<PathBuf>,
-    /// Start from the beginning, even if an unfinished run of this suite could go on.
+    /// Start from the beginning, even if an unfinished run of this suite could go on. An earlier run in `--out` gets another
+    /// name.
     #[arg(long)]
     fresh: bool,
+    /// Let a run in `--out` that is of another suite, or has more results, be replaced.
+    #[arg(long, requires = "out", conflicts_with = "fresh")]
+    replace: bool,
 }
 
 #[derive(Debug, clap::Args)]

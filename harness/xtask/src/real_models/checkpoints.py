@@ -57,6 +57,9 @@ def convert(gguf, directory):
     loaded = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     tokenizer = AutoTokenizer.from_pretrained(**loaded)
     model = AutoModelForCausalLM.from_pretrained(**loaded, dtype=torch.float32)
+    # What is saved is not quantized any more.
+    model.hf_quantizer = None
+    del model.config.quantization_config
     for name, size in [("", "50GB"), ("-sharded", "200MB")]:
         path = directory / f"{gguf.stem}{name}"
         partial = directory / f"{gguf.stem}{name}.partial"

@@ -98,6 +98,25 @@ impl Checkpoints {
         Ok(self.steps()?.is_empty())
     }
 
+    /// Where they are.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Renames the directory to the first free name with `.earlier-1` and so on behind it.
+    pub(super) fn set_aside(&self) -> Result<PathBuf> {
+        let mut number = 1;
+        loop {
+            let kept = self.directory.with_extension(format!("earlier-{number}"));
+            if !kept.exists() {
+                std::fs::rename(&self.directory, &kept)
+                    .map_err(|error| PluginError::io("rename", &self.directory, &error))?;
+                return Ok(kept);
+            }
+            number += 1;
+        }
+    }
+
     /// Removes all of them.
     pub(super) fn clear(&self) -> Result<()> {
         remove(&self.directory)

@@ -19,6 +19,7 @@ use std::time::Instant;
 #[derive(Serialize, Deserialize)]
 struct Finished {
     identity: String,
+    /// Its checkpoint is relative to the directory of the training, which may be moved.
     report: TrainReport,
 }
 
@@ -36,14 +37,14 @@ pub(super) fn train(
     let data = Data::new(options, &start, &lines, job, host)?;
     let identity = identity(options, device, &start.fingerprint, [&data.train, &data.validation], job.seed)?;
     let finished_path = job.out.join("finished.json");
-    if let Some(report) = finished(&finished_path, &identity) {
+    let checkpoints = Checkpoints::new(job.out.join("checkpoints"), std::mem::take(&mut start.files));
+    if let Some(report) = finished(&job.out, &finished_path, &identity) {
         host.info("the training is finished already");
+        // It may have been killed before it had removed all that only an unfinished one needs.
+        checkpoints.finish()?;
         return Ok(report);
     }
-    remove(&finished_path)?;
-
     let plan = Plan::new(&data.train, options, job.seed);
-    let checkpoints = Checkpoints::new(job.out.join("checkpoints"), std::mem::take(&mut start.files));
     // From a checkpoint whose steps are not all recorded, the curves would have a gap.
     let is_recorded = |step: u64| job.recorded.is_none_or(|recorded| step <= recorded);
     let resumed = checkpoints.last(&start.layout, &identity)?.filter(|(progress, _)| is_recorded(progress.step));
@@ -53,13 +54,11 @@ pub(super) fn train(
             (Some(progress), state)
         }
         None => {
-            if !checkpoints.is_empty()? {
-                host.warn(format!("`{}` holds checkpoints of another training, which are removed", job.out.display()));
-                checkpoints.clear()?;
-            }
+            make_room(&checkpoints, &finished_path, host)?;
             (None, State::new(std::mem::take(&mut start.weights)))
         }
     };
+    remove(&finished_path)?;
     let layout = start.layout.clone();
     let parts = Parts { config: start.config.clone(), layout: start.layout, state };
     let engine: Box<dyn Engine> = match device {
@@ -81,19 +80,38 @@ pub(super) fn train(
         progress: progress.unwrap_or(Progress { identity: identity.clone(), ..Progress::default() }),
     };
     let report = run.train()?;
-    let finished = Finished { identity, report };
+    let relative = report.checkpoint.strip_prefix(&job.out).unwrap_or(&report.checkpoint).to_owned();
+    let finished = Finished { identity, report: TrainReport { checkpoint: relative, ..report.clone() } };
     let text = serde_json::to_vec_pretty(&finished)
         .map_err(|error| PluginError::bad_input("cannot write the report").with_cause(&error))?;
     replace(&finished_path, &text)?;
     // Only now: a training that is killed before resumes from the last checkpoint.
     checkpoints.finish()?;
-    Ok(finished.report)
+    Ok(report)
 }
 
-fn finished(path: &Path, identity: &str) -> Option<TrainReport> {
+/// The report of a training that is finished, if it is of this identity and its checkpoint is there.
+fn finished(out: &Path, path: &Path, identity: &str) -> Option<TrainReport> {
     let finished: Finished = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-    let there = finished.identity == identity && finished.report.checkpoint.join("model.safetensors").is_file();
-    there.then_some(finished.report)
+    let checkpoint = out.join(&finished.report.checkpoint);
+    let there = finished.identity == identity && checkpoint.join("model.safetensors").is_file();
+    there.then_some(TrainReport { checkpoint, ..finished.report })
+}
+
+/// Takes checkpoints that cannot be gone on from out of the way. Those of a finished training are kept, under another name.
+fn make_room(checkpoints: &Checkpoints, finished: &Path, host: &Host) -> Result<()> {
+    if checkpoints.is_empty()? {
+        return Ok(());
+    }
+    let directory = checkpoints.directory().display();
+    if finished.is_file() {
+        let kept = checkpoints.set_aside()?;
+        host.warn(format!("`{directory}` holds the checkpoints of another training, which are now in `{}`", kept.display()));
+    } else {
+        host.warn(format!("`{directory}` holds checkpoints of another training, unfinished, which are removed"));
+        checkpoints.clear()?;
+    }
+    Ok(())
 }
 
 /// Rows in tokens.
@@ -168,6 +186,10 @@ impl Run<'_> {
     fn train(mut self) -> Result<TrainReport> {
         let since = Instant::now();
         let before = self.progress.seconds;
+        if self.written.is_some() {
+            // The process that wrote it may have been killed before it removed those that it made superfluous.
+            self.prune()?;
+        }
         if self.progress.step == 0 && self.written.is_none() && self.validates() {
             let event = TrainEvent { validation_loss: Some(self.validate()?), ..TrainEvent::default() };
             let flow = self.record(event);
@@ -303,6 +325,10 @@ impl Run<'_> {
         let (layout, progress, checkpoints) = (&self.layout, &self.progress, self.checkpoints);
         self.engine.with_state(&mut |state| checkpoints.write(layout, state, progress))?;
         self.written = Some(self.progress.step);
+        self.prune()
+    }
+
+    fn prune(&self) -> Result<()> {
         let best = self.progress.best.filter(|_| self.keep_best()).map(|best| best.step);
         self.checkpoints.prune(self.options.keep_checkpoints, best)
     }

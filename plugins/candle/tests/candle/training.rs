@@ -250,6 +250,48 @@ fn a_checkpoint_of_another_training_is_not_gone_on_from() {
 }
 
 #[test]
+fn a_finished_training_may_be_moved_and_is_not_lost_to_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let job = job(directory.path(), None, &sums());
+    let report = train(scratch(), &job).unwrap();
+    let moved = TrainJob { out: directory.path().join("moved"), ..job.clone() };
+    std::fs::rename(&job.out, &moved.out).unwrap();
+    let checkpoint = moved.out.join(report.checkpoint.strip_prefix(&job.out).unwrap());
+    assert_eq!(train(scratch(), &moved).unwrap(), TrainReport { checkpoint: checkpoint.clone(), ..report });
+    assert!(curve(&moved).is_empty(), "nothing was trained");
+
+    let before = weights(&checkpoint);
+    let other = train(with(scratch(), json!({ "lr": 0.02 })), &moved).unwrap();
+    assert_ne!(weights(&other.checkpoint), before);
+    let kept = moved.out.join("checkpoints.earlier-1").join(checkpoint.file_name().unwrap());
+    assert_eq!(weights(&kept), before, "what was finished is kept");
+}
+
+/// A process may be killed after it has written a checkpoint and before it has removed those that are superfluous then.
+#[test]
+fn what_a_killed_training_left_is_removed_even_if_no_step_is_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let undisturbed = job(directory.path(), None, &sums());
+    let report = train(scratch(), &undisturbed).unwrap();
+    let expected = remains(&undisturbed, &report);
+
+    let directory = tempfile::tempdir().unwrap();
+    let job = job(directory.path(), None, &sums());
+    train_until(scratch(), &job, Some(report.steps)).unwrap_err();
+    let left = job.out.join("checkpoints").join(format!("step-{:06}", report.steps));
+    for name in ["step-000001", ".step-000002.part"] {
+        let copy = left.with_file_name(name);
+        std::fs::create_dir(&copy).unwrap();
+        for entry in std::fs::read_dir(&left).unwrap().flatten() {
+            std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+        }
+    }
+    let report = train(scratch(), &job).unwrap();
+    assert!(remains(&job, &report) == expected);
+    assert!(!report.checkpoint.join("optimizer.safetensors").exists());
+}
+
+#[test]
 fn the_user_can_stop_it() {
     let directory = tempfile::tempdir().unwrap();
     let job = job(directory.path(), None, &sums());
