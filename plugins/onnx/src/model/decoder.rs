@@ -152,8 +152,9 @@ impl OnnxDecoder {
         for past in &self.signature.pasts {
             presents.extend(outputs.remove(&past.output).map(Arc::new));
         }
-        if let Some(logits) = outputs.get(LOGITS) {
-            send_logits(logits, &self.signature, &self.path, &rows, on_logits)?;
+        if !rows.is_empty() {
+            let fed = call.members.len() * call.tokens;
+            send_logits(outputs.get(LOGITS), &self.signature, &self.path, (fed, &rows), on_logits)?;
         }
         Ok(presents)
     }

@@ -97,10 +97,11 @@ impl InPlaceDecoder {
         for member in &members {
             self.slots.set_length(member.segment.cache, member.total());
         }
-        match outputs.get(LOGITS) {
-            Some(logits) => send_logits(logits, &self.signature, &self.path, &rows, on_logits),
-            None => Ok(()),
+        if rows.is_empty() {
+            return Ok(());
         }
+        let fed = (members.len() * tokens, &rows[..]);
+        send_logits(outputs.get(LOGITS), &self.signature, &self.path, fed, on_logits)
     }
 
     /// Everything but keys and values. What is shorter than `tokens` is padded on the right, where it does not matter.

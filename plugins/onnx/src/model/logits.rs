@@ -11,18 +11,27 @@ use std::path::Path;
 /// Rows of logits that are sent at the same time.
 const ROWS_AT_ONCE: usize = 64;
 
-/// Sends the logits of the wanted rows, each given by its index among all rows of the call and by its token.
+/// Sends the logits of the wanted rows, each given by its index among the `fed` rows of the call, padding included, and by
+/// its token.
 ///
 /// # Errors
-/// `Numeric` where a logit is no number.
+/// `Protocol` where the graph gave more or fewer logits than it must, `Numeric` where one is no number.
 pub(crate) fn send_logits(
-    logits: &DynValue,
+    logits: Option<&DynValue>,
     signature: &Signature,
     path: &Path,
-    rows: &[(usize, Row)],
+    (fed, rows): (usize, &[(usize, Row)]),
     on_logits: &mut OnLogits<'_>,
 ) -> Result<()> {
     let vocabulary = signature.shape.vocabulary;
+    let expected = if signature.wanted_rows { rows.len() } else { fed };
+    let logits = checked(logits, expected, vocabulary).map_err(|found| {
+        let message = format!(
+            "tensor `{LOGITS}` of `{}`: expected {expected} rows of {vocabulary} values, found {found}",
+            path.display()
+        );
+        PluginError::new(ErrorCode::Protocol, message).with_help("export the model again")
+    })?;
     let indices: Vec<usize> = match signature.wanted_rows {
         true => (0..rows.len()).collect(),
         false => rows.iter().map(|(index, _)| *index).collect(),
@@ -39,6 +48,17 @@ pub(crate) fn send_logits(
         on_logits(&rows, &values)?;
     }
     Ok(())
+}
+
+/// The tensor, if it has so many rows; otherwise, what was found.
+fn checked(logits: Option<&DynValue>, rows: usize, vocabulary: usize) -> Result<&DynValue, String> {
+    let Some(logits) = logits else { return Err("nothing".to_owned()) };
+    let dims = logits.shape();
+    let size: i64 = dims.iter().product();
+    match dims.last() == Some(&(vocabulary as i64)) && size == (rows * vocabulary) as i64 {
+        true => Ok(logits),
+        false => Err(format!("the shape {dims:?}")),
+    }
 }
 
 /// Rows of logits, in 32 bits.

@@ -49,6 +49,23 @@ fn count_positions(graph: &mut GraphProto) {
     graph.node.splice(0..0, nodes);
 }
 
+/// A graph that gives each row of logits twice, or all but the first.
+pub(super) fn change_rows(graph: &mut GraphProto, more: bool) {
+    for name in graph.node.iter_mut().flat_map(|node| &mut node.output).filter(|name| *name == "logits") {
+        *name = "rows/all".to_owned();
+    }
+    graph.initializer.push(numbers("rows/axis", vec![1], vec![-2]));
+    graph.initializer.push(numbers("rows/one", vec![1], vec![1]));
+    graph.initializer.push(numbers("rows/end", vec![1], vec![i64::MAX]));
+    graph.node.push(match more {
+        true => {
+            let axis = AttributeProto { name: "axis".to_owned(), r#type: 2, i: Some(-2), ..AttributeProto::default() };
+            NodeProto { attribute: vec![axis], ..node("Concat", &["rows/all", "rows/all"], "logits") }
+        }
+        false => node("Slice", &["rows/all", "rows/one", "rows/end", "rows/axis"], "logits"),
+    });
+}
+
 /// A branch of a merged graph. Names of values within are its own; without a past, it takes none.
 fn branch(graph: &GraphProto, prefix: &str, past: bool) -> GraphProto {
     let mut made: BTreeSet<String> = graph.node.iter().flat_map(|node| &node.output).cloned().collect();

@@ -1,6 +1,6 @@
 //! Bad input: what is said names the file and the tensor.
 
-use super::graphs::change;
+use super::graphs::{change, change_rows};
 use super::{export, open, open_with, pairs, tiny};
 use crate::proto::data_type;
 use examiner_api::testing::FakeHost;
@@ -130,6 +130,20 @@ fn logits_that_are_not_numbers_are_errors_of_their_requests() {
     let error = responses(|sink| model.score(vec![request], sink)).0.remove(&0).unwrap().unwrap_err();
     assert_eq!(error.code, ErrorCode::Numeric);
     assert!(error.message.contains("tensor `logits` of `") && error.message.contains("has NaN"), "{error}");
+}
+
+#[test]
+fn logits_of_more_or_fewer_rows_are_refused_by_name() {
+    for more in [true, false] {
+        let exported = tiny(json!({}));
+        change(exported.path(), |model| change_rows(model.graph.as_mut().unwrap(), more));
+        let mut model = open(exported.path(), json!({}));
+        let (context, continuation) = pairs().remove(0);
+        let request = loglikelihood(0, &context, &continuation);
+        let error = responses(|sink| model.score(vec![request], sink)).0.remove(&0).unwrap().unwrap_err();
+        assert_eq!(error.code, ErrorCode::Protocol, "{error}");
+        assert!(error.message.contains("tensor `logits` of `") && error.message.contains("found the shape"), "{error}");
+    }
 }
 
 #[test]
