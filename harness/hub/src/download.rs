@@ -132,6 +132,11 @@ fn receive(
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(Failure::Transient(interrupted(request, have, total, error), None)),
             };
+            if let Some(size) = request.size.filter(|size| have + length as u64 > *size) {
+                // Nothing of it is of use, and the disk is not for a server to fill.
+                file.set_len(0).map_err(|e| failed("write", e))?;
+                return Err(Failure::Final(longer(request, size)));
+            }
             file.write_all(&buffer[..length]).map_err(|e| failed("write", e))?;
             have += length as u64;
             *has_progress = true;
@@ -161,6 +166,12 @@ fn start_over(file: &File, request: &DownloadRequest<'_>) -> Failure {
         Ok(()) => Failure::Transient(unexpected(request), Some(Duration::ZERO)),
         Err(error) => Failure::Final(disk_error("write", request.part, &error)),
     }
+}
+
+fn longer(request: &DownloadRequest<'_>, size: u64) -> PluginError {
+    let message = format!("`{}` has {size} bytes, but `{}` sends more", request.task, shown(request.url));
+    PluginError::new(ErrorCode::Network, message)
+        .with_help("try again; if the error persists, the server (or a proxy) sends another file")
 }
 
 fn unexpected(request: &DownloadRequest<'_>) -> PluginError {

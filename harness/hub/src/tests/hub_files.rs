@@ -123,6 +123,21 @@ fn a_server_without_ranges_starts_over() {
 }
 
 #[test]
+fn a_file_that_is_longer_than_announced_is_not_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(|request, _| match request.method.as_str() {
+        "HEAD" => plain(b"abc"),
+        _ => Reply::body(vec![0; 8 << 20]),
+    });
+    let error = fetch(&settings(dir.path(), &server.url()), "hf://org/name/w").unwrap_err();
+    assert_eq!(error.code, ErrorCode::Network);
+    assert!(error.message.contains("has 3 bytes, but") && error.message.contains("sends more"), "{error}");
+    assert_eq!(server.lines().len(), 2, "it is not tried again");
+    let blobs = std::fs::read_dir(dir.path().join("hub/models--org--name/blobs")).unwrap();
+    assert_eq!(blobs.map(|blob| blob.unwrap().metadata().unwrap().len()).sum::<u64>(), 0);
+}
+
+#[test]
 fn a_damaged_file_is_never_used() {
     for reply in [large("http://127.0.0.1:1"), plain(WEIGHTS)] {
         let dir = tempfile::tempdir().unwrap();
