@@ -13,6 +13,7 @@ use examiner_api::{
 };
 use examiner_hub::Hub;
 use examiner_store::aggregate::Reporter;
+use examiner_store::visible::visible;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fs::File;
@@ -150,7 +151,7 @@ impl HostApi for StageHost {
             *log = File::options().create(true).append(true).open(path).ok();
         }
         if let Some(log) = log.as_mut() {
-            let line = format!("{} {level:?} {message}\n", jiff::Timestamp::now());
+            let line = format!("{} {level:?} {}\n", jiff::Timestamp::now(), visible(message));
             // A log that cannot be written must not end the work that it describes.
             let _ = log.write_all(line.as_bytes());
         }

@@ -1,6 +1,7 @@
 //! Progress of the work: bars on a terminal, a plain line every few seconds elsewhere. Everything goes to stderr; stdout is
 //! for data.
 
+use examiner_store::visible::visible;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -72,7 +73,7 @@ impl Progress {
 
     /// Shows what a plugin reports of a task of its own. The task ends when all of its units are done.
     pub fn report(&self, owner: &str, report: &examiner_api::Progress) {
-        let name = format!("{owner}: {}", report.task);
+        let name = visible(&format!("{owner}: {}", report.task)).into_owned();
         let mut tasks = self.tasks.lock();
         let task = tasks.entry(name.clone()).or_insert_with(|| self.task(&name, report.total, &report.unit));
         task.set(report.done);
@@ -104,9 +105,10 @@ impl Task {
 
     /// Sets a text that is shown beside the numbers: the loss of a training, for example.
     pub fn note(&self, note: &str) {
-        self.state.lock().note = note.to_owned();
+        let note = visible(note);
+        self.state.lock().note = note.clone().into_owned();
         if let Some(bar) = &self.bar {
-            bar.set_prefix(note.to_owned());
+            bar.set_prefix(note.into_owned());
         }
     }
 
@@ -171,15 +173,15 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// Writes a line to stderr. If stderr is a file on a full disk the line is lost; `eprintln!` would panic.
+/// Writes a line to stderr, without characters that a terminal obeys. If stderr is a file on a full disk the line is lost; `eprintln!` would panic.
 pub fn print_to_stderr(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", visible(line));
 }
 
 fn print(bars: Option<&MultiProgress>, line: &str) {
     match bars {
         // If the terminal cannot be written to, the message is lost.
-        Some(bars) => drop(bars.println(line)),
+        Some(bars) => drop(bars.println(visible(line))),
         None => print_to_stderr(line),
     }
 }

@@ -18,4 +18,5 @@ pub mod record;
 pub mod storage;
 pub mod summary;
 pub mod training;
+pub mod visible;
 pub mod yields;

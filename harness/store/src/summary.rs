@@ -1,6 +1,7 @@
 //! `summary.csv`: one row per model x dataset x subset x metric.
 
 use crate::atomic;
+use crate::visible::visible;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
@@ -175,9 +176,9 @@ pub const COLUMNS: [&str; 23] = [
     "seconds",
 ];
 
-/// A message without line breaks, so that a row is a line for every tool.
+/// A message without line breaks, so that a row is a line for every tool, and without characters that a terminal obeys.
 pub fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
+    visible(&message.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use examiner_engine::progress::print_to_stderr;
+use examiner_store::visible::visible;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -36,9 +37,9 @@ pub(super) fn on_interrupt(cancelled: &Arc<AtomicBool>) -> Result<()> {
     .context("cannot listen for Ctrl-C")
 }
 
-/// Writes to stdout. That nobody reads it (`| head`) is no failure.
+/// Writes to stdout, without characters that a terminal obeys. That nobody reads it (`| head`) is no failure.
 pub(super) fn print(text: &str) -> Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match std::io::stdout().write_all(visible(text).as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("cannot write to stdout"),
     }
