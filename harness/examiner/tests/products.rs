@@ -26,7 +26,11 @@ fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().flatten() {
         let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if from.is_dir() { copy(&from, &to) } else { drop(std::fs::copy(&from, &to).unwrap()) }
+        if from.is_dir() {
+            copy(&from, &to)
+        } else {
+            let _ = std::fs::copy(&from, &to).unwrap();
+        }
     }
 }
 
@@ -73,7 +77,8 @@ fn a_product_that_is_not_what_the_stage_left_is_made_again() {
         assert!(again.contains("train/one: run: ") && again.contains(reason), "{again}");
         assert_eq!(std::fs::read(&product).unwrap(), before);
     }
-    let kept = ["checkpoint.earlier", "checkpoint.earlier-2", "checkpoint.earlier-3"].map(|name| product.with_file_name(name));
+    let kept =
+        ["checkpoint.earlier", "checkpoint.earlier-2", "checkpoint.earlier-3"].map(|name| product.with_file_name(name));
     assert_eq!(kept.map(|path| path.exists()), [true, true, false], "what is damaged is kept");
 }
 
@@ -82,7 +87,11 @@ fn files(directory: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap().flatten() {
         let path = entry.path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push((path.clone(), std::fs::read(&path).unwrap())) }
+        if path.is_dir() {
+            found.extend(files(&path))
+        } else {
+            found.push((path.clone(), std::fs::read(&path).unwrap()))
+        }
     }
     found.sort();
     found

@@ -67,7 +67,9 @@ fn value(row: &SummaryRow, notes: &mut Vec<String>) -> String {
     if row.n_truncated > 0 && row.status != RowStatus::Failed {
         let gap = if reasons.is_empty() { "" } else { "; " };
         let (truncated, n) = (row.n_truncated, row.n);
-        reasons.push_str(&format!("{gap}{truncated} of {n} samples do not fit into the model's context: it read their end"));
+        reasons.push_str(&format!(
+            "{gap}{truncated} of {n} samples do not fit into the model's context: it read their end"
+        ));
     }
     if reasons.is_empty() {
         return text;

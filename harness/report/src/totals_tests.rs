@@ -1,6 +1,6 @@
 use super::*;
 use examiner_api::ScorerInfo;
-use examiner_api::{ErrorCode, Gold, PluginError, Verdict};
+use examiner_api::{Answer, ErrorCode, Gold, PluginError, ScoreResult, Verdict};
 
 fn metric(name: &str, aggregation: Aggregation) -> MetricInfo {
     let bounds = (aggregation == Aggregation::Mean).then_some((0.0, 1.0));

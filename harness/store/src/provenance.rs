@@ -1,7 +1,7 @@
 //! `run.json`: what ran, from what, on what, and how it ended. A later run reads it to see what has changed.
 
-use examiner_api::{ModelInfo, PluginError, Result};
 use crate::product::{self, Damage, ProductFiles};
+use examiner_api::{ModelInfo, PluginError, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -92,7 +92,10 @@ mod tests {
         fit.note(truncated(700, 512));
         fit.note(truncated(600, 512));
         let message = fit.failure(OnTruncation::Report).unwrap().to_string();
-        assert!(message.contains("none of 2 questions") && message.contains("600") && message.contains("512"), "{message}");
+        assert!(
+            message.contains("none of 2 questions") && message.contains("600") && message.contains("512"),
+            "{message}"
+        );
         assert!(fit.failure(OnTruncation::Allow).is_none());
         assert!(fit.failure(OnTruncation::Error).is_none(), "each is an error of its own");
         fit.note(None);
@@ -110,8 +113,10 @@ mod tests {
             refuse(&mut answer, on_truncation);
             answer.map_err(|error: PluginError| error.message)
         };
-        let error = |answer| refused(answer, OnTruncation::Error);
-        assert!(error(&score(188)).unwrap_err().contains("700 tokens, of which the model could read only the last 512"));
+        let error = |answer: &Answer| refused(answer, OnTruncation::Error);
+        assert!(
+            error(&score(188)).unwrap_err().contains("700 tokens, of which the model could read only the last 512")
+        );
         assert!(error(&generated).unwrap_err().contains("521 tokens, of which the model could read only the last 512"));
         assert_eq!(error(&score(0)), Ok(score(0)));
         for on_truncation in [OnTruncation::Report, OnTruncation::Allow] {

@@ -91,9 +91,8 @@ mod tests {
     #[test]
     fn a_product_is_used_only_if_it_is_what_it_was_and_known_to_be_current() {
         let there = StageRecord { product: Some("train/one".to_owned()), ..before(Status::Complete) };
-        let decide = |kind, before: &StageRecord, model: &str, product| {
-            producer(kind, Some(before), &inputs(model), product)
-        };
+        let decide =
+            |kind, before: &StageRecord, model: &str, product| producer(kind, Some(before), &inputs(model), product);
         assert_eq!(producer(StageKind::Train, None, &inputs("m"), Ok(())), Action::Run(Reason::New));
         assert_eq!(decide(StageKind::Train, &there, "m", Ok(())), Action::Reuse);
         assert_eq!(decide(StageKind::Train, &there, "n", Ok(())).to_string(), "changed: model");

@@ -43,7 +43,8 @@ pub fn check_replaced(job: &Job) -> Result<()> {
     let (place, suite) = (out.display(), &job.loaded.suite);
     let help = "choose another directory; `--replace` replaces what is there, `--fresh` keeps it under another name";
     if earlier.suite != suite.name {
-        let message = format!("`{place}` holds a run of the suite `{}`, and this suite is `{}`", earlier.suite, suite.name);
+        let message =
+            format!("`{place}` holds a run of the suite `{}`, and this suite is `{}`", earlier.suite, suite.name);
         return Err(PluginError::bad_input(message).with_help(help));
     }
     if earlier.status != Status::Complete {
@@ -51,10 +52,12 @@ pub fn check_replaced(job: &Job) -> Result<()> {
     }
     if let Some(limit) = job.limit.filter(|limit| earlier.request.limit.is_none_or(|earlier| *limit < earlier)) {
         let of = earlier.request.limit.map_or("all".to_owned(), |limit| format!("at most {limit}"));
-        let message = format!("`{place}` holds the results of {of} questions of each dataset, and `--limit {limit}` are fewer");
+        let message =
+            format!("`{place}` holds the results of {of} questions of each dataset, and `--limit {limit}` are fewer");
         return Err(PluginError::bad_input(message).with_help(help));
     }
-    let now: Vec<String> = pairs(suite).iter().map(|pair| pair.stage()).filter(|name| selected(&job.only, name)).collect();
+    let now: Vec<String> =
+        pairs(suite).iter().map(|pair| pair.stage()).filter(|name| selected(&job.only, name)).collect();
     let lost = earlier.stages.keys().find(|name| name.starts_with("evaluate/") && !now.contains(name));
     lost.map_or(Ok(()), |lost| {
         let message = format!("`{place}` holds the results of `{lost}`, which is not among what is run now");

@@ -16,11 +16,14 @@ impl Run {
         let ProducerStage { producer, action, inputs, before } = stage;
         let name = producer.to_string();
         self.begin_stage(&name, &action);
-        if let (Action::Reuse, Some(before)) = (&action, before) {
-            // The planner has offered its product. What it opened to decide is not needed any more.
-            self.shared.take_back();
-            return self.note(name, before);
-        }
+        let before = match (&action, before) {
+            (Action::Reuse, Some(before)) => {
+                // The planner has offered its product. What it opened to decide is not needed any more.
+                self.shared.take_back();
+                return self.note(name, before);
+            }
+            (_, before) => before,
+        };
         let began = Instant::now();
         let record = StageRecord { identity: identity(&inputs), inputs, ..StageRecord::default() };
         let made: Result<(StageProduct, ProductFiles)> = match action {

@@ -33,7 +33,9 @@ pub(super) fn read(directory: &Path) -> Result<Vec<Yield>, String> {
     let stages = Provenance::read(directory).unwrap_or_default().stages;
     let mut yields = Vec::new();
     for (stage, record) in stages {
-        let (Some(name), Some(product)) = (stage.strip_prefix("teach/"), record.product_path(directory)) else { continue };
+        let (Some(name), Some(product)) = (stage.strip_prefix("teach/"), record.product_path(directory)) else {
+            continue;
+        };
         let path = examiner_store::yields::path(&product);
         if !path.is_file() {
             continue;

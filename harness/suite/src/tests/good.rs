@@ -1,5 +1,5 @@
 use super::*;
-use crate::{FailOnError, FieldPath, Isolation, ShotsFrom, Start, TrainData};
+use crate::{FailOnError, FieldPath, Isolation, OnTruncation, ShotsFrom, Start, TrainData};
 use examiner_api::Sampling;
 use serde_json::json;
 

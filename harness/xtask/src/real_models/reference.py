@@ -6,7 +6,6 @@ DIRECTORY/reference, and what is complete into DIRECTORY/references.json. What i
 
 import json
 import math
-import os
 import sys
 from pathlib import Path
 
@@ -186,7 +185,6 @@ class Reference:
 
 def main():
     directory, shared = Path(sys.argv[1]), Path(sys.argv[2])
-    torch.set_num_threads(os.cpu_count())
     if not (directory / "data/prose.jsonl").exists():
         data(directory / "data", shared)
     (directory / "reference").mkdir(exist_ok=True)

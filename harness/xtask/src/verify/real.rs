@@ -158,7 +158,7 @@ fn choices(
         values.numbers(&verdict.choices("sum", "loglikelihood_nats")?.0, &theirs.loglikelihoods, 1e-3);
     }
     let mean = |of: &dyn Fn(&Choices) -> f64| theirs.iter().map(of).sum::<f64>() / theirs.len() as f64;
-    let mut total = |metric: &str, expected: f64| {
+    let total = |metric: &str, expected: f64| {
         let mut comparison = named(&format!("CSQA {shots} {metric} {expected:.3}"));
         comparison.numbers(&[results.summary("m", &dataset, "perplexity-choice", metric)?], &[expected], 1e-9);
         Ok::<_, anyhow::Error>(comparison)

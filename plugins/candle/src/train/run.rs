@@ -106,7 +106,10 @@ fn make_room(checkpoints: &Checkpoints, finished: &Path, host: &Host) -> Result<
     let directory = checkpoints.directory().display();
     if finished.is_file() {
         let kept = checkpoints.set_aside()?;
-        host.warn(format!("`{directory}` holds the checkpoints of another training, which are now in `{}`", kept.display()));
+        host.warn(format!(
+            "`{directory}` holds the checkpoints of another training, which are now in `{}`",
+            kept.display()
+        ));
     } else {
         host.warn(format!("`{directory}` holds checkpoints of another training, unfinished, which are removed"));
         checkpoints.clear()?;
