@@ -20,8 +20,7 @@ use tokenizers::normalizers::replace::Replace;
 use tokenizers::normalizers::unicode::NFC;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{AddedToken, DecoderWrapper, PreTokenizerWrapper, SplitDelimiterBehavior};
+use tokenizers::{AddedToken, DecoderWrapper};
 
 /// What to do about a tokenizer that cannot be built.
 pub(crate) const HELP: &str = "name the checkpoint's own `tokenizer.json` with the option `tokenizer`";
@@ -193,14 +192,13 @@ impl GgufTokenizer {
             pair.ok_or_else(|| wrong(format!("`{merge}` in `merges` is not two tokens with a space between them")))
         });
         let merges = merges.collect::<Result<Vec<_>>>()?;
-        let builder = BPE::builder().vocab_and_merges(self.vocabulary(), merges).ignore_merges(pre.ignores_merges);
+        let vocabulary = self.vocabulary();
+        if let Some(byte) = ByteLevel::alphabet().iter().find(|byte| !vocabulary.contains_key(&byte.to_string())) {
+            return Err(wrong(format!("there is no token for the byte that is written `{byte}`")));
+        }
+        let builder = BPE::builder().vocab_and_merges(vocabulary, merges).ignore_merges(pre.ignores_merges);
         let mut inner = tokenizers::Tokenizer::new(guarded("building it", || builder.build())?);
-        let split = |expression: &&str| {
-            let pattern = SplitPattern::Regex((*expression).to_owned());
-            let split = guarded("cutting texts", || Split::new(pattern, SplitDelimiterBehavior::Isolated, false))?;
-            Ok(PreTokenizerWrapper::from(split))
-        };
-        let mut steps = pre.expressions.iter().map(split).collect::<Result<Vec<_>>>()?;
+        let mut steps = pre.steps()?;
         let bytes = ByteLevel::new(false, false, false);
         steps.push(bytes.into());
         inner.with_pre_tokenizer(Some(PreTokenizers::new(steps)));
@@ -243,4 +241,146 @@ impl GgufTokenizer {
 
 fn wrong(what: String) -> PluginError {
     PluginError::bad_input(format!("`tokenizer.ggml`: {what}")).with_help(HELP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use examiner_api::ErrorCode;
+
+    /// `gpt2`: the tokenizer of the other tests, described.
+    fn byte_level() -> GgufTokenizer {
+        let file: serde_json::Value = serde_json::from_slice(testing::tokenizer().bytes()).unwrap();
+        let mut described = examiner_test_support::checkpoint::Gguf::default();
+        described.set_tokenizer(&file, "gpt-2");
+        let mut tokenizer =
+            GgufTokenizer { model: "gpt2".to_owned(), pre: Some("gpt-2".to_owned()), ..Default::default() };
+        for (key, item) in described.items {
+            use examiner_test_support::checkpoint::GgufItem::{I32s, Texts};
+            match (key.as_str(), item) {
+                ("tokenizer.ggml.tokens", Texts(tokens)) => tokenizer.tokens = tokens,
+                ("tokenizer.ggml.token_type", I32s(kinds)) => {
+                    tokenizer.kinds = kinds.into_iter().map(i64::from).collect()
+                }
+                ("tokenizer.ggml.merges", Texts(merges)) => tokenizer.merges = Some(merges),
+                _ => {}
+            }
+        }
+        tokenizer
+    }
+
+    /// `llama`: bytes, letters, some pieces, and the three kinds of tokens that are found before a text is cut.
+    fn pieces() -> GgufTokenizer {
+        let special = [("<unk>", kind::UNKNOWN), ("<s>", kind::CONTROL), ("</s>", kind::CONTROL)];
+        let bytes = (0..=u8::MAX).map(|byte| (format!("<0x{byte:02X}>"), 6));
+        let normal = ["\u{2581}", "a", "b", "c", "\u{2581}a", "ab", "\u{2581}ab", "bc"];
+        let user = [("\n\n", kind::USER_DEFINED), ("<end_of_turn>", kind::CONTROL)];
+        let named = |(text, kind): (&str, i64)| (text.to_owned(), kind);
+        let normal = normal.into_iter().map(|text| (text.to_owned(), 1));
+        let all = special.into_iter().map(named).chain(bytes).chain(normal).chain(user.into_iter().map(named));
+        let (tokens, kinds): (Vec<String>, Vec<i64>) = all.unzip();
+        let scores = (0..tokens.len()).map(|id| -(id as f32)).collect();
+        GgufTokenizer {
+            model: "llama".to_owned(),
+            tokens,
+            kinds,
+            scores: Some(scores),
+            bos: Some(1),
+            ends: vec![2],
+            unknown: Some(0),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn byte_level_bpe_is_that_of_the_file_it_was_made_of() {
+        let (built, original) = (byte_level().build().unwrap(), testing::tokenizer());
+        for text in ["the cat said \u{e9} and \u{6f22}\u{5b57} \n\n  then left", "<|endoftext|> 12", "", " a"] {
+            let tokens = built.encode(text).unwrap();
+            assert_eq!(tokens, original.encode(text).unwrap(), "{text}");
+            assert_eq!(built.decode(&tokens).unwrap(), original.decode(&tokens).unwrap());
+        }
+        assert_eq!(built.before(), [0_u32; 0]);
+        assert!(built.decodes_in_pieces());
+    }
+
+    #[test]
+    fn pieces_are_merged_between_the_tokens_that_stand_in_the_text() {
+        let built = pieces().build().unwrap();
+        let id = |text: &str| built.token(text).unwrap();
+        let check = |text: &str, expected: &[&str]| {
+            let tokens = built.encode(text).unwrap();
+            let written: Vec<String> = tokens.iter().map(|token| built.written(*token).unwrap()).collect();
+            assert_eq!(written, expected, "{text:?}");
+        };
+        // Of the pieces in it, `\u{2581}a` has the best score, and `bc` the worst.
+        check("abc", &["\u{2581}ab", "c"]);
+        check("a abc", &["\u{2581}a", "\u{2581}ab", "c"]);
+        check("", &[]);
+        check("<s>a</s>", &["<s>", "\u{2581}a", "</s>"]);
+        check("a\n\na\n", &["\u{2581}a", "\n\n", "\u{2581}a", "<0x0A>"]);
+        check("\u{e9}", &["\u{2581}", "<0xC3>", "<0xA9>"]);
+        let tokens = built.encode("<s>a b\u{e9}</s>").unwrap();
+        assert_eq!(built.decode(&tokens).unwrap(), "a b\u{e9}");
+        assert_eq!((built.bos(), built.eos(), built.special_token("\n\n")), (Some(1), &[2][..], None));
+        assert!(built.ends_piece(id("ab")) && !built.ends_piece(id("<0x0A>")) && !built.ends_piece(id("</s>")));
+
+        let plain = GgufTokenizer { add_space_prefix: Some(false), ..pieces() }.build().unwrap();
+        assert_eq!(plain.encode("abc").unwrap(), [id("ab"), id("c")]);
+        assert_eq!(plain.decode(&plain.encode(" a").unwrap()).unwrap(), " a");
+        let stripping = GgufTokenizer { strips_right: true, ..pieces() }.build().unwrap();
+        assert_eq!(stripping.encode("</s>  a<s> a").unwrap(), [2, id("\u{2581}a"), 1, id("\u{2581}"), id("\u{2581}a")]);
+    }
+
+    #[test]
+    fn answers_end_where_the_file_or_its_template_says() {
+        let with = |template: &str| GgufTokenizer { chat_template: Some(template.to_owned()), ..pieces() };
+        let end = pieces().tokens.len() as u32 - 1;
+        assert_eq!(with("{{ messages }}").ends(), [2]);
+        assert_eq!(with("{{ messages }}<end_of_turn>").ends(), [2, end]);
+        assert_eq!(GgufTokenizer { ends: vec![end, 2, end], ..with("<end_of_turn>") }.ends(), [end, 2]);
+    }
+
+    #[test]
+    fn texts_begin_by_flag_model_or_name() {
+        let (yes, what) = pieces().adds_bos();
+        assert!(yes && what.contains("`tokenizer.ggml.model: llama`"), "{what}");
+        let (no, what) = byte_level().adds_bos();
+        assert!(!no && what.contains("`tokenizer.ggml.pre: gpt-2`"), "{what}");
+        assert!(GgufTokenizer { pre: Some("llama-bpe".to_owned()), ..byte_level() }.adds_bos().0);
+        let (no, what) = GgufTokenizer { add_bos: Some(false), ..pieces() }.adds_bos();
+        assert!(!no && what == "`tokenizer.ggml.add_bos_token`", "{what}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_description_is_said() {
+        type Change = fn(&mut GgufTokenizer);
+        let table: [(GgufTokenizer, Change, &str); 13] = [
+            (byte_level(), |t| t.model = "t5".to_owned(), "`tokenizer.ggml.model: t5` is not supported"),
+            (byte_level(), |t| t.pre = None, "there is no `pre`"),
+            (byte_level(), |t| t.pre = Some("x".to_owned()), "`tokenizer.ggml.pre: x` is not a way to cut texts"),
+            (byte_level(), |t| t.merges = None, "there are no `merges`"),
+            (byte_level(), |t| t.merges = Some(vec!["ab".to_owned()]), "`ab` in `merges` is not two tokens"),
+            (byte_level(), |t| t.merges = Some(vec!["ab zz".to_owned()]), "out of vocabulary"),
+            (byte_level(), |t| t.tokens[97] = "<a>".to_owned(), "there is no token for the byte"),
+            (byte_level(), |t| drop(t.kinds.pop()), "`token_type` has "),
+            (byte_level(), |t| t.bos = Some(1 << 20), "`bos_token_id` is 1048576; expected one of "),
+            (pieces(), |t| t.tokens[5] = "<s>".to_owned(), "the tokens 1 and 5 are both `<s>`"),
+            (pieces(), |t| t.scores = None, "there are no `scores`"),
+            (pieces(), |t| t.scores = Some(vec![0.0; 3]), "`scores` has 3 values; expected "),
+            (pieces(), |t| t.scores.as_mut().unwrap()[4] = f32::NAN, "the score of token 4 is NaN"),
+        ];
+        for (mut described, change, said) in table {
+            change(&mut described);
+            let error = described.build().unwrap_err();
+            assert!(error.message.contains(said), "`{said}` is not in: {error}");
+            assert!(matches!(error.code, ErrorCode::BadInput | ErrorCode::Unsupported));
+        }
+        // An empty token is no two tokens of one text.
+        let mut described = pieces();
+        described.tokens[5] = String::new();
+        described.tokens[6] = String::new();
+        described.build().unwrap();
+    }
 }

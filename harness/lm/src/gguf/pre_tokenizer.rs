@@ -4,6 +4,11 @@
 //! families that are run. Where llama.cpp rewrote a model's own expression for its engine, this is the model's own: they
 //! differ in letters with a case beyond ASCII (`tekken`, `gpt-4o`).
 
+use crate::tokenizer::guarded;
+use examiner_api::Result;
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::{PreTokenizerWrapper, SplitDelimiterBehavior};
+
 /// GPT-2's. Without its last part, `|\s+`: what no part fits is a piece of its own.
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)";
 /// Digits one by one, and then GPT-2's.
@@ -32,6 +37,21 @@ pub(super) struct PreTokenizer {
     pub(super) adds_bos: bool,
 }
 
+impl PreTokenizer {
+    /// The cuts, one after the other.
+    ///
+    /// # Errors
+    /// `BadInput` if the library takes one of the expressions for none.
+    pub(super) fn steps(&self) -> Result<Vec<PreTokenizerWrapper>> {
+        let split = |expression: &&str| {
+            let pattern = SplitPattern::Regex((*expression).to_owned());
+            let split = guarded("cutting texts", || Split::new(pattern, SplitDelimiterBehavior::Isolated, false))?;
+            Ok(PreTokenizerWrapper::from(split))
+        };
+        self.expressions.iter().map(split).collect()
+    }
+}
+
 /// What a name stands for, if it is known.
 pub(super) fn named(name: &str) -> Option<PreTokenizer> {
     let plain = |expressions| PreTokenizer { expressions, composes: false, ignores_merges: false, adds_bos: false };
@@ -53,4 +73,43 @@ pub(super) fn named(name: &str) -> Option<PreTokenizer> {
         "deepseek-coder" => plain(&DEEPSEEK_CODER),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _};
+
+    /// What a name makes of a text, its pieces side by side.
+    fn cut(name: &str, text: &str) -> String {
+        let mut pieces = PreTokenizedString::from(text);
+        for step in named(name).unwrap().steps().unwrap() {
+            step.pre_tokenize(&mut pieces).unwrap();
+        }
+        let pieces = pieces.get_splits(OffsetReferential::Normalized, OffsetType::Byte);
+        pieces.into_iter().map(|(piece, ..)| piece).collect::<Vec<_>>().join("|")
+    }
+
+    /// The pieces are those that llama.cpp's own spelling of the expressions gives in Python's `regex`.
+    #[test]
+    fn names_cut_texts_as_llama_cpp_does() {
+        for (names, expected) in [
+            (&["gpt-2", "olmo", "mpt", "phi-2"][..], "I|'|LL| pay| $|1234|.|5| forMe|\n\n | (|now|)"),
+            (
+                &["llama-bpe", "llama3", "dbrx", "smaug-bpe", "falcon3"],
+                "I|'LL| pay| $|123|4|.|5| forMe|\n\n| | (|now|)",
+            ),
+            (&["qwen2", "deepseek-r1-qwen", "megrez"], "I|'LL| pay| $|1|2|3|4|.|5| forMe|\n\n| | (|now|)"),
+            (&["smollm", "refact", "starcoder", "exaone"], "I|'|LL| pay| $|1|2|3|4|.|5| forMe|\n\n | (|now|)"),
+            (&["tekken"], "I|'LL| pay| $|1|2|3|4|.|5| for|Me|\n\n| | (|now|)"),
+            (&["gpt-4o", "llama4"], "I'LL| pay| $|123|4|.|5| for|Me|\n\n| | (|now|)"),
+            (&["default"], "I|'|LL| pay| |$|123|4|.|5| forMe|\n\n  |(|now|)"),
+            (&["deepseek-coder"], "I|'|LL| pay| $|1|2|3|4|.|5| forMe|\n|\n| | (|now|)"),
+        ] {
+            for name in names {
+                assert_eq!(cut(name, "I'LL pay $1234.5 forMe\n\n  (now)"), expected, "{name}");
+            }
+        }
+        assert!(named("jais").is_none());
+    }
 }
