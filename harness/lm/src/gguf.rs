@@ -28,6 +28,9 @@ pub(crate) const HELP: &str = "name the checkpoint's own `tokenizer.json` with t
 /// What turns end with, for files that do not say which token does.
 const TURN_ENDS: [&str; 5] = ["<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>"];
 
+/// How byte-level vocabularies write a space.
+const BYTE_SPACE: &str = "\u{120}";
+
 /// Kinds of tokens, as `tokenizer.ggml.token_type` numbers them.
 mod kind {
     pub(super) const UNKNOWN: i64 = 2;
@@ -193,8 +196,10 @@ impl GgufTokenizer {
         });
         let merges = merges.collect::<Result<Vec<_>>>()?;
         let vocabulary = self.vocabulary();
-        if let Some(byte) = ByteLevel::alphabet().iter().find(|byte| !vocabulary.contains_key(&byte.to_string())) {
-            return Err(wrong(format!("there is no token for the byte that is written `{byte}`")));
+        if !vocabulary.contains_key(BYTE_SPACE) {
+            return Err(wrong(format!(
+                "there is no token `{BYTE_SPACE}` for a space; expected tokens written in bytes"
+            )));
         }
         let builder = BPE::builder().vocab_and_merges(vocabulary, merges).ignore_merges(pre.ignores_merges);
         let mut inner = tokenizers::Tokenizer::new(guarded("building it", || builder.build())?);
@@ -363,8 +368,12 @@ mod tests {
             (byte_level(), |t| t.merges = None, "there are no `merges`"),
             (byte_level(), |t| t.merges = Some(vec!["ab".to_owned()]), "`ab` in `merges` is not two tokens"),
             (byte_level(), |t| t.merges = Some(vec!["ab zz".to_owned()]), "out of vocabulary"),
-            (byte_level(), |t| t.tokens[97] = "<a>".to_owned(), "there is no token for the byte"),
-            (byte_level(), |t| drop(t.kinds.pop()), "`token_type` has "),
+            (
+                byte_level(),
+                |t| t.tokens.iter_mut().for_each(|t| *t = t.replace(BYTE_SPACE, SPACE)),
+                "no token `\u{120}` for a space",
+            ),
+            (byte_level(), |t| t.kinds.truncate(3), "`token_type` has "),
             (byte_level(), |t| t.bos = Some(1 << 20), "`bos_token_id` is 1048576; expected one of "),
             (pieces(), |t| t.tokens[5] = "<s>".to_owned(), "the tokens 1 and 5 are both `<s>`"),
             (pieces(), |t| t.scores = None, "there are no `scores`"),
