@@ -5,6 +5,7 @@
 
 mod activation;
 mod beginning;
+mod gguf;
 mod gpt2;
 mod identity;
 mod special_tokens;
@@ -12,6 +13,7 @@ mod tensors;
 mod weights;
 
 pub use activation::Activation;
+pub use gguf::GgufFile;
 pub use gpt2::Gpt2Config;
 pub use identity::CheckpointIdentity;
 pub use special_tokens::SpecialTokens;
@@ -39,6 +41,10 @@ pub struct Checkpoint {
     special_tokens: SpecialTokens,
     /// `tokenizer_config.json` and its path; none where there is no such file.
     tokenizer_config: Option<(Value, PathBuf)>,
+    /// Whether a beginning-of-text token is put before a text, and what says so, where a GGUF file does. Nothing beside such
+    /// a file is read.
+    gguf_beginning: Option<(bool, String)>,
+    is_gguf: bool,
 }
 
 impl Checkpoint {
@@ -51,15 +57,6 @@ impl Checkpoint {
         let source = source.trim_end_matches('/');
         let config_path = fetch(host, source, "config.json")?;
         let config = read_json(&config_path)?;
-        Self::with_config(source, host, config, config_path)
-    }
-
-    /// The same with a configuration from elsewhere: from the file of the weights, say. `config_path` is that file.
-    ///
-    /// # Errors
-    /// As for [`Checkpoint::open`].
-    pub fn with_config(source: &str, host: &Host, config: Value, config_path: PathBuf) -> Result<Self> {
-        let source = source.trim_end_matches('/');
         let found = fetch(host, source, "tokenizer.json");
         let generation = read_optional(host, source, "generation_config.json")?.map_or(Value::Null, |(file, _)| file);
         let tokenizer_config = read_optional(host, source, TOKENIZER_CONFIG)?;
@@ -78,12 +75,27 @@ impl Checkpoint {
             Err(error) => return Err(error),
         };
         let (source, host) = (source.to_owned(), host.clone());
-        Ok(Checkpoint { source, host, config, config_path, tokenizer, special_tokens, tokenizer_config })
+        Ok(Checkpoint {
+            source,
+            host,
+            config,
+            config_path,
+            tokenizer,
+            special_tokens,
+            tokenizer_config,
+            gguf_beginning: None,
+            is_gguf: false,
+        })
     }
 
     /// Where the checkpoint is, as it was given.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Whether it is a GGUF file.
+    pub(crate) fn is_gguf(&self) -> bool {
+        self.is_gguf
     }
 
     /// The program that loaded the plugin.
@@ -99,11 +111,14 @@ impl Checkpoint {
         fetch(&self.host, &self.source, name)
     }
 
-    /// A further file that a checkpoint may do without.
+    /// A further file that a checkpoint may do without. A GGUF file has none.
     ///
     /// # Errors
     /// What keeps the file from being read, other than that it does not exist.
     pub fn fetch_optional(&self, name: &str) -> Result<Option<PathBuf>> {
+        if self.is_gguf {
+            return Ok(None);
+        }
         match self.fetch(name) {
             Ok(path) => Ok(Some(path)),
             Err(error) if error.code == ErrorCode::NotFound => Ok(None),
@@ -111,7 +126,7 @@ impl Checkpoint {
         }
     }
 
-    /// `tokenizer.json`, with the special tokens that the checkpoint names.
+    /// The tokenizer of `tokenizer.json` or of a GGUF file, with the special tokens that the checkpoint names.
     ///
     /// # Errors
     /// `NotFound` if it does not exist.
@@ -127,7 +142,7 @@ impl Checkpoint {
         self.tokenizer.map(|(tokenizer, _)| tokenizer)
     }
 
-    /// The path of `tokenizer.json`.
+    /// The path of `tokenizer.json`, or of the GGUF file.
     ///
     /// # Errors
     /// As for [`Checkpoint::tokenizer`].

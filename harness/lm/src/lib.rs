@@ -30,6 +30,7 @@ mod decoder;
 mod detokenizer;
 mod fingerprint;
 mod generator;
+mod gguf;
 mod load;
 mod local_model;
 mod log_softmax;
@@ -38,6 +39,7 @@ mod prefix_tree;
 mod sampling;
 mod scheduler;
 mod scorer;
+mod sentencepiece;
 mod split;
 #[cfg(test)]
 mod testing;
@@ -47,6 +49,7 @@ mod tokenizer;
 
 pub use decoder::{CacheId, CacheLayout, Decoder, OnLogits, Row, Segment};
 pub use fingerprint::fingerprint;
+pub use gguf::GgufTokenizer;
 pub use load::{LoadModel, LoadedModel};
 pub use local_model::{LocalModel, ModelSource};
 pub use options::{Auto, AutoBool, LocalOptions, OwnOptions, WithLocalOptions};

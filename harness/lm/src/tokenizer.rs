@@ -1,9 +1,11 @@
-//! Text to tokens and back, by the checkpoint's `tokenizer.json`.
+//! Text to tokens and back, by the checkpoint's `tokenizer.json`, or by what a GGUF file says.
 
+use crate::sentencepiece::SentencePiece;
 use examiner_api::{PluginError, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use tokenizers::DecoderWrapper;
+use std::sync::Arc;
+use tokenizers::{DecoderWrapper, NormalizerWrapper, OffsetReferential, OffsetType};
 
 /// A checkpoint's tokenizer.
 ///
@@ -13,6 +15,8 @@ use tokenizers::DecoderWrapper;
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    /// What cuts a text into tokens instead of the model of `inner`, which then knows no merges.
+    pieces: Option<Arc<SentencePiece>>,
     bytes: Vec<u8>,
     bos: Option<u32>,
     eos: Vec<u32>,
@@ -43,10 +47,27 @@ impl Tokenizer {
         let mut inner = guarded("reading it", || tokenizers::Tokenizer::from_bytes(&bytes))?;
         inner.with_truncation(None).map_err(|error| PluginError::bad_input(error.to_string()))?;
         inner.with_padding(None);
-        let decodes_in_pieces = decodes_in_pieces(inner.get_decoder());
         let before = before(&inner)?;
-        let beginning = bos.or(eos.first().copied());
-        Ok(Tokenizer { inner, bytes, bos, eos, beginning, before, decodes_in_pieces })
+        Ok(Tokenizer { bytes, before, ..Self::built(inner, None, bos, eos) })
+    }
+
+    /// A tokenizer that is no file of its own, and puts nothing before a text. `pieces` cuts texts, if there are any.
+    pub(crate) fn built(
+        inner: tokenizers::Tokenizer,
+        pieces: Option<SentencePiece>,
+        bos: Option<u32>,
+        eos: Vec<u32>,
+    ) -> Self {
+        Tokenizer {
+            decodes_in_pieces: decodes_in_pieces(inner.get_decoder()),
+            inner,
+            pieces: pieces.map(Arc::new),
+            bytes: Vec::new(),
+            bos,
+            beginning: bos.or(eos.first().copied()),
+            eos,
+            before: Vec::new(),
+        }
     }
 
     /// The tokens of a text, none added.
@@ -54,8 +75,27 @@ impl Tokenizer {
     /// # Errors
     /// `BadInput` if the tokenizer has no token for something in the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        if let Some(pieces) = &self.pieces {
+            return self.encode_pieces(pieces, text);
+        }
         let encoding = guarded("tokenizing a text", || self.inner.encode_fast(text, false));
         Ok(encoding.map_err(|error| failed("cannot tokenize a text", error))?.get_ids().to_vec())
+    }
+
+    /// The tokens of a text by SentencePiece's merges, between those tokens that are written as they are.
+    fn encode_pieces(&self, pieces: &SentencePiece, text: &str) -> Result<Vec<u32>> {
+        let added = self.inner.get_added_vocabulary();
+        let fragments = added.extract_and_normalize::<NormalizerWrapper>(None, text);
+        let mut tokens = Vec::new();
+        let mut begins = true;
+        for (fragment, _, token) in fragments.get_splits(OffsetReferential::Normalized, OffsetType::Byte) {
+            match token {
+                Some(token) => tokens.extend(token.iter().map(|token| token.id)),
+                None => pieces.encode(fragment, begins, &mut tokens)?,
+            }
+            begins = token.is_some();
+        }
+        Ok(tokens)
     }
 
     /// The text of tokens, special tokens left out. Bytes that are not UTF-8 become U+FFFD.
@@ -155,7 +195,7 @@ impl Tokenizer {
         self.inner.get_vocab_size(true)
     }
 
-    /// The bytes of the file, for a model's fingerprint.
+    /// The bytes of `tokenizer.json`; none of a tokenizer from a GGUF file.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -191,7 +231,7 @@ fn decodes_in_pieces(decoder: Option<&DecoderWrapper>) -> bool {
 
 /// The `tokenizers` library panics over some files that no tokenizer was ever saved in; here
 /// that is an error like any other.
-fn guarded<T>(doing: &str, call: impl FnOnce() -> tokenizers::Result<T>) -> Result<T> {
+pub(crate) fn guarded<T>(doing: &str, call: impl FnOnce() -> tokenizers::Result<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(|error| PluginError::bad_input(error.to_string())),
         Err(payload) => {

@@ -3,7 +3,7 @@
 mod gguf;
 mod tokenizer;
 
-pub use gguf::gguf;
+pub use gguf::{Gguf, GgufItem, GgufTensor, gguf, smallest_gguf};
 pub use tokenizer::{VOCABULARY, tokenizer, tokenizer_with};
 
 use half::{bf16, f16};

@@ -3,6 +3,8 @@
 //! `ground-truth/make.py` writes the files. Weights are a function of a tensor's name and the index in it, so that the files
 //! hold shapes only.
 
+mod gguf;
+
 use crate::checkpoint::{self, Dtype, Tensor};
 use serde::Deserialize;
 use serde_json::Value;
@@ -94,6 +96,11 @@ fn directory() -> PathBuf {
 fn read(name: &str) -> Vec<u8> {
     let path = directory().join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("cannot read `{}`: {error}", path.display()))
+}
+
+/// A GGUF file with blocks of every number type, and the numbers that they stand for.
+pub fn quantized() -> PathBuf {
+    directory().join("quantized.gguf")
 }
 
 /// The ground truth of one family.

@@ -14,6 +14,7 @@ mod backend;
 mod cache;
 mod device;
 mod families;
+mod gguf;
 mod model;
 mod options;
 mod tensors;

@@ -3,11 +3,12 @@
 use crate::backend::{Backend, Cpu, Ops};
 use crate::device::ComputeDevice;
 use crate::families::{self, Config, Plan, Transformer};
+use crate::gguf::Gguf;
 use crate::options::{CandleOptions, Options};
-use crate::tensors::{Gguf, Tensors};
+use crate::tensors::Tensors;
 use candle_core::DType;
 use examiner_api::{Host, Metadata, Model, PluginError, Result};
-use examiner_lm::checkpoint::Checkpoint;
+use examiner_lm::checkpoint::{Checkpoint, GgufFile};
 use examiner_lm::{LoadModel, LoadedModel, LocalModel, ModelSource};
 use std::path::{Path, PathBuf};
 
@@ -27,7 +28,7 @@ impl LoadModel for CandleLoader {
         device.check(options.own.dtype)?;
         let kind = device.kind();
         let dtype = options.own.dtype.dtype();
-        let source = Source::open(&options.own.checkpoint, &host, dtype)?;
+        let source = Source::open(&options.own, &host, dtype)?;
         match device {
             ComputeDevice::Cpu => source.model(Cpu::new(options.own.dtype.weight_type()), kind, options),
             ComputeDevice::Ops(device) => source.model(Ops::new(device, dtype), kind, options),
@@ -46,16 +47,14 @@ struct Source {
 
 impl Source {
     /// Finds out what a checkpoint is: a GGUF file, or a directory in Hugging Face's layout.
-    fn open(source: &str, host: &Host, dtype: DType) -> Result<Self> {
-        if source.ends_with(".gguf") {
-            let path = host.fetch(source)?;
-            let mut gguf = Gguf::open(&path)?;
-            let beside = source.rsplit_once('/').map_or(".", |(directory, _)| directory);
-            let checkpoint = Checkpoint::with_config(beside, host, gguf.config()?, path)?;
-            let config = Config::new(&checkpoint.config, &checkpoint.config_path, dtype);
-            let plan = families::gguf::plan(&config, gguf.rope_factors()?)?;
-            checkpoint.check_vocabulary(plan.vocabulary)?;
-            return Ok(Source { plan, checkpoint, tensors: Tensors::quantized(gguf, dtype), files: Vec::new() });
+    fn open(options: &CandleOptions, host: &Host, dtype: DType) -> Result<Self> {
+        let source = options.checkpoint.as_str();
+        if Gguf::is_address(source) {
+            return Self::open_gguf(source, options.tokenizer.as_deref(), host, dtype);
+        }
+        if options.tokenizer.is_some() {
+            return Err(PluginError::bad_options("`tokenizer` is for checkpoints that are a `.gguf` file")
+                .with_help("leave it out: a checkpoint in a directory has its own `tokenizer.json`"));
         }
         let checkpoint = Checkpoint::open(source, host)?;
         let plan = families::plan(&Config::new(&checkpoint.config, &checkpoint.config_path, dtype))?;
@@ -64,6 +63,19 @@ impl Source {
         let tensors = Tensors::open(&weights, dtype)?;
         let files = weights.paths().into_iter().map(PathBuf::from).collect();
         Ok(Source { checkpoint, plan, tensors, files })
+    }
+
+    /// A GGUF file, or several parts of one. Nothing beside it is read, but the tokenizer that the user names.
+    fn open_gguf(source: &str, tokenizer: Option<&str>, host: &Host, dtype: DType) -> Result<Self> {
+        let mut gguf = Gguf::open(source, host)?;
+        let config = families::gguf::config(&mut gguf)?;
+        let path = gguf.path().to_owned();
+        let plan = families::gguf::plan(&Config::new(&config, &path, dtype), &mut gguf)?;
+        let described = GgufFile { path, config, tokenizer: gguf.tokenizer()? };
+        let checkpoint = Checkpoint::from_gguf(source, host, described, tokenizer)?;
+        checkpoint.check_vocabulary(plan.vocabulary)?;
+        let files = gguf.further_paths();
+        Ok(Source { plan, checkpoint, tensors: Tensors::quantized(gguf, dtype), files })
     }
 
     /// Loads the weights for a backend.

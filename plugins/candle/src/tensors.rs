@@ -3,9 +3,8 @@
 mod gguf;
 mod safetensors;
 
-pub(crate) use gguf::Gguf;
-
 use self::safetensors::Safetensors;
+use crate::gguf::Gguf;
 use candle_core::{DType, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_lm::checkpoint::{UnusedTensors, WeightFiles, check_tensor};

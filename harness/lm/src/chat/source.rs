@@ -29,8 +29,13 @@ impl Checkpoint {
             _ => find(self)?,
         };
         let Some(source) = source else {
-            let found = format!("no `{FILE}`, and no `chat_template` in its `{TOKENIZER_CONFIG}`");
-            let help = format!("put the template beside `config.json` as `{FILE}`, or leave the option out");
+            let (found, help) = match self.is_gguf() {
+                true => ("no `tokenizer.chat_template`".to_owned(), "leave the option out".to_owned()),
+                false => (
+                    format!("no `{FILE}`, and no `chat_template` in its `{TOKENIZER_CONFIG}`"),
+                    format!("put the template beside `config.json` as `{FILE}`, or leave the option out"),
+                ),
+            };
             let missing = |option: &str| {
                 let message = format!("`{option}` needs a chat template, and `{}` has {found}", self.source());
                 Err(PluginError::bad_options(message).with_help(help))

@@ -8,9 +8,6 @@ use crate::{AutoBool, Tokenizer};
 use examiner_api::{Metadata, PluginError, Result, serde_json::json};
 use serde_json::Value;
 
-/// As GGUF names it, and as the configuration of such a file has it.
-const GGUF_FLAG: &str = "tokenizer.ggml.add_bos_token";
-
 /// The tokens before a text, and what decided them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Beginning {
@@ -53,9 +50,10 @@ impl Checkpoint {
     /// Decides which tokens the tokenizer puts before a text, and says so in the log.
     ///
     /// # Errors
-    /// `BadOptions` for `add_bos: true` where the checkpoint names no such token, `NotFound` without a tokenizer.
+    /// `BadOptions` for `add_bos: true` where the checkpoint names no such token, `BadInput` where a GGUF file asks for one
+    /// and names none, `NotFound` without a tokenizer.
     pub(crate) fn beginning(&mut self, add_bos: AutoBool) -> Result<Beginning> {
-        let in_gguf = self.config.get(GGUF_FLAG).and_then(Value::as_bool);
+        let in_gguf = self.gguf_beginning.clone();
         let in_config = self.tokenizer_config().and_then(|(config, _)| config.get("add_bos_token")?.as_bool());
         let tokenizer = self.tokenizer()?;
         let own = tokenizer.before();
@@ -67,15 +65,21 @@ impl Checkpoint {
             ([], Some(bos)) => Ok(vec![bos]),
             (own, _) => Ok(own.to_vec()),
         };
-        let gguf = || format!("`{GGUF_FLAG}` of `{}`", self.config_path.display());
         let file = format!("the post-processor of `{}`", self.tokenizer_path()?.display());
         let mut warning = None;
         let (tokens, decided_by) = match (add_bos, in_gguf) {
             (AutoBool::Fixed(true), _) => (with_bos()?, "`add_bos: true`".to_owned()),
             (AutoBool::Fixed(false), _) => (Vec::new(), "`add_bos: false`".to_owned()),
-            (AutoBool::Auto(_), Some(true)) if tokenizer.bos().is_some() => (with_bos()?, gguf()),
-            (AutoBool::Auto(_), Some(false)) => (Vec::new(), gguf()),
-            (AutoBool::Auto(_), _) => {
+            (AutoBool::Auto(_), Some((true, decided_by))) => match (own, tokenizer.bos()) {
+                ([], None) => {
+                    let message = format!("{decided_by} asks for a beginning-of-text token, and the file names none");
+                    let error = PluginError::bad_input(message);
+                    return Err(error.with_help("`add_bos: false` puts none before a text"));
+                }
+                _ => (with_bos()?, decided_by),
+            },
+            (AutoBool::Auto(_), Some((false, decided_by))) => (Vec::new(), decided_by),
+            (AutoBool::Auto(_), None) => {
                 if let Some(flag) = in_config.filter(|flag| *flag == own.is_empty()) {
                     let does = if flag { "adds none" } else { "adds one" };
                     warning = Some(format!(
@@ -168,13 +172,19 @@ mod tests {
 
     #[test]
     fn the_flag_of_a_gguf_file_decides() {
-        let of = |adds, flag: Value| {
-            let config = json!({"bos_token_id": testing::BOS, GGUF_FLAG: flag});
+        let of = |adds, flag: Option<bool>| {
+            let config = json!({"bos_token_id": testing::BOS});
             let (_directory, mut checkpoint) = checkpoint(adds, config, None);
+            checkpoint.gguf_beginning = flag.map(|flag| (flag, "a flag".to_owned()));
             checkpoint.beginning(AUTO).unwrap().tokens.len()
         };
-        assert_eq!((of(false, json!(true)), of(true, json!(false))), (1, 0));
-        assert_eq!((of(false, json!(null)), of(true, json!(null))), (0, 1));
+        assert_eq!((of(false, Some(true)), of(true, Some(false))), (1, 0));
+        assert_eq!((of(false, None), of(true, None)), (0, 1));
+        let (_directory, mut nameless) = checkpoint(false, json!({}), None);
+        nameless.gguf_beginning = Some((true, "a flag".to_owned()));
+        let error = nameless.beginning(AUTO).unwrap_err();
+        assert!(error.message.contains("a flag asks for a beginning-of-text token"), "{error}");
+        assert!(nameless.beginning(AutoBool::Fixed(false)).unwrap().tokens.is_empty());
     }
 
     /// Qwen's `config.json` names a beginning-of-text token that its tokenizer does not have.

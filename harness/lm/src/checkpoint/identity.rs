@@ -26,9 +26,12 @@ impl Checkpoint {
     /// # Errors
     /// `NotFound` without a tokenizer, `Io` if a file cannot be read.
     pub fn identity(&self, weights: &[&Path]) -> Result<CheckpointIdentity> {
+        let config = hash(&self.config_path)?;
+        let tokenizer = self.tokenizer_path()?;
         Ok(CheckpointIdentity {
-            config: hash(&self.config_path)?,
-            tokenizer: hash(self.tokenizer_path()?)?,
+            // A GGUF file is both.
+            tokenizer: if tokenizer == self.config_path { config.clone() } else { hash(tokenizer)? },
+            config,
             weights: weights.iter().map(|path| hash(path)).collect::<Result<_>>()?,
             special_tokens: self.special_tokens().clone(),
         })

@@ -32,6 +32,11 @@ pub struct SpecialTokens {
 }
 
 impl SpecialTokens {
+    /// Those of a GGUF file.
+    pub(super) fn new(beginning: Option<u32>, ends: Vec<u32>) -> Self {
+        SpecialTokens { bos_token_id: beginning.map(Ids::One), eos_token_id: Some(Ids::Several(ends)) }
+    }
+
     /// Reads them from a configuration; `Null` names none. `path` is for messages.
     ///
     /// # Errors

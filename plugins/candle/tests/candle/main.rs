@@ -7,6 +7,7 @@
 //! - `chat`: a checkpoint with a chat template is spoken to through it.
 //! - `checkpoints`: what is wrong with a checkpoint is said with file, tensor, expected and found.
 //! - `families`: the three laws above for small checkpoints of every family and its options.
+//! - `gguf`: so do GGUF files of every family, and what is wrong with one is said.
 //! - `ground_truth`: scores and greedy answers of every family are those of transformers.
 //! - `training`: the trainer learns, goes on where it was as if it had not been interrupted, and says what is wrong.
 //! - `oracle_train`: losses, gradient norms and weights of the trainer are those of PyTorch's run; needs the reference data.
@@ -18,6 +19,7 @@ mod chat;
 mod checkpoints;
 mod exactness;
 mod families;
+mod gguf;
 mod ground_truth;
 mod numbers;
 mod oracle;
