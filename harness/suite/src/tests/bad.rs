@@ -79,7 +79,7 @@ parallel: 0
 fail_on_error: 1.5
 models: [a]
 datasets:
-  d: { plugin: p, shots: many, repeats: 0, limit: 1.5, shots_from: frist, generation: { top_p: 2, temperature: hot } }
+  d: { plugin: p, shots: many, repeats: 0, limit: 1.5, shots_from: frist, generation: { top_p: 2, temperature: hot }, contamination: kept }
 "#;
     assert_snapshot!(problems(text), @r#"
     s.yaml:2:7: seed: expected a whole number, found the number `-1`
@@ -93,6 +93,8 @@ datasets:
       help: did you mean `first`?
     s.yaml:7:96: datasets.d.generation.top_p: expected a number above 0, at most 1, found the number `2`
     s.yaml:7:112: datasets.d.generation.temperature: expected a number of at least 0, found the text `hot`
+    s.yaml:7:134: datasets.d.contamination: expected `leave-out` or `keep`, found `kept`
+      help: did you mean `keep`?
     "#);
 }
 
