@@ -5,6 +5,7 @@
 //! nothing is left. [`examine()`] asks the rest.
 
 mod ask;
+mod declared;
 mod error;
 mod examine;
 mod examined;
@@ -14,12 +15,15 @@ mod prepare;
 mod questions;
 mod reader;
 mod review;
+mod sample_ids;
 mod samples;
+mod shots;
 mod writer;
 
 pub use error::EvaluateError;
 pub use examine::{Events, examine};
 pub use examined::Examined;
+pub(crate) use examined::metric_failure;
 pub use prepare::{Prepared, prepare};
 pub use review::{Complete, Review, Survey, review};
 

@@ -1,5 +1,6 @@
 //! Opens what a pair needs, and says what its results depend on.
 
+use super::declared;
 use super::questions::Prompter;
 use crate::graph::Pair;
 use crate::host::Shared;
@@ -38,6 +39,7 @@ pub(crate) struct Setup {
 
 /// Opens the dataset and its scorers, and checks that the model can do what they ask.
 pub fn prepare(shared: &Arc<Shared>, pair: &Pair, model: &ModelInfo, limit: Option<u64>) -> Result<Prepared> {
+    declared::fingerprint(&format!("model `{}`", pair.model), &model.fingerprint)?;
     let mut prepared = prepare_judging(shared, pair, model.reads_turns, limit)?;
     for scorer in &prepared.setup.scorers {
         check_abilities(&pair.model, model, &scorer.label, &scorer.info)?;
@@ -81,6 +83,7 @@ pub(crate) fn prepare_dataset(
     let roles = &shared.roles;
     let mut dataset = roles.open_dataset(&spec.plugin, &spec.options, shared.host(&stage))?;
     let info = dataset.info()?;
+    declared::fingerprint(&format!("dataset `{}`", pair.dataset), &info.fingerprint)?;
     let pool = if spec.shots.unwrap_or(0) > 0 { dataset.few_shot_pool()? } else { Vec::new() };
     let seed = roles.suite.seed;
     let prompter = Prompter::new(spec, &info, pool, seed, reads_turns)?;
@@ -108,6 +111,7 @@ pub(crate) fn prepare_dataset(
     for spec in specs {
         let role = roles.scorer(&spec, shared.host(&stage))?;
         let info = role.info()?;
+        declared::scorer(&spec.label, &info)?;
         let build = roles.build(RoleKind::Scorer, &spec.name)?;
         inputs.insert(format!("scorer {}", spec.label), format!("{build} {}", info.fingerprint));
         scorers.push(OpenScorer { label: spec.label, info, role: Mutex::new(role) });
@@ -207,10 +211,8 @@ impl Setup {
     pub(crate) fn rows(&self, totals: &dyn Aggregate, seconds: f64) -> Vec<SummaryRow> {
         totals.rows(seconds, &|label, metric, statistics| {
             let scorer = self.scorers.iter().find(|scorer| scorer.label == label);
-            scorer.map_or_else(
-                || Err(PluginError::not_found(format!("no scorer `{label}`"))),
-                |scorer| scorer.lock().corpus(metric, statistics),
-            )
+            let missing = || PluginError::not_found(format!("no scorer `{label}`"));
+            scorer.ok_or_else(missing)?.corpus(metric, statistics)
         })
     }
 }
@@ -225,6 +227,17 @@ pub(crate) struct OpenScorer {
 impl OpenScorer {
     pub(super) fn lock(&self) -> MutexGuard<'_, Box<dyn Scorer>> {
         self.role.lock()
+    }
+
+    /// The value of a corpus metric, which is a finite number.
+    fn corpus(&self, metric: &str, statistics: &[Vec<f64>]) -> Result<f64> {
+        let value = self.lock().corpus(metric, statistics)?;
+        if value.is_finite() {
+            return Ok(value);
+        }
+        let message = format!("expected a finite number, found {value} for {} samples", statistics.len());
+        Err(PluginError::new(ErrorCode::Numeric, message)
+            .with_help("samples are also drawn with repetition, to estimate the error: every draw needs a value"))
     }
 
     pub(super) fn broke(&self, found: String) -> PluginError {

@@ -6,7 +6,7 @@ use super::error::EvaluateError;
 use super::examined::Examined;
 use super::known::known_records;
 use super::prepare::{Prepared, Setup};
-use super::reader::{self, Read};
+use super::reader::{self, Counts, Read};
 use super::samples::write_samples;
 use crate::host::Shared;
 use examiner_api::Flow;
@@ -45,6 +45,7 @@ pub struct Complete {
     totals: Box<dyn Aggregate>,
     /// The index of every record, and where it is in the journal.
     offsets: Vec<(u64, u64)>,
+    counts: Counts,
     seconds: f64,
 }
 
@@ -72,7 +73,7 @@ pub fn review(
     let task =
         replay.as_ref().filter(|_| show).map(|_| shared.progress.task(&setup.pair.stage(), setup.questions, "samples"));
     let pass = Mutex::new((Survey::default(), replay));
-    let questions = reader::read(&mut **dataset, setup, &known, &|read| {
+    let counts = reader::read(&mut **dataset, setup, &known, &|read| {
         let mut pass = pass.lock();
         let (survey, replay) = &mut *pass;
         match read {
@@ -92,6 +93,7 @@ pub fn review(
         }
         if shared.is_cancelled() { Flow::Stop } else { Flow::Continue }
     })?;
+    let questions = counts.questions;
     let (survey, replay) = pass.into_inner();
     let survey = Survey { questions, ..survey };
     let replay = replay.filter(|replay| replay.offsets.len() as u64 == questions && !shared.is_cancelled());
@@ -104,7 +106,7 @@ pub fn review(
         (None, _) => {}
     }
     let seconds = began.elapsed().as_secs_f64();
-    let complete = replay.map(|replay| Complete { totals: replay.totals, offsets: replay.offsets, seconds });
+    let complete = replay.map(|replay| Complete { totals: replay.totals, offsets: replay.offsets, counts, seconds });
     Ok(Review { survey, complete })
 }
 
@@ -121,6 +123,7 @@ impl Complete {
             questions,
             reused: questions,
             seconds: self.seconds,
+            warnings: self.counts.warnings(setup),
             ..Examined::default()
         })
     }
