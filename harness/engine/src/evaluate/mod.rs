@@ -5,7 +5,6 @@
 //! nothing is left. [`examine()`] asks the rest.
 
 mod ask;
-mod declared;
 mod error;
 mod examine;
 mod examined;

@@ -1,7 +1,7 @@
 //! Opens what a pair needs, and says what its results depend on.
 
-use super::declared;
 use super::questions::Prompter;
+use crate::declared;
 use crate::graph::Pair;
 use crate::host::Shared;
 use examiner_api::{Dataset, ErrorCode, ModelInfo, PluginError, Result, RoleKind, Scorer, ScorerInfo};
@@ -39,7 +39,7 @@ pub(crate) struct Setup {
 
 /// Opens the dataset and its scorers, and checks that the model can do what they ask.
 pub fn prepare(shared: &Arc<Shared>, pair: &Pair, model: &ModelInfo, limit: Option<u64>) -> Result<Prepared> {
-    declared::fingerprint(&format!("model `{}`", pair.model), &model.fingerprint)?;
+    declared::fingerprint(RoleKind::Model, &pair.model, &model.fingerprint)?;
     let mut prepared = prepare_judging(shared, pair, model.reads_turns, limit)?;
     for scorer in &prepared.setup.scorers {
         check_abilities(&pair.model, model, &scorer.label, &scorer.info)?;
@@ -83,7 +83,7 @@ pub(crate) fn prepare_dataset(
     let roles = &shared.roles;
     let mut dataset = roles.open_dataset(&spec.plugin, &spec.options, shared.host(&stage))?;
     let info = dataset.info()?;
-    declared::fingerprint(&format!("dataset `{}`", pair.dataset), &info.fingerprint)?;
+    declared::fingerprint(RoleKind::Dataset, &pair.dataset, &info.fingerprint)?;
     let pool = if spec.shots.unwrap_or(0) > 0 { dataset.few_shot_pool()? } else { Vec::new() };
     let seed = roles.suite.seed;
     let prompter = Prompter::new(spec, &info, pool, seed, reads_turns)?;

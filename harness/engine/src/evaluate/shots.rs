@@ -46,11 +46,11 @@ impl Examples {
         let shots = self.take(sample, |_| true);
         let is_own = |shot: &Shot| is_own(shot, sample);
         let contaminated = shots.iter().any(|shot| is_own(shot));
-        let is_candidate = match self.from {
+        let has_own = match self.from {
             ShotsFrom::First => contaminated,
             ShotsFrom::Random => self.pool.iter().any(is_own),
         };
-        if self.contamination == Contamination::Keep || !is_candidate {
+        if self.contamination == Contamination::Keep || !has_own {
             return Ok(Chosen { shots, contaminated });
         }
         let others = self.take(sample, |shot| !is_own(shot));

@@ -166,7 +166,7 @@ fn first_after(tokens: &[Token], text: &str) -> usize {
 
 fn result(tokens: &[Token], from: usize) -> Result<ScoreResult, Failure> {
     let scored = tokens.get(from..).unwrap_or_default();
-    let logprob = |token: &Token| token.logprob.filter(|value| value.is_finite()).map(|value| value as f32);
+    let logprob = |token: &Token| token.logprob.map(|value| value as f32);
     let Some(token_logprobs) = scored.iter().map(logprob).collect::<Option<Vec<f32>>>() else {
         return Err(if from == 0 {
             Failure::request("the server gives no log-probability to the first token, and the context is empty")

@@ -1,20 +1,22 @@
 //! What roles declare of themselves, checked before anything is computed by it.
 
-use examiner_api::{ErrorCode, PluginError, Result, ScorerInfo};
+use examiner_api::{ErrorCode, PluginError, Result, RoleKind, ScorerInfo};
 
 /// Checks that a role says what its results depend on: without it, records of another version would be used again.
-pub(super) fn fingerprint(role: &str, fingerprint: &str) -> Result<()> {
+pub(crate) fn fingerprint(kind: RoleKind, name: &str, fingerprint: &str) -> Result<()> {
     match fingerprint.trim() {
-        "" => Err(broken(format!("{role} declares an empty fingerprint, by which its changes cannot be told"))),
+        "" => {
+            Err(broken(format!("{kind} `{name}` declares an empty fingerprint, by which its changes cannot be told")))
+        }
         _ => Ok(()),
     }
 }
 
 /// Checks what the scorer with this label declares: a fingerprint, and at least one metric, each with a name of its own and bounds
 /// that can be kept.
-pub(super) fn scorer(label: &str, info: &ScorerInfo) -> Result<()> {
+pub(crate) fn scorer(label: &str, info: &ScorerInfo) -> Result<()> {
+    fingerprint(RoleKind::Scorer, label, &info.fingerprint)?;
     let role = format!("scorer `{label}`");
-    fingerprint(&role, &info.fingerprint)?;
     if info.metrics.is_empty() {
         return Err(broken(format!("{role} declares no metric, so that nothing would be reported")));
     }
