@@ -16,7 +16,7 @@ const WAYS: [GoldIs; 3] = [GoldIs::Index, GoldIs::Letter, GoldIs::Text];
 pub(crate) fn choice(value: &Value, choices: &[String], how: GoldIs) -> Result<usize, String> {
     let ways = match how {
         GoldIs::Auto => &WAYS[..],
-        _ => &[how],
+        _ => std::slice::from_ref(&how),
     };
     ways.iter().find_map(|way| read(*way, value, choices)).ok_or_else(|| {
         let expected = match how {
