@@ -29,6 +29,7 @@ mod roles;
 #[cfg(feature = "rows")]
 pub mod rows;
 mod sample;
+mod score_check;
 mod stages;
 #[cfg(feature = "rows")]
 pub mod teacher_data;

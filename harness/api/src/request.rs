@@ -58,10 +58,11 @@ pub struct ScoreRequest {
     pub span: Span,
 }
 
-/// The log-likelihood of a text. All log-probabilities are in nats.
+/// The log-likelihood of a text. All log-probabilities are in nats. What cannot be one is an error of its sample
+/// ([`ScoreResult::check`]).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScoreResult {
-    /// Sum of `token_logprobs`.
+    /// Sum of `token_logprobs`, at most 0.
     pub sum: f64,
     /// Whether every scored token is the most probable one at its place (the first of equals).
     pub is_greedy: bool,

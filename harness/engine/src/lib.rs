@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod check;
+mod declared;
 pub mod doctor;
 pub mod evaluate;
 pub mod graph;

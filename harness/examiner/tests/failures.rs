@@ -60,16 +60,25 @@ fn what_could_put_an_answer_in_the_wrong_place_fails_the_whole_row() {
 }
 
 #[test]
-fn a_score_that_is_no_number_is_an_error_never_a_win() {
-    let directory = tempfile::tempdir().unwrap();
-    let suite = suite(
-        "  bad: { plugin: adder, fault: nan, at: 3 }\n",
-        "  sums: { plugin: numbers, rows: 10, scorer: { name: perplexity-choice, normalize: sum } }\n",
-    );
-    let output = run(directory.path(), &suite, &["--out", "run"]);
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    let row = whole(&directory.path().join("run"), "bad", "sums", "accuracy");
-    assert_eq!((&*row["n_error"], &*row["n_scored"]), ("1", "9"), "{row:?}");
+fn an_impossible_log_likelihood_is_an_error_never_a_win() {
+    for (fault, said) in [
+        ("nan", "expected a finite number, found NaN"),
+        ("positive", "expected at most 0, found 20"),
+        ("other-sum", "expected the sum of its tokens, -1, found -0.5"),
+        ("token-lost", "expected a log-probability for each of 2 tokens, found 1"),
+        ("no-token", "expected at least one token, found none"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let suite = suite(
+            &format!("  bad: {{ plugin: adder, fault: {fault}, at: 3 }}\n"),
+            "  sums: { plugin: numbers, rows: 10, scorer: { name: perplexity-choice, normalize: sum } }\n",
+        );
+        let output = run(directory.path(), &suite, &["--out", "run"]);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        let row = whole(&directory.path().join("run"), "bad", "sums", "accuracy");
+        assert_eq!((&*row["n_error"], &*row["n_scored"]), ("1", "9"), "{fault}: {row:?}");
+        assert!(row["message"].contains(said) && row["message"].contains("\" 6\""), "{fault}: {row:?}");
+    }
 }
 
 #[test]

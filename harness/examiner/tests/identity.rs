@@ -12,7 +12,7 @@ seed: 7
 plugins: { fixture: { path: fixture.so } }
 models: { a: { plugin: adder, count: asked, version: VERSION } }
 datasets:
-  sums: { plugin: table, path: rows.jsonl, id: id, prompt: 'PROMPT{{ n }} + {{ n }} =', gold: sum, few_shot: same, shots: SHOTS, scorer: SCORER, max_new_tokens: TOKENS }
+  sums: { plugin: table, path: rows.jsonl, id: id, prompt: 'PROMPT{{ n }} + {{ n }} =', gold: sum, few_shot: same, shots: SHOTS, contamination: CONTAMINATION, scorer: SCORER, max_new_tokens: TOKENS }
 evaluate: [{ models: all, datasets: all }]
 ";
 
@@ -25,8 +25,14 @@ impl World {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::copy(build::fixture("fixture"), directory.path().join("fixture.so")).unwrap();
-        let settings =
-            vec![("VERSION", "0"), ("PROMPT", ""), ("SHOTS", "0"), ("SCORER", "answer-extraction"), ("TOKENS", "8")];
+        let settings = vec![
+            ("VERSION", "0"),
+            ("PROMPT", ""),
+            ("SHOTS", "0"),
+            ("CONTAMINATION", "leave-out"),
+            ("SCORER", "answer-extraction"),
+            ("TOKENS", "8"),
+        ];
         let world = World { directory, settings };
         world.rows(|_| {});
         world
@@ -115,6 +121,45 @@ fn what_has_changed_is_named_by_the_plan_and_done_again() {
         assert!(world.plan().contains("nothing it depends on has changed"), "{name}: {}", world.plan());
         assert_eq!(world.run(), [""; 0], "{name}");
     }
+}
+
+/// Pool and questions are one file: the first two questions are among the first two examples, and are asked otherwise where
+/// these are kept.
+#[test]
+fn questions_among_their_own_examples_are_asked_again_where_that_changes() {
+    let mut world = World::new();
+    let report = |world: &World| {
+        let output = build::examiner(world.path()).args(["report", "run"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let context = |world: &World, line: usize| {
+        let samples = std::fs::read_to_string(world.path().join("run/samples/a/sums.jsonl")).unwrap();
+        let sample: serde_json::Value = serde_json::from_str(samples.lines().nth(line).unwrap()).unwrap();
+        sample["context"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(world.run(), ALL);
+    world.set("CONTAMINATION", "keep");
+    assert!(world.plan().contains("nothing it depends on has changed"), "without examples: {}", world.plan());
+    world.set("SHOTS", "2");
+    assert_eq!(world.run(), ALL);
+    assert_eq!(context(&world, 1), "0 + 0 = 0\n\n1 + 1 = 2\n\n1 + 1 =");
+    let told = report(&world);
+    assert!(told.contains("warning: `sums`: 2 of 6 samples are among their own few-shot examples"), "{told}");
+
+    world.set("CONTAMINATION", "leave-out");
+    assert!(world.plan().contains("changed: prompting; 4 records still hold"), "{}", world.plan());
+    assert_eq!(world.run(), ["q0", "q1"]);
+    assert_eq!(context(&world, 1), "0 + 0 = 0\n\n2 + 2 = 4\n\n1 + 1 =");
+    assert_eq!(context(&world, 2), "0 + 0 = 0\n\n1 + 1 = 2\n\n2 + 2 =");
+    let told = report(&world);
+    assert!(told.contains("warning: `sums`: 2 of 6 samples were among their own few-shot examples"), "{told}");
+    assert_eq!(world.run(), [""; 0]);
+    assert_eq!(report(&world), told, "nothing is asked, and it is told again");
+
+    world.set("SHOTS", "6");
+    let output = world.command("run");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("more examples of sample `q0` than the 5"), "{}", stderr(&output));
 }
 
 /// What a training depends on is named as well.

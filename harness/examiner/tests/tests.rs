@@ -6,6 +6,7 @@
 //! - `run`: suites from YAML to CSV, through the program
 //! - `report`: what is made of a run: comparisons and pictures
 //! - `failures`: what a faulty role does to a run, and what it does not
+//! - `unsound`: declarations and numbers that cannot be relied on
 //! - `workers`: models that end, leave or lock up the process they run in
 //! - `rescore`: what a run's models answered, judged once more
 //! - `bad_input`: suites, data files, checkpoints and plugins that are none, and what is said of them
@@ -36,4 +37,5 @@ mod resume;
 mod run;
 mod storage;
 mod torn;
+mod unsound;
 mod workers;

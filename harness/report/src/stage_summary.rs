@@ -1,4 +1,4 @@
-//! The part below the table of results: the products of earlier stages, and the warnings of models.
+//! The part below the table of results: the products of earlier stages, and warnings of models and datasets.
 
 use super::markdown::layout;
 use examiner_store::provenance::{Provenance, Status};
@@ -16,12 +16,24 @@ pub fn render(run: &Provenance) -> String {
     if table.len() == 1 { String::new() } else { layout(&table, 2) }
 }
 
-/// A line for each warning of a model: that it uses another device than the requested one, for example.
+/// A line for each warning of a model, that it uses another device than the requested one, for example, and of a dataset: that
+/// questions are among their own examples. What is the same for several models stands there once.
 pub fn warnings(run: &Provenance) -> String {
-    let of = |(model, info): (&String, &examiner_api::ModelInfo)| -> String {
-        info.warnings.iter().map(|text| format!("warning: `{model}`: {text}\n")).collect()
-    };
-    run.models.iter().map(of).collect()
+    let of_models = run.models.iter().map(|(model, info)| (model.as_str(), &info.warnings));
+    let of_datasets = run.stages.iter().map(|(stage, record)| {
+        let dataset = stage.rsplit('/').next().unwrap_or(stage);
+        (dataset, &record.warnings)
+    });
+    let mut lines: Vec<String> = Vec::new();
+    for (name, warnings) in of_models.chain(of_datasets) {
+        for text in warnings {
+            let line = format!("warning: `{name}`: {text}\n");
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    lines.concat()
 }
 
 /// `rows 2400`. Only numbers are shown; paths are in `run.json`.
@@ -48,6 +60,16 @@ mod tests {
         let info = examiner_api::ModelInfo { warnings, ..examiner_api::ModelInfo::default() };
         run.models.insert("student".to_owned(), info);
         assert_eq!(super::warnings(&run), "warning: `student`: on the CPU\n");
+    }
+
+    #[test]
+    fn warnings_of_a_dataset_stand_once_for_all_models() {
+        let mut run = Provenance::default();
+        for (stage, text) in [("evaluate/a/d", "2 of 9"), ("evaluate/b/d", "2 of 9"), ("evaluate/b/e", "1 of 9")] {
+            let record = StageRecord { warnings: vec![text.to_owned()], ..StageRecord::default() };
+            run.stages.insert(stage.to_owned(), record);
+        }
+        assert_eq!(super::warnings(&run), "warning: `d`: 2 of 9\nwarning: `e`: 1 of 9\n");
     }
 
     #[test]

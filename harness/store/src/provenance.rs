@@ -109,6 +109,9 @@ pub struct StageRecord {
     pub details: examiner_api::Metadata,
     /// Why it failed, or the first of its errors.
     pub message: Option<String>,
+    /// What users should know when they read its results, a sentence each. They are shown below the results.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Questions that are finished.
     pub questions: u64,
     /// Questions without an answer.

@@ -5,7 +5,7 @@ use super::links::EntryName;
 use super::problem::Problem;
 use super::reading::{Reading, options};
 use super::tree::Kind;
-use super::types::{DatasetSpec, Generation, Options, ScorerSpec, ShotsFrom};
+use super::types::{Contamination, DatasetSpec, Generation, Options, ScorerSpec, ShotsFrom};
 
 pub(super) fn dataset(name: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<DatasetSpec> {
     let plugin = entry.require("plugin", "the name of a dataset plugin", &mut reading.problems);
@@ -13,17 +13,11 @@ pub(super) fn dataset(name: &str, entry: &mut Section<'_>, reading: &mut Reading
     let scorers = entry.take("scorer").map(|field| scorers(&field, &EntryName::dataset(name), reading));
     let problems = &mut reading.problems;
     let shots = entry.take("shots").and_then(|field| field.whole(0, 10_000, problems));
-    let shots_from = entry.take("shots_from").and_then(|field| {
-        match field.text(problems)?.as_str() {
-            "first" => return Some(ShotsFrom::First),
-            "random" => return Some(ShotsFrom::Random),
-            other => problems.push(
-                field
-                    .problem(format!("expected `first` or `random`, found `{other}`"))
-                    .with_nearest(other, ["first", "random"]),
-            ),
-        }
-        None
+    let shots_from = entry
+        .take("shots_from")
+        .and_then(|field| field.one_of([("first", ShotsFrom::First), ("random", ShotsFrom::Random)], problems));
+    let contamination = entry.take("contamination").and_then(|field| {
+        field.one_of([("leave-out", Contamination::LeaveOut), ("keep", Contamination::Keep)], problems)
     });
     let repeats = entry.take("repeats").and_then(|field| field.whole(1, 1_000_000, problems));
     let limit = entry.take("limit").and_then(|field| field.whole(1, u64::MAX, problems));
@@ -34,6 +28,7 @@ pub(super) fn dataset(name: &str, entry: &mut Section<'_>, reading: &mut Reading
         scorers: scorers.unwrap_or_default(),
         shots: shots.map(|shots| shots as usize),
         shots_from: shots_from.unwrap_or_default(),
+        contamination: contamination.unwrap_or_default(),
         repeats: repeats.map_or(1, |repeats| repeats as u32),
         limit,
         generation: generation.unwrap_or_default(),

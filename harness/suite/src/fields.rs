@@ -69,6 +69,18 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// One of two words, as what it means.
+    pub(super) fn one_of<T>(&self, words: [(&str, T); 2], problems: &mut Vec<Problem>) -> Option<T> {
+        let text = self.text(problems)?;
+        let [one, other] = [words[0].0, words[1].0];
+        let found = words.into_iter().find(|(word, _)| *word == text);
+        if found.is_none() {
+            let message = format!("expected `{one}` or `{other}`, found `{text}`");
+            problems.push(self.problem(message).with_nearest(&text, [one, other]));
+        }
+        found.map(|(_, meaning)| meaning)
+    }
+
     /// A whole number between `least` and `most`.
     pub(super) fn whole(&self, least: u64, most: u64, problems: &mut Vec<Problem>) -> Option<u64> {
         if let Kind::Number(number) = &self.node.kind

@@ -163,6 +163,8 @@ pub struct DatasetSpec {
     pub shots: Option<usize>,
     /// How the examples are chosen.
     pub shots_from: ShotsFrom,
+    /// What becomes of examples that are the question itself.
+    pub contamination: Contamination,
     /// How often each question is asked.
     pub repeats: u32,
     /// At most this many questions, from the start.
@@ -182,6 +184,17 @@ pub enum ShotsFrom {
     First,
     /// Drawn from the pool by the seed and the question's id.
     Random,
+}
+
+/// What becomes of a few-shot example that is the question itself, its answer included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contamination {
+    /// Another example takes its place.
+    #[default]
+    LeaveOut,
+    /// It stays, as in numbers of others that are to be reproduced.
+    Keep,
 }
 
 /// A scorer and its options.

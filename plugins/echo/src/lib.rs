@@ -47,9 +47,13 @@ impl Model for Echo {
     fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
         for request in requests {
             let length = request.continuation.chars().count() as u32;
-            let total = length + request.context.chars().count() as u32;
-            let sum = -f64::from(length);
-            let result = ScoreResult { sum, scored_tokens: length, total_tokens: total, ..ScoreResult::default() };
+            let result = ScoreResult {
+                sum: -f64::from(length),
+                token_logprobs: vec![-1.0; length as usize],
+                scored_tokens: length,
+                total_tokens: length + request.context.chars().count() as u32,
+                ..ScoreResult::default()
+            };
             if sink.send(Response::ok(request.id, result)) == Flow::Stop {
                 break; // Nobody wants the rest.
             }

@@ -176,6 +176,7 @@ impl Dataset for Gsm8k {
             })?,
         };
         let prompt = self.options.prompt;
+        let is_of_questions = path == self.questions;
         problems(&path)?
             .map(|problem| {
                 let problem = problem?;
@@ -184,7 +185,8 @@ impl Dataset for Gsm8k {
                     Form::Choices => problem.answer.clone(),
                 };
                 Ok(Shot {
-                    id: Some(format!("{}-{}", Split::Train, problem.index)),
+                    // An example of another file is not the question of the same number.
+                    id: is_of_questions.then(|| format!("{}-{}", self.options.split, problem.index)),
                     prompt: prompt.question(&problem.question),
                     answer: format!("{DELIMITER}{answer}"),
                 })

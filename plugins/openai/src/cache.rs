@@ -42,10 +42,10 @@ impl Cache {
         }
     }
 
-    /// The name of a log-likelihood.
+    /// The name of a log-likelihood. Those that were kept before they were checked have another one.
     pub(crate) fn score(&self, request: &ScoreRequest) -> String {
         let ScoreRequest { context, continuation, span, .. } = request;
-        digest([&self.fingerprint, "score", context, continuation, &json!(span).to_string()])
+        digest([&self.fingerprint, "checked score", context, continuation, &json!(span).to_string()])
     }
 
     /// The answer of this name, if there is a whole one.

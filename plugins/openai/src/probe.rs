@@ -38,7 +38,7 @@ pub(crate) fn find(
         match ask(probe(method)) {
             Ok(_) => return Ok(ScoringSupport { method: Some(method), why_not: None }),
             // The server answered, but not so.
-            Err(error) if matches!(error.code, ErrorCode::BadInput | ErrorCode::Unsupported) => last = Some(error),
+            Err(error) if is_of_the_answer(error.code) => last = Some(error),
             Err(error) => return Err(error),
         }
     }
@@ -50,6 +50,11 @@ pub(crate) fn find(
                 .with_help("leave out `score`, so that another way is looked for, or set `score: off`"))
         }
     }
+}
+
+/// Whether the server has answered, and what it answered is no log-likelihood.
+fn is_of_the_answer(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::BadInput | ErrorCode::Unsupported | ErrorCode::Numeric | ErrorCode::Protocol)
 }
 
 fn probe(method: ScoringMethod) -> RequestJob {

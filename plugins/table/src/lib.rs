@@ -14,10 +14,12 @@ mod template;
 
 use examiner_api::rows;
 use examiner_api::{Dataset, DatasetInfo, Flow, Host, Open, Plugin, PluginError, Result, Sample, Sampling, Shot, Sink};
-use question::Questions;
+use gold::Ways;
+use question::{GoldReading, Questions, TELL_HOW};
 use record::Record;
 use serde_json::json;
 use source::Source;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::hash::{Hash, Hasher};
@@ -48,7 +50,7 @@ impl Open for Table {
         let pool = match &options.few_shot {
             None => None,
             Some(FewShot::Same(_)) => Some(questions.clone()),
-            Some(FewShot::File(pool)) => Some(Source::pool(pool, &host)?),
+            Some(FewShot::File(pool)) => Some(Source::pool(pool, options.gold_is, &host)?),
         };
         let info = info(&options, &questions, pool.as_ref())?;
         let mut table = Table { options, questions, pool, info };
@@ -64,22 +66,48 @@ impl Dataset for Table {
 
     fn few_shot_pool(&mut self) -> Result<Vec<Shot>> {
         let mut shots = Vec::new();
-        self.each_shot(|shot| shots.push(shot))?;
+        if let Some(pool) = &self.pool {
+            self.each_shot(pool, GoldReading::As(pool.gold_is), |shot| shots.push(shot))?;
+        }
         Ok(shots)
     }
 
     fn samples(&mut self, sink: &dyn Sink<Sample>) -> Result<()> {
-        self.each_sample(|_, sample| Ok(sink.send(sample)))
+        self.each_sample(GoldReading::As(self.questions.gold_is), |_, sample| Ok(sink.send(sample)))
     }
 }
 
 impl Table {
-    /// Makes every sample and every few-shot example once, and counts the samples.
-    fn try_all(&self) -> Result<u64> {
+    /// Makes every sample and every few-shot example once, finds out how their gold answers name choices, and counts the
+    /// samples.
+    fn try_all(&mut self) -> Result<u64> {
+        let (ways, of_pool) = (RefCell::new(Ways::default()), RefCell::new(Ways::default()));
+        let finds_out = self.options.gold_is == GoldIs::Auto && self.options.choices.is_some();
+        let reading = |ways| if finds_out { GoldReading::FindOut(ways) } else { GoldReading::As(self.options.gold_is) };
+        let count = self.try_samples(reading(&ways))?;
+        // Rows of one file are read in one way, whether they are questions or examples.
+        let is_shared = self.pool.as_ref().is_some_and(|pool| pool.is_same_file(&self.questions));
+        if let Some(pool) = &self.pool {
+            self.each_shot(pool, reading(if is_shared { &ways } else { &of_pool }), |_| ())?;
+        }
+        if finds_out {
+            let decide = |ways: RefCell<Ways>| {
+                ways.into_inner().decide().map_err(|what| PluginError::bad_input(what).with_help(TELL_HOW))
+            };
+            self.questions.gold_is = decide(ways)?;
+            if let Some(pool) = &mut self.pool {
+                pool.gold_is = if is_shared { self.questions.gold_is } else { decide(of_pool)? };
+            }
+        }
+        Ok(count)
+    }
+
+    /// Makes every sample once, and counts them.
+    fn try_samples(&self, reading: GoldReading<'_>) -> Result<u64> {
         let mut count = 0;
         // A hash of each id, so that memory grows by a few bytes a row and not by its text.
         let mut ids: HashMap<u64, u64> = HashMap::new();
-        self.each_sample(|record, sample| {
+        self.each_sample(reading, |record, sample| {
             count += 1;
             if self.options.id.is_some() {
                 match ids.entry(hash(&sample.id)) {
@@ -96,13 +124,16 @@ impl Table {
             let error = PluginError::bad_input(format!("no row of `{}` is chosen", self.questions.path.display()));
             return Err(error.with_help("check `where`, and that the file is not empty"));
         }
-        self.each_shot(|_| ())?;
         Ok(count)
     }
 
-    fn each_sample(&self, mut take: impl FnMut(&Record, Sample) -> Result<Flow>) -> Result<()> {
+    fn each_sample(
+        &self,
+        reading: GoldReading<'_>,
+        mut take: impl FnMut(&Record, Sample) -> Result<Flow>,
+    ) -> Result<()> {
         let environment = template::environment()?;
-        let questions = Questions::compile(&environment, &self.options)?;
+        let questions = Questions::compile(&environment, &self.options, reading)?;
         for record in self.questions.records(&environment, &self.options.fields)? {
             let record = record?;
             if take(&record, questions.sample(&record)?)? == Flow::Stop {
@@ -112,10 +143,9 @@ impl Table {
         Ok(())
     }
 
-    fn each_shot(&self, mut take: impl FnMut(Shot)) -> Result<()> {
-        let Some(pool) = &self.pool else { return Ok(()) };
+    fn each_shot(&self, pool: &Source, reading: GoldReading<'_>, mut take: impl FnMut(Shot)) -> Result<()> {
         let environment = template::environment()?;
-        let questions = Questions::compile(&environment, &self.options)?;
+        let questions = Questions::compile(&environment, &self.options, reading)?;
         let from_questions = pool.is_same_file(&self.questions);
         for record in pool.records(&environment, &self.options.fields)? {
             take(questions.shot(&record?, from_questions)?);

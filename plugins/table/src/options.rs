@@ -41,7 +41,8 @@ pub struct Options {
     /// The right answer: an index, letter or text of a choice; for a free answer, a text or a list of right texts.
     #[serde(default)]
     pub gold: Option<Gold>,
-    /// How `gold` names a choice. `auto` takes the only way that makes sense, and is an error where two ways differ.
+    /// How `gold` names a choice. `auto` takes the way that fits every row of a file. It is an error where none does, or
+    /// where two do and mean different choices.
     #[serde(default)]
     pub gold_is: GoldIs,
     /// What tells rows apart; without it, their index in the file.
@@ -131,7 +132,7 @@ pub enum Gold {
 #[schemars(crate = "examiner_api::schemars")]
 #[serde(rename_all = "kebab-case")]
 pub enum GoldIs {
-    /// Whichever fits.
+    /// Whichever fits every row.
     #[default]
     Auto,
     /// By its index, from 0.

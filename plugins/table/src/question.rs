@@ -1,18 +1,32 @@
 //! Making samples and few-shot examples of rows.
 
-use crate::gold::{choice, plain};
-use crate::options::{Choices, Gold as GoldOption, Options};
+use crate::gold::{Ways, choice, plain};
+use crate::options::{Choices, Gold as GoldOption, GoldIs, Options};
 use crate::record::Record;
 use crate::template::{Text, Valued};
 use examiner_api::rows::lookup;
 use examiner_api::{Gold, Metadata, PluginError, Result, Sample, Shot};
 use minijinja::Environment;
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::sync::Arc;
+
+/// How the gold answers of a file name choices.
+#[derive(Clone, Copy)]
+pub(crate) enum GoldReading<'e> {
+    /// In this way.
+    As(GoldIs),
+    /// That is being found out.
+    FindOut(&'e RefCell<Ways>),
+}
+
+/// What to do where that cannot be told.
+pub(crate) const TELL_HOW: &str = "say with `gold_is` how choices are named, the same in every row";
 
 /// The templates of a table, compiled.
 pub(crate) struct Questions<'e> {
     options: &'e Options,
+    gold_reading: GoldReading<'e>,
     prompt: Text<'e>,
     choices: Option<Many<'e>>,
     gold: Option<Many<'e>>,
@@ -44,7 +58,11 @@ impl<'e> Questions<'e> {
     ///
     /// # Errors
     /// A template is malformed, or few-shot examples are wanted that have no answer.
-    pub(crate) fn compile(environment: &'e Environment<'e>, options: &'e Options) -> Result<Self> {
+    pub(crate) fn compile(
+        environment: &'e Environment<'e>,
+        options: &'e Options,
+        gold_reading: GoldReading<'e>,
+    ) -> Result<Self> {
         let text = |option, source: &'e str| Text::compile(environment, option, source);
         let one = |option, source: &'e str| Valued::compile(environment, option, source);
         let maybe =
@@ -62,6 +80,7 @@ impl<'e> Questions<'e> {
         }
         Ok(Questions {
             options,
+            gold_reading,
             prompt: text("prompt", &options.prompt)?,
             choices: match &options.choices {
                 None => None,
@@ -97,8 +116,8 @@ impl<'e> Questions<'e> {
         })
     }
 
-    /// The few-shot example that a row makes. `from_questions` says that the row is of the file of the questions, where
-    /// its index tells it apart.
+    /// The few-shot example that a row makes. `from_questions` says that the row is of the file of the questions; ids of
+    /// another file say nothing about them.
     pub(crate) fn shot(&self, record: &Record, from_questions: bool) -> Result<Shot> {
         let answer = match &self.shot_answer {
             Some(template) => template.render(record)?,
@@ -111,11 +130,11 @@ impl<'e> Questions<'e> {
                 }
             }
         };
-        Ok(Shot {
-            id: self.id(record)?.or_else(|| from_questions.then(|| record.row.index.to_string())),
-            prompt: self.prompt.render(record)?,
-            answer: format!("{}{answer}", self.options.delimiter),
-        })
+        let id = match from_questions {
+            true => Some(self.id(record)?.unwrap_or_else(|| record.row.index.to_string())),
+            false => None,
+        };
+        Ok(Shot { id, prompt: self.prompt.render(record)?, answer: format!("{}{answer}", self.options.delimiter) })
     }
 
     fn choices(&self, record: &Record) -> Result<Vec<String>> {
@@ -145,8 +164,15 @@ impl<'e> Questions<'e> {
         let Some(gold) = &self.gold else { return Ok(Gold::None) };
         let value = gold.value(record)?;
         if self.choices.is_some() {
-            let index = choice(&value, choices, self.options.gold_is).map_err(|what| record.error(what))?;
-            return Ok(Gold::Choice(index));
+            let how = match self.gold_reading {
+                GoldReading::As(how) => how,
+                GoldReading::FindOut(ways) => {
+                    let noted = ways.borrow_mut().note(&value, choices, &|| record.row.place());
+                    noted.map_err(|what| record.error(what).with_help(TELL_HOW))?;
+                    GoldIs::Auto
+                }
+            };
+            return choice(&value, choices, how).map(Gold::Choice).map_err(|what| record.error(what));
         }
         let texts = match &value {
             Value::Array(values) => values.iter().map(plain).collect(),

@@ -1,6 +1,6 @@
 //! The rows of a file, chosen and with the names that templates know.
 
-use crate::options::{Options, Pool, Where};
+use crate::options::{GoldIs, Options, Pool, Where};
 use crate::record::Record;
 use crate::template::Valued;
 use examiner_api::rows::{self, Format};
@@ -16,6 +16,8 @@ pub(crate) struct Source {
     format: Option<Format>,
     pointer: Option<String>,
     filter: Option<Where>,
+    /// How its gold answers name choices.
+    pub(crate) gold_is: GoldIs,
 }
 
 impl Source {
@@ -23,14 +25,15 @@ impl Source {
     pub(crate) fn questions(options: &Options, host: &Host) -> Result<Self> {
         let path = host.fetch(&options.path)?;
         let format = format(options.format, &path, &options.path);
-        Ok(Source { path, format, pointer: options.pointer.clone(), filter: options.filter.clone() })
+        let Options { pointer, filter, gold_is, .. } = options;
+        Ok(Source { path, format, pointer: pointer.clone(), filter: filter.clone(), gold_is: *gold_is })
     }
 
     /// The file of the few-shot examples.
-    pub(crate) fn pool(pool: &Pool, host: &Host) -> Result<Self> {
+    pub(crate) fn pool(pool: &Pool, gold_is: GoldIs, host: &Host) -> Result<Self> {
         let path = host.fetch(&pool.path)?;
         let format = format(pool.format, &path, &pool.path);
-        Ok(Source { path, format, pointer: pool.pointer.clone(), filter: pool.filter.clone() })
+        Ok(Source { path, format, pointer: pool.pointer.clone(), filter: pool.filter.clone(), gold_is })
     }
 
     /// Whether both take their rows from the same place.

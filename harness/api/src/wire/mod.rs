@@ -70,7 +70,7 @@ pub mod method {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{GenerateRequest, PluginError, Response, ScoreResult};
+    use crate::{GenerateRequest, GenerateResult, PluginError, Response, ScoreResult};
 
     #[test]
     fn floats_survive_bit_for_bit_nan_included() {
@@ -91,6 +91,14 @@ mod tests {
         let newer = serde_json::json!({"id": 3, "prompt": "p", "from_the_future": [1, 2]});
         let request: GenerateRequest = decode(&encode(&newer).unwrap()).unwrap();
         assert_eq!(request, GenerateRequest { id: 3, prompt: "p".into(), ..GenerateRequest::default() });
+    }
+
+    #[test]
+    fn an_answer_of_another_kind_than_was_asked_for_is_not_read() {
+        let score = encode(&Response::ok(1, ScoreResult::default())).unwrap();
+        let generated = encode(&Response::ok(1, GenerateResult::default())).unwrap();
+        assert_eq!(decode::<Response<GenerateResult>>(&score).unwrap_err().code, crate::ErrorCode::Protocol);
+        assert_eq!(decode::<Response<ScoreResult>>(&generated).unwrap_err().code, crate::ErrorCode::Protocol);
     }
 
     #[test]

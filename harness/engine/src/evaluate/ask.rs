@@ -1,5 +1,5 @@
 //! Asks a model the requests of many questions at once, and checks that it keeps its contract: every request answered,
-//! exactly once.
+//! exactly once, and no log-likelihood that is impossible.
 
 use crate::pending::PendingRequests;
 use examiner_api::{
@@ -25,12 +25,15 @@ pub(super) struct Asked {
 pub(super) fn ask(model: &mut dyn Model, questions: Vec<Asked>, on_answer: &OnAnswer<'_>) -> Result<Flow> {
     let (mut score, mut generate) = (MethodCall::new("score"), MethodCall::new("generate"));
     let (mut score_requests, mut generate_requests) = (Vec::new(), Vec::new());
+    // What is scored, by the id of the request: short texts, against which the answers are held.
+    let mut continuations = Vec::new();
     for (question, Asked { sample, asks }) in questions.into_iter().enumerate() {
         for (index, ask) in asks.into_iter().enumerate() {
             let sample = sample.clone();
             match ask {
                 Ask::Score { context, turns, continuation, span } => {
                     let id = score.add(question, index);
+                    continuations.push(continuation.clone());
                     score_requests.push(ScoreRequest { id, sample, context, turns, continuation, span });
                 }
                 Ask::Generate { prompt, turns, sampling } => {
@@ -41,32 +44,20 @@ pub(super) fn ask(model: &mut dyn Model, questions: Vec<Asked>, on_answer: &OnAn
         }
     }
     if !score_requests.is_empty() {
+        let scored = |id: u64, result: ScoreResult| {
+            result.check(&continuations[id as usize])?;
+            Ok(Answer::Score(result))
+        };
         let flow = score.run(on_answer, scored, |sink| model.score(score_requests, sink))?;
         if flow == Flow::Stop {
             return Ok(Flow::Stop);
         }
     }
     if !generate_requests.is_empty() {
+        let generated = |_, result: GenerateResult| Ok(Answer::Generate(result));
         return generate.run(on_answer, generated, |sink| model.generate(generate_requests, sink));
     }
     Ok(Flow::Continue)
-}
-
-/// A log-likelihood that is not a finite number is an error.
-fn scored(result: ScoreResult) -> Result<Answer> {
-    let finite = result.sum.is_finite() && result.token_logprobs.iter().all(|value| value.is_finite());
-    if finite {
-        return Ok(Answer::Score(result));
-    }
-    Err(PluginError::new(
-        ErrorCode::Numeric,
-        format!("the model gave a log-likelihood that is no number ({})", result.sum),
-    )
-    .with_help("look at the model's weights and number type"))
-}
-
-fn generated(result: GenerateResult) -> Result<Answer> {
-    Ok(Answer::Generate(result))
 }
 
 /// One call of a method of the model, with the requests of many questions.
@@ -98,7 +89,7 @@ impl MethodCall {
     fn run<T>(
         &self,
         on_answer: &OnAnswer<'_>,
-        wrap: impl Fn(T) -> Result<Answer> + Sync,
+        wrap: impl Fn(u64, T) -> Result<Answer> + Sync,
         call: impl FnOnce(ResponseSink<'_, T>) -> Result<()>,
     ) -> Result<Flow> {
         let pending = PendingRequests::new(0..self.requests.len() as u64);
@@ -118,7 +109,7 @@ impl MethodCall {
                     state.breach = Some(breach);
                     Flow::Stop
                 }
-                Ok(()) => answer(response.id, response.result.and_then(&wrap)),
+                Ok(()) => answer(response.id, response.result.and_then(|result| wrap(response.id, result))),
             };
             state.stopped |= flow == Flow::Stop;
             flow
@@ -153,7 +144,7 @@ mod tests {
     use super::*;
     use examiner_api::ModelInfo;
 
-    /// Gives these responses, (id, text), and then returns the error, if there is one.
+    /// Gives these responses, (id, text), and then returns the error, if there is one. Its second log-likelihood is impossible.
     struct Scripted(Vec<(u64, &'static str)>, Option<PluginError>);
 
     impl Model for Scripted {
@@ -169,6 +160,35 @@ mod tests {
             }
             self.1.clone().map_or(Ok(()), Err)
         }
+        fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
+            for (request, sum) in requests.into_iter().zip([-1.0, 5.0]) {
+                let (token_logprobs, scored_tokens, total_tokens) = (vec![sum as f32], 1, 2);
+                let result = ScoreResult { sum, token_logprobs, scored_tokens, total_tokens, ..Default::default() };
+                let _ = sink.send(Response::ok(request.id, result));
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_impossible_log_likelihood_is_the_error_of_its_request() {
+        let of = |continuation: &str| Ask::Score {
+            context: "c".into(),
+            turns: Default::default(),
+            continuation: continuation.into(),
+            span: Default::default(),
+        };
+        let asked = Asked { sample: SampleRef::default(), asks: vec![of(" red"), of(" blue")] };
+        let seen = Mutex::new(Vec::new());
+        let flow = ask(&mut Scripted(Vec::new(), None), vec![asked], &|_, request, answer| {
+            seen.lock().push((request, answer.map(drop)));
+            Flow::Continue
+        });
+        let seen = seen.into_inner();
+        assert_eq!((flow, &seen[0]), (Ok(Flow::Continue), &(0, Ok(()))));
+        let error = seen[1].1.clone().unwrap_err();
+        assert_eq!(error.code, ErrorCode::Numeric);
+        assert!(error.message.contains("\" blue\"") && error.message.contains("at most 0, found 5"), "{error}");
     }
 
     fn answers(model: &mut Scripted) -> (Result<Flow>, Vec<String>) {

@@ -9,7 +9,7 @@ use super::error::EvaluateError;
 use super::examined::Examined;
 use super::known::{KnownRecord, note_known};
 use super::prepare::{Prepared, Setup};
-use super::reader::{self, Item, Read};
+use super::reader::{self, Counts, Item, Read};
 use super::samples::write_samples;
 use super::truncation::{Fit, Truncated};
 use super::writer::{Done, Writer};
@@ -99,8 +99,7 @@ struct Session<'a> {
 
 /// How the threads ended.
 struct Threads<'a> {
-    /// Questions read.
-    read: Result<u64>,
+    read: Result<Counts>,
     asked: Result<Flow>,
     written: Result<Writer<'a>, EvaluateError>,
 }
@@ -274,7 +273,7 @@ impl<'a> Session<'a> {
 
     fn conclude(
         &self,
-        read: Result<u64>,
+        read: Result<Counts>,
         asked: Result<Flow>,
         writer: &Writer<'_>,
         error_examples: Vec<String>,
@@ -282,6 +281,8 @@ impl<'a> Session<'a> {
         let interrupted = self.shared.is_cancelled();
         let questions = writer.offsets.len() as u64;
         let given_up = self.given_up.load(Ordering::SeqCst) && !interrupted;
+        let warnings = read.as_ref().map(|counts| counts.warnings(self.setup)).unwrap_or_default();
+        let read = read.map(|counts| counts.questions);
         let failure = match (read, asked) {
             // There are questions that were left out, and not because the user stopped.
             (Ok(read), Ok(_)) if given_up && questions < read.max(self.setup.questions.unwrap_or(0)) => {
@@ -309,6 +310,7 @@ impl<'a> Session<'a> {
             asked: self.asking.load(Ordering::SeqCst),
             seconds,
             error_examples,
+            warnings,
             interrupted,
             failure,
         }

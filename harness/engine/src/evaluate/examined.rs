@@ -1,7 +1,7 @@
 //! The results of one model on one dataset.
 
 use super::error::EvaluateError;
-use examiner_store::summary::SummaryRow;
+use examiner_store::summary::{MACRO, RowStatus, SummaryRow};
 
 /// The results of a pair.
 #[derive(Default)]
@@ -20,8 +20,18 @@ pub struct Examined {
     pub seconds: f64,
     /// The first few errors, for people.
     pub error_examples: Vec<String>,
+    /// What is to be known of the results.
+    pub warnings: Vec<String>,
     /// Whether the user stopped it before its end.
     pub interrupted: bool,
     /// Why it ended before its end.
     pub failure: Option<EvaluateError>,
+}
+
+/// The first metric that has no value though there are samples to compute it from, and why. A mean over parts is none of its
+/// own: it lacks a value where one of its parts does.
+pub(crate) fn metric_failure(rows: &[SummaryRow]) -> Option<String> {
+    let is_failed = |row: &&SummaryRow| row.status == RowStatus::Failed && row.n_error < row.n && row.subset != MACRO;
+    let failed = rows.iter().find(is_failed)?;
+    Some(format!("metric `{}` of scorer `{}`: {}", failed.metric, failed.scorer, failed.message))
 }

@@ -3,7 +3,7 @@
 use super::prepare::{OpenScorer, Setup};
 use super::reader::Item;
 use super::truncation;
-use examiner_api::{Aggregation, Answer, Answered, ErrorCode, Outcome, PluginError, Result, Verdict};
+use examiner_api::{Aggregation, Answer, Answered, ErrorCode, MetricInfo, Outcome, PluginError, Result, Verdict};
 use examiner_store::record::{Record, ScorerVerdict};
 use std::collections::BTreeMap;
 
@@ -88,24 +88,71 @@ impl OpenScorer {
         ScorerVerdict { scorer: self.label.clone(), verdict }
     }
 
-    /// Checks that a verdict has a finite number for every metric of the scorer, and statistics for every corpus metric. Otherwise
-    /// it becomes an error. This also holds for unanswered questions: a sample without statistics would not be counted at all.
+    /// Checks that a verdict has a possible number for every metric of the scorer, and statistics for every corpus metric.
+    /// Otherwise it becomes an error. This also holds for unanswered questions: a sample without statistics would not be counted
+    /// at all.
     fn checked(&self, verdict: Verdict) -> ScorerVerdict {
         if !matches!(verdict.outcome, Outcome::Error(_)) {
             for metric in &self.info.metrics {
-                let statistics = verdict.statistics.get(&metric.name);
-                let fault = match (metric.aggregation, verdict.metrics.get(&metric.name)) {
-                    (Aggregation::Corpus, _) if statistics.is_some_and(|of| !of.is_empty()) => continue,
-                    (Aggregation::Corpus, _) => "has no statistics".to_owned(),
-                    (_, Some(value)) if value.is_finite() => continue,
-                    (_, Some(value)) => format!("is {value}"),
-                    (_, None) => "is missing".to_owned(),
-                };
-                let message =
-                    format!("metric `{}` of scorer `{}` {fault} in this sample's verdict", metric.name, self.label);
-                return self.error(PluginError::new(ErrorCode::Numeric, message));
+                if let Some(fault) = fault(metric, &verdict) {
+                    let message =
+                        format!("metric `{}` of scorer `{}` {fault} in this sample's verdict", metric.name, self.label);
+                    return self.error(PluginError::new(ErrorCode::Numeric, message));
+                }
             }
         }
         ScorerVerdict { scorer: self.label.clone(), verdict }
+    }
+}
+
+/// What is wrong with the number or the statistics that a verdict has for a metric.
+fn fault(metric: &MetricInfo, verdict: &Verdict) -> Option<String> {
+    if metric.aggregation == Aggregation::Corpus {
+        return match verdict.statistics.get(&metric.name) {
+            Some(of) if !of.is_empty() => {
+                of.iter().find(|value| !value.is_finite()).map(|value| format!("has {value} in its statistics"))
+            }
+            _ => Some("has no statistics".to_owned()),
+        };
+    }
+    let Some(value) = verdict.metrics.get(&metric.name) else { return Some("is missing".to_owned()) };
+    if !value.is_finite() {
+        return Some(format!("is {value}"));
+    }
+    let (low, high) = metric.bounds?;
+    // A ratio such as an F1 score may be rounded to just above 1.
+    let rounding = 1e-9 * (high - low);
+    let is_within = (low - rounding..=high + rounding).contains(value);
+    (!is_within).then(|| format!("is {value}, outside of its bounds {low} and {high},"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(aggregation: Aggregation, values: &[f64]) -> Option<String> {
+        let metric = MetricInfo { name: "m".into(), aggregation, higher_is_better: true, bounds: Some((0.0, 1.0)) };
+        let mut verdict = Verdict::default();
+        verdict.metrics.extend(values.iter().map(|value| ("m".to_owned(), *value)));
+        verdict.statistics.insert("m".to_owned(), values.to_vec());
+        fault(&metric, &verdict)
+    }
+
+    #[test]
+    fn a_number_is_finite_and_within_its_bounds() {
+        for good in [0.0, 1.0, 0.5, 1.0 + f64::EPSILON] {
+            assert_eq!(of(Aggregation::Mean, &[good]), None, "{good}");
+        }
+        assert_eq!(of(Aggregation::Mean, &[1.5]).unwrap(), "is 1.5, outside of its bounds 0 and 1,");
+        assert_eq!(of(Aggregation::Mean, &[-0.001]).unwrap(), "is -0.001, outside of its bounds 0 and 1,");
+        assert_eq!(of(Aggregation::Mean, &[f64::NAN]).unwrap(), "is NaN");
+        assert_eq!(of(Aggregation::Mean, &[]).unwrap(), "is missing");
+    }
+
+    #[test]
+    fn statistics_are_there_and_finite() {
+        assert_eq!(of(Aggregation::Corpus, &[2.0, 3.0]), None, "bounds are those of a value");
+        assert_eq!(of(Aggregation::Corpus, &[2.0, f64::INFINITY]).unwrap(), "has inf in its statistics");
+        assert_eq!(of(Aggregation::Corpus, &[]).unwrap(), "has no statistics");
     }
 }

@@ -14,13 +14,16 @@ mod prepare;
 mod questions;
 mod reader;
 mod review;
+mod sample_ids;
 mod samples;
+mod shots;
 mod truncation;
 mod writer;
 
 pub use error::EvaluateError;
 pub use examine::{Events, examine};
 pub use examined::Examined;
+pub(crate) use examined::metric_failure;
 pub use prepare::{Prepared, prepare};
 pub use review::{Complete, Review, Survey, review};
 

@@ -1,6 +1,7 @@
 //! Opens what a pair needs, and says what its results depend on.
 
 use super::questions::Prompter;
+use crate::declared;
 use crate::graph::Pair;
 use crate::host::Shared;
 use examiner_api::{Dataset, ErrorCode, ModelInfo, PluginError, Result, RoleKind, Scorer, ScorerInfo};
@@ -39,6 +40,7 @@ pub(crate) struct Setup {
 
 /// Opens the dataset and its scorers, and checks that the model can do what they ask.
 pub fn prepare(shared: &Arc<Shared>, pair: &Pair, model: &ModelInfo, limit: Option<u64>) -> Result<Prepared> {
+    declared::fingerprint(RoleKind::Model, &pair.model, &model.fingerprint)?;
     let mut prepared = prepare_judging(shared, pair, model.reads_turns, limit)?;
     for scorer in &prepared.setup.scorers {
         check_abilities(&pair.model, model, &scorer.label, &scorer.info)?;
@@ -82,6 +84,7 @@ pub(crate) fn prepare_dataset(
     let roles = &shared.roles;
     let mut dataset = roles.open_dataset(&spec.plugin, &spec.options, shared.host(&stage))?;
     let info = dataset.info()?;
+    declared::fingerprint(RoleKind::Dataset, &pair.dataset, &info.fingerprint)?;
     let pool = if spec.shots.unwrap_or(0) > 0 { dataset.few_shot_pool()? } else { Vec::new() };
     let seed = roles.suite.seed;
     let prompter = Prompter::new(spec, &info, pool, seed, reads_turns)?;
@@ -109,6 +112,7 @@ pub(crate) fn prepare_dataset(
     for spec in specs {
         let role = roles.scorer(&spec, shared.host(&stage))?;
         let info = role.info()?;
+        declared::scorer(&spec.label, &info)?;
         let build = roles.build(RoleKind::Scorer, &spec.name)?;
         inputs.insert(format!("scorer {}", spec.label), format!("{build} {}", info.fingerprint));
         scorers.push(OpenScorer { label: spec.label, info, role: Mutex::new(role) });
@@ -209,10 +213,8 @@ impl Setup {
     pub(crate) fn rows(&self, totals: &dyn Aggregate, seconds: f64) -> Vec<SummaryRow> {
         totals.rows(seconds, &|label, metric, statistics| {
             let scorer = self.scorers.iter().find(|scorer| scorer.label == label);
-            scorer.map_or_else(
-                || Err(PluginError::not_found(format!("no scorer `{label}`"))),
-                |scorer| scorer.lock().corpus(metric, statistics),
-            )
+            let missing = || PluginError::not_found(format!("no scorer `{label}`"));
+            scorer.ok_or_else(missing)?.corpus(metric, statistics)
         })
     }
 }
@@ -227,6 +229,17 @@ pub(crate) struct OpenScorer {
 impl OpenScorer {
     pub(super) fn lock(&self) -> MutexGuard<'_, Box<dyn Scorer>> {
         self.role.lock()
+    }
+
+    /// The value of a corpus metric, which is a finite number.
+    fn corpus(&self, metric: &str, statistics: &[Vec<f64>]) -> Result<f64> {
+        let value = self.lock().corpus(metric, statistics)?;
+        if value.is_finite() {
+            return Ok(value);
+        }
+        let message = format!("expected a finite number, found {value} for {} samples", statistics.len());
+        Err(PluginError::new(ErrorCode::Numeric, message)
+            .with_help("samples are also drawn with repetition, to estimate the error: every draw needs a value"))
     }
 
     pub(super) fn broke(&self, found: String) -> PluginError {

@@ -1,8 +1,8 @@
-//! From samples to questions: few-shot examples are chosen and put before the prompt.
+//! From samples to questions: few-shot examples are put before the prompt.
 
-use examiner_api::random::{Random, key_of};
+use super::shots::{Chosen, Examples};
 use examiner_api::{DatasetInfo, PluginError, Question, Result, Sample, Sampling, Shot, Turn};
-use examiner_suite::{DatasetSpec, ShotsFrom};
+use examiner_suite::{Contamination, DatasetSpec, ShotsFrom};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -16,6 +16,9 @@ struct Prompting {
     sampling: Sampling,
     /// Whether questions are given as turns, too.
     turns: bool,
+    /// What becomes of examples that are the question itself; none without examples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contamination: Option<Contamination>,
 }
 
 /// Whether the questions of a stage with this input `prompting` were given as turns, too.
@@ -27,14 +30,11 @@ pub(crate) fn has_turns(prompting: &str) -> bool {
 pub(super) struct Prompter {
     preamble: String,
     separator: String,
-    pool: Vec<Shot>,
-    shots: usize,
-    from: ShotsFrom,
-    seed: u64,
+    examples: Examples,
     sampling: Sampling,
     /// Whether questions are given as turns too: the model reads them, and there is more than the prompt.
     as_turns: bool,
-    /// The text before the prompt, where it is the same for every question.
+    /// The text before the prompt, where it is the same for every question that is not one of the examples itself.
     fixed: Option<Before>,
 }
 
@@ -55,72 +55,61 @@ impl Prompter {
         seed: u64,
         model_reads_turns: bool,
     ) -> Result<Self> {
-        let shots = spec.shots.unwrap_or(0);
-        // A question that is in the pool itself cannot be its own example.
-        if shots > pool.len() {
-            return Err(PluginError::bad_options(format!(
-                "`shots: {shots}` asks for more examples than the {} in the dataset's few-shot pool",
-                pool.len()
-            ))
-            .with_help("lower `shots`, or give the dataset a (larger) few-shot pool"));
-        }
+        let wanted = spec.shots.unwrap_or(0);
+        let examples = Examples { pool, wanted, from: spec.shots_from, contamination: spec.contamination, seed };
+        examples.check()?;
         let mut sampling = spec.generation.over(info.sampling.clone());
         sampling.seed = seed;
         let mut prompter = Prompter {
             preamble: info.preamble.clone(),
             separator: info.shot_separator.clone(),
-            pool,
-            shots,
-            from: spec.shots_from,
-            seed,
+            examples,
             sampling,
-            as_turns: model_reads_turns && (shots > 0 || !info.preamble.trim().is_empty()),
+            as_turns: model_reads_turns && (wanted > 0 || !info.preamble.trim().is_empty()),
             fixed: None,
         };
-        if prompter.from == ShotsFrom::First || shots == 0 {
-            prompter.fixed = Some(prompter.before(prompter.pool[..shots].iter()));
+        if spec.shots_from == ShotsFrom::First || wanted == 0 {
+            prompter.fixed = Some(prompter.before(prompter.examples.first().iter()));
         }
         Ok(prompter)
     }
 
-    /// The sample with its examples before it.
-    pub(super) fn question(&self, sample: Sample) -> Question {
+    /// The sample with its examples before it, and whether it is one of them itself, or would be if it had not been left out.
+    ///
+    /// # Errors
+    /// Too few examples are left without the sample itself.
+    pub(super) fn question(&self, sample: Sample) -> Result<(Question, bool)> {
+        let Chosen { shots, contaminated } = self.examples.choose(&sample)?;
         let before = match &self.fixed {
-            Some(fixed) => fixed.clone(),
-            None => self.before(self.draw(&sample.id).into_iter()),
+            Some(fixed) if !contaminated => fixed.clone(),
+            _ => self.before(shots.into_iter()),
         };
         let context = before.text + &sample.prompt;
         let mut turns = before.turns;
         if self.as_turns {
             turns.push(Turn::user(&sample.prompt));
         }
-        Question { sample, context, turns: Arc::new(turns), sampling: self.sampling.clone() }
+        Ok((Question { sample, context, turns: Arc::new(turns), sampling: self.sampling.clone() }, contaminated))
+    }
+
+    /// What is to be known of the results if `contaminated` of the `samples` are among their own examples.
+    pub(super) fn warning(&self, contaminated: u64, samples: u64) -> Option<String> {
+        self.examples.warning(contaminated, samples)
     }
 
     /// What changes a question besides the dataset itself, as JSON.
     pub(super) fn fingerprint(&self) -> Result<String> {
         let prompting = Prompting {
             version: 1,
-            shots: self.shots,
-            shots_from: self.from,
-            seed: self.seed,
+            shots: self.examples.wanted,
+            shots_from: self.examples.from,
+            seed: self.examples.seed,
             sampling: self.sampling.clone(),
             turns: self.as_turns,
+            contamination: (self.examples.wanted > 0).then_some(self.examples.contamination),
         };
         serde_json::to_string(&prompting)
             .map_err(|error| PluginError::bad_input("cannot write how questions are put").with_cause(&error))
-    }
-
-    /// Examples for one question, drawn without replacement by seed and id, never the question itself.
-    fn draw(&self, id: &str) -> Vec<&Shot> {
-        let mut candidates: Vec<&Shot> = self.pool.iter().filter(|shot| shot.id.as_deref() != Some(id)).collect();
-        let mut random = Random::new(self.seed, key_of(id));
-        for index in 0..self.shots.min(candidates.len()) {
-            let other = index + random.below(candidates.len() - index);
-            candidates.swap(index, other);
-        }
-        candidates.truncate(self.shots);
-        candidates
     }
 
     /// Preamble and examples. As turns, the preamble is what the system says, and an example is a question and its answer;
@@ -160,6 +149,7 @@ mod tests {
             scorers: Vec::new(),
             shots: Some(shots),
             shots_from: from,
+            contamination: Contamination::default(),
             repeats: 1,
             limit: None,
             generation: examiner_suite::Generation::default(),
@@ -171,19 +161,38 @@ mod tests {
         Sample { id: id.into(), prompt: format!("Q{id}"), ..Sample::default() }
     }
 
+    fn asked(prompter: &Prompter, id: &str) -> Question {
+        prompter.question(sample(id)).unwrap().0
+    }
+
     #[test]
     fn first_shots_are_the_same_for_all() {
         let info = DatasetInfo { preamble: "P\n".into(), ..DatasetInfo::default() };
         let prompter = Prompter::new(&spec(2, ShotsFrom::First), &info, pool(), 1, false).unwrap();
-        assert_eq!(prompter.question(sample("7")).context, "P\nQ0 A0\n\nQ1 A1\n\nQ7");
-        assert_eq!(prompter.question(sample("0")).context, "P\nQ0 A0\n\nQ1 A1\n\nQ0");
+        assert_eq!(asked(&prompter, "7").context, "P\nQ0 A0\n\nQ1 A1\n\nQ7");
+        assert_eq!(asked(&prompter, "8").context, "P\nQ0 A0\n\nQ1 A1\n\nQ8");
+    }
+
+    #[test]
+    fn a_question_among_the_first_shots_is_not_shown_its_answer_unless_that_is_kept() {
+        let of = |contamination| {
+            let spec = DatasetSpec { contamination, ..spec(2, ShotsFrom::First) };
+            let prompter = Prompter::new(&spec, &DatasetInfo::default(), pool(), 1, true).unwrap();
+            let (question, contaminated) = prompter.question(sample("0")).unwrap();
+            assert_eq!((contaminated, question.turns.len()), (true, 5));
+            (question.context, question.turns[1].content.clone(), prompter.fingerprint().unwrap())
+        };
+        let (left_out, kept) = (of(Contamination::LeaveOut), of(Contamination::Keep));
+        assert_eq!((&*left_out.0, &*left_out.1), ("Q1 A1\n\nQ2 A2\n\nQ0", "A1"));
+        assert_eq!((&*kept.0, &*kept.1), ("Q0 A0\n\nQ1 A1\n\nQ0", "A0"));
+        assert_ne!(left_out.2, kept.2, "it is one of the inputs of a stage");
     }
 
     #[test]
     fn drawn_shots_depend_on_seed_and_id_alone_and_never_show_the_answer() {
         let context = |seed, id| {
             let spec = spec(8, ShotsFrom::Random);
-            Prompter::new(&spec, &DatasetInfo::default(), pool(), seed, false).unwrap().question(sample(id)).context
+            asked(&Prompter::new(&spec, &DatasetInfo::default(), pool(), seed, false).unwrap(), id).context
         };
         assert_eq!(context(1, "3"), context(1, "3"));
         assert_ne!(context(1, "3"), context(2, "3"));
@@ -197,15 +206,15 @@ mod tests {
     fn a_model_that_reads_turns_gets_the_same_as_a_conversation() {
         let info = DatasetInfo { preamble: "Answer.\n\n".into(), ..DatasetInfo::default() };
         let prompter = |shots, reads| Prompter::new(&spec(shots, ShotsFrom::First), &info, pool(), 1, reads).unwrap();
-        let question = prompter(2, true).question(sample("7"));
-        assert_eq!(question.context, prompter(2, false).question(sample("7")).context);
+        let question = asked(&prompter(2, true), "7");
+        assert_eq!(question.context, asked(&prompter(2, false), "7").context);
         let user = |content: &str| Turn::user(content);
         let assistant = |content: &str| Turn::assistant(content);
         let expected = [Turn::system("Answer."), user("Q0"), assistant("A0"), user("Q1"), assistant("A1"), user("Q7")];
         assert_eq!(*question.turns, expected);
-        assert_eq!(prompter(0, true).question(sample("7")).turns.len(), 2);
+        assert_eq!(asked(&prompter(0, true), "7").turns.len(), 2);
         let drawn = Prompter::new(&spec(1, ShotsFrom::Random), &info, pool(), 1, true).unwrap();
-        let question = drawn.question(sample("7"));
+        let question = asked(&drawn, "7");
         assert_eq!(question.turns.len(), 4);
         assert!(question.context.contains(&format!("{} {}", question.turns[1].content, question.turns[2].content)));
     }
@@ -220,12 +229,12 @@ mod tests {
         let bare = DatasetInfo::default();
         let fingerprint = |prompter: Prompter| prompter.fingerprint().unwrap();
         let plain = prompter(2, &bare, false);
-        assert!(plain.question(sample("7")).turns.is_empty());
+        assert!(asked(&plain, "7").turns.is_empty());
         assert_ne!(fingerprint(prompter(2, &bare, false)), fingerprint(prompter(2, &bare, true)));
         assert!(has_turns(&fingerprint(prompter(2, &bare, true))) && !has_turns(&fingerprint(plain)));
         let alone = prompter(0, &bare, true);
         assert_eq!(alone.fingerprint(), prompter(0, &bare, false).fingerprint());
-        assert!(alone.question(sample("7")).turns.is_empty());
+        assert!(asked(&alone, "7").turns.is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::known::KnownRecord;
 use super::prepare::Setup;
+use super::sample_ids::SampleIds;
 use super::truncation::Truncated;
 use examiner_api::{Ask, Dataset, Flow, PluginError, Question, Result, Sample};
 use examiner_suite::OnTruncation;
@@ -43,14 +44,31 @@ pub(super) enum Read {
     },
 }
 
+/// What a dataset was found to have.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) samples: u64,
+    /// Samples, each as often as it is repeated.
+    pub(crate) questions: u64,
+    /// Samples that are among their own few-shot examples, or would be if they had not been left out.
+    pub(crate) contaminated: u64,
+}
+
+impl Counts {
+    /// What is to be known of the results, a sentence each.
+    pub(crate) fn warnings(&self, setup: &Setup) -> Vec<String> {
+        setup.prompter.warning(self.contaminated, self.samples).into_iter().collect()
+    }
+}
+
 /// Reads all samples and sends them, apart from those that the journal holds already (`known`, by index); returns how
-/// many questions there are.
+/// many there are.
 pub(super) fn read(
     dataset: &mut dyn Dataset,
     setup: &Setup,
     known: &HashMap<u64, KnownRecord>,
     send: &(dyn Fn(Read) -> Flow + Sync),
-) -> Result<u64> {
+) -> Result<Counts> {
     read_items(dataset, setup, &|mut items| {
         let mut reused = Vec::new();
         items.retain(|item| match known.get(&item.index) {
@@ -70,13 +88,24 @@ pub(super) fn read(
     })
 }
 
-/// Reads all samples and sends them in windows, with their requests and keys; returns how many questions there are.
+/// Reads all samples and sends them in windows, with their requests and keys; returns how many there are.
+///
+/// # Errors
+/// The dataset fails, or two of its samples have one id; or a scorer fails.
 pub(crate) fn read_items(
     dataset: &mut dyn Dataset,
     setup: &Setup,
     send: &(dyn Fn(Vec<Item>) -> Flow + Sync),
-) -> Result<u64> {
-    let state = Mutex::new(Reader { setup, send, window: Vec::new(), samples: 0, failure: None, stopped: false });
+) -> Result<Counts> {
+    let state = Mutex::new(Reader {
+        setup,
+        send,
+        window: Vec::new(),
+        ids: SampleIds::default(),
+        counts: Counts::default(),
+        failure: None,
+        stopped: false,
+    });
     let lock = || state.lock();
     dataset.samples(&|sample: Sample| lock().take(sample))?;
     let mut reader = state.into_inner();
@@ -85,7 +114,7 @@ pub(crate) fn read_items(
     }
     match reader.failure {
         Some(error) => Err(error),
-        None => Ok(reader.samples * u64::from(setup.repeats)),
+        None => Ok(Counts { questions: reader.counts.samples * u64::from(setup.repeats), ..reader.counts }),
     }
 }
 
@@ -93,24 +122,38 @@ struct Reader<'a> {
     setup: &'a Setup,
     send: &'a (dyn Fn(Vec<Item>) -> Flow + Sync),
     window: Vec<(u64, u32, Question)>,
-    samples: u64,
+    ids: SampleIds,
+    counts: Counts,
     failure: Option<PluginError>,
     stopped: bool,
 }
 
 impl Reader<'_> {
     fn take(&mut self, sample: Sample) -> Flow {
-        if self.stopped || self.failure.is_some() || self.setup.limit.is_some_and(|limit| self.samples >= limit) {
+        let is_enough = self.setup.limit.is_some_and(|limit| self.counts.samples >= limit);
+        if self.stopped || self.failure.is_some() || is_enough {
             return Flow::Stop;
         }
-        let first = self.samples * u64::from(self.setup.repeats);
-        self.samples += 1;
-        let question = self.setup.prompter.question(sample);
+        let (question, contaminated) = match self.question(sample) {
+            Ok(question) => question,
+            Err(error) => {
+                self.failure = Some(error);
+                return Flow::Stop;
+            }
+        };
+        let first = self.counts.samples * u64::from(self.setup.repeats);
+        self.counts.samples += 1;
+        self.counts.contaminated += u64::from(contaminated);
         for repeat in 1..self.setup.repeats {
             self.window.push((first + u64::from(repeat), repeat, question.clone()));
         }
         self.window.push((first, 0, question));
         if self.window.len() < WINDOW { Flow::Continue } else { self.flush() }
+    }
+
+    fn question(&mut self, sample: Sample) -> Result<(Question, bool)> {
+        self.ids.add(&sample.id)?;
+        self.setup.prompter.question(sample)
     }
 
     fn flush(&mut self) -> Flow {

@@ -6,7 +6,7 @@ use super::error::EvaluateError;
 use super::examined::Examined;
 use super::known::known_records;
 use super::prepare::{Prepared, Setup};
-use super::reader::{self, Read};
+use super::reader::{self, Counts, Read};
 use super::samples::write_samples;
 use super::truncation::Fit;
 use crate::host::Shared;
@@ -47,6 +47,7 @@ pub struct Complete {
     /// The index of every record, and where it is in the journal.
     offsets: Vec<(u64, u64)>,
     fit: Fit,
+    counts: Counts,
     seconds: f64,
 }
 
@@ -74,7 +75,7 @@ pub fn review(
     let task =
         replay.as_ref().filter(|_| show).map(|_| shared.progress.task(&setup.pair.stage(), setup.questions, "samples"));
     let pass = Mutex::new((Survey::default(), Fit::default(), replay));
-    let questions = reader::read(&mut **dataset, setup, &known, &|read| {
+    let counts = reader::read(&mut **dataset, setup, &known, &|read| {
         let mut pass = pass.lock();
         let (survey, fit, replay) = &mut *pass;
         match read {
@@ -95,6 +96,7 @@ pub fn review(
         }
         if shared.is_cancelled() { Flow::Stop } else { Flow::Continue }
     })?;
+    let questions = counts.questions;
     let (survey, fit, replay) = pass.into_inner();
     let survey = Survey { questions, ..survey };
     let replay = replay.filter(|replay| replay.offsets.len() as u64 == questions && !shared.is_cancelled());
@@ -107,7 +109,10 @@ pub fn review(
         (None, _) => {}
     }
     let seconds = began.elapsed().as_secs_f64();
-    let complete = replay.map(|replay| Complete { totals: replay.totals, offsets: replay.offsets, fit, seconds });
+    let complete = replay.map(|replay| {
+        let Replay { totals, offsets, .. } = replay;
+        Complete { totals, offsets, fit, counts, seconds }
+    });
     Ok(Review { survey, complete })
 }
 
@@ -125,6 +130,7 @@ impl Complete {
             reused: questions,
             seconds: self.seconds,
             failure: self.fit.failure(setup.on_truncation),
+            warnings: self.counts.warnings(setup),
             ..Examined::default()
         })
     }

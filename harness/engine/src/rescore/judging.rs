@@ -46,6 +46,8 @@ pub(super) struct RescoredPair {
     pub(super) version: String,
     /// How many questions there were, and what became of them.
     pub(super) counts: Counts,
+    /// What is to be known of the results.
+    pub(super) warnings: Vec<String>,
 }
 
 /// What became of the questions.
@@ -88,6 +90,7 @@ pub(super) fn rescore_pair(
     let mut rescoring = Rescoring { answers, setup: &setup, totals, samples, began: false, counts: Counts::default() };
     let task = shared.progress.task(&pair.stage(), setup.questions, "samples");
     let mut outcome = Ok(());
+    let mut warnings = Vec::new();
     let written = atomic::write(samples, |file| {
         let state = Mutex::new((&mut rescoring, BufWriter::new(file), Ok(())));
         let lock = || state.lock();
@@ -99,7 +102,7 @@ pub(super) fn rescore_pair(
             if outcome.is_err() || stopped() { Flow::Stop } else { Flow::Continue }
         });
         let (_, mut file, found) = state.into_inner();
-        outcome = found.and(read.map(drop).map_err(EvaluateError::from));
+        outcome = found.and(read.map(|counts| warnings = counts.warnings(&setup)).map_err(EvaluateError::from));
         match &outcome {
             Ok(()) => file.flush(),
             Err(error) => Err(std::io::Error::other(error.to_string())),
@@ -113,6 +116,7 @@ pub(super) fn rescore_pair(
         inputs: setup.inputs().clone(),
         version: setup.version.clone(),
         counts: rescoring.counts,
+        warnings,
     })
 }
 
@@ -167,7 +171,8 @@ impl Rescoring<'_> {
             self.began = true;
         }
         let mut answered = found.into_iter().map(|(item, recorded)| {
-            let results = recorded.into_iter().map(|answer| answer.into_result(&item.question.sample.id)).collect();
+            let recorded = recorded.into_iter().zip(&item.asks);
+            let results = recorded.map(|(answer, ask)| answer.into_result(&item.question.sample.id, ask)).collect();
             (item, results)
         });
         loop {
@@ -226,9 +231,15 @@ const ASK: &str =
     "`examiner run` the suite with this scorer, so that the model is asked, or choose one for what it answered";
 
 impl RecordedAnswer {
-    fn into_result(self, sample: &str) -> Result<Answer> {
+    /// What is judged of it: versions before this one have recorded log-likelihoods that are impossible.
+    fn into_result(self, sample: &str, ask: &Ask) -> Result<Answer> {
         match self {
-            RecordedAnswer::Answer(answer) => Ok(answer),
+            RecordedAnswer::Answer(answer) => {
+                if let (Answer::Score(score), Ask::Score { continuation, .. }) = (&answer, ask) {
+                    score.check(continuation)?;
+                }
+                Ok(answer)
+            }
             RecordedAnswer::Failed(error) => Err(error),
             RecordedAnswer::NeverAsked => {
                 let message = format!("the model was never asked what the scorer wants to know of sample `{sample}`");

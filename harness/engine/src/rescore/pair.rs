@@ -2,7 +2,7 @@
 
 use super::Scoring;
 use super::judging::{Counts, Earlier, RescoredPair, rescore_pair};
-use crate::evaluate::EvaluateError;
+use crate::evaluate::{EvaluateError, metric_failure};
 use crate::graph::{Pair, pairs};
 use examiner_api::{PluginError, Result};
 use examiner_store::provenance::{StageRecord, Status, identity};
@@ -31,7 +31,7 @@ impl Scoring {
 
     /// The rows of a pair that was judged, and what is noted of it.
     pub(super) fn conclude(&mut self, pair: &Pair, judged: RescoredPair) -> (Vec<SummaryRow>, StageRecord) {
-        let RescoredPair { mut rows, inputs, version, counts } = judged;
+        let RescoredPair { mut rows, inputs, version, counts, warnings } = judged;
         let stage = pair.stage();
         let judged = counts.questions - counts.missing;
         if judged == 0 && counts.missing > 0 && !self.now.is_cancelled() {
@@ -47,10 +47,11 @@ impl Scoring {
             version,
             questions: judged,
             errors: counts.errors,
+            warnings,
             ..StageRecord::default()
         };
         let too_many = self.now.roles.suite.fail_on_error.is_exceeded(counts.errors, judged);
-        let message = self.shortcomings(&stage, &counts);
+        let message = self.shortcomings(&stage, &counts, &rows);
         record.status = if self.now.is_cancelled() {
             rows.iter_mut().for_each(|row| row.unfinished(&format!("interrupted after {judged} questions")));
             Status::Interrupted
@@ -71,7 +72,7 @@ impl Scoring {
     }
 
     /// What the pair lacks for a complete score; empty for a complete one.
-    fn shortcomings(&self, stage: &str, counts: &Counts) -> String {
+    fn shortcomings(&self, stage: &str, counts: &Counts, rows: &[SummaryRow]) -> String {
         let mut shortcomings = Vec::new();
         let Counts { questions, missing, errors, error_examples } = counts;
         if *errors > 0 {
@@ -85,6 +86,7 @@ impl Scoring {
                 "the run has no answers to {missing} of {questions} questions{why}; `examiner run` goes on with it"
             ));
         }
+        shortcomings.extend(metric_failure(rows));
         shortcomings.join("; ")
     }
 

@@ -1,7 +1,7 @@
 //! Examines models one after the other, each on all of its datasets, and keeps the report up to date.
 
 use super::Run;
-use crate::evaluate::{self, EvaluateError, Events, Examined, Prepared};
+use crate::evaluate::{self, EvaluateError, Events, Examined, Prepared, metric_failure};
 use crate::graph::Pair;
 use crate::plan::{Action, Execution, ModelStages, Obstacle, PairStage, Planner};
 use examiner_api::{ErrorCode, Model, PluginError, Result};
@@ -115,6 +115,7 @@ impl Run {
         record.errors = examined.errors;
         record.reused = examined.reused;
         record.seconds = examined.seconds;
+        record.warnings = examined.warnings;
         let mut rows = examined.rows;
         let too_many = self.shared.roles.suite.fail_on_error.is_exceeded(examined.errors, examined.questions);
         record.status = if let Some(failure) = &examined.failure {
@@ -130,9 +131,7 @@ impl Run {
             let message = format!("interrupted after {} questions; run again to go on", examined.questions);
             rows.iter_mut().for_each(|row| row.unfinished(&message));
             Status::Interrupted
-        } else if examined.errors > 0 {
-            let first = examined.error_examples.first().cloned().unwrap_or_default();
-            let what = format!("{} of {} samples are errors, the first: {first}", examined.errors, examined.questions);
+        } else if let Some(what) = shortcomings(&examined.error_examples, &record, &rows) {
             let message = self.with_log(&[&stage, &pair.model_stage()], &what);
             self.failures.push(format!("{stage}: {message}"));
             if too_many {
@@ -189,4 +188,14 @@ impl Run {
     fn failed_row(&self, pair: &Pair, message: &str) -> SummaryRow {
         SummaryRow::failed(&self.directory.suite, &self.directory.name(), &pair.model, &pair.dataset, message)
     }
+}
+
+/// What a pair that was asked to its end lacks: samples without an answer, and metrics without a value.
+fn shortcomings(error_examples: &[String], record: &StageRecord, rows: &[SummaryRow]) -> Option<String> {
+    let errors = (record.errors > 0).then(|| {
+        let first = error_examples.first().map_or("", String::as_str);
+        format!("{} of {} samples are errors, the first: {first}", record.errors, record.questions)
+    });
+    let lacking: Vec<String> = errors.into_iter().chain(metric_failure(rows)).collect();
+    (!lacking.is_empty()).then(|| lacking.join("; "))
 }

@@ -1,6 +1,7 @@
 //! Follows a recipe; the product is a file of training rows.
 
 use super::{StageProduct, absolute, described, go_on, make_directory};
+use crate::declared;
 use crate::host::Shared;
 use examiner_api::{RecipeEvent, RecipeJob, Result, RoleKind};
 use examiner_store::provenance::Inputs;
@@ -21,7 +22,12 @@ pub(crate) fn teach_inputs(shared: &Arc<Shared>, spec: &TeachSpec, limit: Option
     let host = shared.host("plan");
     // The model stays open for the recipe.
     let teacher = host.model(&spec.teacher)?.info()?;
+    declared::fingerprint(RoleKind::Model, &spec.teacher, &teacher.fingerprint)?;
     let recipe = shared.roles.open_recipe(&spec.recipe, &spec.options, host)?;
+    let known = recipe.info()?.fingerprint;
+    if let Some(known) = &known {
+        declared::fingerprint(RoleKind::Recipe, &spec.recipe, known)?;
+    }
     let mut inputs = Inputs::from([
         ("recipe".to_owned(), spec.recipe.clone()),
         ("plugin".to_owned(), shared.roles.build(RoleKind::Recipe, &spec.recipe)?),
@@ -30,7 +36,7 @@ pub(crate) fn teach_inputs(shared: &Arc<Shared>, spec: &TeachSpec, limit: Option
         ("limit".to_owned(), limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string())),
         ("seed".to_owned(), shared.roles.suite.seed.to_string()),
     ]);
-    inputs.extend(recipe.info()?.fingerprint.map(|fingerprint| (RECIPE_FINGERPRINT.to_owned(), fingerprint)));
+    inputs.extend(known.map(|fingerprint| (RECIPE_FINGERPRINT.to_owned(), fingerprint)));
     Ok(inputs)
 }
 

@@ -2,6 +2,7 @@
 
 use super::rows::{self, training_rows};
 use super::{StageProduct, absolute, checkpoint_identity, content, go_on, make_directory, start};
+use crate::declared;
 use crate::host::Shared;
 use crate::training_log::TrainingLog;
 use examiner_api::{Flow, PluginError, Result, RoleKind, TrainEvent, TrainJob};
@@ -27,9 +28,9 @@ pub(crate) fn train_inputs(shared: &Arc<Shared>, spec: &TrainSpec, limit: Option
         }
         TrainData::Dataset { dataset, form, match_rows } => {
             let matched = match_rows.as_ref().map(|teach| content(&rows::taught(shared, teach)?)).transpose()?;
-            let opened = rows::open(shared, "plan", dataset, form)?;
-            serde_json::json!({ "dataset": opened.info()?.fingerprint, "as": form, "limit": limit, "rows": matched })
-                .to_string()
+            let known = rows::open(shared, "plan", dataset, form)?.info()?.fingerprint;
+            declared::fingerprint(RoleKind::Dataset, dataset, &known)?;
+            serde_json::json!({ "dataset": known, "as": form, "limit": limit, "rows": matched }).to_string()
         }
     };
     let from = spec.from.as_ref().map(|from| checkpoint_identity(shared, from)).transpose()?;

@@ -118,6 +118,11 @@ enum Fault {
     Twice,
     Stranger,
     Nan,
+    /// Log-likelihoods that cannot be.
+    Positive,
+    OtherSum,
+    TokenLost,
+    NoToken,
     Refused,
     /// Ends the process, in every way there is.
     Abort,
@@ -221,11 +226,23 @@ impl Model for Adder {
             self.note(&request.sample.id)?;
             let n = Self::number(&request.sample);
             let right = request.continuation.trim() == (2 * n).to_string();
-            let mut sum = if right { -1.0 } else { -2.0 };
-            if self.0.fault == Fault::Nan && n == self.0.at {
-                sum = f64::NAN;
+            let sum = if right { -1.0 } else { -2.0 };
+            let mut result = ScoreResult {
+                sum,
+                token_logprobs: vec![sum as f32],
+                scored_tokens: 1,
+                total_tokens: 2,
+                ..ScoreResult::default()
+            };
+            match self.0.fault {
+                _ if n != self.0.at => {}
+                Fault::Nan => result.sum = f64::NAN,
+                Fault::Positive => (result.sum, result.token_logprobs) = (20.0, vec![20.0]),
+                Fault::OtherSum => result.sum = -0.5,
+                Fault::TokenLost => result.scored_tokens = 2,
+                Fault::NoToken => result = ScoreResult { total_tokens: 2, ..ScoreResult::default() },
+                _ => {}
             }
-            let result = ScoreResult { sum, scored_tokens: 1, total_tokens: 2, ..ScoreResult::default() };
             if sink.send(Response::ok(request.id, result)) == Flow::Stop {
                 return Ok(());
             }

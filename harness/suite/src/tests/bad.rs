@@ -80,7 +80,7 @@ fail_on_error: 1.5
 on_truncation: repot
 models: [a]
 datasets:
-  d: { plugin: p, shots: many, repeats: 0, limit: 1.5, shots_from: frist, generation: { top_p: 2, temperature: hot } }
+  d: { plugin: p, shots: many, repeats: 0, limit: 1.5, shots_from: frist, generation: { top_p: 2, temperature: hot }, contamination: kept }
 "#;
     assert_snapshot!(problems(text), @r#"
     s.yaml:2:7: seed: expected a whole number, found the number `-1`
@@ -96,6 +96,8 @@ datasets:
       help: did you mean `first`?
     s.yaml:8:96: datasets.d.generation.top_p: expected a number above 0, at most 1, found the number `2`
     s.yaml:8:112: datasets.d.generation.temperature: expected a number of at least 0, found the text `hot`
+    s.yaml:8:134: datasets.d.contamination: expected `leave-out` or `keep`, found `kept`
+      help: did you mean `keep`?
     "#);
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{FailOnError, FieldPath, Isolation, OnTruncation, ShotsFrom, Start, TrainData};
+use crate::{Contamination, FailOnError, FieldPath, Isolation, OnTruncation, ShotsFrom, Start, TrainData};
 use examiner_api::Sampling;
 use serde_json::json;
 
@@ -28,6 +28,7 @@ fn the_suite_of_the_documentation_is_read() {
     );
     let gsm8k = &suite.datasets["gsm8k"];
     assert_eq!((gsm8k.shots, gsm8k.shots_from, gsm8k.repeats, gsm8k.limit), (Some(8), ShotsFrom::First, 1, None));
+    assert_eq!(gsm8k.contamination, Contamination::LeaveOut);
     assert_eq!(gsm8k.scorers[0].name, "answer-extraction");
     assert_eq!(json!(gsm8k.options), json!({"split": "test"}));
     assert_eq!(suite.evaluate[0].datasets, ["gsm8k", "csqa"]);
@@ -63,6 +64,7 @@ datasets:
       - exact
       - { name: exact, label: loose, tolerance: 0.1 }
     shots_from: first
+    contamination: keep
     repeats: 4
     limit: 10
     generation: { max_new_tokens: 64, temperature: 0.7, top_k: 5, top_p: 0.9, repetition_penalty: 1.1, stop: "\n" }
@@ -75,6 +77,7 @@ evaluate: [{ models: all, datasets: [all], scorer: { name: judge, label: j } }]
     assert!(suite.plugins["candle"].sha256.as_deref().unwrap().starts_with("aaaabbbb"));
     let d = &suite.datasets["d"];
     assert_eq!((d.shots_from, d.repeats, d.limit), (ShotsFrom::First, 4, Some(10)));
+    assert_eq!(d.contamination, Contamination::Keep);
     let labels: Vec<&str> = d.scorers.iter().map(|scorer| scorer.label.as_str()).collect();
     assert_eq!(labels, ["exact", "loose"]);
     assert_eq!(json!(d.scorers[1].options), json!({"tolerance": 0.1}));

@@ -24,7 +24,7 @@ pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
         json!({
             "plugin": "table", "path": setup.shared("oracle/lm_eval/csqa_flat.jsonl"),
             "prompt": "Question: {{ question }}\nAnswer:", "choices": "choices", "gold": "answer", "gold_is": "index",
-            "few_shot": "same", "shots": shots, "shots_from": "first",
+            "few_shot": "same", "shots": shots, "shots_from": "first", "contamination": "keep",
             "scorer": { "name": "perplexity-choice", "normalize": ["sum", "chars"] }
         })
     };

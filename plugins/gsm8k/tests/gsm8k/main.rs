@@ -58,7 +58,7 @@ mod wording {
         assert_eq!(json!(*sample.metadata), json!({"index": 0, "split": "test", "question": "How many?"}));
         assert_eq!(sample.document["answer"], "Many.\n#### 1,234");
         let [shot] = &dataset.few_shot_pool().unwrap()[..] else { panic!("expected one shot") };
-        assert_eq!(shot.id.as_deref(), Some("train-0"));
+        assert_eq!(shot.id, None, "a row of another file is no question of this one");
         assert_eq!(shot.prompt.clone() + &shot.answer, "Question: Why?\nAnswer: 6 * 3 = <<6*3=18>>18\n#### 18");
     }
 
@@ -72,6 +72,9 @@ mod wording {
         let pool = dataset.few_shot_pool().unwrap();
         assert_eq!(pool[0].answer, " 6 * 3 = 18\nThe answer is 18.");
         assert_eq!(pool[0].id.as_ref(), Some(&samples[0].id), "no question is shown its own answer");
+        let same = json!({"path": "train.jsonl", "train": "train.jsonl"});
+        let pool = open(folder.path(), same).unwrap().few_shot_pool().unwrap();
+        assert_eq!(pool[0].id.as_deref(), Some("test-0"), "by the name that its question has");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Requests and answers in the forms that servers know.
 
 mod generation;
+mod scored_text;
 mod scoring;
 
 use crate::budget::Tokens;

@@ -1,5 +1,6 @@
 //! Log-likelihoods, where a server gives log-probabilities of the prompt.
 
+use super::scored_text;
 use crate::errors::{Failure, Kind};
 use crate::options::Options;
 use examiner_api::{ErrorCode, ScoreResult, Span};
@@ -95,11 +96,19 @@ impl Scoring {
             let message = "the server gave no log-probabilities of the prompt";
             Failure::new(Kind::Request, ErrorCode::Unsupported, message)
         })?;
+        let shown = tokens.iter().map(|token| token.text.as_str());
+        match self.method {
+            ScoringMethod::Echo { .. } => scored_text::check_echoed(shown, &text)?,
+            ScoringMethod::PromptLogprobs => scored_text::check_decoded(shown, &text)?,
+        }
         let from = match self.span {
             Span::All => first_after(&tokens, &text),
             Span::Continuation => self.boundary(options, &tokens)?,
         };
-        result(&tokens, from)
+        let result = result(&tokens, from)?;
+        // Checked here, too: what cannot be right must not be kept in the cache.
+        result.check(&self.scored()).map_err(|error| Failure { kind: Kind::Request, error })?;
+        Ok(result)
     }
 
     /// Where the continuation's tokens begin.
@@ -157,13 +166,15 @@ fn first_after(tokens: &[Token], text: &str) -> usize {
 
 fn result(tokens: &[Token], from: usize) -> Result<ScoreResult, Failure> {
     let scored = tokens.get(from..).unwrap_or_default();
-    let logprob = |token: &Token| token.logprob.filter(|value| value.is_finite()).map(|value| value as f32);
+    let logprob = |token: &Token| token.logprob.map(|value| value as f32);
     let Some(token_logprobs) = scored.iter().map(logprob).collect::<Option<Vec<f32>>>() else {
         return Err(if from == 0 {
             Failure::request("the server gives no log-probability to the first token, and the context is empty")
                 .with_help("set `beginning_of_text: <|endoftext|>`, or what the model's texts begin with")
         } else {
-            Failure::new(Kind::Request, ErrorCode::Numeric, "the server gave a log-probability that is no number")
+            let without = scored.iter().find(|token| logprob(token).is_none()).map_or("", |token| &token.text);
+            let message = format!("the server gave no number as the log-probability of the token {without:?}");
+            Failure::new(Kind::Request, ErrorCode::Numeric, message)
         });
     };
     let ids: Option<Vec<u32>> = scored.iter().map(|token| token.id).collect();

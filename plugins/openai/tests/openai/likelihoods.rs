@@ -173,6 +173,86 @@ fn a_token_across_the_boundary_is_that_requests_error() {
     }
 }
 
+/// The error of a request that is answered with `change` applied to a good answer, beside one that is answered well. The
+/// probe is answered well, too.
+fn changed(script: fn(&Asked) -> Reply, change: fn(&mut Value)) -> PluginError {
+    let server = Server::start(move |asked| match script(asked) {
+        Reply::Json(200, headers, mut body) if asked.prompt.starts_with("The sky") => {
+            change(&mut body["choices"][0]);
+            Reply::Json(200, headers, body)
+        }
+        reply => reply,
+    });
+    let cache = tempfile::tempdir().unwrap();
+    let mut model = open(&server, json!({ "api": "completions", "cache": cache.path() }));
+    let asked = || vec![request(0, "The sky is", " very blue", Span::Continuation), request(1, "a b", " c", Span::All)];
+    let answers = score(&mut model, asked());
+    assert_eq!(answers[&1].as_ref().unwrap().scored_tokens, 2, "others are not touched");
+    let before = server.asked().len();
+    let again = score(&mut model, asked());
+    assert_eq!(server.asked().len(), before + 1, "it is not kept, and not asked more than once");
+    assert_eq!(again[&0], answers[&0]);
+    answers[&0].clone().unwrap_err()
+}
+
+/// Takes tokens out of an echo, those before the first as well as those after the last.
+fn keep(choice: &mut Value, from: usize, to: usize) {
+    for list in ["tokens", "text_offset", "token_logprobs", "top_logprobs"] {
+        let tokens = choice["logprobs"][list].as_array_mut().unwrap();
+        tokens.truncate(to);
+        tokens.drain(..from);
+    }
+}
+
+#[test]
+fn a_log_probability_that_is_impossible_is_an_error() {
+    let echoed = |choice: &mut Value| choice["logprobs"]["token_logprobs"][4] = json!(5.0);
+    let error = changed(|asked| echo(asked, None), echoed);
+    assert_eq!(error.code, ErrorCode::Numeric);
+    assert!(error.message.contains("\" very blue\" cannot be right: expected at most 0, found 5"), "{error}");
+    let error = changed(prompt_logprobs, |choice| choice["prompt_logprobs"][4]["4"]["logprob"] = json!(5.0));
+    assert!(error.message.contains("expected at most 0, found 5"), "{error}");
+    let error = changed(|asked| echo(asked, None), |choice| choice["logprobs"]["token_logprobs"][4] = Value::Null);
+    assert!(error.message.contains("no number as the log-probability of the token \" blue\""), "{error}");
+}
+
+#[test]
+fn tokens_of_another_text_are_an_error_that_tells_both() {
+    let echo = |asked: &Asked| echo(asked, None);
+    let last = changed(echo, |choice| keep(choice, 0, 4));
+    assert_eq!(last.code, ErrorCode::BadInput);
+    assert!(last.message.contains("character 15 on, counted from 0, \" blue\" was sent and \"\" came back"), "{last}");
+    let cut = changed(echo, |choice| keep(choice, 1, 5));
+    assert!(cut.message.contains("\"The sky is very blue\" was sent and \" sky is very blue\" came back"), "{cut}");
+    let other = changed(echo, |choice| choice["logprobs"]["tokens"][3] = json!(" dark"));
+    assert!(other.message.contains("\"very blue\" was sent and \"dark blue\" came back"), "{other}");
+    let last = changed(prompt_logprobs, |choice| drop(choice["prompt_logprobs"].as_array_mut().unwrap().pop()));
+    assert!(last.message.contains("another text than it was sent"), "{last}");
+    let cut = changed(prompt_logprobs, |choice| {
+        let entries = choice["prompt_logprobs"].as_array_mut().unwrap();
+        entries.drain(..2);
+        entries[0] = Value::Null;
+    });
+    assert!(cut.message.contains("\"veryblue\" came back"), "{cut}");
+    let other = changed(prompt_logprobs, |choice| choice["prompt_logprobs"][1]["1"]["decoded_token"] = json!("sea"));
+    assert!(other.message.contains("\"seaisveryblue\" came back"), "{other}");
+}
+
+#[test]
+fn a_server_that_scores_another_text_from_the_start_is_known_before_the_run() {
+    let server = Server::start(|asked| match echo(asked, None) {
+        Reply::Json(200, headers, mut body) => {
+            keep(&mut body["choices"][0], 1, usize::MAX);
+            Reply::Json(200, headers, body)
+        }
+        reply => reply,
+    });
+    let info = open(&server, json!({ "api": "completions" })).info().unwrap();
+    assert!(!info.can_score, "{info:?}");
+    let error = open(&server, json!({ "api": "completions", "score": "echo" })).info().unwrap_err();
+    assert!(error.message.contains("\"One, two, three\" was sent and \" two, three"), "{error}");
+}
+
 #[test]
 fn an_empty_context_is_what_the_suite_says() {
     let server = Server::start(|asked| echo(asked, None));

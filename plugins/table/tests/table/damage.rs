@@ -82,6 +82,29 @@ fn what_is_no_choice_or_no_list_is_named() {
 }
 
 #[test]
+fn rows_that_name_choices_in_different_ways_are_told_with_their_places() {
+    let of = |golds: &[Value], gold_is: &str| {
+        let rows: Vec<Value> = golds.iter().map(|gold| json!({"c": ["x", "y"], "g": gold})).collect();
+        let options = json!({"prompt": "p", "choices": "c", "gold": "g", "gold_is": gold_is});
+        over(&rows, options).map(drop).map_err(|error| (error.message, error.help.unwrap_or_default()))
+    };
+    let (message, help) = of(&[json!("A"), json!("B"), json!("x")], "auto").unwrap_err();
+    assert!(message.starts_with("line 3 of `"), "{message}");
+    assert!(message.contains("`gold` is `\"x\"`, the text of a choice, but line 1 of `"), "{message}");
+    assert!(message.ends_with("has `\"A\"`, which is none"), "{message}");
+    assert!(help.contains("`gold_is`"), "{help}");
+    let (message, _) = of(&[json!("A"), json!(1)], "auto").unwrap_err();
+    assert!(message.contains("`gold` is `1`, the index of a choice"), "{message}");
+    assert!(of(&[json!("A"), json!("x")], "letter").unwrap_err().0.contains("expected a letter from `A`"));
+    assert_eq!(of(&[json!(0), json!("1"), json!(1.0)], "auto"), Ok(()));
+
+    let rows = [json!({"c": ["0", "1"], "g": "1"}), json!({"c": ["1", "0"], "g": "1"})];
+    let error = over(&rows, json!({"prompt": "p", "choices": "c", "gold": "g"})).err().unwrap();
+    assert!(error.message.starts_with("line 2 of `"), "{error}");
+    assert!(error.message.ends_with("which by index means choice 1 and by text choice 0"), "{error}");
+}
+
+#[test]
 fn options_that_do_not_go_together() {
     assert_eq!(
         error(json!({"prompt": "p", "few_shot": "same"})).message,

@@ -46,6 +46,27 @@ fn gold_by_index_letter_and_text() {
 }
 
 #[test]
+fn one_way_of_naming_choices_holds_for_every_row_of_a_file() {
+    let row = |choices: &[&str], gold: &str| json!({"c": choices, "g": gold});
+    let options = || json!({"prompt": "p", "choices": "c", "gold": "g", "few_shot": "same"});
+    // `1` alone could be an index.
+    let rows = [row(&["1", "0"], "1"), row(&["40", "41"], "41")];
+    let mut table = over(&rows, options()).unwrap();
+    let golds: Vec<Gold> = samples(&mut table).into_iter().map(|sample| sample.gold).collect();
+    assert_eq!(golds, [Gold::Choice(0), Gold::Choice(1)]);
+    assert_eq!(table.few_shot_pool().unwrap()[0].answer, " 1");
+    // A pool of another file may name them in another way, one of the same file may not.
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "rows.jsonl", &[row(&["x", "y"], "B")]);
+    write(folder.path(), "pool.jsonl", &[row(&["x", "y"], "y"), row(&["y", "z"], "y")]);
+    let with = |few_shot: Value| json!({"path": "rows.jsonl", "prompt": "p", "choices": "c", "gold": "g", "few_shot": few_shot});
+    let mut table = open(folder.path(), with(json!({"path": "pool.jsonl"}))).unwrap();
+    assert_eq!(samples(&mut table)[0].gold, Gold::Choice(1));
+    let answers: Vec<String> = table.few_shot_pool().unwrap().into_iter().map(|shot| shot.answer).collect();
+    assert_eq!(answers, [" y", " y"]);
+}
+
+#[test]
 fn gold_of_a_free_answer_is_a_text_or_several() {
     let gold = |gold: Value| one(json!({"prompt": "p", "gold": gold})).gold;
     assert_eq!(gold(json!("answer")), Gold::text("1"));
@@ -120,6 +141,11 @@ fn shots_of_the_questions_themselves_or_of_another_file() {
     let other = with(json!({"path": "train.jsonl", "where": "q != 'x'"}));
     let shots = open(folder.path(), other).unwrap().few_shot_pool().unwrap();
     assert_eq!((shots.len(), shots[0].prompt.as_str(), &shots[0].id), (1, "Q: three", &None));
+
+    let mut named = with(json!({"path": "train.jsonl"}));
+    named["id"] = json!("row-{{ index }}");
+    let shots = open(folder.path(), named).unwrap().few_shot_pool().unwrap();
+    assert_eq!(shots[0].id, None, "row-0 of another file is another row");
 
     let mut own = with(json!({"path": "rows.jsonl", "where": {"a": "no"}}));
     own["shot_answer"] = json!("<{{ a }}>");

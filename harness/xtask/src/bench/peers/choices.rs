@@ -95,7 +95,8 @@ fn examiner(setup: &Setup, rows: &Path, shots: usize, limit: usize, round: usize
         "models": { "gpt2": { "plugin": "candle", "checkpoint": setup.model, "device": "cpu" } },
         "datasets": { "csqa": {
             "plugin": "table", "path": rows, "prompt": "Question: {{ question }}\nAnswer:", "choices": "choices",
-            "gold": "answer", "gold_is": "index", "few_shot": "same", "shots": shots, "shots_from": "first", "limit": limit,
+            "gold": "answer", "gold_is": "index", "few_shot": "same", "shots": shots, "shots_from": "first",
+            "contamination": "keep", "limit": limit,
             "scorer": { "name": "perplexity-choice", "normalize": ["sum", "chars"] }
         } },
         "evaluate": [{ "models": "all", "datasets": "all" }]
