@@ -36,6 +36,11 @@ pub(crate) struct Layer<B: Backend> {
 const CONSTANTS: [&str; 5] =
     [".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq"];
 
+/// Whether a tensor of a file is one of them.
+pub(super) fn is_constant(name: &str) -> bool {
+    CONSTANTS.iter().any(|constant| name.ends_with(constant))
+}
+
 impl<B: Backend> Weights<B> {
     /// # Errors
     /// `BadInput` if a tensor is missing, of another shape, or too many.
@@ -67,9 +72,7 @@ impl<B: Backend> Weights<B> {
             .map(|index| loader.layer(&format!("{prefix}{}.{index}", plan.names.layers)))
             .collect::<Result<_>>()?;
         let norm = loader.norm(&format!("{prefix}{}", plan.names.norm), plan.width)?;
-        loader.tensors.finish(|name| {
-            CONSTANTS.iter().any(|constant| name.ends_with(constant)) || (plan.tied && name == head_name)
-        })?;
+        loader.tensors.finish(|name| is_constant(name) || (plan.tied && name == head_name))?;
         Ok(Weights { tokens, positions, layers, norm, head })
     }
 }
