@@ -19,12 +19,12 @@ fn text() -> &'static str {
     &ground_truth::options().text
 }
 
-fn logprobs(checkpoint: &Path, options: Value) -> Vec<f32> {
+pub(crate) fn logprobs(checkpoint: &Path, options: Value) -> Vec<f32> {
     let request = ScoreRequest { span: Span::All, ..loglikelihood(0, "", text()) };
     score(&mut open(checkpoint, options).unwrap(), vec![request]).remove(&0).unwrap().token_logprobs
 }
 
-fn worst(found: &[f32], expected: &[f64]) -> f64 {
+pub(crate) fn worst(found: &[f32], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
     found.iter().zip(expected).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max)
 }
@@ -41,7 +41,7 @@ fn every_option_agrees_with_transformers() {
 }
 
 /// Requests that begin alike, of which some reach beyond every window.
-fn requests() -> (Vec<ScoreRequest>, Vec<GenerateRequest>) {
+pub(crate) fn requests() -> (Vec<ScoreRequest>, Vec<GenerateRequest>) {
     let text = text();
     let cuts = [(0, 3), (9, 11), (40, 43), (40, 47), (41, 60), (60, 61), (70, 90), (0, 90)];
     let scored =
@@ -300,7 +300,7 @@ fn what_is_wrong_with_a_gguf_file() {
     assert!(refusal(&gguf.path().join("model.gguf")).message.contains("no `tokenizer.json`"));
 }
 
-fn refusal(checkpoint: &Path) -> PluginError {
+pub(crate) fn refusal(checkpoint: &Path) -> PluginError {
     open(checkpoint, json!({})).err().expect("a checkpoint that is refused")
 }
 
@@ -308,7 +308,11 @@ fn refusal(checkpoint: &Path) -> PluginError {
 fn what_is_wrong_with_a_checkpoint_is_said() {
     type Change = fn(&mut Weights);
     let table: [(&str, Change, &[&str]); 17] = [
-        ("llama, llama3", |c| c.config["model_type"] = json!("rwkv"), &["`model_type: rwkv`", "`llama`", "`gpt_neox`"]),
+        (
+            "llama, llama3",
+            |c| c.config["model_type"] = json!("rwkv"),
+            &["`model_type: rwkv`", "`llama`", "`gpt_neox`", "by candle-transformers", "`mixtral`", "`mamba`"],
+        ),
         ("llama, llama3", |c| drop(c.config.as_object_mut().unwrap().remove("hidden_size")), &["has no `hidden_size`"]),
         (
             "llama, llama3",

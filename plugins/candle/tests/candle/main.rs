@@ -7,6 +7,7 @@
 //! - `chat`: a checkpoint with a chat template is spoken to through it.
 //! - `checkpoints`: what is wrong with a checkpoint is said with file, tensor, expected and found.
 //! - `families`: the three laws above for small checkpoints of every family and its options.
+//! - `adapted`: what else holds for families that `candle-transformers` computes.
 //! - `ground_truth`: scores and greedy answers of every family are those of transformers.
 //! - `training`: the trainer learns, goes on where it was as if it had not been interrupted, and says what is wrong.
 //! - `oracle_train`: losses, gradient norms and weights of the trainer are those of PyTorch's run; needs the reference data.
@@ -14,6 +15,7 @@
 //! - `oracle_families`: the same for small random models of every other family.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should fail")]
 
+mod adapted;
 mod chat;
 mod checkpoints;
 mod exactness;
