@@ -116,6 +116,17 @@ CASES = {
         "rope_parameters": {"rope_type": "default", "rope_theta": 100.0, "partial_rotary_factor": 0.25},
         "tie_word_embeddings": False,
     },
+    "falcon, groups of heads, two norms, biases": {
+        "model_type": "falcon", **sizes(), "new_decoder_architecture": True, "num_kv_heads": 2, "bias": True,
+        "rope_theta": 1000.0, "ffn_hidden_size": 48, "tie_word_embeddings": False,
+    },
+    "falcon, groups of heads, one norm": {
+        "model_type": "falcon", **sizes(), "new_decoder_architecture": True, "num_kv_heads": 1,
+        "num_ln_in_parallel_attn": 1, "rope_parameters": {"rope_type": "default", "rope_theta": 1000.0},
+    },
+    "falcon, one block after the other, all heads of keys": {
+        "model_type": "falcon", **sizes(), "multi_query": False, "parallel_attn": False, "activation": "gelu_new",
+    },
 }
 
 
@@ -317,6 +328,11 @@ FAMILIES = {
                      rope_parameters={"rope_type": "default", "rope_theta": 10000.0}),
     "gpt_neox": small(kv_heads=4, tie_word_embeddings=False, hidden_act="gelu", use_parallel_residual=True,
                       rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25}),
+    "falcon": {
+        "vocab_size": 320, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "max_position_embeddings": CONTEXT_LENGTH, "alibi": False, "bias": False, "multi_query": True,
+        "new_decoder_architecture": False, "parallel_attn": True, "bos_token_id": END, "eos_token_id": END,
+    },
 }
 
 
@@ -420,6 +436,8 @@ def family(name, config, tokenizer, load):
 
 def main():
     torch.manual_seed(0)
+    # Sums have another order, and other last digits, with another number of threads.
+    torch.set_num_threads(1)
     tokenizer = train_tokenizer()
     tokenizer.save(str(HERE / "tokenizer.json"), pretty=False)
     for name, config in FAMILIES.items():

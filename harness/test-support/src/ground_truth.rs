@@ -86,8 +86,20 @@ pub struct OptionsCase {
 pub const NEW_TOKENS: u32 = 16;
 
 /// The name of every family that the plugin `candle` describes, as `model_type` has it.
-pub const FAMILIES: [&str; 11] =
-    ["gpt2", "llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3", "olmo2", "granite", "gpt_neox"];
+pub const FAMILIES: [&str; 12] = [
+    "gpt2",
+    "llama",
+    "mistral",
+    "qwen2",
+    "qwen3",
+    "gemma2",
+    "gemma3_text",
+    "phi3",
+    "olmo2",
+    "granite",
+    "gpt_neox",
+    "falcon",
+];
 
 /// Those that `candle-transformers` computes.
 pub const ADAPTED: [&str; 10] =
@@ -198,7 +210,7 @@ mod tests {
             assert!(name == "mamba" || family.scored.iter().any(|row| row.truncated_tokens > 0), "{name}");
             assert!(read(&format!("families/{name}.json")).len() < 100 * 1024, "{name}");
         }
-        assert!(options().cases.len() >= 13 && options().adapted.len() >= 13);
+        assert!(options().cases.len() >= 16 && options().adapted.len() >= 13);
         assert!(read("options.json").len() < 100 * 1024);
     }
 }

@@ -10,6 +10,7 @@
 pub(crate) mod adapter;
 mod config;
 mod decoder;
+mod falcon;
 mod gemma;
 pub(crate) mod gguf;
 mod gpt2;
@@ -33,7 +34,7 @@ use examiner_api::{PluginError, Result};
 type Read = fn(&Config<'_>) -> Result<Plan>;
 
 /// All families, by `model_type`.
-const FAMILIES: [(&str, Read); 11] = [
+const FAMILIES: [(&str, Read); 12] = [
     ("gpt2", gpt2::plan),
     ("llama", llama::plan),
     ("mistral", llama::mistral),
@@ -45,6 +46,7 @@ const FAMILIES: [(&str, Read); 11] = [
     ("olmo2", olmo2::plan),
     ("granite", granite::plan),
     ("gpt_neox", gpt_neox::plan),
+    ("falcon", falcon::plan),
 ];
 
 /// A family that `config.json` names.
