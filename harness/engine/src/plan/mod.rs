@@ -10,7 +10,7 @@ mod planner;
 pub use planner::{Execution, ModelStages, Next, PairStage, Planner, ProducerStage};
 
 use crate::evaluate::Survey;
-use examiner_api::PluginError;
+use examiner_api::{Metadata, PluginError};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -19,6 +19,17 @@ use std::path::PathBuf;
 pub struct Plan {
     /// The stages.
     pub stages: Vec<Stage>,
+    /// The models that could be opened.
+    pub models: Vec<PlannedModel>,
+}
+
+/// A model, and what it says of itself.
+#[derive(Debug, Clone)]
+pub struct PlannedModel {
+    /// Its name in the suite.
+    pub name: String,
+    /// As in `run.json`.
+    pub details: Metadata,
 }
 
 /// A stage, and what is to be done for it.

@@ -1,7 +1,7 @@
 //! Decides one stage after the other.
 
 use super::decide;
-use super::{Action, Obstacle, Plan, Stage};
+use super::{Action, Obstacle, Plan, PlannedModel, Stage};
 use crate::evaluate::{self, Complete, EvaluateError, Prepared, Survey};
 use crate::graph::{Pair, Producer, pairs, producers, selected};
 use crate::host::Shared;
@@ -109,7 +109,7 @@ impl Planner {
 
     /// Decides all stages without running any. Questions are counted.
     pub fn plan(mut self) -> Plan {
-        let mut stages = Vec::new();
+        let (mut stages, mut models) = (Vec::new(), Vec::new());
         while let Some(producer) = self.next_producer() {
             if producer.action != Action::Reuse && !producer.action.is_failure() {
                 self.ahead.insert(producer.producer.clone());
@@ -125,6 +125,7 @@ impl Planner {
         // One model is resident at a time, and only until it has said what it is.
         while let Some(model) = self.next_model() {
             let info = model.model.as_ref().map(|(_, info)| info);
+            models.extend(info.map(|info| PlannedModel { name: model.name.clone(), details: info.details.clone() }));
             let pairs: Vec<Pair> = model.pairs.iter().cloned().collect();
             stages.extend(parallel::map(&pairs, |pair| {
                 let decided = self.decide_pair(pair, info, true);
@@ -137,7 +138,7 @@ impl Planner {
                 }
             }));
         }
-        Plan { stages }
+        Plan { stages, models }
     }
 
     /// The next stages, decided by what is there now.
