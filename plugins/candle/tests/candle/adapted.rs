@@ -149,7 +149,7 @@ fn what_the_crate_computes_otherwise_is_refused() {
         ("mamba", "expand", json!(3), "`expand: 3` is not supported"),
         ("mamba", "use_bias", json!(true), "`use_bias: true` is not supported"),
         ("mamba", "use_conv_bias", json!(false), "`use_conv_bias: false` is not supported"),
-        ("mamba", "layer_norm_epsilon", json!(1e-6), "`layer_norm_epsilon: 0.000001` is not supported"),
+        ("mamba", "layer_norm_epsilon", json!(1e-6), "`layer_norm_epsilon: 1e-6` is not supported"),
         ("mamba", "time_step_rank", json!(3), "`time_step_rank: 3` is not supported"),
         ("mamba", "tie_word_embeddings", json!(false), "`tie_word_embeddings: false` is not supported"),
     ];
