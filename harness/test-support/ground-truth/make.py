@@ -3,17 +3,20 @@
 - `tokenizer.json`: a byte-level BPE, trained on the text below.
 - `families/NAME.json`: a checkpoint of every family that the plugin `candle` runs, twenty scored continuations and twenty
   greedy answers.
-- `options.json`: checkpoints that cover the options of every family, and the log-probabilities of one text in bytes.
+- `options.json`: checkpoints that cover the options of every family, and the log-probabilities of one text in bytes;
+  `cases` are of families described in the plugin, `adapted` of those that `candle-transformers` computes.
 
-Run it with a Python that has `torch`, `tokenizers` and `transformers` (5 or later):
+Run it with a Python that has `torch`, `tokenizers`, `safetensors` and `transformers` (5 or later):
 `python harness/test-support/ground-truth/make.py`. Weights are a function of a tensor's name and the index in it, which
 `src/ground_truth.rs` computes too, so that none are stored. Models run in 32-bit floats, log-softmax in 64.
 """
 
 import json
+import tempfile
 from pathlib import Path
 
 import numpy
+import safetensors.torch
 import tokenizers
 import torch
 import transformers
@@ -120,7 +123,101 @@ CASES = {
         "rope_parameters": {"rope_type": "default", "rope_theta": 100.0, "partial_rotary_factor": 0.25},
         "tie_word_embeddings": False,
     },
+    "falcon, groups of heads, two norms, biases": {
+        "model_type": "falcon", **sizes(), "new_decoder_architecture": True, "num_kv_heads": 2, "bias": True,
+        "rope_theta": 1000.0, "ffn_hidden_size": 48, "tie_word_embeddings": False,
+    },
+    "falcon, groups of heads, one norm": {
+        "model_type": "falcon", **sizes(), "new_decoder_architecture": True, "num_kv_heads": 1,
+        "num_ln_in_parallel_attn": 1, "rope_parameters": {"rope_type": "default", "rope_theta": 1000.0},
+    },
+    "falcon, one block after the other, all heads of keys": {
+        "model_type": "falcon", **sizes(), "multi_query": False, "parallel_attn": False, "activation": "gelu_new",
+    },
 }
+
+
+ADAPTED_CASES = {
+    "mixtral, tied head, one head of keys": {
+        "model_type": "mixtral", **sizes(kv_heads=1), "num_local_experts": 3, "num_experts_per_tok": 2,
+        "tie_word_embeddings": True, "rope_theta": 1000.0, "sliding_window": None,
+    },
+    "mixtral, no base of the rotation": {
+        "model_type": "mixtral", **sizes(), "num_local_experts": 4, "num_experts_per_tok": 1, "sliding_window": 4096,
+    },
+    "qwen2_moe, experts in every other layer, weights that add up to one": {
+        "model_type": "qwen2_moe", **sizes(layers=3), "moe_intermediate_size": 24, "shared_expert_intermediate_size": 40,
+        "num_experts": 4, "num_experts_per_tok": 2, "decoder_sparse_step": 2, "norm_topk_prob": True,
+        "use_sliding_window": False, "sliding_window": 8, "max_window_layers": 1, "rope_theta": 1000.0,
+        "tie_word_embeddings": True,
+    },
+    "qwen3_moe, biases, experts in every other layer": {
+        "model_type": "qwen3_moe", **sizes(layers=3), "head_dim": 16, "moe_intermediate_size": 24, "num_experts": 4,
+        "num_experts_per_tok": 3, "decoder_sparse_step": 2, "norm_topk_prob": False, "attention_bias": True,
+        "sliding_window": 8, "use_sliding_window": False, "tie_word_embeddings": True,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1000.0},
+    },
+    "qwen3_moe, no width of a head": {
+        "model_type": "qwen3_moe", **sizes(), "moe_intermediate_size": 24, "num_experts": 4, "num_experts_per_tok": 2,
+        "norm_topk_prob": True, "rope_theta": 1000.0,
+    },
+    "deepseek_v2, yarn, low rank of queries": {
+        "model_type": "deepseek_v2", **sizes(layers=3, kv_heads=4), "moe_intermediate_size": 24, "n_routed_experts": 4,
+        "n_shared_experts": 2, "num_experts_per_tok": 2, "first_k_dense_replace": 1, "q_lora_rank": 24,
+        "kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 12, "v_head_dim": 10,
+        "routed_scaling_factor": 1.5, "topk_method": "greedy", "norm_topk_prob": False, "rope_theta": 1000.0,
+        "rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "beta_fast": 8,
+                         "beta_slow": 1, "mscale": 0.707, "mscale_all_dim": 0.5},
+    },
+    "deepseek_v2, biases, tied head": {
+        "model_type": "deepseek_v2", **sizes(kv_heads=4), "moe_intermediate_size": 24, "n_routed_experts": 3,
+        "n_shared_experts": 1, "num_experts_per_tok": 1, "q_lora_rank": 16, "kv_lora_rank": 16, "qk_rope_head_dim": 8,
+        "qk_nope_head_dim": 8, "v_head_dim": 8, "attention_bias": True, "tie_word_embeddings": True,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1000.0},
+    },
+    "gemma, the older name of its activation, biases": {
+        "model_type": "gemma", **sizes(kv_heads=1), "head_dim": 16, "hidden_act": "gelu", "attention_bias": True,
+        "rope_theta": 1000.0,
+    },
+    "glm4, as many heads of keys, no biases": {
+        "model_type": "glm4", **sizes(kv_heads=4), "head_dim": 16, "attention_bias": False, "tie_word_embeddings": True,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1000.0, "partial_rotary_factor": 0.25},
+    },
+    "phi, grouped heads, exact activation": {
+        "model_type": "phi", **sizes(heads=2), "num_key_value_heads": 1, "hidden_act": "gelu",
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1000.0, "partial_rotary_factor": 0.25},
+    },
+    "stablelm, biases, tied head": {
+        "model_type": "stablelm", **sizes(heads=2, kv_heads=1), "use_qkv_bias": True, "tie_word_embeddings": True,
+        "partial_rotary_factor": 0.5, "rope_theta": 1000.0, "use_cache": False,
+    },
+    "starcoder2, no biases, exact activation": {
+        "model_type": "starcoder2", **sizes(), "use_bias": False, "hidden_act": "gelu", "rope_theta": 1000.0,
+        "sliding_window": 4096,
+    },
+    "mamba, three layers": {
+        "model_type": "mamba", "vocab_size": 257, "hidden_size": 40, "num_hidden_layers": 3, "time_step_rank": "auto",
+        "bos_token_id": 256, "eos_token_id": 256, "pad_token_id": 256,
+    },
+}
+
+
+def load_file(config):
+    """A model with our weights, by way of a file, and the shapes of its tensors. In memory, transformers holds the weights of
+    all experts of a layer in one tensor, files hold one for each."""
+    kwargs = json.loads(json.dumps(config))
+    made = AutoConfig.for_model(kwargs.pop("model_type"), **kwargs)
+    with tempfile.TemporaryDirectory() as directory:
+        AutoModelForCausalLM.from_config(made).float().save_pretrained(directory)
+        path = Path(directory, "model.safetensors")
+        shapes = {name: list(tensor.shape) for name, tensor in sorted(safetensors.torch.load_file(path).items())}
+        tensors = {name: weights(name, shape) for name, shape in shapes.items()}
+        safetensors.torch.save_file(tensors, path, metadata={"format": "pt"})
+        Path(directory, "config.json").write_text(json.dumps(config))
+        model, found = AutoModelForCausalLM.from_pretrained(
+            directory, attn_implementation="eager", dtype=torch.float32, output_loading_info=True)
+    assert not any(found[key] for key in ["missing_keys", "unexpected_keys", "mismatched_keys"]), found
+    return model.eval(), shapes
 
 
 def load(config):
@@ -146,7 +243,7 @@ def logits(model, ids):
         return model(input_ids=torch.tensor([ids])).logits[0].double()
 
 
-def options_case(config):
+def options_case(config, load):
     model, shapes = load(config)
     ids = torch.tensor(list(TEXT.encode()))
     logprobs = torch.log_softmax(logits(model, ids.tolist()), -1)[:-1].gather(1, ids[1:, None])[:, 0]
@@ -238,10 +335,49 @@ FAMILIES = {
                      rope_parameters={"rope_type": "default", "rope_theta": 10000.0}),
     "gpt_neox": small(kv_heads=4, tie_word_embeddings=False, hidden_act="gelu", use_parallel_residual=True,
                       rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25}),
+    "falcon": {
+        "vocab_size": 320, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "max_position_embeddings": CONTEXT_LENGTH, "alibi": False, "bias": False, "multi_query": True,
+        "new_decoder_architecture": False, "parallel_attn": True, "bos_token_id": END, "eos_token_id": END,
+    },
 }
 
 
-def score(model, tokenizer, context, continuation):
+# As published checkpoints of each family are configured, but small. `candle-transformers` computes them.
+ADAPTED = {
+    "mixtral": small(num_local_experts=4, num_experts_per_tok=2, sliding_window=None, rope_theta=1000000.0,
+                     tie_word_embeddings=False),
+    "qwen2_moe": small(kv_heads=4, moe_intermediate_size=24, shared_expert_intermediate_size=40, num_experts=6,
+                       num_experts_per_tok=3, norm_topk_prob=False, decoder_sparse_step=1, use_sliding_window=False,
+                       sliding_window=16, max_window_layers=1, rope_theta=1000000.0, tie_word_embeddings=False),
+    "qwen3_moe": small(head_dim=16, moe_intermediate_size=24, num_experts=6, num_experts_per_tok=3, norm_topk_prob=True,
+                       decoder_sparse_step=1, mlp_only_layers=[], attention_bias=False, use_sliding_window=False,
+                       sliding_window=None, rope_theta=1000000.0, rope_scaling=None, tie_word_embeddings=False),
+    "deepseek_v2": small(kv_heads=4, moe_intermediate_size=24, n_routed_experts=6, n_shared_experts=2,
+                         num_experts_per_tok=3, first_k_dense_replace=1, q_lora_rank=None, kv_lora_rank=16,
+                         qk_rope_head_dim=8, qk_nope_head_dim=16, v_head_dim=16, routed_scaling_factor=1.0,
+                         topk_method="greedy", scoring_func="softmax", norm_topk_prob=False, moe_layer_freq=1, n_group=1,
+                         topk_group=1, attention_bias=False, rope_theta=10000,
+                         rope_scaling={"type": "yarn", "factor": 40, "original_max_position_embeddings": 32,
+                                       "beta_fast": 32, "beta_slow": 1, "mscale": 0.707, "mscale_all_dim": 0.707}),
+    "gemma": small(kv_heads=1, head_dim=16, hidden_act="gelu_pytorch_tanh", rope_theta=10000.0),
+    "glm4": small(head_dim=16, partial_rotary_factor=0.5, attention_bias=True, rope_theta=10000.0,
+                  tie_word_embeddings=False),
+    "phi": small(kv_heads=4, partial_rotary_factor=0.5, rope_theta=10000.0, rope_scaling=None, qk_layernorm=False,
+                 tie_word_embeddings=False),
+    "stablelm": small(kv_heads=4, partial_rotary_factor=0.25, rope_theta=10000, use_qkv_bias=False,
+                      tie_word_embeddings=False, use_cache=True),
+    "starcoder2": small(use_bias=True, rope_theta=10000.0, sliding_window=None),
+    "mamba": {
+        "vocab_size": 320, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 16, "conv_kernel": 4, "expand": 2,
+        "time_step_rank": 2, "bos_token_id": END, "eos_token_id": END, "pad_token_id": END,
+    },
+}
+# Longest sequence where a configuration names none: as in lm-evaluation-harness.
+OPEN_CONTEXT_LENGTH = 2048
+
+
+def score(model, tokenizer, context_length, context, continuation):
     """The rules of lm-evaluation-harness: white space at the end of the context goes to the continuation, truncation is
     from the left, and an empty context is the token that begins a text."""
     kept = context.rstrip()
@@ -250,14 +386,14 @@ def score(model, tokenizer, context, continuation):
     if not context:
         whole, before = [END] + whole, 1
     targets = whole[before:]
-    inputs = whole[:-1][-CONTEXT_LENGTH:]
+    inputs = whole[:-1][-context_length:]
     rows = torch.log_softmax(logits(model, inputs), -1)[-len(targets):]
     logprobs = rows.gather(1, torch.tensor(targets)[:, None])[:, 0]
     return {
         "context": context, "continuation": continuation, "tokens": targets,
         "logprobs": [round(x, 6) for x in logprobs.tolist()], "sum": round(logprobs.sum().item(), 6),
         "is_greedy": rows.argmax(-1).tolist() == targets,
-        "truncated_tokens": max(0, len(whole) - 1 - CONTEXT_LENGTH),
+        "truncated_tokens": max(0, len(whole) - 1 - context_length),
     }
 
 
@@ -283,8 +419,9 @@ def greedy_pair(tokenizer, answers):
     raise AssertionError("no greedy answer is a text of its own")
 
 
-def family(name, config, tokenizer):
+def family(name, config, tokenizer, load):
     config = {"model_type": name, **config}
+    context_length = OPEN_CONTEXT_LENGTH if name == "mamba" else CONTEXT_LENGTH
     model, shapes = load(config)
     answers = []
     for prompt in PROMPTS:
@@ -293,7 +430,7 @@ def family(name, config, tokenizer):
             answers.append(row)
         if len(answers) == ROWS:
             break
-    scored = [score(model, tokenizer, *row) for row in [*SCORED, greedy_pair(tokenizer, answers)]]
+    scored = [score(model, tokenizer, context_length, *row) for row in [*SCORED, greedy_pair(tokenizer, answers)]]
     assert scored[-1]["is_greedy"]
     assert len(scored) == len(answers) == ROWS, (name, len(scored), len(answers))
     print(f"{sum(row['sum'] for row in scored):12.4f}  {len({tuple(row['tokens']) for row in answers})} answers  {name}")
@@ -306,15 +443,20 @@ def family(name, config, tokenizer):
 
 def main():
     torch.manual_seed(0)
+    # Sums have another order, and other last digits, with another number of threads.
+    torch.set_num_threads(1)
     tokenizer = train_tokenizer()
     tokenizer.save(str(HERE / "tokenizer.json"), pretty=False)
     for name, config in FAMILIES.items():
-        family(name, config, tokenizer)
-    cases = {name: options_case(config) for name, config in CASES.items()}
-    file = {"transformers": transformers.__version__, "text": TEXT, "cases": cases}
+        family(name, config, tokenizer, load)
+    for name, config in ADAPTED.items():
+        family(name, config, tokenizer, load_file)
+    cases = {name: options_case(config, load) for name, config in CASES.items()}
+    adapted = {name: options_case(config, load_file) for name, config in ADAPTED_CASES.items()}
+    file = {"transformers": transformers.__version__, "text": TEXT, "cases": cases, "adapted": adapted}
     text = json.dumps(file, separators=(",", ":")).replace('"config"', '\n"config"')
     (HERE / "options.json").write_text(text + "\n")
-    for name, case in cases.items():
+    for name, case in [*cases.items(), *adapted.items()]:
         print(f"{sum(case['logprobs']):12.4f}  {name}")
 
 

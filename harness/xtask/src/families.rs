@@ -1,6 +1,6 @@
 //! The model families of the plugin `candle`, with what was measured of each.
 //!
-//! The tables in `README.md` and `docs/models.md` are generated from this one (`cargo xtask docs`), and a test compares it
+//! The tables in `README.md` and `docs/models.md` are generated from these (`cargo xtask docs`), and a test compares them
 //! with the families that the plugin supports.
 
 /// A model family.
@@ -25,11 +25,36 @@ pub(crate) struct FamilySpeed {
     pub(crate) generation: [u32; 2],
 }
 
-/// What most families are compared on.
-const SMALL: &str = "a small random model: 8 scored rows, 4 greedy answers";
+/// A family that `candle-transformers` computes.
+pub(crate) struct AdaptedFamily {
+    /// `model_type` in `config.json`.
+    pub(crate) model_type: &'static str,
+    /// Well-known models of the family.
+    pub(crate) models: &'static str,
+    /// What of `config.json` is refused, because the crate computes it otherwise than transformers.
+    pub(crate) refused: &'static str,
+    /// Whether prefixes are shared.
+    pub(crate) shares_prefixes: bool,
+    /// Whether one pass scores many tokens.
+    pub(crate) scores_together: bool,
+    /// Largest difference of a log-likelihood to transformers, in nats, as printed.
+    pub(crate) difference: &'static str,
+    /// Measured by `cargo xtask bench models`.
+    pub(crate) speed: Option<FamilySpeed>,
+}
 
-/// All families, in the order of the pages.
-pub(crate) const FAMILIES: [Family; 11] = [
+/// What most families are compared on: what the reference data has of them.
+pub(crate) const SMALL: &str = "a small random model: 8 scored rows, 4 greedy answers";
+/// What the others are compared on.
+pub(crate) const GROUND_TRUTH: &str = "a small random model of the tests: 20 scored rows, 20 greedy answers";
+
+/// The values of `model_type`, in the order of the pages.
+pub(crate) fn model_types() -> impl Iterator<Item = &'static str> {
+    FAMILIES.iter().map(|family| family.model_type).chain(ADAPTED.iter().map(|family| family.model_type))
+}
+
+/// Families described in the plugin, in the order of the pages.
+pub(crate) const FAMILIES: [Family; 12] = [
     Family {
         model_type: "gpt2",
         models: "GPT-2, DistilGPT-2",
@@ -116,6 +141,109 @@ pub(crate) const FAMILIES: [Family; 11] = [
         support: "parallel and sequential blocks, partial rotation",
         compared_on: SMALL,
         difference: "7e-6",
+        speed: None,
+    },
+    Family {
+        model_type: "falcon",
+        models: "Falcon 7B to 180B, Falcon 2",
+        support: "one head of keys, groups, or all; one norm or two; not ALiBi",
+        compared_on: GROUND_TRUTH,
+        difference: "TODO",
+        speed: None,
+    },
+];
+
+/// Families that `candle-transformers` computes, in the order of the pages.
+pub(crate) const ADAPTED: [AdaptedFamily; 10] = [
+    AdaptedFamily {
+        model_type: "mixtral",
+        models: "Mixtral 8x7B and 8x22B",
+        refused: "`head_dim` other than the share of a head",
+        shares_prefixes: true,
+        scores_together: false,
+        difference: "TODO",
+        speed: None,
+    },
+    AdaptedFamily {
+        model_type: "qwen2_moe",
+        models: "Qwen 1.5 MoE, Qwen 2 57B-A14B",
+        refused: "windows, `mlp_only_layers`, `qkv_bias: false`",
+        shares_prefixes: true,
+        scores_together: false,
+        difference: "TODO",
+        speed: None,
+    },
+    AdaptedFamily {
+        model_type: "qwen3_moe",
+        models: "Qwen 3 30B-A3B and 235B-A22B",
+        refused: "windows, `mlp_only_layers`",
+        shares_prefixes: true,
+        scores_together: true,
+        difference: "TODO",
+        speed: None,
+    },
+    AdaptedFamily {
+        model_type: "deepseek_v2",
+        models: "DeepSeek V2 Lite",
+        refused: "`topk_method` other than `greedy` (DeepSeek V2 itself), `norm_topk_prob`, `moe_layer_freq` other than 1, \
+                  `rms_norm_eps` other than 1e-6, `mlp_bias`, yarn without `mscale` and `mscale_all_dim`",
+        shares_prefixes: false,
+        scores_together: false,
+        difference: "TODO",
+        speed: None,
+    },
+    AdaptedFamily {
+        model_type: "gemma",
+        models: "Gemma 1, CodeGemma",
+        refused: "an output head of its own, bidirectional attention",
+        shares_prefixes: true,
+        scores_together: true,
+        difference: "TODO",
+        speed: None,
+    },
+    AdaptedFamily {
+        model_type: "glm4",
+        models: "GLM-4 0414 (9B, 32B)",
+        refused: "-",
+        shares_prefixes: false,
+        scores_together: true,
+        difference: "TODO",
+        speed: None,
+    },
+    AdaptedFamily {
+        model_type: "phi",
+        models: "Phi 1, 1.5 and 2",
+        refused: "`qk_layernorm`",
+        shares_prefixes: true,
+        scores_together: false,
+        difference: "TODO",
+        speed: None,
+    },
+    AdaptedFamily {
+        model_type: "stablelm",
+        models: "StableLM 3B, StableLM 2 1.6B",
+        refused: "`qk_layernorm` and `use_parallel_residual` (StableLM 2 12B)",
+        shares_prefixes: false,
+        scores_together: false,
+        difference: "TODO",
+        speed: None,
+    },
+    AdaptedFamily {
+        model_type: "starcoder2",
+        models: "StarCoder 2",
+        refused: "an output head of its own",
+        shares_prefixes: true,
+        scores_together: false,
+        difference: "TODO",
+        speed: None,
+    },
+    AdaptedFamily {
+        model_type: "mamba",
+        models: "Mamba, in transformers' layout (`-hf`)",
+        refused: "sizes of state, convolution and expansion other than 16, 4 and 2, `use_bias`, `use_conv_bias: false`",
+        shares_prefixes: true,
+        scores_together: false,
+        difference: "TODO",
         speed: None,
     },
 ];

@@ -72,6 +72,14 @@ impl ComputeDevice {
         }
     }
 
+    /// The device of candle's operations.
+    pub(crate) fn of_candle(self) -> Device {
+        match self {
+            ComputeDevice::Cpu => Device::Cpu,
+            ComputeDevice::Ops(device) => device,
+        }
+    }
+
     /// Checks that weights of a number type can be computed with here.
     ///
     /// # Errors

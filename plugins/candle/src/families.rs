@@ -3,13 +3,14 @@
 //! A family is a description, no code of its own: its file turns `config.json` into a [`Plan`], and one machine (see
 //! [`decoder`]) loads and runs every plan. To add a family, write its file and name it in [`FAMILIES`].
 //!
-//! `candle-transformers` has all of these models, and they are not used: each of them owns its cache, one tensor for each
-//! layer and model, which can neither be forked where two prompts part ways nor hold sequences of different lengths.
-//! A few-shot preamble would be computed again for each question, and an answer that ends would keep its row of the batch
-//! until the last one has ended. Neither are their results the same in every bit whatever is beside a row.
+//! `candle-transformers` has these models too. Each of them owns its cache, one tensor for each layer and model, that holds
+//! one sequence: nothing is batched, a fork is a copy where it can be had at all, and results are not the same in every
+//! bit whatever stands beside a row. So it computes only the families that have no description here: see [`adapter`].
 
+pub(crate) mod adapter;
 mod config;
 mod decoder;
+mod falcon;
 mod gemma;
 pub(crate) mod gguf;
 mod gpt2;
@@ -23,6 +24,7 @@ mod qwen;
 mod rope;
 mod weights;
 
+pub(crate) use adapter::Adapted;
 pub(crate) use config::Config;
 pub(crate) use decoder::Transformer;
 pub(crate) use plan::Plan;
@@ -32,7 +34,7 @@ use examiner_api::{PluginError, Result};
 type Read = fn(&Config<'_>) -> Result<Plan>;
 
 /// All families, by `model_type`.
-const FAMILIES: [(&str, Read); 11] = [
+const FAMILIES: [(&str, Read); 12] = [
     ("gpt2", gpt2::plan),
     ("llama", llama::plan),
     ("mistral", llama::mistral),
@@ -44,11 +46,41 @@ const FAMILIES: [(&str, Read); 11] = [
     ("olmo2", olmo2::plan),
     ("granite", granite::plan),
     ("gpt_neox", gpt_neox::plan),
+    ("falcon", falcon::plan),
 ];
 
-/// The supported values of `model_type`.
-pub(crate) fn names() -> Vec<&'static str> {
-    FAMILIES.iter().map(|(name, _)| *name).collect()
+/// A family that `config.json` names.
+pub(crate) enum Family {
+    /// One of those described here.
+    Described(Plan),
+    /// One of those that `candle-transformers` computes.
+    Adapted(Adapted),
+}
+
+impl Family {
+    /// Finds it.
+    ///
+    /// # Errors
+    /// As [`plan`].
+    pub(crate) fn find(config: &Config<'_>) -> Result<Self> {
+        match Adapted::find(config)? {
+            Some(adapted) => Ok(Family::Adapted(adapted)),
+            None => Ok(Family::Described(plan(config)?)),
+        }
+    }
+
+    /// Number of tokens.
+    pub(crate) fn vocabulary(&self) -> usize {
+        match self {
+            Family::Described(plan) => plan.vocabulary,
+            Family::Adapted(adapted) => adapted.vocabulary(),
+        }
+    }
+}
+
+/// The supported values of `model_type`: those described here, and those that `candle-transformers` computes.
+pub(crate) fn names() -> [Vec<&'static str>; 2] {
+    [FAMILIES.iter().map(|(name, _)| *name).collect(), adapter::names().collect()]
 }
 
 /// What the family that `config.json` names makes of it.
@@ -63,11 +95,11 @@ pub(crate) fn plan(config: &Config<'_>) -> Result<Plan> {
         family => format!("has `model_type: {family}`"),
     };
     let Some((_, read)) = FAMILIES.iter().find(|(name, _)| *name == family) else {
-        let names: Vec<String> = FAMILIES.iter().map(|(name, _)| format!("`{name}`")).collect();
+        let [described, adapted] = names().map(|names| format!("`{}`", names.join("`, `")));
         return Err(PluginError::unsupported(format!(
-            "`{}` {found}; the plugin `candle` supports {}",
+            "`{}` {found}; the plugin `candle` supports {described}, and by {} {adapted}",
             config.path().display(),
-            names.join(", ")
+            adapter::CRATE
         ))
         .with_help("use a checkpoint of a supported family, or export the model to ONNX and use the plugin `onnx`"));
     };

@@ -6,8 +6,9 @@
 //!
 //! A model family is a description (see the module `families`), and one machine runs all descriptions over the small
 //! `backend` trait. `candle-transformers` has the same models, but each of them owns its cache, as one tensor of one length
-//! for each layer: it can neither be forked where two prompts part ways nor hold sequences of different lengths. Shared
-//! prefixes and continuous batches need blocks that sequences share, so these are ours.
+//! for each layer: it can hold one sequence, and a fork is a copy. Shared prefixes and continuous batches need blocks that
+//! sequences share, so these are ours; families that have no description here run on the crate's models, one sequence after
+//! the other (`families::adapter`).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod backend;

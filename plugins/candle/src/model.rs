@@ -1,15 +1,16 @@
 //! The role `candle`: finds the checkpoint's family and puts decoder, tokenizer and limits together.
 
-use crate::backend::{Backend, Cpu, Ops};
-use crate::device::ComputeDevice;
-use crate::families::{self, Config, Plan, Transformer};
+use crate::backend::{Cpu, Ops};
+use crate::device::{ComputeDevice, NumberType};
+use crate::families::adapter::CRATE;
+use crate::families::{self, Config, Family, Transformer};
 use crate::gguf::Gguf;
 use crate::options::{CandleOptions, Options};
 use crate::tensors::Tensors;
 use candle_core::DType;
 use examiner_api::{Host, Metadata, Model, PluginError, Result};
 use examiner_lm::checkpoint::{Checkpoint, GgufFile};
-use examiner_lm::{LoadModel, LoadedModel, LocalModel, ModelSource};
+use examiner_lm::{Decoder, LoadModel, LoadedModel, LocalModel, ModelSource};
 use std::path::{Path, PathBuf};
 
 /// A language model on candle.
@@ -26,28 +27,51 @@ impl LoadModel for CandleLoader {
     fn load(options: Options, host: Host) -> Result<Box<dyn Model>> {
         let device = ComputeDevice::find(&options.own.device)?;
         device.check(options.own.dtype)?;
+        let numbers = options.own.dtype;
+        let (source, family) = Source::open(&options.own, &host, numbers.dtype())?;
         let kind = device.kind();
-        let dtype = options.own.dtype.dtype();
-        let source = Source::open(&options.own, &host, dtype)?;
-        match device {
-            ComputeDevice::Cpu => source.model(Cpu::new(options.own.dtype.weight_type()), kind, options),
-            ComputeDevice::Ops(device) => source.model(Ops::new(device, dtype), kind, options),
+        match (family, device) {
+            (Family::Described(plan), ComputeDevice::Cpu) => {
+                let backend = Cpu::new(numbers.weight_type());
+                source.model(|tensors| Transformer::load(backend, plan, tensors), arithmetic(kind, numbers), options)
+            }
+            (Family::Described(plan), ComputeDevice::Ops(device)) => {
+                let backend = Ops::new(device, numbers.dtype());
+                source.model(|tensors| Transformer::load(backend, plan, tensors), arithmetic(kind, numbers), options)
+            }
+            (Family::Adapted(adapted), device) => {
+                adapted.check(numbers)?;
+                let device = device.of_candle();
+                let mut arithmetic = arithmetic(ComputeDevice::Ops(device.clone()).kind(), numbers);
+                arithmetic.insert("implementation".to_owned(), CRATE.into());
+                let source = Source { details: adapted.details(), ..source };
+                source.model(|tensors| adapted.load(device, tensors), arithmetic, options)
+            }
         }
     }
 }
 
-/// A checkpoint with its plan and its weights, which are not read yet.
+/// What results depend on beside the checkpoint.
+fn arithmetic(device: &str, numbers: NumberType) -> Metadata {
+    let mut arithmetic = Metadata::new();
+    arithmetic.insert("device".to_owned(), device.into());
+    arithmetic.insert("dtype".to_owned(), numbers.name().into());
+    arithmetic
+}
+
+/// A checkpoint and its weights, which are not read yet.
 struct Source {
     checkpoint: Checkpoint,
-    plan: Plan,
     tensors: Tensors,
     /// The files that the weights are in.
     files: Vec<PathBuf>,
+    /// What else is worth to be known of the model.
+    details: Metadata,
 }
 
 impl Source {
     /// Finds out what a checkpoint is: a GGUF file, or a directory in Hugging Face's layout.
-    fn open(options: &CandleOptions, host: &Host, dtype: DType) -> Result<Self> {
+    fn open(options: &CandleOptions, host: &Host, dtype: DType) -> Result<(Self, Family)> {
         let source = options.checkpoint.as_str();
         if Gguf::is_address(source) {
             return Self::open_gguf(source, options.tokenizer.as_deref(), host, dtype);
@@ -57,16 +81,16 @@ impl Source {
                 .with_help("leave it out: a checkpoint in a directory has its own `tokenizer.json`"));
         }
         let checkpoint = Checkpoint::open(source, host)?;
-        let plan = families::plan(&Config::new(&checkpoint.config, &checkpoint.config_path, dtype))?;
-        checkpoint.check_vocabulary(plan.vocabulary)?;
+        let family = Family::find(&Config::new(&checkpoint.config, &checkpoint.config_path, dtype))?;
+        checkpoint.check_vocabulary(family.vocabulary())?;
         let weights = checkpoint.weights()?;
         let tensors = Tensors::open(&weights, dtype)?;
         let files = weights.paths().into_iter().map(PathBuf::from).collect();
-        Ok(Source { checkpoint, plan, tensors, files })
+        Ok((Source { checkpoint, tensors, files, details: Metadata::new() }, family))
     }
 
     /// A GGUF file, or several parts of one. Nothing beside it is read, but the tokenizer that the user names.
-    fn open_gguf(source: &str, tokenizer: Option<&str>, host: &Host, dtype: DType) -> Result<Self> {
+    fn open_gguf(source: &str, tokenizer: Option<&str>, host: &Host, dtype: DType) -> Result<(Self, Family)> {
         let mut gguf = Gguf::open(source, host)?;
         let config = families::gguf::config(&mut gguf)?;
         let path = gguf.path().to_owned();
@@ -75,31 +99,34 @@ impl Source {
         let checkpoint = Checkpoint::from_gguf(source, host, described, tokenizer)?;
         checkpoint.check_vocabulary(plan.vocabulary)?;
         let files = gguf.further_paths();
-        Ok(Source { plan, checkpoint, tensors: Tensors::quantized(gguf, dtype), files })
+        let (tensors, details) = (Tensors::quantized(gguf, dtype), Metadata::new());
+        Ok((Source { checkpoint, tensors, files, details }, Family::Described(plan)))
     }
 
-    /// Loads the weights for a backend.
-    fn model<B: Backend + 'static>(self, backend: B, kind: &str, options: Options) -> Result<Box<dyn Model>> {
-        let Source { checkpoint, plan, tensors, files } = self;
+    /// Loads the weights into a decoder.
+    fn model<D: Decoder + 'static>(
+        self,
+        load: impl FnOnce(Tensors) -> Result<D>,
+        arithmetic: Metadata,
+        options: Options,
+    ) -> Result<Box<dyn Model>> {
+        let Source { checkpoint, tensors, files, details } = self;
         let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
         // Both read all weights, and neither keeps all processors busy.
         let (decoder, identity) = std::thread::scope(|scope| {
             let identity = scope.spawn(|| checkpoint.identity(&files));
-            let decoder = Transformer::load(backend, plan, tensors);
+            let decoder = load(tensors);
             let hashed = identity.join().unwrap_or_else(|panic| Err(PluginError::from_panic("hashing", &*panic)));
             (decoder, hashed)
         });
         let (decoder, identity) = (decoder?, identity?);
-        let mut arithmetic = Metadata::new();
-        arithmetic.insert("device".to_owned(), kind.into());
-        arithmetic.insert("dtype".to_owned(), options.own.dtype.name().into());
         let source = ModelSource {
             name: options.own.checkpoint,
             checkpoint,
             identity,
             arithmetic,
             warnings: Vec::new(),
-            details: Metadata::new(),
+            details,
         };
         Ok(Box::new(LocalModel::open(decoder, source, options.local)?))
     }

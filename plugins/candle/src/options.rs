@@ -16,7 +16,7 @@ pub struct CandleOptions {
     /// A directory with `config.json`, `tokenizer.json` and `model.safetensors` (or shards and their index), or
     /// `hf://org/name`; or a `.gguf` file, of which nothing else is needed: `./model-q4_k_m.gguf`,
     /// `hf://org/name/model-q4_k_m.gguf`, or the first part of one, `./model-00001-of-00003.gguf`.
-    #[schemars(extend("x-model-types" = crate::families::names()))]
+    #[schemars(extend("x-model-types" = crate::families::names().concat()))]
     pub checkpoint: String,
     /// For a `.gguf` file: a `tokenizer.json` to use in place of the tokenizer that the file describes, as a path or
     /// `hf://org/name/tokenizer.json`. If not given, only the file's own counts, whatever lies beside it.
@@ -24,14 +24,14 @@ pub struct CandleOptions {
     pub tokenizer: Option<String>,
     /// `auto` (a GPU if this build can use one and there is one, else the CPU), `cpu`, `cuda`, `cuda:N` with the number
     /// of a GPU, or `cpu-candle` (candle's own operations on the CPU: slower, and results depend on the batch in their
-    /// last digits; to compare with).
+    /// last digits; to compare with, and for families that `candle-transformers` computes the same as `cpu`).
     #[serde(default = "auto")]
     pub device: String,
     /// The number type that weights are rounded to and kept in: `f32`, `f16`, `bf16`, or on the CPU `int8`, where the
     /// weights of linear layers are whole numbers with a scale for each output. On the CPU arithmetic is in 32 bits
     /// whatever it is. Fewer bits take less memory, and less time where few sequences are computed at the same time; all
     /// but `f32` change scores, unless the file has no more bits: see by how much with both in one suite and
-    /// `examiner compare`.
+    /// `examiner compare`. Families that `candle-transformers` computes have `f32` alone.
     #[serde(default)]
     pub dtype: NumberType,
 }

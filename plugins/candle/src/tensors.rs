@@ -16,7 +16,7 @@ use std::path::Path;
 pub(crate) const SIZE_LIMIT: usize = 1 << 31;
 
 /// Files that hold tensors.
-trait Source {
+trait Source: Send {
     /// The names of all tensors.
     fn names(&self) -> BTreeSet<String>;
     /// The file of a tensor.
@@ -59,6 +59,11 @@ impl Tensors {
     /// Whether any tensor's name begins so.
     pub(crate) fn has_prefix(&self, prefix: &str) -> bool {
         self.unused.has_prefix(prefix)
+    }
+
+    /// Whether there is such a tensor that was not asked for yet.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.unused.has(name)
     }
 
     /// Refuses an output head that should be the embedding and is not.

@@ -3,7 +3,7 @@
 use super::work::{Peer, Size, Work};
 use crate::checkpoints::shapes::FAMILY_VOCABULARY;
 use crate::checkpoints::tokenizers;
-use crate::families::FAMILIES;
+use crate::families::model_types;
 use crate::program::{self, DeviceArguments, ProgramArguments};
 use anyhow::{Context, Result, ensure};
 use clap::ValueHint;
@@ -45,7 +45,7 @@ pub(crate) fn bench(arguments: &ModelsArguments) -> Result<bool> {
     );
     let wanted = |family: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| family.contains(only));
     let mut agree = true;
-    for family in FAMILIES.iter().map(|family| family.model_type).filter(|family| wanted(family)) {
+    for family in model_types().filter(|family| wanted(family)) {
         let model = directory.path().join(family);
         let parameters = build(&arguments.python, family, &model)?;
         tokenizers::write_words(&model, FAMILY_VOCABULARY)?;

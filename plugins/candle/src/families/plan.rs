@@ -126,7 +126,7 @@ pub(crate) enum Qkv {
     Interleaved([&'static str; 3]),
     /// One matrix: all queries, all keys, all values.
     Joined(&'static str),
-    /// One matrix: query, key and value of the first head, of the second, and so on.
+    /// One matrix: the queries, the key and the value of the first head of keys, of the second, and so on.
     HeadByHead(&'static str),
 }
 
@@ -147,7 +147,8 @@ impl MlpIn {
     }
 }
 
-/// The norms of a layer: before and after attention, before and after the feed-forward block.
+/// The norms of a layer: before and after attention, before and after the feed-forward block. Those before the two may be
+/// one, under one name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Norms {
     pub(crate) before_attention: Option<&'static str>,

@@ -36,6 +36,11 @@ pub(crate) struct Layer<B: Backend> {
 const CONSTANTS: [&str; 5] =
     [".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq"];
 
+/// Whether a tensor of a file is one of them.
+pub(super) fn is_constant(name: &str) -> bool {
+    CONSTANTS.iter().any(|constant| name.ends_with(constant))
+}
+
 impl<B: Backend> Weights<B> {
     /// # Errors
     /// `BadInput` if a tensor is missing, of another shape, or too many.
@@ -67,11 +72,16 @@ impl<B: Backend> Weights<B> {
             .map(|index| loader.layer(&format!("{prefix}{}.{index}", plan.names.layers)))
             .collect::<Result<_>>()?;
         let norm = loader.norm(&format!("{prefix}{}", plan.names.norm), plan.width)?;
-        loader.tensors.finish(|name| {
-            CONSTANTS.iter().any(|constant| name.ends_with(constant)) || (plan.tied && name == head_name)
-        })?;
+        loader.tensors.finish(|name| is_constant(name) || (plan.tied && name == head_name))?;
         Ok(Weights { tokens, positions, layers, norm, head })
     }
+}
+
+/// The tensors of a norm.
+#[derive(Clone)]
+struct NormWeights {
+    weight: Tensor,
+    bias: Option<Tensor>,
 }
 
 struct Loader<'a, B> {
@@ -109,18 +119,25 @@ impl<B: Backend> Loader<'_, B> {
         };
         let mlp_out = self.joined(&[named(plan.names.mlp_out)], inner, &[plan.width], bias)?;
         let norms = plan.names.norms;
-        let mut norm = |part: Option<&str>| part.map(|part| self.norm(&named(part), plan.width)).transpose();
+        let mut norm = |part: Option<&str>| part.map(|part| self.norm_weights(&named(part), plan.width)).transpose();
+        let (before_attention, after_attention) = (norm(norms.before_attention)?, norm(norms.after_attention)?);
+        let before_mlp = match norms.before_mlp == norms.before_attention {
+            true => before_attention.clone(),
+            false => norm(norms.before_mlp)?,
+        };
+        let after_mlp = norm(norms.after_mlp)?;
+        let norm = |weights: Option<NormWeights>| weights.map(|weights| self.norm_of(&weights)).transpose();
         Ok(Layer {
-            before_attention: norm(norms.before_attention)?,
+            before_attention: norm(before_attention)?,
             qkv,
             query_norm,
             key_norm,
             output,
-            after_attention: norm(norms.after_attention)?,
-            before_mlp: norm(norms.before_mlp)?,
+            after_attention: norm(after_attention)?,
+            before_mlp: norm(before_mlp)?,
             mlp_in,
             mlp_out,
-            after_mlp: norm(norms.after_mlp)?,
+            after_mlp: norm(after_mlp)?,
         })
     }
 
@@ -146,14 +163,14 @@ impl<B: Backend> Loader<'_, B> {
         self.backend.load_linear(&weight, order, bias.as_ref())
     }
 
-    /// Query, key and value of each head, put in the order of all queries, all keys, all values.
+    /// The queries of each head of keys, the key and the value, put in the order of all queries, all keys, all values.
     fn head_by_head(&mut self, name: &str) -> Result<B::Linear> {
-        let Plan { heads, head_width, width, .. } = *self.plan;
-        let outputs = 3 * heads * head_width;
-        let weight = self.tensors.take(&format!("{name}.weight"), &[outputs, width])?;
-        let weight = swapped(&weight, heads, 3, head_width)?;
+        let Plan { heads, kv_heads, head_width, width, .. } = *self.plan;
+        let outputs = (heads + 2 * kv_heads) * head_width;
+        let sorted = |tensor: Tensor| sorted(&tensor, kv_heads, heads / kv_heads, head_width);
+        let weight = sorted(self.tensors.take(&format!("{name}.weight"), &[outputs, width])?)?;
         let bias = match self.plan.biases.qkv {
-            true => Some(swapped(&self.tensors.take(&format!("{name}.bias"), &[outputs])?, heads, 3, head_width)?),
+            true => Some(sorted(self.tensors.take(&format!("{name}.bias"), &[outputs])?)?),
             false => None,
         };
         self.backend.load_linear(&weight, Order::OutputsFirst, bias.as_ref())
@@ -186,14 +203,26 @@ impl<B: Backend> Loader<'_, B> {
     }
 
     fn norm(&mut self, name: &str, width: usize) -> Result<B::Norm> {
+        let weights = self.norm_weights(name, width)?;
+        self.norm_of(&weights)
+    }
+
+    fn norm_weights(&mut self, name: &str, width: usize) -> Result<NormWeights> {
         let weight = self.tensors.take(&format!("{name}.weight"), &[width])?;
+        let bias = match self.plan.norm {
+            NormKind::Layer => Some(self.tensors.take(&format!("{name}.bias"), &[width])?),
+            NormKind::Rms | NormKind::RmsPlusOne => None,
+        };
+        Ok(NormWeights { weight, bias })
+    }
+
+    fn norm_of(&self, NormWeights { weight, bias }: &NormWeights) -> Result<B::Norm> {
         let epsilon = self.plan.epsilon;
+        if let Some(bias) = bias {
+            return self.backend.load_norm(weight, bias, epsilon);
+        }
         match self.plan.norm {
-            NormKind::Layer => {
-                let bias = self.tensors.take(&format!("{name}.bias"), &[width])?;
-                self.backend.load_norm(&weight, &bias, epsilon)
-            }
-            NormKind::Rms => self.backend.load_rms_norm(&weight, epsilon),
+            NormKind::Layer | NormKind::Rms => self.backend.load_rms_norm(weight, epsilon),
             NormKind::RmsPlusOne => {
                 // In 32 bits: half the digits of a small weight would be lost in another type.
                 let plus_one = || weight.to_dtype(candle_core::DType::F32)? + 1.0;
@@ -203,9 +232,12 @@ impl<B: Backend> Loader<'_, B> {
     }
 }
 
-/// `[a, b, c]` as `[b, a, c]` in the first dimension, which has `a · b · c` entries.
-fn swapped(tensor: &Tensor, a: usize, b: usize, c: usize) -> Result<Tensor> {
-    let shape = tensor.dims();
-    let swap = || tensor.reshape((a, b, c, ()))?.transpose(0, 1)?.contiguous()?.reshape(shape);
-    swap().map_err(candle_error("sort heads"))
+/// `groups` of `queries` heads of queries, a key and a value, as all queries, all keys, all values, in the first dimension.
+fn sorted(tensor: &Tensor, groups: usize, queries: usize, width: usize) -> Result<Tensor> {
+    let sort = || {
+        let heads = tensor.reshape((groups, queries + 2, width, ()))?;
+        let part = |from, count| heads.narrow(1, from, count)?.reshape((groups * count * width, ()));
+        Tensor::cat(&[part(0, queries)?, part(queries, 1)?, part(queries + 1, 1)?], 0)?.reshape(tensor.dims())
+    };
+    sort().map_err(candle_error("sort heads"))
 }

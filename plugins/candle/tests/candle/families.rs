@@ -39,7 +39,7 @@ fn every_option_agrees_with_transformers() {
 }
 
 /// Requests that begin alike, of which some reach beyond every window.
-fn requests() -> (Vec<ScoreRequest>, Vec<GenerateRequest>) {
+pub(crate) fn requests() -> (Vec<ScoreRequest>, Vec<GenerateRequest>) {
     let text = text();
     let cuts = [(0, 3), (9, 11), (40, 43), (40, 47), (41, 60), (60, 61), (70, 90), (0, 90)];
     let scored =
@@ -142,7 +142,11 @@ pub(crate) fn refusal(checkpoint: &Path) -> PluginError {
 fn what_is_wrong_with_a_checkpoint_is_said() {
     type Change = fn(&mut Weights);
     let table: [(&str, Change, &[&str]); 17] = [
-        ("llama, llama3", |c| c.config["model_type"] = json!("rwkv"), &["`model_type: rwkv`", "`llama`", "`gpt_neox`"]),
+        (
+            "llama, llama3",
+            |c| c.config["model_type"] = json!("rwkv"),
+            &["`model_type: rwkv`", "`llama`", "`gpt_neox`", "by candle-transformers", "`mixtral`", "`mamba`"],
+        ),
         ("llama, llama3", |c| drop(c.config.as_object_mut().unwrap().remove("hidden_size")), &["has no `hidden_size`"]),
         (
             "llama, llama3",

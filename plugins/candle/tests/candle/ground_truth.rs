@@ -1,13 +1,13 @@
 //! What Hugging Face's transformers computes for a small checkpoint of every family, from the repository alone.
 
 use crate::open;
-use examiner_test_support::ground_truth::{FAMILIES, NEW_TOKENS, family};
+use examiner_test_support::ground_truth::{ADAPTED, FAMILIES, NEW_TOKENS, family};
 use examiner_test_support::model::{generate, loglikelihood, prompt, score};
 use serde_json::json;
 
 #[test]
 fn scores_of_every_family() {
-    for name in FAMILIES {
+    for name in FAMILIES.into_iter().chain(ADAPTED) {
         let family = family(name);
         let checkpoint = family.write();
         for device in ["cpu", "cpu-candle"] {
@@ -33,7 +33,7 @@ fn scores_of_every_family() {
 
 #[test]
 fn greedy_answers_of_every_family() {
-    for name in FAMILIES {
+    for name in FAMILIES.into_iter().chain(ADAPTED) {
         let family = family(name);
         let checkpoint = family.write();
         for device in ["cpu", "cpu-candle"] {

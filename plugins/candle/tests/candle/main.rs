@@ -8,6 +8,7 @@
 //! - `checkpoints`: what is wrong with a checkpoint is said with file, tensor, expected and found.
 //! - `families`: the three laws above for small checkpoints of every family and its options.
 //! - `gguf`: so do GGUF files of every family, and what is wrong with one is said.
+//! - `adapted`: what else holds for families that `candle-transformers` computes.
 //! - `ground_truth`: scores and greedy answers of every family are those of transformers.
 //! - `training`: the trainer learns, goes on where it was as if it had not been interrupted, and says what is wrong.
 //! - `oracle_train`: losses, gradient norms and weights of the trainer are those of PyTorch's run; needs the reference data.
@@ -15,6 +16,7 @@
 //! - `oracle_families`: the same for small random models of every other family.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should fail")]
 
+mod adapted;
 mod chat;
 mod checkpoints;
 mod exactness;
