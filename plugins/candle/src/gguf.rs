@@ -8,7 +8,9 @@ mod parts;
 mod quantized;
 mod tokenizer;
 
-use self::header::{Header, Item, TensorInfo};
+pub(crate) use self::header::Item;
+
+use self::header::{Header, TensorInfo};
 use self::quantized::{NumberType, SUPPORTED};
 use candle_core::{DType, Tensor};
 use examiner_api::{Host, PluginError, Result};

@@ -1,8 +1,8 @@
 //! Checkpoints. Those of `onnx` are refused before ONNX Runtime is looked for, which a test cannot rely on.
 
 use super::World;
-use super::model_files::{Checkpoint, WIDTH, gguf, tokenizer, with_header};
-use examiner_test_support::checkpoint::{Dtype, Tensor};
+use super::model_files::{Checkpoint, WIDTH, tokenizer, with_header};
+use examiner_test_support::checkpoint::{Dtype, GgufItem, Tensor, smallest_gguf};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -178,26 +178,29 @@ fn gguf_files_that_are_none_or_cut_off() {
         let world = Checkpoint::good().write(world("plugin: candle, checkpoint: model/m.gguf, device: cpu"));
         world.with("model/m.gguf", content).failed(&[])
     };
-    assert_snapshot!(refused(b""), @"m on d failed: `model/m.gguf` is not a GGUF file that can be read: failed to fill whole buffer (help: it may have been cut off, or be quantized in a way that candle does not know)");
-    assert_snapshot!(refused(b"no model at all"), @"m on d failed: `model/m.gguf` is not a GGUF file that can be read: unknown magic 0x6d206f6e (help: it may have been cut off, or be quantized in a way that candle does not know)");
+    assert_snapshot!(refused(b""), @"m on d failed: `model/m.gguf` is not a GGUF file that can be read: it ends 4 bytes too early (help: it may have been cut off: fetch or copy it again)");
+    assert_snapshot!(refused(b"no model at all"), @"m on d failed: `model/m.gguf` is not a GGUF file that can be read: it begins with `no m` and not with `GGUF` (help: it may have been cut off: fetch or copy it again)");
     // One tensor and one entry of metadata, and nothing of them.
     let head = |tensors: u64, entries: u64| {
         [&b"GGUF"[..], &3_u32.to_le_bytes(), &tensors.to_le_bytes(), &entries.to_le_bytes()].concat()
     };
-    assert_snapshot!(refused(&head(1, 1)), @"m on d failed: `model/m.gguf` is not a GGUF file that can be read: gguf: header declares 1 tensors and 1 metadata entries, needs at least 37 bytes, only 0 remaining (help: it may have been cut off, or be quantized in a way that candle does not know)");
-    assert_snapshot!(refused(&head(u64::MAX, 0)), @"m on d failed: `model/m.gguf` is not a GGUF file that can be read: gguf: tensor_count 18446744073709551615 exceeds max 1073741824 (help: it may have been cut off, or be quantized in a way that candle does not know)");
-    assert_snapshot!(refused(&head(0, u64::MAX)), @"m on d failed: `model/m.gguf` is not a GGUF file that can be read: gguf: metadata_kv_count 18446744073709551615 exceeds max 1073741824 (help: it may have been cut off, or be quantized in a way that candle does not know)");
+    assert_snapshot!(refused(&head(1, 1)), @"m on d failed: `model/m.gguf` is not a GGUF file that can be read: the number of tensors is said to be 1, and only 0 bytes follow (help: it may have been cut off: fetch or copy it again)");
+    assert_snapshot!(refused(&head(u64::MAX, 0)), @"m on d failed: `model/m.gguf` is not a GGUF file that can be read: the number of tensors is said to be 18446744073709551615, and only 0 bytes follow (help: it may have been cut off: fetch or copy it again)");
+    assert_snapshot!(refused(&head(0, u64::MAX)), @"m on d failed: `model/m.gguf` is not a GGUF file that can be read: the number of metadata entries is said to be 18446744073709551615, and only 0 bytes follow (help: it may have been cut off: fetch or copy it again)");
     // A key whose length is larger than any memory.
-    assert_snapshot!(refused(&[head(0, 1), u64::MAX.to_le_bytes().to_vec()].concat()), @"m on d failed: `model/m.gguf` is not a GGUF file that can be read: gguf: header declares 0 tensors and 1 metadata entries, needs at least 13 bytes, only 8 remaining (help: it may have been cut off, or be quantized in a way that candle does not know)");
+    let key = [head(0, 1), u64::MAX.to_le_bytes().to_vec(), vec![0; 8]].concat();
+    assert_snapshot!(refused(&key), @"m on d failed: `model/m.gguf` is not a GGUF file that can be read: it ends 18446744073709551607 bytes too early (help: it may have been cut off: fetch or copy it again)");
     assert_snapshot!(refused(&head(0, 0)), @"m on d failed: `model/m.gguf`: expected `general.architecture` to be a text, found nothing");
-    let sizes = |heads: u32, shape: &[u64]| {
-        let sizes = [("embedding_length", 8), ("attention.head_count", heads), ("feed_forward_length", 16)];
-        gguf(&[&sizes[..], &[("block_count", 1), ("context_length", 64)]].concat(), shape)
+    let changed = |heads: u32, shape: &[usize]| {
+        let mut gguf = smallest_gguf();
+        gguf.set("llama.attention.head_count", GgufItem::U32(heads));
+        gguf.tensors[0].shape = shape.to_vec();
+        gguf.bytes()
     };
-    assert_snapshot!(refused(&sizes(0, &[8, 6])), @"m on d failed: `model/m.gguf`: expected `llama.attention.head_count` to be a positive whole number below 2^31, found U32(0)");
-    assert_snapshot!(refused(&sizes(2, &[])), @"m on d failed: `model/m.gguf` has no tensor `token_embd.weight`");
-    assert_snapshot!(refused(&sizes(2, &[8, 1 << 62])), @"m on d failed: `model/m.gguf`: `vocab_size` must be a positive whole number below 2^31, found `4611686018427387904`");
-    assert_snapshot!(refused(&sizes(2, &[8, 6])), @"m on d failed: cannot read tensor `token_embd.weight` of `model/m.gguf`: tensor needs 192 bytes at offset 320, only 0 remaining in file");
+    assert_snapshot!(refused(&changed(0, &[258, 4])), @"m on d failed: `model/m.gguf`: expected `llama.attention.head_count` to be a positive whole number below 2^31, found `0`");
+    assert_snapshot!(refused(&changed(2, &[])), @"m on d failed: `model/m.gguf`: there is no matrix `token_embd.weight`");
+    assert_snapshot!(refused(&changed(2, &[1 << 62, 4])), @"m on d failed: `model/m.gguf`: `vocab_size` must be a positive whole number below 2^31, found `4611686018427387904`");
+    assert_snapshot!(refused(&changed(2, &[3000, 4])), @"");
 }
 
 #[test]

@@ -87,20 +87,3 @@ pub(super) fn with_header(header: &str, values: &[u8]) -> Vec<u8> {
     let length = (header.len() as u64).to_le_bytes();
     [&length[..], header.as_bytes(), values].concat()
 }
-
-/// A GGUF file of a Llama with these sizes and one tensor, `token_embd.weight`, of this shape, without its values.
-pub(super) fn gguf(sizes: &[(&str, u32)], shape: &[u64]) -> Vec<u8> {
-    let text = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
-    let mut bytes = [&b"GGUF"[..], &3_u32.to_le_bytes(), &1_u64.to_le_bytes()].concat();
-    bytes.extend((1 + sizes.len() as u64).to_le_bytes());
-    // The numbers of the types: 8 for a text, 4 for a size.
-    bytes.extend([text("general.architecture"), 8_u32.to_le_bytes().to_vec(), text("llama")].concat());
-    for (name, size) in sizes {
-        bytes.extend([text(&format!("llama.{name}")), [4_u32.to_le_bytes(), size.to_le_bytes()].concat()].concat());
-    }
-    bytes.extend([text("token_embd.weight"), (shape.len() as u32).to_le_bytes().to_vec()].concat());
-    // Of numbers of 32 bits, from the first byte on.
-    bytes.extend(shape.iter().flat_map(|size| size.to_le_bytes()));
-    bytes.extend([&0_u32.to_le_bytes()[..], &0_u64.to_le_bytes()].concat());
-    bytes
-}

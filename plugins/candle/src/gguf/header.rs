@@ -131,7 +131,7 @@ impl Reader<'_> {
     fn check_count(&self, what: &str, count: u64, least_bytes: u64) -> Result<(), String> {
         match count.checked_mul(least_bytes) {
             Some(bytes) if bytes <= self.left => Ok(()),
-            _ => Err(format!("it is said to have {count} {what}, and has only {} bytes left for them", self.left)),
+            _ => Err(format!("the number of {what} is said to be {count}, and only {} bytes follow", self.left)),
         }
     }
 
