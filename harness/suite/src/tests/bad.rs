@@ -97,7 +97,6 @@ datasets:
     s.yaml:8:96: datasets.d.generation.top_p: expected a number above 0, at most 1, found the number `2`
     s.yaml:8:112: datasets.d.generation.temperature: expected a number of at least 0, found the text `hot`
     s.yaml:8:134: datasets.d.contamination: expected `leave-out` or `keep`, found `kept`
-      help: did you mean `keep`?
     "#);
 }
 
