@@ -73,11 +73,12 @@ impl SentencePiece {
         let text = format!("{space}{}", text.replace(' ', SPACE));
         let mut was_unknown = false;
         for part in self.merged(&text) {
-            let is_known = self.pieces.get(part).map(|(id, _)| tokens.push(*id)).is_some();
-            if !is_known {
-                self.encode_unknown(part, was_unknown, tokens)?;
+            let piece = self.pieces.get(part);
+            match piece {
+                Some((id, _)) => tokens.push(*id),
+                None => self.encode_unknown(part, was_unknown, tokens)?,
             }
-            was_unknown = !is_known;
+            was_unknown = piece.is_none();
         }
         Ok(())
     }
