@@ -134,6 +134,8 @@ fn right_answers_that_are_no_choice() {
     let choices = |gold: &str| format!("prompt: \"{{{{ q }}}}\", choices: [bank, mall], gold: {gold}");
     assert_snapshot!(table_with(&choices("a"), "{\"q\": \"where?\", \"a\": \"shop\"}\n"), @r#"echo on rows failed: line 1 of `rows.jsonl`: `gold` is `"shop"`, expected an index, letter or text of one of 2 choices"#);
     assert_snapshot!(table_with(&choices("7"), ROWS), @"echo on rows failed: line 1 of `rows.jsonl`: `gold` is `7`, expected an index, letter or text of one of 2 choices");
+    let mixed = "{\"q\": \"where?\", \"a\": \"A\"}\n{\"q\": \"whither?\", \"a\": \"mall\"}\n";
+    assert_snapshot!(table_with(&choices("a"), mixed), @r#"echo on rows failed: line 2 of `rows.jsonl`: `gold` is `"mall"`, the text of a choice, but line 1 of `rows.jsonl` has `"A"`, which is none (help: say with `gold_is` how choices are named, the same in every row)"#);
     assert_snapshot!(table_with("prompt: x, choices: c, gold: 0", "{\"c\": []}\n"), @"echo on rows failed: line 1 of `rows.jsonl`: `choices` is an empty list");
     assert_snapshot!(table_with("prompt: x, choices: c, gold: 0", "{\"c\": {\"text\": [\"a\"]}}\n"), @"echo on rows failed: line 1 of `rows.jsonl`: expected a list in `choices`, found an object with `text` (help: name the field that holds the list, as in `choices.text`)");
 }
