@@ -32,11 +32,11 @@ impl LoadModel for CandleLoader {
         match (family, device) {
             (Family::Described(plan), ComputeDevice::Cpu) => {
                 let backend = Cpu::new(numbers.weight_type());
-                source.model(|tensors| Transformer::load(backend, plan, tensors), arithmetic(kind, numbers), options)
+                source.model(|tensors| Transformer::load(backend, *plan, tensors), arithmetic(kind, numbers), options)
             }
             (Family::Described(plan), ComputeDevice::Ops(device)) => {
                 let backend = Ops::new(device, numbers.dtype());
-                source.model(|tensors| Transformer::load(backend, plan, tensors), arithmetic(kind, numbers), options)
+                source.model(|tensors| Transformer::load(backend, *plan, tensors), arithmetic(kind, numbers), options)
             }
             (Family::Adapted(adapted), device) => {
                 adapted.check(numbers)?;
@@ -81,7 +81,7 @@ impl Source {
             let plan = families::gguf::plan(&config, gguf.rope_factors()?)?;
             checkpoint.check_vocabulary(plan.vocabulary)?;
             let tensors = Tensors::quantized(gguf, dtype);
-            return Ok((Source { checkpoint, tensors, files: Vec::new(), details }, Family::Described(plan)));
+            return Ok((Source { checkpoint, tensors, files: Vec::new(), details }, Family::Described(Box::new(plan))));
         }
         let checkpoint = Checkpoint::open(source, host)?;
         let family = Family::find(&Config::new(&checkpoint.config, &checkpoint.config_path, dtype))?;
