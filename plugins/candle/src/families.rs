@@ -52,7 +52,7 @@ const FAMILIES: [(&str, Read); 12] = [
 /// A family that `config.json` names.
 pub(crate) enum Family {
     /// One of those described here.
-    Described(Plan),
+    Described(Box<Plan>),
     /// One of those that `candle-transformers` computes.
     Adapted(Adapted),
 }
@@ -65,7 +65,7 @@ impl Family {
     pub(crate) fn find(config: &Config<'_>) -> Result<Self> {
         match Adapted::find(config)? {
             Some(adapted) => Ok(Family::Adapted(adapted)),
-            None => Ok(Family::Described(plan(config)?)),
+            None => Ok(Family::Described(Box::new(plan(config)?))),
         }
     }
 

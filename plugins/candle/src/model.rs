@@ -33,11 +33,11 @@ impl LoadModel for CandleLoader {
         match (family, device) {
             (Family::Described(plan), ComputeDevice::Cpu) => {
                 let backend = Cpu::new(numbers.weight_type());
-                source.model(|tensors| Transformer::load(backend, plan, tensors), arithmetic(kind, numbers), options)
+                source.model(|tensors| Transformer::load(backend, *plan, tensors), arithmetic(kind, numbers), options)
             }
             (Family::Described(plan), ComputeDevice::Ops(device)) => {
                 let backend = Ops::new(device, numbers.dtype());
-                source.model(|tensors| Transformer::load(backend, plan, tensors), arithmetic(kind, numbers), options)
+                source.model(|tensors| Transformer::load(backend, *plan, tensors), arithmetic(kind, numbers), options)
             }
             (Family::Adapted(adapted), device) => {
                 adapted.check(numbers)?;
@@ -100,7 +100,7 @@ impl Source {
         checkpoint.check_vocabulary(plan.vocabulary)?;
         let files = gguf.further_paths();
         let (tensors, details) = (Tensors::quantized(gguf, dtype), Metadata::new());
-        Ok((Source { checkpoint, tensors, files, details }, Family::Described(plan)))
+        Ok((Source { checkpoint, tensors, files, details }, Family::Described(Box::new(plan))))
     }
 
     /// Loads the weights into a decoder.
