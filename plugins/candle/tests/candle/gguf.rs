@@ -271,7 +271,8 @@ fn the_chat_template_is_in_the_file() {
 #[test]
 fn what_is_wrong_with_a_file_is_said() {
     let text = |text: &str| GgufItem::Text(text.to_owned());
-    let table: [(&dyn Fn(&mut Gguf), &str); 18] = [
+    type Change<'a> = &'a dyn Fn(&mut Gguf);
+    let table: [(Change<'_>, &str); 18] = [
         (&|g| g.set("general.architecture", text("mamba")), "has `general.architecture: mamba`; from GGUF files"),
         (
             &|g| g.set("llama.attention.head_count", GgufItem::U32(0)),
