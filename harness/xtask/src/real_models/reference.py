@@ -37,7 +37,7 @@ UNUSUAL = [
     "SELECT * FROM t WHERE a = 'b';", "{\"key\": [1, 2.5, null, true]}", "<html>\n  <body class=\"x\">&amp;</body>\n</html>",
     "<s>", "</s>", "<bos>", "<eos>", "<pad>", "<unk>", "<|endoftext|>", "<|im_start|>user\nHi<|im_end|>\n", "<start_of_turn>user\n",
     "a<|im_end|>b", "<|im_end|> a", "a <eos> b", "<bos>a", "<unused1>", "[INST] a [/INST]", "<repo_name>", "\u0000", "\u0007bell", "\ufeffmark",
-    "▁", "a▁b", "▁▁", "<0x0A>", "<0xE2>",
+    "<0x0A>", "<0xE2>",
 ]
 
 
