@@ -69,9 +69,9 @@ fn a_configuration_that_is_none() {
     assert_snapshot!(with("config.json", "{ \"model_type\": "), @"m on d failed: `model/config.json` is not JSON: EOF while parsing a value at line 1 column 16");
     assert_snapshot!(with("config.json", ""), @"m on d failed: `model/config.json` is not JSON: EOF while parsing a value at line 1 column 0");
     assert_snapshot!(with("config.json", b"\xff\xfe{}"), @"m on d failed: `model/config.json` is not JSON: expected value at line 1 column 1");
-    assert_snapshot!(with("config.json", "[]"), @"m on d failed: `model/config.json` has no `model_type`; the plugin `candle` supports `gpt2`, `llama`, `mistral`, `qwen2`, `qwen3`, `gemma2`, `gemma3_text`, `phi3`, `olmo2`, `granite`, `gpt_neox` (help: use a checkpoint of a supported family, or export the model to ONNX and use the plugin `onnx`)");
-    assert_snapshot!(with("config.json", "{}"), @"m on d failed: `model/config.json` has no `model_type`; the plugin `candle` supports `gpt2`, `llama`, `mistral`, `qwen2`, `qwen3`, `gemma2`, `gemma3_text`, `phi3`, `olmo2`, `granite`, `gpt_neox` (help: use a checkpoint of a supported family, or export the model to ONNX and use the plugin `onnx`)");
-    assert_snapshot!(configured("model_type", json!("mamba")), @"m on d failed: `model/config.json` has `model_type: mamba`; the plugin `candle` supports `gpt2`, `llama`, `mistral`, `qwen2`, `qwen3`, `gemma2`, `gemma3_text`, `phi3`, `olmo2`, `granite`, `gpt_neox` (help: use a checkpoint of a supported family, or export the model to ONNX and use the plugin `onnx`)");
+    assert_snapshot!(with("config.json", "[]"), @"m on d failed: `model/config.json` has no `model_type`; the plugin `candle` supports `gpt2`, `llama`, `mistral`, `qwen2`, `qwen3`, `gemma2`, `gemma3_text`, `phi3`, `olmo2`, `granite`, `gpt_neox`, `falcon`, and by candle-transformers 0.11.1 `mixtral`, `qwen2_moe`, `qwen3_moe`, `deepseek_v2`, `gemma`, `glm4`, `phi`, `stablelm`, `starcoder2`, `mamba` (help: use a checkpoint of a supported family, or export the model to ONNX and use the plugin `onnx`)");
+    assert_snapshot!(with("config.json", "{}"), @"m on d failed: `model/config.json` has no `model_type`; the plugin `candle` supports `gpt2`, `llama`, `mistral`, `qwen2`, `qwen3`, `gemma2`, `gemma3_text`, `phi3`, `olmo2`, `granite`, `gpt_neox`, `falcon`, and by candle-transformers 0.11.1 `mixtral`, `qwen2_moe`, `qwen3_moe`, `deepseek_v2`, `gemma`, `glm4`, `phi`, `stablelm`, `starcoder2`, `mamba` (help: use a checkpoint of a supported family, or export the model to ONNX and use the plugin `onnx`)");
+    assert_snapshot!(configured("model_type", json!("rwkv")), @"m on d failed: `model/config.json` has `model_type: rwkv`; the plugin `candle` supports `gpt2`, `llama`, `mistral`, `qwen2`, `qwen3`, `gemma2`, `gemma3_text`, `phi3`, `olmo2`, `granite`, `gpt_neox`, `falcon`, and by candle-transformers 0.11.1 `mixtral`, `qwen2_moe`, `qwen3_moe`, `deepseek_v2`, `gemma`, `glm4`, `phi`, `stablelm`, `starcoder2`, `mamba` (help: use a checkpoint of a supported family, or export the model to ONNX and use the plugin `onnx`)");
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn gguf_files_that_are_none_or_cut_off() {
     assert_snapshot!(refused(&changed(0, &[258, 4])), @"m on d failed: `model/m.gguf`: expected `llama.attention.head_count` to be a positive whole number below 2^31, found `0`");
     assert_snapshot!(refused(&changed(2, &[])), @"m on d failed: `model/m.gguf`: there is no matrix `token_embd.weight`");
     assert_snapshot!(refused(&changed(2, &[1 << 62, 4])), @"m on d failed: `model/m.gguf`: `vocab_size` must be a positive whole number below 2^31, found `4611686018427387904`");
-    assert_snapshot!(refused(&changed(2, &[3000, 4])), @"");
+    assert_snapshot!(refused(&changed(2, &[3000, 4])), @"m on d failed: cannot read tensor `token_embd.weight` of `model/m.gguf`: it has 48000 bytes from byte 4864 on, and the file only 4832");
 }
 
 #[test]

@@ -57,8 +57,8 @@ fn an_output_head_that_should_be_tied_and_is_not() {
 #[test]
 fn configurations() {
     let config = "config.json";
-    let family = TinyGpt2 { config: json!({ "model_type": "mamba" }), ..TinyGpt2::new(json!({})) };
-    check(&family, ErrorCode::Unsupported, config, &["`model_type: mamba`", "supports `gpt2`, `llama`"]);
+    let family = TinyGpt2 { config: json!({ "model_type": "rwkv" }), ..TinyGpt2::new(json!({})) };
+    check(&family, ErrorCode::Unsupported, config, &["`model_type: rwkv`", "supports `gpt2`, `llama`"]);
     let activation = TinyGpt2::new(json!({ "activation_function": "mish" }));
     check(&activation, ErrorCode::Unsupported, config, &["mish", "gelu_new"]);
     let small = TinyGpt2::new(json!({ "vocab_size": 200 }));
