@@ -83,6 +83,17 @@ impl<'a> Config<'a> {
         self.size(name)?.ok_or_else(|| self.wrong(format!("has no `{name}`; expected a positive whole number")))
     }
 
+    /// The width of a head, where all heads together are as wide as the residual stream.
+    pub(crate) fn head_width(&self, width: usize, heads: usize) -> Result<usize> {
+        match width.is_multiple_of(heads) {
+            true => Ok(width / heads),
+            false => {
+                let message = format!("`hidden_size` ({width}) must be a multiple of `num_attention_heads` ({heads})");
+                Err(self.wrong(message))
+            }
+        }
+    }
+
     /// How many layers there are. Each is described before weights are read, so an absurd number would fill the memory.
     pub(crate) fn layers(&self, name: &str) -> Result<usize> {
         let layers = self.needed_size(name)?;

@@ -10,14 +10,10 @@ use examiner_lm::checkpoint::Activation;
 pub(super) fn plan(config: &Config<'_>) -> Result<Plan> {
     let width = config.needed_size("hidden_size")?;
     let heads = config.needed_size("num_attention_heads")?;
-    if !width.is_multiple_of(heads) {
-        let message = format!("`hidden_size` ({width}) must be a multiple of `num_attention_heads` ({heads})");
-        return Err(config.wrong(message));
-    }
+    let head_width = config.head_width(width, heads)?;
     if config.flag("alibi", false)? {
         return Err(config.unsupported("`alibi` is not supported; rotated positions are".to_owned()));
     }
-    let head_width = width / heads;
     let rope = Rope::read(config, head_width, Source::USUAL)?;
     let context = config.size("max_position_embeddings")?.unwrap_or(2048);
     let grouped = config.flag("new_decoder_architecture", false)?;

@@ -11,11 +11,7 @@ use examiner_lm::checkpoint::Activation;
 pub(super) fn plan(config: &Config<'_>) -> Result<Plan> {
     let width = config.needed_size("hidden_size")?;
     let heads = config.needed_size("num_attention_heads")?;
-    if !width.is_multiple_of(heads) {
-        let message = format!("`hidden_size` ({width}) must be a multiple of `num_attention_heads` ({heads})");
-        return Err(config.wrong(message));
-    }
-    let head_width = width / heads;
+    let head_width = config.head_width(width, heads)?;
     let source = Source { theta: "rotary_emb_base", partial: Some(("rotary_pct", 0.25)), ..Source::USUAL };
     let rope = Rope::read(config, head_width, source)?;
     let attention = config.flag("attention_bias", true)?;
