@@ -17,6 +17,7 @@
 //! - `torn`: the same for a journal that ends at any byte
 //! - `identity`: what has changed is done again, and nothing else
 //! - `products`: runs that are moved, copied and replaced, and products that are damaged
+//! - `templates`: templates that ask for more than there is
 //! - `storage`: a run whose files could not be written goes on, too
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -36,6 +37,7 @@ mod rescore;
 mod resume;
 mod run;
 mod storage;
+mod templates;
 mod torn;
 mod unsound;
 mod workers;

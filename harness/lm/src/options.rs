@@ -41,6 +41,12 @@ pub struct LocalOptions {
     pub add_bos: AutoBool,
     /// The date that a template gets when it asks for today's, as `2026-01-31`; always 26 July 2024 if not given.
     pub chat_date: Option<String>,
+    /// Most MiB of a text that the chat template makes.
+    #[schemars(range(min = 1))]
+    pub template_max_mib: u64,
+    /// Most seconds that the chat template may take for it.
+    #[schemars(range(min = 1))]
+    pub template_max_s: u64,
 }
 
 impl Default for LocalOptions {
@@ -55,6 +61,8 @@ impl Default for LocalOptions {
             shots_as_turns: true,
             add_bos: AutoBool::default(),
             chat_date: None,
+            template_max_mib: 16,
+            template_max_s: 5,
         }
     }
 }
@@ -256,7 +264,7 @@ mod tests {
         let properties = schema["properties"].as_object().unwrap();
         let keys: Vec<&str> = properties.keys().map(String::as_str).collect();
         assert_eq!(keys[..4], ["checkpoint", "threads", "max_batch_tokens", "max_sequences"]);
-        assert_eq!(keys.len(), 2 + 9);
+        assert_eq!(keys.len(), 2 + 11);
         assert_eq!(schema["additionalProperties"], json!(false));
         assert_eq!(schema["required"], json!(["checkpoint"]));
         let tokens = &properties["max_batch_tokens"];

@@ -5,6 +5,7 @@
 //! one is tried when the dataset is opened: what a template cannot be filled from is found before any model is asked.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod bounded;
 mod gold;
 mod options;
 mod question;
@@ -15,14 +16,15 @@ mod template;
 use examiner_api::rows;
 use examiner_api::{Dataset, DatasetInfo, Flow, Host, Open, Plugin, PluginError, Result, Sample, Sampling, Shot, Sink};
 use gold::Ways;
+use parking_lot::Mutex;
 use question::{GoldReading, Questions, TELL_HOW};
 use record::Record;
 use serde_json::json;
 use source::Source;
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 pub use options::{Choices, FewShot, Gold, GoldIs, Options, Pool, Same, Where};
 
@@ -36,7 +38,7 @@ pub fn plugin() -> Plugin {
 
 /// The dataset, opened.
 pub struct Table {
-    options: Options,
+    options: Arc<Options>,
     questions: Source,
     pool: Option<Source>,
     info: DatasetInfo,
@@ -53,7 +55,7 @@ impl Open for Table {
             Some(FewShot::File(pool)) => Some(Source::pool(pool, options.gold_is, &host)?),
         };
         let info = info(&options, &questions, pool.as_ref())?;
-        let mut table = Table { options, questions, pool, info };
+        let mut table = Table { options: Arc::new(options), questions, pool, info };
         table.info.rows = Some(table.try_all()?);
         Ok(table)
     }
@@ -81,9 +83,12 @@ impl Table {
     /// Makes every sample and every few-shot example once, finds out how their gold answers name choices, and counts the
     /// samples.
     fn try_all(&mut self) -> Result<u64> {
-        let (ways, of_pool) = (RefCell::new(Ways::default()), RefCell::new(Ways::default()));
+        let (ways, of_pool) = (Arc::new(Mutex::new(Ways::default())), Arc::new(Mutex::new(Ways::default())));
         let finds_out = self.options.gold_is == GoldIs::Auto && self.options.choices.is_some();
-        let reading = |ways| if finds_out { GoldReading::FindOut(ways) } else { GoldReading::As(self.options.gold_is) };
+        let reading = |ways: &Arc<Mutex<Ways>>| match finds_out {
+            true => GoldReading::FindOut(ways.clone()),
+            false => GoldReading::As(self.options.gold_is),
+        };
         let count = self.try_samples(reading(&ways))?;
         // Rows of one file are read in one way, whether they are questions or examples.
         let is_shared = self.pool.as_ref().is_some_and(|pool| pool.is_same_file(&self.questions));
@@ -91,19 +96,21 @@ impl Table {
             self.each_shot(pool, reading(if is_shared { &ways } else { &of_pool }), |_| ())?;
         }
         if finds_out {
-            let decide = |ways: RefCell<Ways>| {
-                ways.into_inner().decide().map_err(|what| PluginError::bad_input(what).with_help(TELL_HOW))
+            let decide = |ways: &Mutex<Ways>| {
+                std::mem::take(&mut *ways.lock())
+                    .decide()
+                    .map_err(|what| PluginError::bad_input(what).with_help(TELL_HOW))
             };
-            self.questions.gold_is = decide(ways)?;
+            self.questions.gold_is = decide(&ways)?;
             if let Some(pool) = &mut self.pool {
-                pool.gold_is = if is_shared { self.questions.gold_is } else { decide(of_pool)? };
+                pool.gold_is = if is_shared { self.questions.gold_is } else { decide(&of_pool)? };
             }
         }
         Ok(count)
     }
 
     /// Makes every sample once, and counts them.
-    fn try_samples(&self, reading: GoldReading<'_>) -> Result<u64> {
+    fn try_samples(&self, reading: GoldReading) -> Result<u64> {
         let mut count = 0;
         // A hash of each id, so that memory grows by a few bytes a row and not by its text.
         let mut ids: HashMap<u64, u64> = HashMap::new();
@@ -127,30 +134,17 @@ impl Table {
         Ok(count)
     }
 
-    fn each_sample(
-        &self,
-        reading: GoldReading<'_>,
-        mut take: impl FnMut(&Record, Sample) -> Result<Flow>,
-    ) -> Result<()> {
-        let environment = template::environment()?;
-        let questions = Questions::compile(&environment, &self.options, reading)?;
-        for record in self.questions.records(&environment, &self.options.fields)? {
-            let record = record?;
-            if take(&record, questions.sample(&record)?)? == Flow::Stop {
-                break;
-            }
-        }
-        Ok(())
+    fn each_sample(&self, reading: GoldReading, take: impl FnMut(&Record, Sample) -> Result<Flow>) -> Result<()> {
+        bounded::each(&self.options, &self.questions, reading, |questions, record| questions.sample(record), take)
     }
 
-    fn each_shot(&self, pool: &Source, reading: GoldReading<'_>, mut take: impl FnMut(Shot)) -> Result<()> {
-        let environment = template::environment()?;
-        let questions = Questions::compile(&environment, &self.options, reading)?;
+    fn each_shot(&self, pool: &Source, reading: GoldReading, mut take: impl FnMut(Shot)) -> Result<()> {
         let from_questions = pool.is_same_file(&self.questions);
-        for record in pool.records(&environment, &self.options.fields)? {
-            take(questions.shot(&record?, from_questions)?);
-        }
-        Ok(())
+        let shot = move |questions: &Questions<'_>, record: &Record| questions.shot(record, from_questions);
+        bounded::each(&self.options, pool, reading, shot, |_, shot| {
+            take(shot);
+            Ok(Flow::Continue)
+        })
     }
 }
 

@@ -82,6 +82,14 @@ pub struct Options {
     /// Most tokens of a generated answer; without it, 256.
     #[serde(default)]
     pub max_new_tokens: Option<u32>,
+    /// Most MiB of a text that a template makes.
+    #[serde(default = "template_max_mib", skip_serializing)]
+    #[schemars(range(min = 1))]
+    pub template_max_mib: u64,
+    /// Most seconds that the templates of a row may take.
+    #[serde(default = "template_max_s", skip_serializing)]
+    #[schemars(range(min = 1))]
+    pub template_max_s: u64,
 }
 
 fn delimiter() -> String {
@@ -90,6 +98,14 @@ fn delimiter() -> String {
 
 fn shot_separator() -> String {
     "\n\n".to_owned()
+}
+
+fn template_max_mib() -> u64 {
+    16
+}
+
+fn template_max_s() -> u64 {
+    5
 }
 
 /// Chooses rows.

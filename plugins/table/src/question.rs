@@ -3,21 +3,21 @@
 use crate::gold::{Ways, choice, plain};
 use crate::options::{Choices, Gold as GoldOption, GoldIs, Options};
 use crate::record::Record;
-use crate::template::{Text, Valued};
+use crate::template::{Engine, Text, Valued};
 use examiner_api::rows::lookup;
 use examiner_api::{Gold, Metadata, PluginError, Result, Sample, Shot};
-use minijinja::Environment;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// How the gold answers of a file name choices.
-#[derive(Clone, Copy)]
-pub(crate) enum GoldReading<'e> {
+#[derive(Clone)]
+pub(crate) enum GoldReading {
     /// In this way.
     As(GoldIs),
     /// That is being found out.
-    FindOut(&'e RefCell<Ways>),
+    FindOut(Arc<Mutex<Ways>>),
 }
 
 /// What to do where that cannot be told.
@@ -26,7 +26,7 @@ pub(crate) const TELL_HOW: &str = "say with `gold_is` how choices are named, the
 /// The templates of a table, compiled.
 pub(crate) struct Questions<'e> {
     options: &'e Options,
-    gold_reading: GoldReading<'e>,
+    gold_reading: GoldReading,
     prompt: Text<'e>,
     choices: Option<Many<'e>>,
     gold: Option<Many<'e>>,
@@ -34,6 +34,8 @@ pub(crate) struct Questions<'e> {
     subset: Option<Valued<'e>>,
     cluster: Option<Valued<'e>>,
     shot_answer: Option<Text<'e>>,
+    /// Whether [`Questions::check_names`] has looked at a row.
+    names_checked: Cell<bool>,
 }
 
 /// One value, which may be a list, or a list of texts.
@@ -58,13 +60,9 @@ impl<'e> Questions<'e> {
     ///
     /// # Errors
     /// A template is malformed, or few-shot examples are wanted that have no answer.
-    pub(crate) fn compile(
-        environment: &'e Environment<'e>,
-        options: &'e Options,
-        gold_reading: GoldReading<'e>,
-    ) -> Result<Self> {
-        let text = |option, source: &'e str| Text::compile(environment, option, source);
-        let one = |option, source: &'e str| Valued::compile(environment, option, source);
+    pub(crate) fn compile(engine: &'e Engine<'e>, options: &'e Options, gold_reading: GoldReading) -> Result<Self> {
+        let text = |option, source: &'e str| Text::compile(engine, option, source);
+        let one = |option, source: &'e str| Valued::compile(engine, option, source);
         let maybe =
             |option, source: &'e Option<String>| source.as_deref().map(|source| one(option, source)).transpose();
         let texts = |option, sources: &'e [String]| {
@@ -97,11 +95,41 @@ impl<'e> Questions<'e> {
             subset: maybe("subset", &options.subset)?,
             cluster: maybe("cluster", &options.cluster)?,
             shot_answer: options.shot_answer.as_deref().map(|source| text("shot_answer", source)).transpose()?,
+            names_checked: Cell::new(false),
         })
+    }
+
+    /// Refuses a text that is also the name of a field: `choices: [A, B]` beside columns `A` and `B` could mean either.
+    fn check_names(&self, record: &Record) -> Result<()> {
+        let list = |option: &'static str, texts: &'e [String]| {
+            texts.iter().map(move |text| (option, text.as_str())).collect::<Vec<_>>()
+        };
+        let choices = match &self.options.choices {
+            Some(Choices::Templates(texts)) => list("choices", texts),
+            _ => Vec::new(),
+        };
+        let gold = match &self.options.gold {
+            Some(GoldOption::Templates(texts)) => list("gold", texts),
+            _ => Vec::new(),
+        };
+        let one = |option, text: Option<&'e String>| text.map(|text| (option, text.as_str()));
+        let texts = [one("prompt", Some(&self.options.prompt)), one("shot_answer", self.options.shot_answer.as_ref())];
+        for (option, text) in texts.into_iter().flatten().chain(choices).chain(gold) {
+            if record.fields.contains_key(text) {
+                let what = format!("`{option}` has the text `{text}`, which is also the name of a field of the row");
+                return Err(record.error(what).with_help(format!(
+                    "write `{{{{ {text} }}}}` for what the field holds, or `{{{{ '{text}' }}}}` for the text itself"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The sample that a row makes.
     pub(crate) fn sample(&self, record: &Record) -> Result<Sample> {
+        if !self.names_checked.replace(true) {
+            self.check_names(record)?;
+        }
         let choices = self.choices(record)?;
         Ok(Sample {
             id: self.id(record)?.unwrap_or_else(|| record.row.index.to_string()),
@@ -164,10 +192,10 @@ impl<'e> Questions<'e> {
         let Some(gold) = &self.gold else { return Ok(Gold::None) };
         let value = gold.value(record)?;
         if self.choices.is_some() {
-            let how = match self.gold_reading {
-                GoldReading::As(how) => how,
+            let how = match &self.gold_reading {
+                GoldReading::As(how) => *how,
                 GoldReading::FindOut(ways) => {
-                    let noted = ways.borrow_mut().note(&value, choices, &|| record.row.place());
+                    let noted = ways.lock().note(&value, choices, &|| record.row.place());
                     noted.map_err(|what| record.error(what).with_help(TELL_HOW))?;
                     GoldIs::Auto
                 }

@@ -2,10 +2,9 @@
 
 use crate::options::{GoldIs, Options, Pool, Where};
 use crate::record::Record;
-use crate::template::Valued;
-use examiner_api::rows::{self, Format};
+use crate::template::{Engine, Valued};
+use examiner_api::rows::{self, Filter, Format};
 use examiner_api::{Host, Result};
-use minijinja::Environment;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -41,29 +40,40 @@ impl Source {
         self.path == other.path && self.pointer == other.pointer
     }
 
-    /// The rows chosen, in the order of the file.
+    /// Which rows are chosen.
+    pub(crate) fn chosen<'e>(&'e self, engine: &'e Engine<'e>) -> Result<Chosen<'e>> {
+        Ok(match &self.filter {
+            None => Chosen::All,
+            Some(Where::Fields(filter)) => Chosen::Fields(filter),
+            Some(Where::Expression(source)) => Chosen::Expression(Valued::compile(engine, "where", source)?),
+        })
+    }
+
+    /// All rows, in the order of the file.
     pub(crate) fn records<'e>(
-        &'e self,
-        environment: &'e Environment<'e>,
+        &self,
         fields: &'e BTreeMap<String, String>,
     ) -> Result<impl Iterator<Item = Result<Record>> + 'e> {
-        let expression = match &self.filter {
-            Some(Where::Expression(source)) => Some(Valued::compile(environment, "where", source)?),
-            _ => None,
-        };
         let rows = rows::read_at(&self.path, self.format, self.pointer.as_deref())?;
-        Ok(rows.filter_map(move |row| {
-            let record = match row.and_then(|row| Record::of(row, fields)) {
-                Ok(record) => record,
-                Err(error) => return Some(Err(error)),
-            };
-            let chosen = match (&self.filter, &expression) {
-                (Some(Where::Fields(filter)), _) => Ok(filter.matches(&record.fields)),
-                (_, Some(expression)) => expression.is_true(&record),
-                _ => Ok(true),
-            };
-            chosen.map(|chosen| chosen.then_some(record)).transpose()
-        }))
+        Ok(rows.map(|row| row.and_then(|row| Record::of(row, fields))))
+    }
+}
+
+/// Which rows are wanted.
+pub(crate) enum Chosen<'e> {
+    All,
+    Fields(&'e Filter),
+    Expression(Valued<'e>),
+}
+
+impl Chosen<'_> {
+    /// Whether this one is.
+    pub(crate) fn holds(&self, record: &Record) -> Result<bool> {
+        match self {
+            Chosen::All => Ok(true),
+            Chosen::Fields(filter) => Ok(filter.matches(&record.fields)),
+            Chosen::Expression(expression) => expression.is_true(record),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Templates and expressions over a row's fields.
 //!
-//! They can read the row and nothing else: no loader is set, so nothing can be included, and fuel bounds their work.
+//! They can read the row and nothing else: no loader is set, so nothing can be included. Fuel bounds the number of their steps, and
+//! `bounded` what each may take.
 
 use crate::record::Record;
 use examiner_api::rows::lookup;
@@ -17,7 +18,20 @@ const FUEL: u64 = 1_000_000;
 const NULL: &str = "a null cannot be written out: use `default('...', true)`, or leave such rows out with `where`";
 
 /// What templates are compiled in.
-pub(crate) fn environment<'source>() -> Result<Environment<'source>> {
+pub(crate) struct Engine<'source> {
+    environment: Environment<'source>,
+    /// Most MiB of a text.
+    max_mib: u64,
+}
+
+impl Engine<'_> {
+    /// An engine for texts of at most so many MiB.
+    pub(crate) fn new(max_mib: u64) -> Result<Self> {
+        Ok(Engine { environment: environment()?, max_mib })
+    }
+}
+
+fn environment<'source>() -> Result<Environment<'source>> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -54,13 +68,14 @@ fn position(list: minijinja::Value, wanted: minijinja::Value) -> Result<usize, E
 pub(crate) struct Text<'e> {
     option: &'e str,
     template: Template<'e, 'e>,
+    max_mib: u64,
 }
 
 impl<'e> Text<'e> {
     /// Compiles the template of an option.
-    pub(crate) fn compile(environment: &'e Environment<'e>, option: &'e str, source: &'e str) -> Result<Self> {
-        match environment.template_from_named_str(option, source) {
-            Ok(template) => Ok(Text { option, template }),
+    pub(crate) fn compile(engine: &'e Engine<'e>, option: &'e str, source: &'e str) -> Result<Self> {
+        match engine.environment.template_from_named_str(option, source) {
+            Ok(template) => Ok(Text { option, template, max_mib: engine.max_mib }),
             Err(error) => Err(malformed(option, &error)),
         }
     }
@@ -68,7 +83,14 @@ impl<'e> Text<'e> {
     /// The text for a row.
     pub(crate) fn render(&self, record: &Record) -> Result<String> {
         let rendered = self.template.render(record.context.clone());
-        rendered.map_err(|error| unfilled(self.option, &error, self.template.undeclared_variables(true), record))
+        let text = rendered
+            .map_err(|error| unfilled(self.option, &error, self.template.undeclared_variables(true), record))?;
+        if text.len() as u64 >> 20 >= self.max_mib {
+            let (option, mib) = (self.option, text.len() >> 20);
+            let what = format!("the template `{option}` makes a text of {mib} MiB, more than {}", self.max_mib);
+            return Err(record.error(what).with_help("`template_max_mib` allows more"));
+        }
+        Ok(text)
     }
 }
 
@@ -80,14 +102,14 @@ pub(crate) enum Valued<'e> {
 
 impl<'e> Valued<'e> {
     /// Compiles an option that holds an expression, an expression in `{{ }}`, or a template.
-    pub(crate) fn compile(environment: &'e Environment<'e>, option: &'e str, source: &'e str) -> Result<Self> {
+    pub(crate) fn compile(engine: &'e Engine<'e>, option: &'e str, source: &'e str) -> Result<Self> {
         let template = ["{{", "{%", "{#"].iter().any(|opening| source.contains(opening));
         let bare = if template { bare(source) } else { Some(source) };
-        match bare.map(|bare| environment.compile_expression(bare)) {
+        match bare.map(|bare| engine.environment.compile_expression(bare)) {
             Some(Ok(expression)) => Ok(Valued::Expression { option, expression }),
             Some(Err(error)) if !template => Err(malformed(option, &error)),
             // `{{ a }}{{ b }}` is no expression between braces, and a template nonetheless.
-            _ => Ok(Valued::Text(Text::compile(environment, option, source)?)),
+            _ => Ok(Valued::Text(Text::compile(engine, option, source)?)),
         }
     }
 

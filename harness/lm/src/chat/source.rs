@@ -62,7 +62,8 @@ impl Checkpoint {
 
 impl ChatTemplate {
     pub(super) fn of(source: &Source, options: &LocalOptions) -> Result<Self> {
-        Ok(ChatTemplate::compile(&source.origin, &source.text, &source.tokens, options.date()?)?)
+        let limits = (options.template_max_mib, options.template_max_s);
+        Ok(ChatTemplate::compile(&source.origin, &source.text, &source.tokens, options.date()?, limits)?)
     }
 }
 

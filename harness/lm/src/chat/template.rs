@@ -1,15 +1,20 @@
 //! One template, compiled.
 //!
 //! Templates are written for Jinja2 in Python, in the environment that transformers sets up. This is the same environment
-//! on minijinja: nothing can be loaded or included, values are texts, numbers, lists and maps, and fuel bounds the work.
+//! on minijinja: nothing can be loaded or included, values are texts, numbers, lists and maps. Fuel bounds the number of steps,
+//! and `examiner_bounds` what each may take: a template is data, which comes with a checkpoint.
 
 use super::python::{tojson, without_generation_tags};
 use examiner_api::{Metadata, PluginError, Turn};
+use examiner_bounds::{Bounded, Limits};
 use jiff::civil::Date;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Value};
 use minijinja_contrib::pycompat::unknown_method_callback;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Instructions that one conversation may take. A turn takes some hundred.
 const FUEL: u64 = 10_000_000;
@@ -48,6 +53,14 @@ pub enum ChatError {
         /// What happened.
         reason: String,
     },
+    /// The template wants more than one may take. It is not tried again.
+    #[error("the chat template {origin} takes {what}")]
+    Unbounded {
+        /// The file it is in.
+        origin: String,
+        /// Which limit it has reached.
+        what: String,
+    },
 }
 
 impl From<ChatError> for PluginError {
@@ -60,6 +73,10 @@ impl From<ChatError> for PluginError {
             ChatError::Failed { .. } => {
                 "it may use what Python has and this program has not: fix it, or set `chat: false`"
             }
+            ChatError::Unbounded { .. } => {
+                "templates take microseconds and some kilobytes, so this one is damaged, or meant to do harm; \
+                 `template_max_mib` and `template_max_s` allow more, and `chat: false` does without it"
+            }
         };
         PluginError::bad_input(error.to_string()).with_help(help)
     }
@@ -70,20 +87,88 @@ impl From<ChatError> for PluginError {
 #[error("{0}")]
 struct Raised(String);
 
-/// A compiled template with the special tokens that it may write.
+/// A template, ready to be filled in.
 pub struct ChatTemplate {
+    origin: String,
+    renderer: Mutex<Renderer>,
+}
+
+/// The thread that has the compiled template.
+struct Renderer {
+    conversations: Sender<Vec<Turn>>,
+    texts: Bounded<Result<String, ChatError>>,
+}
+
+impl ChatTemplate {
+    /// Compiles a template. `origin` is the file it is in, for messages; `tokens` are the special tokens by the names that
+    /// templates know them by (`bos_token`); `date` is the day of `strftime_now`. A text has at most `max_mib` MiB, and takes at most
+    /// `max_s` seconds.
+    ///
+    /// # Errors
+    /// [`ChatError::Malformed`] with the line, or [`ChatError::Unbounded`].
+    pub fn compile(
+        origin: &str,
+        source: &str,
+        tokens: &Metadata,
+        date: Date,
+        (max_mib, max_s): (u64, u64),
+    ) -> Result<Self, ChatError> {
+        let (conversations, to_render) = channel::<Vec<Turn>>();
+        let (source, tokens, named) = (source.to_owned(), tokens.clone(), origin.to_owned());
+        let limits = Limits::for_text(max_mib, Duration::from_secs(max_s));
+        let texts = Bounded::spawn(limits, move |bounds, send| {
+            let compiled = match bounds.within(0, || Compiled::new(&named, &source, &tokens, date)) {
+                Ok(compiled) => compiled,
+                Err(error) => {
+                    send(Err(error));
+                    return;
+                }
+            };
+            let mut is_wanted = send(Ok(String::new()));
+            while let (true, Ok(turns)) = (is_wanted, to_render.recv()) {
+                let text = bounds.within(1, || compiled.render(&turns));
+                is_wanted = send(text.and_then(|text| match text.len() >> 20 {
+                    mib if (mib as u64) < max_mib => Ok(text),
+                    _ => Err(ChatError::Unbounded {
+                        origin: named.clone(),
+                        what: format!("a text of {} MiB, more than {max_mib}", text.len() >> 20),
+                    }),
+                }));
+            }
+        });
+        let template =
+            ChatTemplate { origin: origin.to_owned(), renderer: Mutex::new(Renderer { conversations, texts }) };
+        template.next(&mut template.renderer.lock().unwrap_or_else(PoisonError::into_inner))?;
+        Ok(template)
+    }
+
+    /// The text of a conversation, up to where the assistant's next turn begins.
+    ///
+    /// # Errors
+    /// [`ChatError::Refused`] with the template's own words, [`ChatError::Failed`] or [`ChatError::Unbounded`].
+    pub fn render(&self, turns: &[Turn]) -> Result<String, ChatError> {
+        let mut renderer = self.renderer.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where the thread has ended, there is no text, and its limit is the reason.
+        let _ = renderer.conversations.send(turns.to_vec());
+        self.next(&mut renderer)
+    }
+
+    fn next(&self, renderer: &mut Renderer) -> Result<String, ChatError> {
+        let unbounded = |what: String| ChatError::Unbounded { origin: self.origin.clone(), what };
+        let text = renderer.texts.next().map_err(|exceeded| unbounded(exceeded.what.to_string()))?;
+        text.unwrap_or_else(|| Err(unbounded("more than its thread could bear".to_owned())))
+    }
+}
+
+/// A compiled template with the special tokens that it may write.
+struct Compiled {
     environment: Environment<'static>,
     tokens: Vec<(String, Value)>,
     origin: String,
 }
 
-impl ChatTemplate {
-    /// Compiles a template. `origin` is the file it is in, for messages; `tokens` are the special tokens by the names that
-    /// templates know them by (`bos_token`); `date` is the day of `strftime_now`.
-    ///
-    /// # Errors
-    /// [`ChatError::Malformed`] with the line.
-    pub fn compile(origin: &str, source: &str, tokens: &Metadata, date: Date) -> Result<Self, ChatError> {
+impl Compiled {
+    fn new(origin: &str, source: &str, tokens: &Metadata, date: Date) -> Result<Self, ChatError> {
         let malformed = |error: Error| ChatError::Malformed {
             origin: origin.to_owned(),
             line: error.line().unwrap_or(1),
@@ -100,14 +185,10 @@ impl ChatTemplate {
         environment.add_function("strftime_now", move |format: &str| strftime(date, format));
         environment.add_template_owned(NAME, without_generation_tags(source)).map_err(malformed)?;
         let tokens = tokens.iter().map(|(name, token)| (name.clone(), Value::from(Serde(token)))).collect();
-        Ok(ChatTemplate { environment, tokens, origin: origin.to_owned() })
+        Ok(Compiled { environment, tokens, origin: origin.to_owned() })
     }
 
-    /// The text of a conversation, up to where the assistant's next turn begins.
-    ///
-    /// # Errors
-    /// [`ChatError::Refused`] with the template's own words, or [`ChatError::Failed`].
-    pub fn render(&self, turns: &[Turn]) -> Result<String, ChatError> {
+    fn render(&self, turns: &[Turn]) -> Result<String, ChatError> {
         let none = || Value::from(());
         let fields = [
             ("messages", Value::from(Serde(turns))),

@@ -15,7 +15,7 @@ const GEMMA: &str = include_str!("references/gemma.jinja");
 
 fn compile(source: &str, tokens: &Value) -> Result<ChatTemplate, ChatError> {
     let tokens = tokens.as_object().unwrap();
-    ChatTemplate::compile("`t`", source, tokens, LocalOptions::default().date().unwrap())
+    ChatTemplate::compile("`t`", source, tokens, LocalOptions::default().date().unwrap(), (16, 5))
 }
 
 /// A checkpoint of a configuration and a tokenizer, with these files beside them.

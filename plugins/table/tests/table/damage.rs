@@ -47,6 +47,28 @@ fn an_unknown_name_names_row_template_and_what_is_there() {
 }
 
 #[test]
+fn a_text_that_is_the_name_of_a_field_is_refused() {
+    let rows = [json!({"q": "which?", "A": "one", "B": "two", "answer": "A"})];
+    let refused = |options: Value| over(&rows, options).err().unwrap();
+    let letters = refused(json!({"prompt": "{{ q }}", "choices": ["A", "B"], "gold": "answer"}));
+    assert!(
+        letters.message.ends_with("`choices` has the text `A`, which is also the name of a field of the row"),
+        "{letters}"
+    );
+    assert_eq!(letters.help.unwrap(), "write `{{ A }}` for what the field holds, or `{{ 'A' }}` for the text itself");
+    assert!(refused(json!({"prompt": "q", "gold": "answer"})).message.contains("`prompt` has the text `q`"));
+    assert!(refused(json!({"prompt": "{{ q }}", "gold": ["answer"]})).message.contains("`gold` has the text `answer`"));
+    let choices = |templates: Value| {
+        let mut table =
+            over(&rows, json!({"prompt": "{{ q }}", "choices": templates, "gold": "answer", "gold_is": "letter"}));
+        samples(table.as_mut().unwrap())[0].choices.clone()
+    };
+    assert_eq!(choices(json!(["{{ A }}", "{{ B }}"])), ["one", "two"]);
+    assert_eq!(choices(json!("[A, B]")), ["one", "two"]);
+    assert_eq!(choices(json!(["{{ 'A' }}", "{{ 'B' }}"])), ["A", "B"]);
+}
+
+#[test]
 fn a_null_is_not_written_out_unless_replaced() {
     let rows = [json!({"q": null})];
     let error = over(&rows, json!({"prompt": "{{ q }}"})).err().unwrap();

@@ -1,0 +1,117 @@
+//! Templates that ask for more memory or time than there is: those of suites, and those that come with a checkpoint.
+#![cfg(target_os = "linux")]
+
+use crate::build;
+use examiner_test_support::checkpoint::TinyGpt2;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// What a text of doubled length would be after so many steps does not fit into any machine.
+const BOMBS: [&str; 32] = [
+    "{{ '%0999999999d'|format(1) }}",
+    "{{ '%*d'|format(999999999, 1) }}",
+    "{% set ns = namespace(x='aaaaaaaa') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}",
+    "{% set ns = namespace(x='aaaaaaaa') %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x }}",
+    "{% set ns = namespace(x='aaaaaaaa') %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x]|join %}{% endfor %}{{ ns.x }}",
+    "{% set ns = namespace(x='aa') %}{% for i in range(60) %}{% set ns.x = ns.x|replace('a', 'aa') %}{% endfor %}{{ ns.x }}",
+    "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x|length }}",
+    "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x }}",
+    "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x|tojson }}",
+    "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = {'a': ns.x, 'b': ns.x} %}{% endfor %}{{ ns.x }}",
+    "{{ ('a\\n' * 100000)|indent(100000) }}",
+    "{{ 'a\\nb'|indent(99999999999) }}",
+    "{{ ('a' * 1000000)|replace('a', 'b' * 1000000) }}",
+    "{{ range(100000)|join('x' * 1000000) }}",
+    "{{ range(10)|slice(99999999999) }}",
+    "{{ range(10)|batch(9999999999, 'x') }}",
+    "{{ [1]|tojson(indent=99999999999) }}",
+    "{{ 'a' * 9999999 ~ 'a' * 9999999 ~ 'a' * 9999999 ~ 'a' * 9999999 ~ 'a' * 9999999 ~ 'a' * 9999999 ~ 'a' * 9999999 }}",
+    "{{ 'a' * 99999999999 }}",
+    "{{ [1] * 9999999999 }}",
+    "{{ range(9999999999)|list|length }}",
+    "{{ 'a'.center(99999999999) }}",
+    "{% macro d(x) %}{{ x }}{{ x }}{% endmacro %}{% set ns = namespace(x='aa') %}{% for i in range(60) %}{% set ns.x = d(ns.x) %}{% endfor %}{{ ns.x }}",
+    "{% macro r(x) %}{{ r(x ~ x) }}{% endmacro %}{{ r('aaaa') }}",
+    "{% set ns = namespace(x='aa') %}{% for i in range(60) %}{% set y %}{{ ns.x }}{{ ns.x }}{% endset %}{% set ns.x = y %}{% endfor %}{{ ns.x }}",
+    "{% for i in range(100000) %}{{ 'a' * 100000 }}{% endfor %}",
+    "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
+    "{{ 'a' * 17000000 }}{{ 'a' * 17000000 }}",
+    "{{ (('<' * 9000000)|escape)|escape|escape }}",
+    "{{ range(100000)|map('string')|map('replace', '1', 'a' * 100000)|join }}",
+    // Little memory, and much time.
+    "{% set s = 'a' * 4000000 %}{% for i in range(90000) %}{% if s|length == 1 %}{% endif %}{% endfor %}",
+    "{% set s = 'a' * 4000000 %}{% for i in range(90000) %}{% if s|replace('aaab', '')|length == 1 %}{% endif %}{% endfor %}",
+];
+
+/// What a process and those that it has waited for took: MiB of the largest, and seconds of a processor of all.
+fn usage(child: &mut Child) -> (i64, f64) {
+    // SAFETY: `rusage` is plain data, for which zeros are a value, and the call writes into it and `status` alone.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        let mut status = 0;
+        let process = child.id().try_into().unwrap();
+        assert_eq!(libc::wait4(process, &raw mut status, 0, &raw mut usage), process);
+        usage
+    };
+    let seconds = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000).as_secs_f64();
+    (usage.ru_maxrss / 1024, seconds(usage.ru_utime) + seconds(usage.ru_stime))
+}
+
+/// Runs a suite, and returns what the program says in the end. No process may take 200 MB, nor all of them 6 s.
+fn bounded(directory: &Path, suite: &str) -> String {
+    std::fs::write(directory.join("suite.yaml"), suite).unwrap();
+    let said = directory.join("said");
+    let mut command: Command = build::examiner(directory);
+    command.args(["run", "suite.yaml", "--out", "run", "--fresh"]).stdout(Stdio::null());
+    let mut child = command.stderr(std::fs::File::create(&said).unwrap()).spawn().unwrap();
+    let (mib, seconds) = usage(&mut child);
+    let said = std::fs::read_to_string(said).unwrap();
+    assert!(mib < 200 && seconds < 6.0, "{mib} MiB, {seconds} s: {suite}\n{said}");
+    said
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[test]
+fn templates_of_suites_take_no_more_than_they_may() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("rows.jsonl"), "{\"a\": 1}\n").unwrap();
+    let mut seen = String::new();
+    for bomb in BOMBS {
+        let bomb = quoted(bomb);
+        let suite = format!(
+            "name: t\nmodels:\n  m: {{ plugin: echo }}\ndatasets:\n  d: {{ plugin: table, path: rows.jsonl, prompt: {bomb}, gold: a }}\n\
+             evaluate:\n  - {{ models: m, datasets: d }}\n"
+        );
+        let said = bounded(directory.path(), &suite);
+        let reason = said.lines().find(|line| line.starts_with("failed: ")).unwrap_or_else(|| panic!("{bomb}: {said}"));
+        writeln!(seen, "{reason}").unwrap();
+    }
+    // Each kind of limit has been met.
+    for limit in ["takes more than 64 MiB of memory", "takes more than 5 seconds", "fuel", "makes a text of"] {
+        assert!(seen.contains(limit), "{limit}:\n{seen}");
+    }
+}
+
+#[test]
+fn chat_templates_take_no_more_than_they_may() {
+    let directory = tempfile::tempdir().unwrap();
+    let checkpoint = TinyGpt2::new(json!({})).write();
+    std::fs::write(directory.path().join("rows.jsonl"), "{\"a\": 1}\n").unwrap();
+    for bomb in BOMBS {
+        std::fs::write(checkpoint.path().join("chat_template.jinja"), bomb).unwrap();
+        let path = quoted(&checkpoint.path().display().to_string());
+        let suite = format!(
+            "name: t\nmodels:\n  m: {{ plugin: candle, checkpoint: {path}, device: cpu }}\n\
+             datasets:\n  d: {{ plugin: table, path: rows.jsonl, prompt: a, gold: a, max_new_tokens: 1 }}\n\
+             evaluate:\n  - {{ models: m, datasets: d }}\n"
+        );
+        let said = bounded(directory.path(), &suite);
+        assert!(said.contains("the chat template"), "{bomb}: {said}");
+    }
+}
