@@ -36,7 +36,8 @@ fn failure(said: &str) -> String {
         *before = word;
         Some(if is_amount { "[N]" } else { word })
     });
-    words.collect::<Vec<_>>().join(" ")
+    // What a process held is known only where it has lived long enough to say it.
+    words.collect::<Vec<_>>().join(" ").replace("; it held [N] MiB", "")
 }
 
 /// What becomes of a sample that ends its process.
@@ -57,12 +58,12 @@ fn costs_one_sample(fault: &str, isolate: &str) -> String {
 
 #[test]
 fn an_abort_costs_one_sample() {
-    insta::assert_snapshot!(costs_one_sample("abort", "true"), @"failed: evaluate/bad/sums: 1 of 10 samples are errors, the first: sample `3`: the process of model `adder` was killed by signal 6 (SIGABRT: it gave up by itself); it held [N] MiB; its last line: `question 3 is at hand`");
+    insta::assert_snapshot!(costs_one_sample("abort", "true"), @"failed: evaluate/bad/sums: 1 of 10 samples are errors, the first: sample `3`: the process of model `adder` was killed by signal 6 (SIGABRT: it gave up by itself); its last line: `question 3 is at hand`");
 }
 
 #[test]
 fn a_segfault_costs_one_sample() {
-    insta::assert_snapshot!(costs_one_sample("segfault", "true"), @"failed: evaluate/bad/sums: 1 of 10 samples are errors, the first: sample `3`: the process of model `adder` was killed by signal 11 (SIGSEGV: it used memory that is not its own); it held [N] MiB; its last line: `question 3 is at hand`");
+    insta::assert_snapshot!(costs_one_sample("segfault", "true"), @"failed: evaluate/bad/sums: 1 of 10 samples are errors, the first: sample `3`: the process of model `adder` was killed by signal 11 (SIGSEGV: it used memory that is not its own); its last line: `question 3 is at hand`");
 }
 
 #[test]
@@ -72,7 +73,7 @@ fn an_exit_costs_one_sample() {
 
 #[test]
 fn a_kill_costs_one_sample() {
-    insta::assert_snapshot!(costs_one_sample("killed", "true"), @"failed: evaluate/bad/sums: 1 of 10 samples are errors, the first: sample `3`: the process of model `adder` was killed by signal 9 (SIGKILL: by the kernel, out of memory, or by hand); it held [N] MiB; its last line: `question 3 is at hand`");
+    insta::assert_snapshot!(costs_one_sample("killed", "true"), @"failed: evaluate/bad/sums: 1 of 10 samples are errors, the first: sample `3`: the process of model `adder` was killed by signal 9 (SIGKILL: by the kernel, out of memory, or by hand); its last line: `question 3 is at hand`");
 }
 
 #[test]
@@ -102,6 +103,53 @@ fn what_a_plugin_prints_goes_to_the_log() {
     assert_eq!(code, Some(0), "{said}");
     let log = std::fs::read_to_string(directory.path().join("run/logs/models.bad.log")).unwrap();
     assert!(log.contains("says: printed") && log.contains("says: complained"), "{log}");
+}
+
+#[test]
+fn panics_that_cost_nothing_are_in_the_log() {
+    for (fault, words) in
+        [("thread-panics", "a thread of its own"), ("panics-at-end", "panicked while ending: it would not end")]
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let (code, said) = faulty(directory.path(), fault, "true");
+        assert_eq!(code, Some(0), "{fault}: {said}");
+        let log = std::fs::read_to_string(directory.path().join("run/logs/models.bad.log")).unwrap();
+        assert!(log.contains(words), "{fault}: {log}");
+    }
+}
+
+#[test]
+fn the_trace_of_a_panic_is_in_the_log_if_it_is_wanted() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = suite("  bad: { plugin: adder, fault: panic, at: 3 }\n", "  sums: { plugin: numbers, rows: 10 }\n");
+    std::fs::write(directory.path().join("suite.yaml"), suite).unwrap();
+    let said = |trace: &str| {
+        let mut command = build::examiner(directory.path());
+        let output =
+            command.args(["run", "suite.yaml", "--out", "run", "--fresh"]).env("RUST_BACKTRACE", trace).output();
+        let log = std::fs::read_to_string(directory.path().join("run/logs/models.bad.log")).unwrap();
+        (stderr(&output.unwrap()), log)
+    };
+    let (message, log) = said("0");
+    assert!(!log.contains("stack backtrace") && message.contains("question 3 is too hard"), "{message}\n{log}");
+    let (message, log) = said("1");
+    assert!(log.contains("stack backtrace") && log.contains("question 3 is too hard"), "{log}");
+    // What is said of it is the message, not the frames.
+    assert!(message.contains("question 3 is too hard") && !message.contains("backtrace"), "{message}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_worker_gets_no_secret_that_its_options_do_not_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut program =
+        hanging_with(directory.path(), &[("OTHER_API_KEY", "k1"), ("MYSQL_PWD", "k2"), ("HARMLESS", "k3")]);
+    let workers = children(program.id());
+    let environment = std::fs::read_to_string(format!("/proc/{}/environ", workers[0])).unwrap();
+    program.kill().unwrap();
+    program.wait().unwrap();
+    assert!(environment.contains("HARMLESS=k3") && environment.contains("PATH="), "{environment}");
+    assert!(!environment.contains("OTHER_API_KEY") && !environment.contains("MYSQL_PWD"), "{environment}");
 }
 
 #[test]
@@ -178,12 +226,17 @@ fn a_trainer_that_dies_goes_on_from_where_it_was() {
 
 /// Starts a run whose model sleeps forever at question 3, and waits until it does.
 fn hanging(directory: &Path) -> Child {
+    hanging_with(directory, &[])
+}
+
+fn hanging_with(directory: &Path, environment: &[(&str, &str)]) -> Child {
     let suite = suite(
         "  bad: { plugin: adder, count: asked, fault: sleep, at: 3 }\n",
         "  sums: { plugin: numbers, rows: 10 }\n",
     );
     std::fs::write(directory.join("suite.yaml"), suite).unwrap();
     let mut command = build::examiner(directory);
+    command.envs(environment.iter().copied());
     let child = command.args(["run", "suite.yaml"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let asked = || std::fs::read_to_string(directory.join("asked")).unwrap_or_default();
     wait_until("question 3 is asked", || asked().lines().any(|line| line == "3"));

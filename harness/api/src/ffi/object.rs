@@ -62,15 +62,27 @@ pub(super) fn from_raw(result: RawResult) -> Result<Vec<u8>> {
 
 /// Serves an open role, on the plugin's side.
 pub(super) fn boxed_role(role: OpenRole) -> BoxedRole {
-    RawRole_TO::from_value(Served(role), TD_Opaque)
+    RawRole_TO::from_value(Served(Some(role)), TD_Opaque)
 }
 
-struct Served(OpenRole);
+/// A role until it is dropped.
+struct Served(Option<OpenRole>);
+
+impl Drop for Served {
+    /// What a role does when it ends may panic, too. There is nobody to return an error to.
+    fn drop(&mut self) {
+        let role = self.0.take();
+        if let Err(error) = catch("ending", || Ok(drop(role))) {
+            eprintln!("{error}");
+        }
+    }
+}
 
 impl RawRole for Served {
     fn call(&mut self, name: RStr<'_>, payload: RSlice<'_, u8>, sink: RawSink_TO<'_, RRef<'_, ()>>) -> RawResult {
         into_raw(catch(&format!("answering `{name}`"), || {
-            wire::serve(&mut self.0, name.as_str(), payload.as_slice(), &|frame| flow(sink.send(frame.into())))
+            let role = self.0.as_mut().ok_or_else(|| PluginError::unsupported("the role has ended"))?;
+            wire::serve(role, name.as_str(), payload.as_slice(), &|frame| flow(sink.send(frame.into())))
         }))
     }
 }

@@ -64,7 +64,7 @@ impl IsolatedRole {
 }
 
 fn open(settings: &WorkerSettings, role: &WorkerRole, host: &Host) -> Result<WorkerProcess> {
-    let process = WorkerProcess::start(settings, &role.label(), host)?;
+    let process = WorkerProcess::start(settings, role, host)?;
     (&process).call(OPEN, &wire::encode(role)?, &|_| Flow::Stop)?;
     Ok(process)
 }

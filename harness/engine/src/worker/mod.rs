@@ -12,8 +12,10 @@
 //! **Invariant:** what a plugin prints never reaches the pipe; it goes to the log.
 
 mod connection;
+mod environment;
 pub mod frame;
 mod isolated;
+mod memory;
 mod model;
 mod process;
 mod role;

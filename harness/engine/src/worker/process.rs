@@ -1,8 +1,10 @@
 //! A worker as the program sees it: started, watched, killed, and described when it has died.
 
 use super::connection::{Connection, Incoming};
+use super::environment;
 use super::frame::{FrameError, Kind};
-use super::role::WorkerSettings;
+use super::memory;
+use super::role::{WorkerRole, WorkerSettings};
 use super::stderr_tail::StderrTail;
 use examiner_api::wire::{Call, RawSink, host_method};
 use examiner_api::{ErrorCode, Host, PluginError, Result};
@@ -65,10 +67,13 @@ enum Fault {
 
 impl WorkerProcess {
     /// Starts a process, and the threads that read from it.
-    pub(super) fn start(settings: &WorkerSettings, label: &str, host: &Host) -> Result<Self> {
+    pub(super) fn start(settings: &WorkerSettings, role: &WorkerRole, host: &Host) -> Result<Self> {
         let failed = |error: &io::Error| PluginError::io("start a worker with the program", &settings.program, error);
         let mut command = Command::new(&settings.program);
         command.arg("worker").arg(std::process::id().to_string());
+        for name in environment::withheld(&role.options) {
+            command.env_remove(name);
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own: Ctrl-C in the terminal reaches the program alone, and what the worker starts can be killed with it.
         #[cfg(unix)]
@@ -79,7 +84,7 @@ impl WorkerProcess {
             return Err(failed(&io::Error::other("it has no pipes")));
         };
         let shared = Arc::new(Shared::new(input));
-        let (process, allowed_mib) = (child.id(), settings.isolation.memory_mib);
+        let (process, allowed_mib) = (child.id(), settings.isolation.memory_mib.or_else(memory::default_mib));
         let read_pipe = {
             let (shared, host) = (shared.clone(), host.clone());
             move || Shared::listen(&shared, output, &host, process, allowed_mib)
@@ -89,7 +94,7 @@ impl WorkerProcess {
             move || shared.stderr_tail.listen(stderr, &host)
         };
         Ok(WorkerProcess {
-            label: label.to_owned(),
+            label: role.label(),
             host: host.clone(),
             child: Mutex::new(child),
             shared,
@@ -161,6 +166,9 @@ impl WorkerProcess {
         };
         let help = match code {
             ErrorCode::Timeout => "`isolate: { deadline_s: ... }` in the suite allows more",
+            _ if matches!(&*fault, Some(Fault::Memory { .. })) => {
+                "`isolate: { memory_mib: ... }` in the suite allows more; without it, nine tenths of the machine's memory are allowed"
+            }
             _ => {
                 "it is an error in the plugin or in what it uses; `isolate: false` in the suite runs it in the \
                   program itself, for a debugger"
@@ -308,7 +316,9 @@ fn death(status: Option<ExitStatus>, held_mib: u64) -> String {
             libc::SIGXCPU => "SIGXCPU: it used more time than is allowed",
             _ => "see `kill -l`",
         };
-        return format!("was killed by signal {signal} ({name}); it held {held_mib} MiB");
+        // A process that ends at once has not said it.
+        let held = if held_mib > 0 { format!("; it held {held_mib} MiB") } else { String::new() };
+        return format!("was killed by signal {signal} ({name}){held}");
     }
     match status.code() {
         Some(code) => format!("ended by itself, with exit code {code}"),

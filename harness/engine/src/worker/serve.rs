@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, Incoming, lost};
 use super::frame::Kind;
+use super::memory;
 use super::role::{OPEN, WorkerRole};
 use super::trace::Trace;
 use crate::loader;
@@ -54,7 +55,7 @@ fn serve(input: File, output: File) -> ExitCode {
         move || {
             loop {
                 std::thread::sleep(HEARTBEAT_EVERY);
-                connection.try_send(Kind::Heartbeat, &memory_kib().to_le_bytes());
+                connection.try_send(Kind::Heartbeat, &memory::held_kib().to_le_bytes());
             }
         }
     });
@@ -220,13 +221,6 @@ fn end_with(_: u32) {}
 fn prefer_for_oom_kill() {
     // Only Linux has the file. If it cannot be written, nothing changes.
     let _ = std::fs::write("/proc/self/oom_score_adj", "500");
-}
-
-/// The memory that this process uses (resident set); 0 if it is not known.
-fn memory_kib() -> u64 {
-    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return 0 };
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 fn end_now() -> ! {

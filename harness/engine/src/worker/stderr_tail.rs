@@ -28,7 +28,9 @@ impl StderrTail {
             line.clear();
             if !text.is_empty() {
                 host.info(format!("says: {text}"));
-                self.keep(text);
+                if !is_trace(&text) {
+                    self.keep(text);
+                }
             }
         }
     }
@@ -56,6 +58,19 @@ impl StderrTail {
     }
 }
 
+/// Whether a line is part of the trace of a panic, which stands below its message: `stack backtrace:`, `12: name`, `at file`.
+fn is_trace(line: &str) -> bool {
+    let bare = line.trim_start();
+    let is_frame = bare
+        .split_once(": ")
+        .is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
+    let is_indented = bare.len() < line.len();
+    bare == "stack backtrace:"
+        || (is_indented && (is_frame || bare.starts_with("at ")))
+        || bare.starts_with("note: run with `RUST_BACKTRACE")
+        || bare.starts_with("note: Some details are omitted")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +86,8 @@ mod tests {
         assert_eq!(listened(b"\n \n"), "");
         assert_eq!(listened(b"one\xff"), "; its last line: `one\u{fffd}`");
         assert_eq!(listened(b"1\n2\n3\n4\n\n5\n"), "; its last lines: `2` `3` `4` `5`");
+        let panic = b"thread panicked at x.rs:1:2:\nwhy\nstack backtrace:\n   0: a\n             at ./x.rs:1:2\n  12: b::c\nnote: Some details are omitted, run with `RUST_BACKTRACE=full`\n";
+        assert_eq!(listened(panic), "; its last lines: `thread panicked at x.rs:1:2:` `why`");
         assert_eq!(listened(&[b'x'; 201]), format!("; its last line: `{}...`", "x".repeat(200)));
     }
 }

@@ -138,6 +138,10 @@ enum Fault {
     Garbage,
     /// Prints, which harms nothing.
     Print,
+    /// A thread of its own panics, which harms nothing either.
+    ThreadPanics,
+    /// Panics when it ends.
+    PanicsAtEnd,
 }
 
 /// Does what no model should.
@@ -170,6 +174,7 @@ fn misbehave(fault: Fault) {
             println!("printed");
             eprintln!("complained");
         }
+        Fault::ThreadPanics => drop(std::thread::spawn(|| panic!("a thread of its own")).join()),
         _ => {}
     }
 }
@@ -191,6 +196,12 @@ impl Open for Adder {
         }
         host.info("an adder opens");
         Ok(Adder(options, host))
+    }
+}
+
+impl Drop for Adder {
+    fn drop(&mut self) {
+        assert!(self.0.fault != Fault::PanicsAtEnd, "it would not end");
     }
 }
 
