@@ -4,6 +4,7 @@ use super::address::shown;
 use super::cache::{create_parent, disk_error};
 use super::errors::cancelled;
 use super::http::{Failure, Follow, Http};
+use super::watched::Body;
 use examiner_api::{ErrorCode, Flow, PluginError, Result};
 use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE};
 use reqwest::{Method, StatusCode, Url};
@@ -102,8 +103,9 @@ fn receive(
                 headers.insert(IF_RANGE, validator.clone());
             }
         }
-        let answer = http.send(&Method::GET, request.url, &headers, Follow::All)?;
-        let mut response = answer.response;
+        let answer =
+            http.send(&Method::GET, request.url, &headers, Follow::All, &|| report(request.task, have, request.size))?;
+        let response = answer.response;
         let expected = match response.status() {
             StatusCode::OK => {
                 file.set_len(0).map_err(|e| failed("write", e))?;
@@ -123,21 +125,17 @@ fn receive(
             validator = HeaderValue::from_str("\"none\"").ok();
         }
         let total = request.size.or(expected);
-        let mut buffer = vec![0; 1 << 17];
+        let body = Body::of(response);
         let mut reported = Instant::now();
-        loop {
-            let length = match response.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(length) => length,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Failure::Transient(interrupted(request, have, total, error), None)),
-            };
+        while let Some(chunk) = body.next(&|| report(request.task, have, total))? {
+            let chunk = chunk.map_err(|error| Failure::Transient(interrupted(request, have, total, error), None))?;
+            let length = chunk.len();
             if let Some(size) = request.size.filter(|size| have + length as u64 > *size) {
                 // Nothing of it is of use, and the disk is not for a server to fill.
                 file.set_len(0).map_err(|e| failed("write", e))?;
                 return Err(Failure::Final(longer(request, size)));
             }
-            file.write_all(&buffer[..length]).map_err(|e| failed("write", e))?;
+            file.write_all(&chunk).map_err(|e| failed("write", e))?;
             have += length as u64;
             *has_progress = true;
             if reported.elapsed() > Duration::from_millis(100) {

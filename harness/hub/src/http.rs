@@ -3,6 +3,7 @@
 use super::address::shown;
 use super::errors::cancelled;
 use super::settings::Settings;
+use super::watched::watched;
 use examiner_api::{ErrorCode, Flow, PluginError, Result};
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
@@ -113,13 +114,14 @@ impl Http {
             .with_help("try again later"))
     }
 
-    /// Sends one request and follows its redirections. Responses that ask to try again later are failures.
+    /// Sends one request and follows its redirections; `go_on` says whether the user still wants it. Responses that ask to try again later are failures.
     pub(super) fn send(
         &self,
         method: &Method,
         url: &Url,
         headers: &HeaderMap,
         follow: Follow,
+        go_on: &dyn Fn() -> Flow,
     ) -> Result<HttpAnswer, Failure> {
         let mut url = url.clone();
         let mut redirections = Vec::new();
@@ -134,7 +136,7 @@ impl Http {
             {
                 request = request.header(AUTHORIZATION, authorization.clone());
             }
-            let response = request.send().map_err(|error| unreachable_server(&url, error))?;
+            let response = watched(go_on, move || request.send())?.map_err(|error| unreachable_server(&url, error))?;
             let status = response.status();
             if is_transient(status) {
                 let asked = retry_after(response.headers());

@@ -14,6 +14,7 @@ mod repository;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 pub use download::ProgressCallback;
 pub use settings::{Settings, Token};

@@ -6,6 +6,7 @@ use super::download::{Checksum, DownloadRequest, ProgressCallback, download};
 use super::errors::not_offline;
 use super::http::{Follow, Http, HttpAnswer};
 use super::settings::Settings;
+use super::watched::watched;
 use examiner_api::{ErrorCode, PluginError, Result};
 use reqwest::header::{CONTENT_LENGTH, ETAG, HeaderMap};
 use reqwest::{Method, StatusCode};
@@ -121,7 +122,7 @@ fn metadata(
 ) -> Result<Option<FileMeta>> {
     let url = http.on_hub(resolve_path(path, &path.revision));
     let HttpAnswer { response, redirections } = http.with_retries(attempts, &|| report(&path.repo, 0, None), |_| {
-        http.send(&Method::HEAD, &url, &HeaderMap::new(), Follow::SameServer)
+        http.send(&Method::HEAD, &url, &HeaderMap::new(), Follow::SameServer, &|| report(&path.repo, 0, None))
     })?;
     let status = response.status();
     if status == StatusCode::NOT_FOUND && matches!(error_code(response.headers()), "" | "EntryNotFound") {
@@ -206,9 +207,11 @@ fn list(http: &Http, path: &HubPath, attempts: Option<u32>, report: ProgressCall
     let url = http.on_hub(parts.chain(["revision", path.revision.as_str()]));
     let whole = HubPath { path: String::new(), ..path.clone() };
     let text = http.with_retries(attempts, &|| report(&path.repo, 0, None), |_| {
-        let HttpAnswer { response, .. } = http.send(&Method::GET, &url, &HeaderMap::new(), Follow::SameServer)?;
+        let go_on = || report(&path.repo, 0, None);
+        let HttpAnswer { response, .. } =
+            http.send(&Method::GET, &url, &HeaderMap::new(), Follow::SameServer, &go_on)?;
         match response.status().is_success() {
-            true => response.text().map_err(|error| {
+            true => watched(&go_on, move || response.text())?.map_err(|error| {
                 let message = format!("the list of files of `{}` broke off", path.repo);
                 let error = PluginError::new(ErrorCode::Network, message).with_cause(&error.without_url());
                 super::http::Failure::Transient(error, None)

@@ -294,6 +294,28 @@ fn progress_is_reported_and_can_stop_a_download() {
     assert!(last.is_none() || last == Some(("org/name/w".to_owned(), size, Some(size))), "{last:?}");
 }
 
+/// The server sends a byte a second, or no head at all; nobody waits for it.
+#[test]
+fn a_download_that_stalls_can_be_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    for method in ["HEAD", "GET"] {
+        let server = Server::start(move |request, _| match request.method == method {
+            true if method == "GET" => Reply::drip().header("Content-Length", WEIGHTS.len()),
+            true => {
+                std::thread::sleep(std::time::Duration::from_secs(20));
+                plain(WEIGHTS)
+            }
+            false => plain(WEIGHTS),
+        });
+        let hub = Hub::new(settings(dir.path(), &server.url())).unwrap();
+        let began = std::time::Instant::now();
+        let wanted = || if began.elapsed().as_millis() > 500 { Flow::Stop } else { Flow::Continue };
+        let error = hub.fetch("hf://org/name/w", &|_, _, _| wanted()).unwrap_err();
+        assert_eq!(error.code, ErrorCode::Cancelled, "{method}: {error}");
+        assert!(began.elapsed().as_secs() < 10, "{method}: {:?}", began.elapsed());
+    }
+}
+
 #[test]
 fn a_server_that_is_not_a_hub_is_reported() {
     let dir = tempfile::tempdir().unwrap();
