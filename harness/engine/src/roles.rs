@@ -27,9 +27,9 @@ macro_rules! open {
         $(#[$doc])*
         pub fn $method(&self, plugin: &str, options: &Options, host: Host) -> Result<Box<dyn $kind>> {
             let options = self.filled(options)?;
-            $(if let Some((workers, file)) = self.isolated(RoleKind::$kind, plugin)? {
+            $(if let Some((workers, file, name)) = self.isolated(RoleKind::$kind, plugin)? {
                 let (library, sha256) = (file.path.clone(), file.sha256.clone());
-                let role = WorkerRole { library, sha256, kind: RoleKind::$kind, name: plugin.to_owned(), options };
+                let role = WorkerRole { library, sha256, kind: RoleKind::$kind, name, options };
                 return workers.$isolated(role, host);
             })?
             match self.plugins.open(RoleKind::$kind, plugin, options, host)? {
@@ -57,10 +57,10 @@ impl Roles {
         self
     }
 
-    /// The workers and the plugin's file, if the role is to run in one.
-    fn isolated(&self, kind: RoleKind, plugin: &str) -> Result<Option<(&WorkerSettings, &LoadedFile)>> {
-        let (file, _) = self.plugins.find(kind, plugin)?;
-        Ok(self.workers.as_ref().filter(|_| file.is_library()).map(|workers| (workers, file)))
+    /// The workers, the plugin's file and the role's own name, if the role is to run in one.
+    fn isolated(&self, kind: RoleKind, plugin: &str) -> Result<Option<(&WorkerSettings, &LoadedFile, String)>> {
+        let (file, role) = self.plugins.find(kind, plugin)?;
+        Ok(self.workers.as_ref().filter(|_| file.is_library()).map(|workers| (workers, file, role.name.clone())))
     }
 
     /// From now on, `${stage.name}` means `product`.

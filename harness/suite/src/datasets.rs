@@ -9,7 +9,7 @@ use super::types::{Contamination, DatasetSpec, Generation, Options, ScorerSpec, 
 
 pub(super) fn dataset(name: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<DatasetSpec> {
     let plugin = entry.require("plugin", "the name of a dataset plugin", &mut reading.problems);
-    let plugin = plugin.and_then(|plugin| plugin.name(&mut reading.problems));
+    let plugin = plugin.and_then(|plugin| plugin.role(&mut reading.problems));
     let scorers = entry.take("scorer").map(|field| scorers(&field, &EntryName::dataset(name), reading));
     let problems = &mut reading.problems;
     let shots = entry.take("shots").and_then(|field| field.whole(0, 10_000, problems));
@@ -85,9 +85,10 @@ pub(super) fn scorers(field: &Field<'_>, owner: &EntryName, reading: &mut Readin
 fn scorer_with_options(item: &Field<'_>, owner: &EntryName, reading: &mut Reading) -> Option<ScorerSpec> {
     let mut section = item.section(&mut reading.problems)?;
     let name = section.require("name", "the name of a scorer", &mut reading.problems);
-    let name = name.and_then(|name| name.name(&mut reading.problems));
+    let name = name.and_then(|name| name.role(&mut reading.problems));
     let label = section.take("label").and_then(|label| label.name(&mut reading.problems));
     let options = options(&section, owner.clone(), reading);
     let name = name?;
-    Some(ScorerSpec { label: label.unwrap_or_else(|| name.clone()), name, options })
+    let own_label = || name.rsplit('/').next().unwrap_or(&name).to_owned();
+    Some(ScorerSpec { label: label.unwrap_or_else(own_label), name, options })
 }

@@ -69,6 +69,18 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// The name of a role, or `{ name: ROLE, from: PLUGIN }`, which becomes `PLUGIN/ROLE`.
+    pub(super) fn role(&self, problems: &mut Vec<Problem>) -> Option<String> {
+        if !matches!(self.node.kind, Kind::Map(_)) {
+            return self.name(problems);
+        }
+        let mut section = self.section(problems)?;
+        let name = section.require("name", "the name of a role", problems).and_then(|name| name.name(problems));
+        let from = section.require("from", "the plugin that has it", problems).and_then(|from| from.name(problems));
+        section.finish(problems);
+        Some(format!("{}/{}", from?, name?))
+    }
+
     /// One of two words, as what it means.
     pub(super) fn one_of<T>(&self, words: [(&str, T); 2], problems: &mut Vec<Problem>) -> Option<T> {
         let text = self.text(problems)?;

@@ -16,6 +16,7 @@ mod problem;
 mod reading;
 mod references;
 mod schema;
+mod secrets;
 mod sections;
 mod stages;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use overrides::Override;
 pub use problem::{FieldPath, Position, Problem, Problems, Segment};
 pub use references::{Reference, StageKind, references, substitute};
 pub use schema::OptionsSchema;
+pub use secrets::secret_word;
 pub use types::*;
 
 use std::path::Path;

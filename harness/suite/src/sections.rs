@@ -150,7 +150,7 @@ fn plugin(_: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<Plu
 
 fn model(name: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<ModelSpec> {
     let plugin = entry.require("plugin", "the name of a model plugin", &mut reading.problems);
-    let plugin = plugin.and_then(|plugin| plugin.name(&mut reading.problems));
+    let plugin = plugin.and_then(|plugin| plugin.role(&mut reading.problems));
     let options = options(entry, EntryName::model(name), reading);
     Some(ModelSpec { plugin: plugin?, options })
 }

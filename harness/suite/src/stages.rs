@@ -8,7 +8,7 @@ use super::types::{ExportSpec, Start, TeachSpec, TrainData, TrainSpec};
 
 pub(super) fn teach(name: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<TeachSpec> {
     let recipe = entry.require("recipe", "the name of a plugin with a recipe", &mut reading.problems);
-    let recipe = recipe.and_then(|recipe| recipe.name(&mut reading.problems));
+    let recipe = recipe.and_then(|recipe| recipe.role(&mut reading.problems));
     let teacher = entry.require("teacher", "the name of a model of this suite", &mut reading.problems);
     let teacher = teacher.and_then(|field| {
         let teacher = field.text(&mut reading.problems)?;
@@ -22,7 +22,7 @@ pub(super) fn teach(name: &str, entry: &mut Section<'_>, reading: &mut Reading) 
 pub(super) fn train(name: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<TrainSpec> {
     let this = EntryName::new("train", name);
     let trainer = entry.require("trainer", "the name of a plugin that trains", &mut reading.problems);
-    let trainer = trainer.and_then(|trainer| trainer.name(&mut reading.problems));
+    let trainer = trainer.and_then(|trainer| trainer.role(&mut reading.problems));
     let from = entry.take("from").and_then(|field| start(&field, &this, reading));
     let data =
         entry.require("data", "a file, `${teach.NAME}`, or `{ dataset: NAME, as: FORM }`", &mut reading.problems);
@@ -70,7 +70,7 @@ fn matched(field: &Field<'_>, this: &EntryName, reading: &mut Reading) -> Option
 pub(super) fn export(name: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<ExportSpec> {
     let this = EntryName::new("export", name);
     let exporter = entry.require("exporter", "the name of a plugin that exports", &mut reading.problems);
-    let exporter = exporter.and_then(|exporter| exporter.name(&mut reading.problems));
+    let exporter = exporter.and_then(|exporter| exporter.role(&mut reading.problems));
     let from = entry.require("from", "a model of this suite, `${train.NAME}` or a checkpoint", &mut reading.problems);
     let from = from.and_then(|field| start(&field, &this, reading));
     let options = options(entry, this, reading);

@@ -3,25 +3,10 @@
 use super::fields::{Field, check_name, described};
 use super::problem::{FieldPath, Problem, listed};
 use super::references::{self, Piece};
+use super::secrets::secret_word;
 use super::tree::{Kind, Node};
 use super::types::Named;
 use serde_json::Value;
-
-/// Words in the name of an environment variable that indicate a secret.
-const SECRET_WORDS: [&str; 12] = [
-    "KEY",
-    "KEYS",
-    "APIKEY",
-    "TOKEN",
-    "TOKENS",
-    "SECRET",
-    "SECRETS",
-    "PASSWORD",
-    "PASSWD",
-    "CREDENTIAL",
-    "CREDENTIALS",
-    "AUTH",
-];
 
 /// Fills in the variables of the whole suite and returns the values of `vars`.
 ///
@@ -163,8 +148,7 @@ fn unknown_var(field: &Field<'_>, name: &str, vars: &Named<Kind>) -> Problem {
 }
 
 fn from_env(field: &Field<'_>, name: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, Problem> {
-    let upper = name.to_uppercase();
-    if let Some(word) = upper.split('_').find(|word| SECRET_WORDS.contains(word)) {
+    if let Some(word) = secret_word(name) {
         let message = format!("`{name}` looks like a secret (`{word}`), and a suite is copied beside its results");
         return Err(field
             .problem(message)

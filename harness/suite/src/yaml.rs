@@ -9,6 +9,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 /// Deeper nesting is refused: no suite needs it, and trees are traversed recursively.
@@ -70,12 +71,12 @@ fn syntax_error(origin: &Arc<str>, text: &str, marker: &Marker, info: &str) -> P
 /// The content of an open collection.
 enum Content {
     List(Vec<Node>),
-    Map { entries: Vec<(Key, Node)>, pending: Pending, merged: Vec<Node> },
+    Map { entries: Vec<(Key, Node)>, names: HashMap<String, Position>, pending: Pending, merged: Vec<Node> },
 }
 
 impl Content {
     fn map() -> Self {
-        Content::Map { entries: Vec::new(), pending: Pending::None, merged: Vec::new() }
+        Content::Map { entries: Vec::new(), names: HashMap::new(), pending: Pending::None, merged: Vec::new() }
     }
 }
 
@@ -172,9 +173,9 @@ impl Builder<'_> {
         let Some(Open { at, content, anchor }) = self.open.pop() else { return Ok(()) };
         let kind = match content {
             Content::List(items) => Kind::List(items),
-            Content::Map { mut entries, merged, .. } => {
+            Content::Map { mut entries, mut names, merged, .. } => {
                 for source in merged {
-                    self.merge(&mut entries, source);
+                    self.merge(&mut entries, &mut names, source);
                 }
                 Kind::Map(entries)
             }
@@ -183,18 +184,19 @@ impl Builder<'_> {
     }
 
     /// Adds the entries of `<<`. Keys of the mapping itself, and of earlier sources, have priority.
-    fn merge(&mut self, entries: &mut Vec<(Key, Node)>, source: Node) {
+    fn merge(&mut self, entries: &mut Vec<(Key, Node)>, names: &mut HashMap<String, Position>, source: Node) {
         match source.kind {
             Kind::Map(more) => {
                 for (key, node) in more {
-                    if !entries.iter().any(|(k, _)| k.name == key.name) {
+                    if let Entry::Vacant(entry) = names.entry(key.name.clone()) {
+                        entry.insert(key.at.clone());
                         entries.push((key, node));
                     }
                 }
             }
             Kind::List(items) if items.iter().all(|item| matches!(item.kind, Kind::Map(_))) => {
                 for item in items {
-                    self.merge(entries, item);
+                    self.merge(entries, names, item);
                 }
             }
             _ => self.problem(&source.at, "expected a mapping or a list of mappings after `<<`", None),
@@ -232,8 +234,11 @@ impl Builder<'_> {
         };
         match &mut open.content {
             Content::List(items) => items.push(node),
-            Content::Map { entries, pending, merged } => match std::mem::replace(pending, Pending::None) {
-                Pending::Key(key) => entries.push((key, node)),
+            Content::Map { entries, names, pending, merged } => match std::mem::replace(pending, Pending::None) {
+                Pending::Key(key) => {
+                    names.insert(key.name.clone(), key.at.clone());
+                    entries.push((key, node));
+                }
                 Pending::Merge => merged.push(node),
                 Pending::Invalid => {}
                 Pending::None => self.key(node, typed),
@@ -249,8 +254,8 @@ impl Builder<'_> {
         };
         let is_merge = matches!(&typed, Some((text, true)) if text == "<<");
         let earlier = match self.open.last() {
-            Some(Open { content: Content::Map { entries, .. }, .. }) => {
-                entries.iter().find(|(key, _)| Some(&key.name) == name.as_ref()).map(|(key, _)| key.at.clone())
+            Some(Open { content: Content::Map { names, .. }, .. }) => {
+                name.as_ref().and_then(|name| names.get(name)).cloned()
             }
             _ => None,
         };

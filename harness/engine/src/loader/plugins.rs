@@ -142,9 +142,14 @@ impl Plugins {
         &self.rejected
     }
 
-    /// The role of that kind and name, and the file it is in.
+    /// The role of that kind and name, and the file it is in. `PLUGIN/ROLE` is the one of that plugin.
     pub fn find(&self, kind: RoleKind, name: &str) -> Result<(&LoadedFile, &RoleInfo), PluginError> {
-        let mut found = self.loaded.iter().filter_map(|file| {
+        let (plugin, name) = match name.split_once('/') {
+            Some((plugin, name)) => (Some(self.named(plugin)?), name),
+            None => (None, name),
+        };
+        let files = self.loaded.iter().filter(|file| plugin.is_none_or(|plugin| std::ptr::eq(plugin, *file)));
+        let mut found = files.filter_map(|file| {
             file.info.roles.iter().find(|role| role.kind == kind && role.name == name).map(|role| (file, role))
         });
         match (found.next(), found.next()) {
@@ -154,7 +159,10 @@ impl Plugins {
                 one.path.display(),
                 other.path.display()
             ))
-            .with_help("remove one of the two plugins")),
+            .with_help(format!(
+                "say which: `{{ name: {name}, from: {} }}` or `{{ name: {name}, from: {} }}`",
+                one.info.name, other.info.name
+            ))),
             (None, _) => Err(self.missing(kind, name)),
         }
     }
@@ -319,8 +327,22 @@ fn names_plugin(path: &Path, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::names_plugin;
+    use super::{Plugins, names_plugin};
+    use crate::scorers::AnswerExtraction;
+    use examiner_api::{Plugin, RoleKind};
     use std::path::Path;
+
+    #[test]
+    fn a_role_of_two_plugins_is_told_apart_by_its_plugin() {
+        let plugin = |name| Plugin::new(name, "1").scorer::<AnswerExtraction>("echo", "d");
+        let plugins = Plugins::built_in(vec![plugin("one"), plugin("two")]);
+        let from = |name: &str| plugins.find(RoleKind::Scorer, name).map(|(file, _)| file.info.name.clone());
+        assert_eq!((from("one/echo").unwrap(), from("two/echo").unwrap()), ("one".to_owned(), "two".to_owned()));
+        let unclear = from("echo").unwrap_err();
+        assert!(unclear.to_string().contains("{ name: echo, from: two }"), "{unclear}");
+        assert!(from("three/echo").unwrap_err().message.contains("no plugin named `three`"));
+        assert!(from("one/other").unwrap_err().message.contains("no scorer named `other`"));
+    }
 
     #[test]
     fn file_names_match_plugin_names() {

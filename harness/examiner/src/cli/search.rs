@@ -17,7 +17,12 @@ pub(super) fn places(suite: Option<&Suite>, directories: &[PathBuf]) -> Vec<Sear
     if let Some(listed) = std::env::var_os("EXAMINER_PLUGINS") {
         // An empty entry is what a separator too many leaves.
         let directories = std::env::split_paths(&listed).filter(|directory| !directory.as_os_str().is_empty());
-        places.extend(directories.map(SearchPath::Directory));
+        // It holds for every command of a shell, where one of its directories may be gone.
+        let (there, gone): (Vec<_>, Vec<_>) = directories.partition(|directory| directory.exists());
+        for directory in gone {
+            eprintln!("warning: `EXAMINER_PLUGINS` names `{}`, which does not exist", directory.display());
+        }
+        places.extend(there.into_iter().map(SearchPath::Directory));
     }
     let program = std::env::current_exe().ok().and_then(|path| path.canonicalize().ok());
     if let Some(beside) = program.as_deref().and_then(|path| path.parent()) {

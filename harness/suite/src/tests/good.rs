@@ -239,3 +239,18 @@ fn the_scorers_of_every_examination_can_be_set() {
         }
     }
 }
+
+/// Each key is looked up once: a second for each, compared with all before it, would take minutes here.
+#[test]
+fn many_keys_are_read() {
+    let lines: String = (0..95_000).map(|n| format!("  v{n}: {n}\n")).collect();
+    let suite = read(&format!("name: n\nvars:\n{lines}"));
+    assert_eq!(suite.suite.vars.len(), 95_000);
+}
+
+#[test]
+fn a_role_may_be_named_with_its_plugin() {
+    let suite = read("name: n\nmodels:\n  m: { plugin: { name: echo, from: mine }, prefix: p }\n").suite;
+    assert_eq!(suite.models["m"].plugin, "mine/echo");
+    assert_eq!(suite.models["m"].options["prefix"], "p");
+}
