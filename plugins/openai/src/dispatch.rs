@@ -15,6 +15,7 @@ use crate::rate_limit::{RateLimit, SendTime, Ticket};
 use crate::request_log::AttemptEntry;
 use examiner_api::{Answer, ErrorCode, PluginError, Result};
 use response::AfterResponse;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -28,6 +29,8 @@ pub(crate) enum Event {
     Answered { index: usize, result: Box<Result<Answer>> },
     /// An attempt, for the log.
     Attempt(Box<AttemptEntry>),
+    /// The server says that another model answered than was asked for: its name.
+    OtherModel(String),
     /// The last event, with what was spent so far.
     End(Result<()>, Box<Budget>),
 }
@@ -42,6 +45,8 @@ pub(crate) struct Dispatcher {
     random: u64,
     /// Answers so far.
     answered: u64,
+    /// The models by whose names answers came, beside the one that was asked for.
+    other_models: BTreeSet<String>,
     /// The server does not give several answers to one request.
     one_by_one: bool,
     /// What makes every request futile.
@@ -73,6 +78,7 @@ impl Dispatcher {
             random: u64::from(std::process::id()) | 1,
             answered: 0,
             one_by_one: false,
+            other_models: BTreeSet::new(),
             fatal: None,
         }
     }

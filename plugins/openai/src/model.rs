@@ -224,6 +224,10 @@ impl OpenAi {
                 }
                 Ok(Event::Answered { .. }) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Event::Attempt(entry)) => self.log.lock().write(&self.host, &entry),
+                Ok(Event::OtherModel(other)) => {
+                    let (asked, server) = (&self.options.model, self.http.base());
+                    self.host.warn(format!("`{server}` was asked for the model `{asked}`, and answers as `{other}`"));
+                }
                 // What the receiver did not want any more is no error.
                 Ok(Event::End(_, budget)) if !wanted => return (Ok(()), Some(budget)),
                 Ok(Event::End(end, budget)) => return (end, Some(budget)),

@@ -38,6 +38,11 @@ impl Dispatcher {
         let wait_s = wait_s.map(|wait_s| wait_s.min(self.options.max_retry_after_s));
         let parsed = response.and_then(|answer| self.read(&job, &answer));
         let usage = parsed.as_ref().ok().and_then(|parsed| parsed.usage);
+        if let Some(other) = parsed.as_ref().ok().and_then(|parsed| parsed.other_model.clone())
+            && self.other_models.insert(other.clone())
+        {
+            let _ = events.send(Event::OtherModel(other));
+        }
         match &parsed {
             Err(Failure { kind: Kind::Overloaded { is_rate }, .. }) => {
                 let jitter = self.jitter();

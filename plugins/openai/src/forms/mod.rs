@@ -27,6 +27,8 @@ pub(crate) struct ParsedAnswers {
     pub(crate) answers: Vec<Result<Answer>>,
     /// What it counted.
     pub(crate) usage: Option<Tokens>,
+    /// The model that answered, if it is none of those that the asked one's name may stand for.
+    pub(crate) other_model: Option<String>,
 }
 
 impl Work {
@@ -87,8 +89,21 @@ impl Work {
             Work::Generate(generation) => generation.read(options, &choices[..choices.len().min(wants)], usage)?,
             Work::Score(scoring) => vec![Ok(Answer::Score(scoring.read(options, &choices[0])?))],
         };
-        Ok(ParsedAnswers { answers, usage })
+        let answered_as = body.get("model").and_then(Value::as_str);
+        let other_model = answered_as.filter(|name| !stands_for(&options.model, name)).map(str::to_owned);
+        Ok(ParsedAnswers { answers, usage, other_model })
     }
+}
+
+/// Whether a server that was asked for a model may well answer by another name: with a date or a revision behind it, or without the
+/// organization before it.
+fn stands_for(asked: &str, answered: &str) -> bool {
+    let bare = |name: &str| name.rsplit('/').next().unwrap_or(name).to_lowercase();
+    let (asked, answered) = (bare(asked), bare(answered));
+    answered.strip_prefix(&asked).is_some_and(|rest| {
+        let revision = rest.strip_prefix(['-', '@', ':']).and_then(|rest| rest.chars().next());
+        rest.is_empty() || revision.is_some_and(|first| first.is_ascii_digit())
+    })
 }
 
 fn usage(body: &Value) -> Option<Tokens> {
@@ -99,4 +114,20 @@ fn usage(body: &Value) -> Option<Tokens> {
 /// A request's fields that all forms share.
 fn fields(options: &Options) -> Map<String, Value> {
     [("model".to_owned(), json!(options.model))].into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stands_for;
+
+    #[test]
+    fn a_name_may_have_a_date_and_no_organization() {
+        for answered in ["gpt-4o", "gpt-4o-2024-08-06", "openai/GPT-4o", "gpt-4o@001"] {
+            assert!(stands_for("gpt-4o", answered), "{answered}");
+        }
+        assert!(stands_for("meta-llama/Llama-3-8B", "Llama-3-8B"));
+        for answered in ["gpt-4o-mini", "gpt-4", "gpt-4oo", "gpt-3.5-turbo", ""] {
+            assert!(!stands_for("gpt-4o", answered), "{answered}");
+        }
+    }
 }

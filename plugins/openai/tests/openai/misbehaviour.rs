@@ -1,8 +1,10 @@
 //! Broken answers, refusals and silence; nothing is lost, nothing is asked twice.
 
 use crate::server::{Asked, Reply, Server, chat, good, right};
-use crate::{generate, open, request, requests};
-use examiner_api::{ErrorCode, Sampling};
+use crate::{generate, open, options, request, requests};
+use examiner_api::testing::FakeHost;
+use examiner_api::{ErrorCode, Open, Sampling};
+use examiner_plugin_openai::OpenAi;
 use serde_json::json;
 use std::time::Duration;
 
@@ -162,4 +164,20 @@ fn a_server_that_is_not_there_is_a_failure_of_the_network() {
     let error = answers[&0].as_ref().unwrap_err();
     assert_eq!(error.code, ErrorCode::Network, "{error}");
     assert!(error.message.starts_with("cannot reach `http://127.0.0.1"), "{error}");
+}
+
+/// It may have another model behind a name, and says so in its answers.
+#[test]
+fn a_server_that_answers_as_another_model_is_reported_once() {
+    let server = Server::start(|_| {
+        let mut body = chat(&["an answer"], "stop");
+        body["model"] = json!("something-else");
+        Reply::Json(200, vec![], body)
+    });
+    let host = FakeHost::new();
+    let mut model = OpenAi::open(options(&server, json!({})), host.host()).unwrap();
+    let (answers, end) = generate(&mut model, requests(5));
+    assert!(end.is_ok() && answers.values().all(Result::is_ok));
+    let warned = host.messages().into_iter().filter(|(_, text)| text.contains("answers as `something-else`"));
+    assert_eq!(warned.count(), 1);
 }
