@@ -44,6 +44,7 @@ pub(super) fn rows(file: File, origin: Origin) -> Result<impl Iterator<Item = Re
 #[cfg(test)]
 mod tests {
     use crate::rows::read;
+    use parquet::basic::Compression;
     use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
     use parquet::file::properties::WriterProperties;
     use parquet::file::writer::SerializedFileWriter;
@@ -54,6 +55,10 @@ mod tests {
 
     /// Writes `groups` row groups of two rows each, the second of which holds nothing but its number.
     fn write(path: &Path, groups: i64) {
+        write_with(path, groups, WriterProperties::default());
+    }
+
+    fn write_with(path: &Path, groups: i64, properties: WriterProperties) {
         let schema = "message rows {
             required int64 number;
             optional binary text (STRING);
@@ -61,7 +66,7 @@ mod tests {
         }";
         let schema = Arc::new(parse_message_type(schema).unwrap());
         let file = std::fs::File::create(path).unwrap();
-        let mut writer = SerializedFileWriter::new(file, schema, Arc::new(WriterProperties::default())).unwrap();
+        let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).unwrap();
         for group in 0..groups {
             let mut columns = writer.next_row_group().unwrap();
             let mut column = columns.next_column().unwrap().unwrap();
@@ -90,6 +95,27 @@ mod tests {
         assert_eq!(json!(rows[2].fields), json!({"number": 2, "text": "é1", "names": ["a", "b"]}));
         assert_eq!(json!(rows[5].fields), json!({"number": 5, "text": null, "names": []}));
         assert_eq!(rows[5].place(), format!("row 6 of `{}`", path.display()));
+    }
+
+    /// What pandas, Polars and the hub write.
+    #[test]
+    fn every_codec_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.parquet");
+        let codecs = [
+            Compression::UNCOMPRESSED,
+            Compression::SNAPPY,
+            Compression::GZIP(Default::default()),
+            Compression::BROTLI(Default::default()),
+            Compression::ZSTD(Default::default()),
+            Compression::LZ4,
+            Compression::LZ4_RAW,
+        ];
+        for codec in codecs {
+            write_with(&path, 2, WriterProperties::builder().set_compression(codec).build());
+            let rows: Vec<_> = read(&path, None).unwrap().collect::<crate::Result<_>>().unwrap();
+            assert_eq!(json!(rows[2].fields), json!({"number": 2, "text": "é1", "names": ["a", "b"]}), "{codec}");
+        }
     }
 
     /// Fuzzing found that the `parquet` crate panics over footers, pages and row groups of which a byte has changed.
