@@ -26,6 +26,8 @@ pub(crate) struct Setup {
     pub(super) repeats: u32,
     pub(super) limit: Option<u64>,
     pub(super) on_truncation: OnTruncation,
+    /// Whether the model is spoken to through a chat template.
+    pub(super) speaks_chat: bool,
     seed: u64,
     /// What the results depend on.
     inputs: Inputs,
@@ -45,6 +47,7 @@ pub fn prepare(shared: &Arc<Shared>, pair: &Pair, model: &ModelInfo, limit: Opti
     for scorer in &prepared.setup.scorers {
         check_abilities(&pair.model, model, &scorer.label, &scorer.info)?;
     }
+    prepared.setup.speaks_chat = model.details.get("chat").is_some_and(serde_json::Value::is_object);
     let spec = shared.roles.suite.models.get(&pair.model);
     let plugin = spec.map(|spec| spec.plugin.as_str()).unwrap_or_default();
     prepared.setup.add_inputs([
@@ -129,6 +132,7 @@ pub(crate) fn prepare_dataset(
         repeats: spec.repeats.max(1),
         limit,
         on_truncation: roles.suite.on_truncation,
+        speaks_chat: false,
         seed,
         inputs,
         base,

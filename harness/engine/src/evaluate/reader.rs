@@ -4,7 +4,7 @@ use super::known::KnownRecord;
 use super::prepare::Setup;
 use super::sample_ids::SampleIds;
 use super::truncation::Truncated;
-use examiner_api::{Ask, Dataset, Flow, PluginError, Question, Result, Sample};
+use examiner_api::{Ask, Dataset, Flow, PluginError, Question, Result, Sample, Span};
 use examiner_suite::OnTruncation;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -52,12 +52,21 @@ pub(crate) struct Counts {
     pub(crate) questions: u64,
     /// Samples that are among their own few-shot examples, or would be if they had not been left out.
     pub(crate) contaminated: u64,
+    /// Questions of which whole texts are scored: these go to a model as they are, without its chat template.
+    whole_texts: u64,
 }
+
+/// What is said of a chat model whose template was not used.
+const NO_TEMPLATE: &str = "the model's chat template is not used: log-likelihoods of whole texts (`normalize: context`, the default) are \
+                           those of texts as they are; any other `normalize` scores choices as answers in a chat, and `chat: false` says \
+                           that no chat is meant";
 
 impl Counts {
     /// What is to be known of the results, a sentence each.
     pub(crate) fn warnings(&self, setup: &Setup) -> Vec<String> {
-        setup.prompter.warning(self.contaminated, self.samples).into_iter().collect()
+        let contaminated = setup.prompter.warning(self.contaminated, self.samples);
+        let without_template = (setup.speaks_chat && self.whole_texts > 0).then(|| NO_TEMPLATE.to_owned());
+        contaminated.into_iter().chain(without_template).collect()
     }
 }
 
@@ -159,7 +168,12 @@ impl Reader<'_> {
     fn flush(&mut self) -> Flow {
         let window = std::mem::take(&mut self.window);
         let flow = match self.setup.items(window) {
-            Ok(items) => (self.send)(items),
+            Ok(items) => {
+                let whole =
+                    |item: &&Item| item.asks.iter().any(|ask| matches!(ask, Ask::Score { span: Span::All, .. }));
+                self.counts.whole_texts += items.iter().filter(whole).count() as u64;
+                (self.send)(items)
+            }
             Err(error) => {
                 self.failure = Some(error);
                 Flow::Stop

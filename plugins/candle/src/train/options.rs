@@ -42,6 +42,12 @@ pub struct TrainOptions {
     pub max_length: Option<usize>,
     /// What becomes of a row that is longer.
     pub too_long: TooLong,
+    /// The field of a row that holds what is given; empty where rows have no such thing.
+    #[serde(skip_serializing)]
+    pub prompt_field: String,
+    /// The field of a row that holds what is learned, with its delimiter.
+    #[serde(skip_serializing)]
+    pub completion_field: String,
     /// Which tokens the loss is computed on.
     pub loss_on: LossOn,
     /// Whether an end-of-text token is added to each completion.
@@ -101,6 +107,8 @@ impl Default for TrainOptions {
             accumulation: 1,
             max_length: None,
             too_long: TooLong::Cut,
+            prompt_field: "prompt".to_owned(),
+            completion_field: "completion".to_owned(),
             loss_on: LossOn::Completion,
             end_of_text: true,
             order: Order::Shuffled,

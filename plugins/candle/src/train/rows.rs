@@ -5,8 +5,7 @@ use examiner_api::random::Stream;
 use examiner_api::{PluginError, Result, ScoreRequest, Span};
 use examiner_lm::{Tokenizer, split};
 use rayon::prelude::*;
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::path::Path;
 
 /// A row in tokens.
@@ -31,21 +30,59 @@ impl Row {
 }
 
 /// A line of the file. Tokens are given beside texts where they were computed before.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Line {
-    #[serde(default)]
     id: Value,
-    #[serde(default)]
     prompt: String,
-    #[serde(default)]
     completion: String,
-    #[serde(default)]
     prompt_tokens: Option<Vec<u32>>,
-    #[serde(default)]
     completion_tokens: Option<Vec<u32>>,
 }
 
+/// The fields that hold prompt and completion; no prompt where its name is empty.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fields<'o> {
+    pub(super) prompt: &'o str,
+    pub(super) completion: &'o str,
+}
+
+impl<'o> Fields<'o> {
+    pub(super) fn of(options: &'o TrainOptions) -> Self {
+        Fields { prompt: &options.prompt_field, completion: &options.completion_field }
+    }
+}
+
 impl Line {
+    /// # Errors
+    /// What is wrong with the row: a field is missing, or is not what it must be. Other fields may say anything.
+    fn of(mut row: Map<String, Value>, fields: Fields<'_>) -> Result<Self, String> {
+        let names = || row.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let tokens = |name: &str| match row.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => serde_json::from_value::<Vec<u32>>(value.clone())
+                .map(Some)
+                .map_err(|error| format!("`{name}` is no list of tokens: {error}")),
+        };
+        let (prompt_tokens, completion_tokens) = (tokens("prompt_tokens")?, tokens("completion_tokens")?);
+        let text = |name: &str| match row.get(name) {
+            Some(Value::String(text)) => Ok(text.clone()),
+            // Texts that were turned into tokens need not be there.
+            None if completion_tokens.is_some() => Ok(String::new()),
+            None => Err(format!("it has no `{name}`; it has {}", names())),
+            Some(other) => Err(format!("expected a text in `{name}`, found `{other}`")),
+        };
+        let prompt = if fields.prompt.is_empty() { String::new() } else { text(fields.prompt)? };
+        let completion = text(fields.completion)?;
+        let id = row.remove("id").unwrap_or_default();
+        Ok(Line { id, prompt, completion, prompt_tokens, completion_tokens })
+    }
+
+    /// A line of two texts.
+    #[cfg(test)]
+    pub(super) fn of_texts(prompt: &str, completion: &str) -> Self {
+        Line { prompt: prompt.to_owned(), completion: completion.to_owned(), ..Line::default() }
+    }
+
     /// Prompt and completion, to train a tokenizer on.
     pub(super) fn text(&self) -> String {
         format!("{}{}", self.prompt, self.completion)
@@ -61,7 +98,7 @@ impl Line {
 ///
 /// # Errors
 /// `NotFound` or `Io` for the file, `BadInput` for a line that is no row, or where there is none.
-pub(super) fn read(path: &Path) -> Result<Vec<Line>> {
+pub(super) fn read(path: &Path, fields: Fields<'_>) -> Result<Vec<Line>> {
     let text = std::fs::read_to_string(path).map_err(|error| PluginError::io("read", path, &error))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let lines: Vec<(usize, &str)> = lines.collect();
@@ -70,13 +107,13 @@ pub(super) fn read(path: &Path) -> Result<Vec<Line>> {
             .with_help("if a recipe made the file, look at how many of the teacher's answers it kept"));
     }
     let parse = |(index, line): &(usize, &str)| {
-        // Through an object: a list would be taken for the fields in their order.
-        let object = serde_json::from_str::<serde_json::Map<String, Value>>(line);
-        let row = object.and_then(|object| serde_json::from_value(Value::Object(object)));
-        let mut row: Line = row.map_err(|error| {
-            PluginError::bad_input(format!("line {} of `{}` is not a training row", index + 1, path.display()))
-                .with_cause(&error)
-                .with_help("a row is a JSON object with `id`, `prompt` and `completion`")
+        let row = serde_json::from_str(line).map_err(|error| error.to_string());
+        let mut row = row.and_then(|row| Line::of(row, fields)).map_err(|why| {
+            let place = format!("line {} of `{}`", index + 1, path.display());
+            PluginError::bad_input(format!("{place} is not a training row: {why}")).with_help(
+                "a row is a JSON object with `id`, `prompt` and `completion`; `prompt_field` and `completion_field` say where the texts are, \
+                 and `prompt_field: ''` that there is no prompt",
+            )
         })?;
         if row.id.is_null() {
             row.id = Value::from(format!("line {}", index + 1));
@@ -219,7 +256,10 @@ mod tests {
     }
 
     fn lines(rows: &[Value]) -> Vec<Line> {
-        rows.iter().map(|row| serde_json::from_value(row.clone()).unwrap()).collect()
+        let of = |row: &Value| {
+            Line::of(row.as_object().unwrap().clone(), Fields { prompt: "prompt", completion: "completion" })
+        };
+        rows.iter().map(|row| of(row).unwrap()).collect()
     }
 
     #[test]
@@ -263,6 +303,17 @@ mod tests {
         assert_eq!(encoded(TooLong::LeaveOut), Ok((1, 0, 2)));
         let refused = encoded(TooLong::Error).unwrap_err().to_string();
         assert!(refused.contains("`half`") && refused.contains("5 tokens"), "{refused}");
+    }
+
+    #[test]
+    fn a_field_that_is_missing_is_named_and_may_have_another_name() {
+        let row = || json!({ "question": "q", "completion": "c", "task": 7 }).as_object().unwrap().clone();
+        let read = |prompt, completion| Line::of(row(), Fields { prompt, completion });
+        let missing = "it has no `prompt`; it has `question`, `completion`, `task`";
+        assert_eq!(read("prompt", "completion").unwrap_err(), missing);
+        assert_eq!(read("question", "task").unwrap_err(), "expected a text in `task`, found `7`");
+        assert_eq!(read("question", "completion").unwrap().text(), "qc");
+        assert_eq!(read("", "completion").unwrap().text(), "c");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::identity::identity;
 use super::options::{Keep, TrainOptions};
 use super::parameters::Layout;
 use super::plan::{self, Plan};
-use super::rows::{self, Encoded, Encoder, Line, Row};
+use super::rows::{self, Encoded, Encoder, Fields, Line, Row};
 use super::schedule::LearningRate;
 use super::start::Start;
 use crate::device::ComputeDevice;
@@ -32,7 +32,7 @@ pub(super) fn train(
     sink: &dyn Sink<TrainEvent>,
 ) -> Result<TrainReport> {
     std::fs::create_dir_all(&job.out).map_err(|error| PluginError::io("make", &job.out, &error))?;
-    let lines = rows::read(&job.rows)?;
+    let lines = rows::read(&job.rows, Fields::of(options))?;
     let mut start = Start::find(job.from.as_deref(), options, &lines, job.seed, host)?;
     let data = Data::new(options, &start, &lines, job, host)?;
     let identity = identity(options, device, &start.fingerprint, [&data.train, &data.validation], job.seed)?;
@@ -150,7 +150,7 @@ impl Data {
         let Encoded { rows, mut truncated, mut left_out } = encoder.encode(lines)?;
         let (train, validation) = match &options.validation {
             Some(file) => {
-                let held = encoder.encode(&rows::read(&host.fetch(file)?)?)?;
+                let held = encoder.encode(&rows::read(&host.fetch(file)?, Fields::of(options))?)?;
                 truncated += held.truncated;
                 left_out += held.left_out;
                 (rows, held.rows)

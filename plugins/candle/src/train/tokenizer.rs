@@ -45,12 +45,10 @@ pub(super) fn train(options: &TokenizerOptions, lines: &[Line]) -> Result<Vec<u8
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn digits_are_tokens_of_their_own_if_asked_for() {
-        let line = json!({ "prompt": "12 + 12 = ", "completion": "24 because 12 and 12 are 24" });
-        let lines: Vec<Line> = vec![serde_json::from_value(line).unwrap(); 3];
+        let lines = vec![Line::of_texts("12 + 12 = ", "24 because 12 and 12 are 24"); 3];
         for (split_digits, tokens) in [(true, 3), (false, 1)] {
             let options = TokenizerOptions { vocab_size: 300, split_digits, path: None };
             let bytes = train(&options, &lines).unwrap();
