@@ -2,7 +2,8 @@
 //!
 //! Two small checkpoints lie in Python's package index. They are put below the target directory, as they are (GGUF) and as
 //! transformers loads them (safetensors, in one file and sharded), with the results of lm-evaluation-harness and transformers
-//! beside them. `cargo xtask verify --only real` holds the program against these.
+//! beside them, and llama.cpp, which writes them in every number type. `cargo xtask verify --only real` and `--only llama-cpp` hold
+//! the program against these.
 
 use crate::program::process::{run, target};
 use crate::program::python;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The programs that results are compared with.
-const PACKAGES: [&str; 7] = [
+const PACKAGES: [&str; 8] = [
     "torch==2.15.0",
     "transformers==5.24.0",
     "lm_eval==0.4.13",
@@ -21,11 +22,15 @@ const PACKAGES: [&str; 7] = [
     "accelerate",
     "sentencepiece",
     "datasets",
+    "cmake",
 ];
 
-/// Downloads the checkpoints and converts them; computes the references.
-const SCRIPTS: [(&str, &str); 2] =
-    [("checkpoints.py", include_str!("checkpoints.py")), ("reference.py", include_str!("reference.py"))];
+/// Downloads the checkpoints and converts them; computes the references; builds llama.cpp and runs it.
+const SCRIPTS: [(&str, &str); 3] = [
+    ("checkpoints.py", include_str!("checkpoints.py")),
+    ("reference.py", include_str!("reference.py")),
+    ("llama_cpp.py", include_str!("llama_cpp.py")),
+];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RealModelsArguments {
@@ -70,6 +75,9 @@ pub(crate) fn real_models(arguments: &RealModelsArguments) -> Result<bool> {
         std::fs::write(&script, text).with_context(|| format!("cannot write `{}`", script.display()))?;
         run(Command::new(&python).env("HF_HUB_OFFLINE", "1").arg(script).arg(&directory).arg(&shared))?;
     }
-    println!("checkpoints and references are in `{}`; `cargo xtask verify --only real` uses them", directory.display());
+    println!(
+        "checkpoints and references are in `{}`; `cargo xtask verify --only real --only llama-cpp` uses them",
+        directory.display()
+    );
     Ok(true)
 }

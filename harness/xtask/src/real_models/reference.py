@@ -75,12 +75,16 @@ def data(directory, shared):
     ]
     # Texts of one word say nothing, and an empty one has no token to score.
     texts = [text for text in UNUSUAL if text.strip()]
-    share = (TEXTS - len(texts)) // len(sources) + 1
+    # A few more, because some are the same.
+    share = (TEXTS - len(texts)) // len(sources) + 50
     for source in sources:
         # Each begins somewhere else, also in the midst of a word.
         texts += [text[index % 7 :][:TEXT] for index, text in enumerate(source[:share])]
     rows = [{"text": text} for text in dict.fromkeys(texts) if text.strip()]
-    write(directory / "texts.jsonl", rows[:TEXTS])
+    if len(rows) < TEXTS:
+        sys.exit(f"there are {len(rows)} different texts; expected {TEXTS}")
+    # All sources keep their share: the last ones are no better than others.
+    write(directory / "texts.jsonl", [rows[index * len(rows) // TEXTS] for index in range(TEXTS)])
     write(directory / "prose.jsonl", pieces("\n\n".join(sources[0][1000:1500] + bbh)))
 
 
@@ -179,8 +183,10 @@ class Reference:
         sys.exit(f"the prose has {count} tokens; expected {PERPLEXITY_TOKENS}")
 
     def tokens(self):
+        """The tokens of texts. A beginning-of-text token with which a text begins is read, not scored."""
         for row in read(self.data / "texts.jsonl"):
-            yield {"text": row["text"], "tokens": self.tokenizer(row["text"], add_special_tokens=False)["input_ids"]}
+            tokens = self.tokenizer(row["text"], add_special_tokens=False)["input_ids"]
+            yield {"text": row["text"], "tokens": tokens[tokens[0] == self.tokenizer.bos_token_id :]}
 
 
 def main():

@@ -7,6 +7,7 @@ mod comparison;
 mod distill;
 mod endpoint;
 mod families;
+mod llama_cpp;
 mod lm_eval_choice;
 mod lm_eval_gsm8k;
 mod onnx;
@@ -51,7 +52,7 @@ pub(crate) struct VerifyArguments {
 type Group = fn(&Setup) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 14] = [
+const GROUPS: [(&str, Group); 15] = [
     ("transformers", transformers::compare),
     ("onnx", onnx::compare),
     ("families", families::compare),
@@ -66,10 +67,12 @@ const GROUPS: [(&str, Group); 14] = [
     ("distill", distill::compare),
     ("endpoint", endpoint::compare),
     (REAL, real::compare),
+    (LLAMA_CPP, llama_cpp::compare),
 ];
 
-/// The group that needs what `cargo xtask real-models` gets; without it, it is left out unless it is asked for.
+/// The groups that need what `cargo xtask real-models` gets; without it, they are left out unless they are asked for.
 const REAL: &str = "real";
+const LLAMA_CPP: &str = "llama-cpp";
 
 /// Runs the comparisons and prints a line for each. Whether all hold.
 pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
@@ -88,7 +91,11 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
     let setup = Setup { program: program::find(&arguments.program)?, work, shared, device, python };
     let has_real = !real_models::available()?.is_empty();
     let wanted = |name: &str| match arguments.only.as_slice() {
-        [] => name != REAL || has_real,
+        [] => match name {
+            REAL => has_real,
+            LLAMA_CPP => llama_cpp::is_available(),
+            _ => true,
+        },
         only => only.iter().any(|only| name.contains(only)),
     };
     let groups: Vec<_> = GROUPS.into_iter().filter(|(name, _)| wanted(name)).collect();

@@ -143,6 +143,7 @@ mod tests {
     use candle_core::DType;
     use examiner_api::testing::FakeHost;
     use examiner_test_support::ground_truth;
+    use sha2::{Digest, Sha256};
 
     /// Every number is the one that the Python package `gguf` computes (`quantized.py`).
     #[test]
@@ -160,6 +161,33 @@ mod tests {
             for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
                 assert!(found.to_bits() == expected.to_bits(), "{name}, number {index}: {found}, expected {expected}");
             }
+        }
+    }
+
+    /// The digests are those of the numbers that the Python package `gguf` computes of the same files.
+    #[test]
+    #[ignore = "needs files that llama.cpp wrote: `cargo xtask verify --only llama-cpp` runs it"]
+    fn tensors_of_files_of_llama_cpp_have_the_digests_of_the_reference() {
+        let directory =
+            std::env::var_os("EXAMINER_QUANTIZED").expect("`EXAMINER_QUANTIZED` names the files' directory");
+        let files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        for digests in files.filter(|path| path.extension().is_some_and(|extension| extension == "sha256")) {
+            let path = digests.with_extension("");
+            let mut gguf = Gguf::open(&path.display().to_string(), &FakeHost::new().host()).unwrap();
+            let expected = std::fs::read_to_string(&digests).unwrap();
+            let mut names = gguf.names();
+            let equal = expected.lines().filter(|line| {
+                let (digest, name) = line.split_once("  ").unwrap();
+                assert!(names.remove(name), "{name} of {}", path.display());
+                let values = gguf.load(name, DType::F32).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
+                let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+                found == digest
+            });
+            let (equal, all) = (equal.count(), expected.lines().count());
+            assert!(names.is_empty(), "{names:?} of {}", path.display());
+            let judged = if equal == all { "equal".to_owned() } else { format!("{equal} of {all} tensors") };
+            println!("digests: {}: {judged}", path.display());
         }
     }
 }
