@@ -82,3 +82,83 @@ fn a_model_that_failed_is_told_and_not_compared() {
     assert_eq!(code, Some(1));
     assert!(table.contains("failed [1]") && table.contains("not today"), "{table}");
 }
+
+#[test]
+fn samples_are_shown_as_they_were_asked_answered_and_judged() {
+    let directory = tempfile::tempdir().unwrap();
+    examined(directory.path(), "");
+    let (code, shown, said) = examiner(directory.path(), &["show", "run", "--model", "wrong", "--wrong"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(shown.starts_with("`3` of `sums`, answered by `wrong`"), "{shown}");
+    assert!(
+        shown.contains("\nright\n    6\n") && shown.contains("\n    7\n") && shown.contains("accuracy 0"),
+        "{shown}"
+    );
+    assert_eq!(shown.matches(" of `sums`").count(), 1, "{shown}");
+    let (_, lines, _) = examiner(directory.path(), &["show", "run", "--json", "--limit", "7", "--model", "right"]);
+    let samples = std::fs::read_to_string(directory.path().join("run/samples/right/sums.jsonl")).unwrap();
+    assert!(lines.lines().count() == 7 && samples.starts_with(&lines), "{lines}");
+    let (code, _, said) = examiner(directory.path(), &["show", "run", "--model", "wrnog"]);
+    assert!(code == Some(2) && said.contains("`wrong` on `sums`"), "{said}");
+    assert!(examiner(directory.path(), &["show", "run", "--errors"]).2.contains("no sample is so"));
+}
+
+#[test]
+fn two_runs_are_compared_and_gated() {
+    let directory = tempfile::tempdir().unwrap();
+    let of = |fault: &str, out: &str| {
+        let models = format!("  m: {{ plugin: adder, fault: {fault}, at: 0, upto: 4 }}\n");
+        let suite = suite(&models, "  sums: { plugin: numbers, rows: 10 }\n");
+        assert!(run(directory.path(), &suite, &["--out", out]).status.success());
+    };
+    of("none", "before");
+    of("wrong", "after");
+    let (code, table, said) = examiner(directory.path(), &["compare", "before", "after"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(table.contains("m, after") && table.contains("-0.5000") && table.contains("0/5/5"), "{table}");
+    let same = examiner(directory.path(), &["compare", "before", "before"]).1;
+    assert!(same.contains("0/0/10") && same.contains("1.0000"), "{same}");
+    let flipped = examiner(directory.path(), &["show", "after", "--flips", "before", "--limit", "100"]).1;
+    assert_eq!(flipped.matches(" of `sums`").count(), 5, "{flipped}");
+    assert!(flipped.contains("in the other run"), "{flipped}");
+
+    let gate = |rule: &str| {
+        let rule = format!("rules:\n  - {{ model: m, dataset: sums, {rule} }}\n");
+        std::fs::create_dir_all(directory.path().join("rules")).unwrap();
+        std::fs::write(directory.path().join("rules/gate.yaml"), rule).unwrap();
+        examiner(directory.path(), &["gate", "after", "--policy", "rules/gate.yaml"])
+    };
+    for (rule, code, word) in [
+        ("at_least: 0.5", 0, "ok"),
+        ("at_least: 0.6", 1, "BROKEN"),
+        ("against: ../before, by: value, drop_at_most: 0.5", 0, "ok"),
+        ("against: ../before", 1, "BROKEN"),
+    ] {
+        let (found, said, error) = gate(rule);
+        assert_eq!((found, said.split(' ').next()), (Some(code), Some(word)), "{rule}: {said}{error}");
+    }
+    assert_eq!(gate("at_laest: 0.5").0, Some(2));
+}
+
+#[test]
+fn runs_are_listed_and_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = suite("  m: { plugin: adder }\n", "  sums: { plugin: numbers, rows: 3 }\n");
+    for _ in 0..3 {
+        assert!(run(directory.path(), &suite, &["--fresh"]).status.success());
+    }
+    let names = || {
+        let list = examiner(directory.path(), &["runs"]).1;
+        assert!(list.starts_with("run "), "{list}");
+        list.lines().skip(1).map(|line| line.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let all = names();
+    assert_eq!(all.len(), 3);
+    assert_eq!(examiner(directory.path(), &["runs", "rm", &all[2]]).0, Some(0));
+    assert_eq!(names(), all[..2]);
+    assert_eq!(std::fs::read_link(directory.path().join("outputs/latest")).unwrap(), Path::new(&all[1]));
+    let (code, _, said) = examiner(directory.path(), &["runs", "rm", "gone"]);
+    assert!(code == Some(2) && said.contains(&all[0]), "{said}");
+    assert_eq!(examiner(directory.path(), &["runs", "prune", "--keep", "1"]).0, Some(0));
+    assert_eq!(names(), all[1..2]);
+}

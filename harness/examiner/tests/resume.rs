@@ -258,3 +258,21 @@ fn a_journal_that_was_damaged_removed_or_replaced() {
     assert_eq!(again().0, Some(0));
     unchanged();
 }
+
+#[test]
+fn a_run_goes_on_though_a_comment_was_added_to_its_suite() {
+    let directory = tempfile::tempdir().unwrap();
+    let text =
+        suite("  m: { plugin: adder, count: asked, fault_file: fault }\n", "  sums: { plugin: numbers, rows: 4 }\n");
+    std::fs::write(directory.path().join("fault"), "errors").unwrap();
+    assert_eq!(run(directory.path(), &text, &[]).status.code(), Some(1));
+    std::fs::write(directory.path().join("fault"), "none").unwrap();
+    let asked = || std::fs::read_to_string(directory.path().join("asked")).unwrap().lines().count();
+    let before = asked();
+    assert!(run(directory.path(), &format!("# What was learned since.\n{text}"), &[]).status.success());
+    assert_eq!(std::fs::read_dir(directory.path().join("outputs")).unwrap().count(), 2, "one run, and `latest`");
+    // Another question is another run.
+    assert!(run(directory.path(), &text.replace("rows: 4", "rows: 5"), &[]).status.success());
+    assert_eq!(std::fs::read_dir(directory.path().join("outputs")).unwrap().count(), 3);
+    assert!(asked() > before);
+}

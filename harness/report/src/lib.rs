@@ -5,11 +5,13 @@
 
 pub mod compare;
 pub mod figure;
+pub mod gate;
 mod macro_average;
 pub mod markdown;
 pub mod metrics;
 mod pivot;
 mod publish;
+pub mod show;
 pub mod stage_summary;
 pub mod statistics;
 pub mod totals;

@@ -36,8 +36,8 @@ impl Reporter for Reports {
 
 /// Compares the models with the baseline and writes `comparison.csv`.
 fn compare_with(baseline: &str, directory: &Path, rows: &[SummaryRow], published: &mut Published) {
-    let request = CompareRequest { baseline: baseline.to_owned(), ..CompareRequest::default() };
-    let comparison = match compare(directory, rows, &request) {
+    let request = CompareRequest { baseline: Some(baseline.to_owned()), ..CompareRequest::default() };
+    let comparison = match compare(&[(directory, rows)], &request) {
         Ok(comparison) => comparison,
         Err(error) => return published.failures.push(format!("report: {error}")),
     };

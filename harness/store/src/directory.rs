@@ -97,15 +97,29 @@ impl RunDirectory {
     /// Points `<outputs>/latest` to this run.
     pub fn mark_latest(&self) -> Result<()> {
         let Some(outputs) = self.path.parent() else { return Ok(()) };
-        let link = outputs.join("latest");
-        if std::fs::read_link(&link).is_ok_and(|target| target == Path::new(&self.name())) {
-            return Ok(());
-        }
-        crate::atomic::remove_leftovers_of(&link);
-        let temporary = outputs.join(format!("latest.{}.tmp", std::process::id()));
-        let linked = symlink(Path::new(&self.name()), &temporary).and_then(|()| std::fs::rename(&temporary, &link));
-        linked.map_err(|error| failure("make the link", &link, &error))
+        link_latest(outputs, &self.name())
     }
+}
+
+/// Points `<outputs>/latest` to `newest`, if the run that it points to is gone; without one, it goes, too.
+pub fn point_latest(outputs: &Path, newest: Option<&str>) -> Result<()> {
+    let link = outputs.join("latest");
+    match newest {
+        _ if link.exists() || !link.is_symlink() => Ok(()),
+        Some(newest) => link_latest(outputs, newest),
+        None => std::fs::remove_file(&link).map_err(|error| failure("remove the link", &link, &error)),
+    }
+}
+
+fn link_latest(outputs: &Path, name: &str) -> Result<()> {
+    let link = outputs.join("latest");
+    if std::fs::read_link(&link).is_ok_and(|target| target == Path::new(name)) {
+        return Ok(());
+    }
+    crate::atomic::remove_leftovers_of(&link);
+    let temporary = outputs.join(format!("latest.{}.tmp", std::process::id()));
+    let linked = symlink(Path::new(name), &temporary).and_then(|()| std::fs::rename(&temporary, &link));
+    linked.map_err(|error| failure("make the link", &link, &error))
 }
 
 #[cfg(unix)]
@@ -135,6 +149,23 @@ mod tests {
         two.mark_latest().unwrap();
         one.mark_latest().unwrap();
         assert_eq!(outputs.path().join("latest").canonicalize().unwrap(), one.path.canonicalize().unwrap());
+    }
+
+    #[test]
+    fn latest_survives_the_end_of_its_run() {
+        let outputs = tempfile::tempdir().unwrap();
+        let one = RunDirectory::create(outputs.path(), "s").unwrap();
+        let two = RunDirectory::create(outputs.path(), "s").unwrap();
+        two.mark_latest().unwrap();
+        point_latest(outputs.path(), Some(&one.name())).unwrap();
+        let latest = outputs.path().join("latest");
+        assert_eq!(std::fs::read_link(&latest).unwrap(), Path::new(&two.name()), "its run is there");
+        std::fs::remove_dir_all(&two.path).unwrap();
+        point_latest(outputs.path(), Some(&one.name())).unwrap();
+        assert_eq!(std::fs::read_link(&latest).unwrap(), Path::new(&one.name()));
+        std::fs::remove_dir_all(&one.path).unwrap();
+        point_latest(outputs.path(), None).unwrap();
+        assert!(!latest.is_symlink());
     }
 
     #[test]

@@ -24,6 +24,19 @@ pub enum Status {
     Interrupted,
 }
 
+impl Status {
+    /// What a list says of it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Running => "going on, or killed",
+            Status::Complete => "complete",
+            Status::Partial => "partial",
+            Status::Failed => "failed",
+            Status::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// Everything that the result of a stage depends on, by name.
 pub type Inputs = BTreeMap<String, String>;
 
@@ -65,7 +78,7 @@ pub struct Provenance {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Request {
-    /// BLAKE3 of the suite's text.
+    /// BLAKE3 of what the suite says, as JSON.
     pub suite: String,
     /// `--set`, as typed.
     pub set: Vec<String>,

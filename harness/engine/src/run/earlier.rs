@@ -8,10 +8,12 @@ use examiner_store::product;
 use examiner_store::provenance::{Provenance, Request, Status};
 use std::path::{Path, PathBuf};
 
-/// The identity of what was asked for, by which an unfinished run is recognised.
+/// The identity of what was asked for, by which an unfinished run is recognised: what the suite says, and not how it is written.
 pub fn request(job: &Job) -> Request {
+    // What was read from a file of text can be written.
+    let suite = serde_json::to_vec(&job.loaded.suite).unwrap_or_default();
     Request {
-        suite: blake3::hash(job.loaded.text.as_bytes()).to_hex().to_string(),
+        suite: blake3::hash(&suite).to_hex().to_string(),
         set: job.set.clone(),
         limit: job.limit,
         only: job.only.clone(),

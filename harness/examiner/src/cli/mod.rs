@@ -3,6 +3,7 @@
 mod commands;
 mod plan_table;
 mod results;
+mod runs;
 mod score;
 mod search;
 mod terminal;
@@ -45,13 +46,22 @@ enum Command {
     Doctor,
     /// Show the results of a run.
     Report(ReportArguments),
+    /// Show samples of a run as a person reads them: what was asked and answered, and how it was judged.
+    Show(ShowArguments),
+    /// List runs, and remove those that are not wanted any more.
+    Runs(RunsArguments),
     /// Judge the answers of a run once more, by other scorers or other rules, without asking its models.
     ///
     /// The scores that are there are kept: the new ones lie in `scores/` of the run's directory, which `report`,
     /// `compare` and `plot` read like a run's.
     Score(ScoreArguments),
-    /// Compare the models of a run with one of them, on the same samples: is the difference more than chance?
+    /// Compare models, prompts or runs on the same samples: is the difference more than chance?
+    ///
+    /// Of one run, its models are compared with the model that `--baseline` names, or its datasets with the dataset: the same
+    /// samples by another prompt. Of several runs, each model on each dataset is compared with the same in the first run.
     Compare(CompareArguments),
+    /// Hold the results of a run against rules: least values, no drop against a stored run. The exit status is 1 where one is broken.
+    Gate(GateArguments),
     /// Draw a run: results with their intervals, training curves, what the teacher yielded.
     Plot(PlotArguments),
     /// Serve one role on stdin and stdout. Not for people: the program starts its workers with it.
@@ -116,6 +126,72 @@ struct ReportArguments {
 }
 
 #[derive(Debug, clap::Args)]
+struct ShowArguments {
+    /// The run's directory.
+    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
+    run: PathBuf,
+    /// Only answers of this model.
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// Only samples of this dataset.
+    #[arg(long, value_name = "DATASET")]
+    dataset: Option<String>,
+    /// Only the sample with this id (repeatable).
+    #[arg(long, value_name = "ID")]
+    id: Vec<String>,
+    /// Only samples of which a metric is 0.
+    #[arg(long)]
+    wrong: bool,
+    /// Only samples in whose answer none was found.
+    #[arg(long)]
+    unanswered: bool,
+    /// Only samples without an answer or a verdict.
+    #[arg(long)]
+    errors: bool,
+    /// Only samples of which the model read the end alone.
+    #[arg(long)]
+    truncated: bool,
+    /// Only samples that the run in this directory judged otherwise.
+    #[arg(long, value_name = "RUN", value_hint = ValueHint::DirPath)]
+    flips: Option<PathBuf>,
+    /// Show at most this many.
+    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
+    /// Print the lines of `samples/` as they are.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct RunsArguments {
+    /// The directory of runs.
+    #[arg(long, value_name = "DIR", default_value = "outputs", global = true, value_hint = ValueHint::DirPath)]
+    outputs: PathBuf,
+    #[command(subcommand)]
+    command: Option<RunsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunsCommand {
+    /// Remove runs. One that is going on is not.
+    #[command(name = "rm")]
+    Remove {
+        /// Their names.
+        #[arg(required = true)]
+        runs: Vec<String>,
+    },
+    /// Remove all but the newest runs of each suite.
+    Prune {
+        /// How many stay.
+        #[arg(long, value_name = "N")]
+        keep: usize,
+        /// Only runs of this suite.
+        #[arg(long, value_name = "SUITE")]
+        suite: Option<String>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
 struct ScoreArguments {
     /// The run's directory.
     #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
@@ -141,12 +217,12 @@ struct ScoreArguments {
 
 #[derive(Debug, clap::Args)]
 struct CompareArguments {
-    /// The run's directory.
-    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
-    run: PathBuf,
-    /// The model that all others are compared with.
-    #[arg(long, value_name = "MODEL")]
-    baseline: String,
+    /// The run's directory, or those of several runs.
+    #[arg(default_value = "outputs/latest", value_name = "RUN", value_hint = ValueHint::DirPath)]
+    runs: Vec<PathBuf>,
+    /// The model, or the dataset, that all others of the run are compared with.
+    #[arg(long, value_name = "NAME")]
+    baseline: Option<String>,
     /// Compare by this metric (repeatable), `all` for every one; without it, by the first of each dataset and scorer.
     #[arg(long, value_name = "METRIC")]
     metric: Vec<String>,
@@ -156,6 +232,16 @@ struct CompareArguments {
     /// Print CSV.
     #[arg(long)]
     csv: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct GateArguments {
+    /// The run's directory.
+    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
+    run: PathBuf,
+    /// The rules, a YAML file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    policy: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -183,8 +269,11 @@ pub(crate) fn main() -> ExitCode {
         Command::Plugins(plugins) => commands::plugins(&plugins, &directories),
         Command::Doctor => commands::doctor(&directories),
         Command::Report(report) => results::report(&report),
+        Command::Runs(arguments) => runs::runs(&arguments),
+        Command::Show(show) => results::show(show),
         Command::Score(arguments) => score::score(arguments, &directories),
         Command::Compare(compare) => results::compare(compare),
+        Command::Gate(gate) => results::gate(&gate),
         Command::Plot(plot) => results::plot(&plot),
         Command::Worker { program } => Ok(examiner_engine::worker::main(program)),
     };

@@ -1,14 +1,15 @@
 //! What can be made of a run that is there: tables, comparisons and figures.
 
 use super::terminal::print;
-use super::{CompareArguments, PlotArguments, ReportArguments};
+use super::{CompareArguments, GateArguments, PlotArguments, ReportArguments, ShowArguments};
 use anyhow::{Context, Result};
 use examiner_engine::progress::print_to_stderr;
 use examiner_report::compare::{self, ComparisonResult};
-use examiner_report::{figure, markdown, stage_summary, wide};
+use examiner_report::show::{self, Kind, Selection};
+use examiner_report::{figure, gate, markdown, stage_summary, wide};
 use examiner_store::provenance::Provenance;
 use examiner_store::summary::{self, SummaryRow};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub(super) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
@@ -36,10 +37,12 @@ pub(super) fn below(provenance: &Provenance) -> String {
 }
 
 pub(super) fn compare(arguments: CompareArguments) -> Result<ExitCode> {
-    let rows = rows(&arguments.run)?;
+    let rows = arguments.runs.iter().map(|run| rows(run)).collect::<Result<Vec<_>>>()?;
+    let runs: Vec<(&Path, &[SummaryRow])> =
+        arguments.runs.iter().map(PathBuf::as_path).zip(rows.iter().map(Vec::as_slice)).collect();
     let request =
         compare::CompareRequest { baseline: arguments.baseline, metrics: arguments.metric, subsets: arguments.subsets };
-    let comparison = compare::compare(&arguments.run, &rows, &request)?;
+    let comparison = compare::compare(&runs, &request)?;
     if arguments.csv {
         let mut text = Vec::new();
         comparison.csv(&mut text)?;
@@ -54,6 +57,48 @@ pub(super) fn compare(arguments: CompareArguments) -> Result<ExitCode> {
         |result: &ComparisonResult| matches!(result, ComparisonResult::Failed(_) | ComparisonResult::Refused(_));
     let fails = comparison.lines.iter().any(|line| failed(&line.result));
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+pub(super) fn show(arguments: ShowArguments) -> Result<ExitCode> {
+    let kinds = [
+        (arguments.wrong, Kind::Wrong),
+        (arguments.unanswered, Kind::Unanswered),
+        (arguments.errors, Kind::Error),
+        (arguments.truncated, Kind::Truncated),
+    ];
+    let selection = Selection {
+        model: arguments.model,
+        dataset: arguments.dataset,
+        kinds: kinds.into_iter().filter_map(|(wanted, kind)| wanted.then_some(kind)).collect(),
+        ids: arguments.id,
+        flips: arguments.flips,
+        limit: usize::try_from(arguments.limit).unwrap_or(usize::MAX),
+    };
+    let shown = show::select(&arguments.run, &selection)?;
+    if shown.is_empty() {
+        print_to_stderr("no sample is so");
+    }
+    let texts: Vec<String> = match arguments.json {
+        true => shown.iter().map(|sample| format!("{}\n", sample.line)).collect(),
+        false => shown.iter().map(show::Shown::text).collect(),
+    };
+    print(&texts.join(if arguments.json { "" } else { "\n----\n\n" }))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn gate(arguments: &GateArguments) -> Result<ExitCode> {
+    let (rows, path) = (rows(&arguments.run)?, arguments.policy.display());
+    let text = std::fs::read_to_string(&arguments.policy).with_context(|| format!("cannot read `{path}`"))?;
+    let mut policy: gate::Policy = serde_yaml::from_str(&text).with_context(|| {
+        format!("`{path}` is no file of rules: expected `rules:` with a list of `{{ model, dataset, at_least: ... }}`")
+    })?;
+    // Runs that it names lie beside the file, wherever the command is given.
+    let folder = arguments.policy.parent().unwrap_or(Path::new(""));
+    policy.rules.iter_mut().flat_map(|rule| &mut rule.against).for_each(|against| *against = folder.join(&*against));
+    let judged = gate::judge(&arguments.run, &rows, &policy)?;
+    let lines = judged.iter().map(|rule| format!("{:<6} {}\n", if rule.holds { "ok" } else { "BROKEN" }, rule.what));
+    print(&lines.collect::<String>())?;
+    Ok(if judged.iter().all(|rule| rule.holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 pub(super) fn plot(arguments: &PlotArguments) -> Result<ExitCode> {

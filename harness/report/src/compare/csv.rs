@@ -1,6 +1,6 @@
 //! A comparison as CSV.
 
-use super::{Comparison, ComparisonResult, Test};
+use super::{Compared, Comparison, ComparisonResult, Test};
 use crate::statistics::Method;
 use examiner_store::atomic;
 use std::io;
@@ -45,7 +45,12 @@ impl Comparison {
         writer.write_record(COLUMNS)?;
         for line in &self.lines {
             let metric = &line.metric;
-            let named = [&metric.dataset, &line.subset, &metric.scorer, &metric.name, &self.baseline, &line.model];
+            // Of runs, the model is in both; the run tells them apart.
+            let model = match self.of {
+                Compared::Runs => format!("{} in {}", line.model, line.other),
+                _ => line.model.clone(),
+            };
+            let named = [&metric.dataset, &line.subset, &metric.scorer, &metric.name, &line.baseline, &model];
             let mut fields: Vec<String> = named.into_iter().cloned().collect();
             fields.extend(match &line.result {
                 ComparisonResult::Tested(test) => tested(test),

@@ -1,4 +1,4 @@
-//! Each model of a run against a baseline, on the same samples.
+//! Models, prompts or runs against a baseline, on the same samples.
 //!
 //! Two models that answered the same questions are compared question by question, because they share most of the variance
 //! of their scores. Where a comparison would not be fair there is a reason instead of numbers.
@@ -14,14 +14,14 @@ use crate::statistics::{Method, holm};
 pub use csv::COLUMNS;
 use examiner_store::provenance::Provenance;
 use examiner_store::summary::SummaryRow;
-use lines::ComparedRun;
+use lines::{ComparedRun, Side};
 use std::path::Path;
 
 /// What to compare.
 #[derive(Debug, Clone, Default)]
 pub struct CompareRequest {
-    /// The model that the others are compared with.
-    pub baseline: String,
+    /// The model, or the dataset, that the others are compared with; of several runs, none for the first of them.
+    pub baseline: Option<String>,
     /// Names of metrics, or [`super::metrics::ALL`]; empty for the first of each dataset and scorer.
     pub metrics: Vec<String>,
     /// Whether the subsets of datasets are compared, too.
@@ -31,17 +31,26 @@ pub struct CompareRequest {
 /// Why nothing was compared.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
-    /// The baseline is no model of the run.
-    #[error("the run has no model `{baseline}` to compare with; {help}")]
+    /// The baseline is no model of the run, and no dataset.
+    #[error("the run has no model or dataset `{baseline}` to compare with; {help}")]
     Baseline {
         /// The name given.
         baseline: String,
         /// What to try.
         help: String,
     },
-    /// The baseline is the only model.
-    #[error("`{0}` is the only model of the run: there is nothing to compare it with")]
+    /// The baseline is the only model, or the only dataset.
+    #[error("`{0}` is the only one of the run: there is nothing to compare it with")]
     Alone(String),
+    /// Runs are compared with the first of them.
+    #[error("`--baseline {0}` is for one run: of several, each is compared with the first, model by model")]
+    BaselineOfRuns(String),
+    /// There is one run, and no baseline in it.
+    #[error("name what the others are compared with: `--baseline MODEL`, `--baseline DATASET`, or a second run")]
+    NoBaseline,
+    /// Runs have nothing in common.
+    #[error("`{0}` and `{1}` have no model and dataset of the same names")]
+    NothingInCommon(String, String),
     /// A metric has no row.
     #[error(transparent)]
     Metric(#[from] UnknownMetric),
@@ -60,8 +69,21 @@ pub enum CompareError {
 pub struct Comparison {
     /// The baseline's name.
     pub baseline: String,
+    /// What is compared with it.
+    pub of: Compared,
     /// One line for each dataset, metric, subset and model.
     pub lines: Vec<ComparisonLine>,
+}
+
+/// What a baseline and the others are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compared {
+    /// Models of a run.
+    Models,
+    /// Datasets of a run: the same samples by other prompts.
+    Datasets,
+    /// Runs, by the models and datasets of the same names.
+    Runs,
 }
 
 /// A model against the baseline, on one dataset by one metric.
@@ -72,8 +94,12 @@ pub struct ComparisonLine {
     /// The subset of the dataset, [`examiner_store::summary::WHOLE`] for all of it, [`examiner_store::summary::MACRO`] for the
     /// mean over its subsets.
     pub subset: String,
+    /// The name of what it is compared with.
+    pub baseline: String,
     /// The model's name.
     pub model: String,
+    /// What differs from the baseline: the model, the dataset or the run.
+    pub other: String,
     /// The result.
     pub result: ComparisonResult,
 }
@@ -136,45 +162,122 @@ pub struct Mismatches {
     pub other_prompt: u64,
 }
 
-/// Compares the models of `rows`, the `summary.csv` of the run in `directory`, whose samples are read.
+/// Compares what is in runs, each a directory with the rows of its `summary.csv`; their samples are read. Of one run, its models or
+/// its datasets are compared; of several, the models and datasets that have the same names.
 ///
 /// P-values are adjusted by Holm's method over all lines that are returned: they are one family, since readers
 /// pick from all of the table.
 ///
 /// # Errors
-/// The baseline or a metric is unknown, or a file of samples is damaged.
-pub fn compare(directory: &Path, rows: &[SummaryRow], request: &CompareRequest) -> Result<Comparison, CompareError> {
-    let mut models: Vec<&str> = Vec::new();
-    for row in rows {
-        if !models.contains(&row.model.as_str()) {
-            models.push(&row.model);
+/// The baseline or a metric is unknown, nothing is in common, or a file of samples is damaged.
+pub fn compare(runs: &[(&Path, &[SummaryRow])], request: &CompareRequest) -> Result<Comparison, CompareError> {
+    let loaded: Vec<ComparedRun<'_>> = runs
+        .iter()
+        .map(|&(directory, rows)| ComparedRun {
+            directory,
+            rows,
+            provenance: Provenance::read(directory).unwrap_or_default(),
+        })
+        .collect();
+    let mut comparison = match (loaded.as_slice(), request.baseline.as_deref()) {
+        ([run], Some(baseline)) if names(run.rows, |row| &row.model).contains(&baseline) => {
+            models(run, baseline, request)?
         }
-    }
-    let baseline = request.baseline.as_str();
-    if !models.contains(&baseline) {
-        let help = did_you_mean(baseline, &models);
-        return Err(CompareError::Baseline { baseline: baseline.to_owned(), help });
-    }
-    models.retain(|model| *model != baseline);
-    if models.is_empty() {
-        return Err(CompareError::Alone(baseline.to_owned()));
-    }
-    let metrics = chosen(rows, &request.metrics)?;
-    let provenance = Provenance::read(directory).unwrap_or_default();
-    let run = ComparedRun { directory, rows, provenance: &provenance, request };
-    let mut lines = Vec::new();
-    let mut datasets: Vec<&str> = Vec::new();
-    for row in rows {
-        if !datasets.contains(&row.dataset.as_str()) {
-            datasets.push(&row.dataset);
+        ([run], Some(baseline)) if names(run.rows, |row| &row.dataset).contains(&baseline) => {
+            datasets(run, baseline, request)?
         }
-    }
-    for dataset in datasets {
-        lines.extend(run.dataset(dataset, &metrics, &models)?);
-    }
-    let mut comparison = Comparison { baseline: baseline.to_owned(), lines };
+        ([run], Some(baseline)) => {
+            let known = [names(run.rows, |row| &row.model), names(run.rows, |row| &row.dataset)].concat();
+            let help = did_you_mean(baseline, &known);
+            return Err(CompareError::Baseline { baseline: baseline.to_owned(), help });
+        }
+        ([first, others @ ..], None) if !others.is_empty() => self::runs(first, others, request)?,
+        ([_, _, ..], Some(baseline)) => return Err(CompareError::BaselineOfRuns(baseline.to_owned())),
+        _ => return Err(CompareError::NoBaseline),
+    };
     comparison.adjust();
     Ok(comparison)
+}
+
+/// The different names in rows, in their order.
+fn names<'a>(rows: &'a [SummaryRow], of: impl Fn(&'a SummaryRow) -> &'a String) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in rows.iter().map(of) {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Each model of a run against one of them.
+fn models(run: &ComparedRun<'_>, baseline: &str, request: &CompareRequest) -> Result<Comparison, CompareError> {
+    let mut others = names(run.rows, |row| &row.model);
+    others.retain(|model| *model != baseline);
+    if others.is_empty() {
+        return Err(CompareError::Alone(baseline.to_owned()));
+    }
+    let metrics = chosen(run.rows, &request.metrics)?;
+    let mut lines = Vec::new();
+    for dataset in names(run.rows, |row| &row.dataset) {
+        let side = |model| Side { run, model, dataset, name: model };
+        let others: Vec<Side<'_>> = others.iter().map(|model| side(model)).collect();
+        lines.extend(lines::lines(&side(baseline), &others, &metrics, request.subsets)?);
+    }
+    Ok(Comparison { baseline: baseline.to_owned(), of: Compared::Models, lines })
+}
+
+/// Each dataset of a run against one of them, model by model.
+fn datasets(run: &ComparedRun<'_>, baseline: &str, request: &CompareRequest) -> Result<Comparison, CompareError> {
+    let mut others = names(run.rows, |row| &row.dataset);
+    others.retain(|dataset| *dataset != baseline);
+    if others.is_empty() {
+        return Err(CompareError::Alone(baseline.to_owned()));
+    }
+    let metrics = chosen(run.rows, &request.metrics)?;
+    let mut lines = Vec::new();
+    for model in names(run.rows, |row| &row.model) {
+        let side = |dataset| Side { run, model, dataset, name: dataset };
+        let others: Vec<Side<'_>> = others.iter().map(|dataset| side(dataset)).collect();
+        lines.extend(lines::lines(&side(baseline), &others, &metrics, request.subsets)?);
+    }
+    Ok(Comparison { baseline: baseline.to_owned(), of: Compared::Datasets, lines })
+}
+
+/// Each model on each dataset of the other runs against the same in the first.
+fn runs(
+    first: &ComparedRun<'_>,
+    others: &[ComparedRun<'_>],
+    request: &CompareRequest,
+) -> Result<Comparison, CompareError> {
+    let shown = |run: &ComparedRun<'_>| run.directory.display().to_string();
+    let shown_first = shown(first);
+    let metrics = chosen(first.rows, &request.metrics)?;
+    let mut lines = Vec::new();
+    for other in others {
+        let shown_other = shown(other);
+        let before = lines.len();
+        for dataset in names(first.rows, |row| &row.dataset) {
+            for model in names(first.rows, |row| &row.model) {
+                let [baseline, other] = [(first, &shown_first), (other, &shown_other)].map(|(run, name)| Side {
+                    run,
+                    model,
+                    dataset,
+                    name,
+                });
+                let has = |side: &Side<'_>| {
+                    side.run.rows.iter().any(|row| row.model == side.model && row.dataset == side.dataset)
+                };
+                if has(&baseline) && has(&other) {
+                    lines.extend(lines::lines(&baseline, &[other], &metrics, request.subsets)?);
+                }
+            }
+        }
+        if lines.len() == before {
+            return Err(CompareError::NothingInCommon(shown_first, shown_other));
+        }
+    }
+    Ok(Comparison { baseline: shown_first, of: Compared::Runs, lines })
 }
 
 impl Comparison {

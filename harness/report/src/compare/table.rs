@@ -1,6 +1,6 @@
 //! A comparison as a Markdown table.
 
-use super::{Comparison, ComparisonLine, ComparisonResult, Mismatches, Test};
+use super::{Compared, Comparison, ComparisonLine, ComparisonResult, Mismatches, Test};
 use crate::markdown::{escaped, layout};
 use crate::statistics::Method;
 use examiner_store::summary::WHOLE;
@@ -8,10 +8,11 @@ use examiner_store::summary::WHOLE;
 impl Comparison {
     /// The comparison as a Markdown table, aligned so that it can be read as plain text.
     pub fn markdown(&self) -> String {
+        let runs = self.of == Compared::Runs;
         let head = [
             "dataset",
             "metric",
-            "model",
+            if runs { "model, run" } else { "model" },
             "n",
             "baseline",
             "value",
@@ -24,7 +25,8 @@ impl Comparison {
         let mut table = vec![head.map(str::to_owned).to_vec()];
         let mut notes: Vec<String> = Vec::new();
         for line in &self.lines {
-            let mut cells = vec![self.dataset(line), self.metric(line), escaped(&line.model)];
+            let who = if runs { format!("{}, {}", line.model, line.other) } else { line.model.clone() };
+            let mut cells = vec![self.dataset(line), self.metric(line), escaped(&who)];
             cells.extend(match &line.result {
                 ComparisonResult::Tested(test) => numbers(test),
                 _ => std::iter::repeat_n("-".to_owned(), head.len() - 3).collect(),
@@ -76,7 +78,7 @@ impl Comparison {
 
     /// A note on the samples that the two do not have in common; empty if there are none.
     fn mismatches(&self, line: &ComparisonLine, mismatches: &Mismatches) -> String {
-        let (baseline, model) = (&self.baseline, &line.model);
+        let (baseline, model) = (&line.baseline, &line.other);
         let parts = [
             (mismatches.errors, "left out: an error in one of the two".to_owned()),
             (mismatches.only_baseline, format!("left out: only `{baseline}` has them")),
@@ -86,7 +88,12 @@ impl Comparison {
         let present = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
         match present.collect::<Vec<_>>().join("; ") {
             note if note.is_empty() => note,
-            note => format!("`{model}` on `{}`: {note}", self.dataset(line)),
+            note => match self.of {
+                Compared::Models => format!("`{model}` on `{}`: {note}", self.dataset(line)),
+                Compared::Datasets | Compared::Runs => {
+                    format!("`{}` on `{}`: {note}", line.model, self.dataset(line))
+                }
+            },
         }
     }
 
@@ -111,8 +118,13 @@ impl Comparison {
         match methods.as_slice() {
             [] => format!("Nothing could be compared with `{}`.", self.baseline),
             methods => format!(
-                "Each model against `{}` on the same samples; a win is a higher value. p: {}; Holm: adjusted for the \
+                "{} against `{}` on the same samples; a win is a higher value. p: {}; Holm: adjusted for the \
                  number of comparisons in this table, {}.",
+                match self.of {
+                    Compared::Models => "Each model",
+                    Compared::Datasets => "Each dataset",
+                    Compared::Runs => "Each model's answers of a run",
+                },
                 self.baseline,
                 methods.join(" or "),
                 tests().count()

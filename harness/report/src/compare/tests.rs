@@ -66,8 +66,8 @@ impl Run {
     }
 
     fn compare(&self, baseline: &str) -> Result<Comparison, CompareError> {
-        let request = CompareRequest { baseline: baseline.to_owned(), ..CompareRequest::default() };
-        compare(self.folder.path(), &self.rows, &request)
+        let request = CompareRequest { baseline: Some(baseline.to_owned()), ..CompareRequest::default() };
+        compare(&[(self.folder.path(), &self.rows)], &request)
     }
 
     fn tests(&self) -> Vec<Test> {
@@ -111,12 +111,12 @@ fn p_values_are_adjusted_over_the_whole_table() {
     let tests = run.tests();
     assert_eq!(tests[1].p_value, 1.0);
     assert!((tests[0].p_holm - 2.0 * 112.0 / 1024.0).abs() < 1e-12, "{tests:?}");
-    let request = CompareRequest { baseline: "old".to_owned(), subsets: true, ..CompareRequest::default() };
+    let request = CompareRequest { baseline: Some("old".to_owned()), subsets: true, ..CompareRequest::default() };
     let mut rows = run.rows.clone();
     for subset in [MACRO, "even", "odd"] {
         rows.push(SummaryRow { subset: subset.to_owned(), ..row("old", "sums", "accuracy") });
     }
-    let comparison = compare(run.folder.path(), &rows, &request).unwrap();
+    let comparison = compare(&[(run.folder.path(), &rows)], &request).unwrap();
     let names: Vec<_> = comparison.lines.iter().map(|line| (line.subset.as_str(), line.model.as_str())).collect();
     let expected = ["all", "macro", "even", "odd"].map(|subset| [(subset, "new"), (subset, "same")]).concat();
     assert_eq!(names, expected);
@@ -229,7 +229,7 @@ fn unknown_names_are_reported_with_the_known_ones() {
     let error = run.compare("orignal").unwrap_err().to_string();
     assert_eq!(
         error,
-        "the run has no model `orignal` to compare with; did you mean `original`? there is `original`, `student`"
+        "the run has no model or dataset `orignal` to compare with; did you mean `original`? there is `original`, `student`, `sums`"
     );
     let alone = Run::new().with("old", &values(&[1.0]));
     assert!(matches!(alone.compare("old"), Err(CompareError::Alone(_))));
@@ -237,4 +237,46 @@ fn unknown_names_are_reported_with_the_known_ones() {
     std::fs::write(&damaged, "{\"id\": 7\n").unwrap();
     let error = run.compare("original").unwrap_err().to_string();
     assert!(error.contains("student/sums.jsonl") && error.contains("line 1"), "{error}");
+}
+
+#[test]
+fn two_runs_are_compared_model_by_model() {
+    let (old, new) = old_and_new();
+    let first = Run::new().with("m", &values(&old)).with("gone", &values(&old));
+    let second = Run::new().with("m", &values(&new)).with("other", &values(&new));
+    let of = |runs: &[&Run], baseline: Option<&str>| {
+        let runs: Vec<_> = runs.iter().map(|run| (run.folder.path(), run.rows.as_slice())).collect();
+        compare(&runs, &CompareRequest { baseline: baseline.map(str::to_owned), ..CompareRequest::default() })
+    };
+    let comparison = of(&[&first, &second], None).unwrap();
+    assert_eq!((comparison.of, comparison.lines.len()), (Compared::Runs, 1));
+    let line = &comparison.lines[0];
+    assert_eq!((&*line.model, &line.other), ("m", &second.folder.path().display().to_string()));
+    let ComparisonResult::Tested(test) = &line.result else { panic!("{line:?}") };
+    assert!((test.p_value - 112.0 / 1024.0).abs() < 1e-12);
+    // The same once more: nothing differs.
+    let same = of(&[&first, &first], None).unwrap();
+    let tested = |line: &ComparisonLine| matches!(&line.result, ComparisonResult::Tested(test) if test.p_value == 1.0 && test.ties == 20);
+    assert!(same.lines.len() == 2 && same.lines.iter().all(tested), "{same:?}");
+    let alien = Run::new().with("x", &values(&old));
+    assert!(of(&[&first, &alien], None).unwrap_err().to_string().contains("no model and dataset of the same names"));
+    assert!(of(&[&first, &second], Some("m")).unwrap_err().to_string().contains("each is compared with the first"));
+    assert!(of(&[&first], None).unwrap_err().to_string().contains("--baseline MODEL"));
+}
+
+#[test]
+fn two_prompts_are_compared_on_the_same_samples() {
+    let (old, new) = old_and_new();
+    let mut run = Run::new().with("m", &values(&old));
+    let other: Vec<_> = values(&new)
+        .into_iter()
+        .map(|record| examiner_store::record::Record { context: format!("Q: {}", record.context), ..record })
+        .collect();
+    let lines: Vec<String> = other.iter().map(|record| serde_json::to_string(record).unwrap()).collect();
+    std::fs::write(run.folder.path().join("samples/m/sums-2.jsonl"), lines.join("\n")).unwrap();
+    run.rows.push(row("m", "sums-2", "accuracy"));
+    let comparison = run.compare("sums").unwrap();
+    assert_eq!((comparison.of, &*comparison.lines[0].metric.dataset), (Compared::Datasets, "sums-2"));
+    let ComparisonResult::Tested(test) = &comparison.lines[0].result else { panic!("{comparison:?}") };
+    assert_eq!((test.wins, test.losses, test.mismatches.other_prompt), (8, 2, 20));
 }

@@ -97,8 +97,8 @@ def pieces(prose):
 class Reference:
     """A checkpoint, and where its results are."""
 
-    def __init__(self, directory, name, chat):
-        self.data, self.out, self.name, self.chat = directory / "data", directory / "reference", name, chat
+    def __init__(self, directory, name):
+        self.data, self.out, self.name = directory / "data", directory / "reference", name
         self.tokenizer = AutoTokenizer.from_pretrained(directory / name)
         self.model = AutoModelForCausalLM.from_pretrained(directory / name, dtype=torch.float32).eval()
         self.harness = HFLM(pretrained=self.model, tokenizer=self.tokenizer, batch_size=8)
@@ -141,7 +141,7 @@ class Reference:
                 "acc_norm": sample["acc_norm"],
             }
 
-    def answers(self):
+    def answers(self, chat):
         samples = self.examine(
             {
                 "dataset_kwargs": {"data_files": {"test": str(self.data / "gsm8k.jsonl")}},
@@ -153,15 +153,15 @@ class Reference:
                 "metric_list": [{"metric": "exact_match", "aggregation": "mean"}],
             },
             0,
-            self.chat,
+            chat,
         )
         for sample in samples:
             prompt, text = sample["arguments"][0][0], sample["resps"][0][0]
-            yield {"prompt": prompt, "text": text, "smallest_gap": self.smallest_gap(prompt, text)}
+            yield {"prompt": prompt, "text": text, "smallest_gap": self.smallest_gap(prompt, text, chat)}
 
-    def smallest_gap(self, prompt, text):
+    def smallest_gap(self, prompt, text, chat):
         """By how much the best logit leads, where it leads by least: below 1e-3 another token is as right."""
-        context = self.tokenizer(prompt, add_special_tokens=not self.chat)["input_ids"]
+        context = self.tokenizer(prompt, add_special_tokens=not chat)["input_ids"]
         answer = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         with torch.no_grad():
             logits = self.model(torch.tensor([context + answer])).logits[0, len(context) - 1 :]
@@ -195,12 +195,14 @@ def main():
         data(directory / "data", shared)
     (directory / "reference").mkdir(exist_ok=True)
     for name, chat in MODELS:
-        reference = Reference(directory, name, chat)
+        reference = Reference(directory, name)
         reference.write("tokens", reference.tokens)
         reference.write("csqa-0shot", lambda: reference.choices(0))
         reference.write("csqa-5shot", lambda: reference.choices(SHOTS))
         reference.write("perplexity", reference.perplexity)
-        reference.write("gsm8k", reference.answers)
+        reference.write("gsm8k", lambda: reference.answers(chat))
+        if chat:
+            reference.write("gsm8k-plain", lambda: reference.answers(False))
         rows = read(directory / f"reference/{name}-perplexity.jsonl")
         mean = sum(row["sum"] for row in rows) / sum(row["scored_tokens"] for row in rows)
         print(f"{name}: perplexity {math.exp(-mean):.4f}", flush=True)

@@ -9,7 +9,8 @@ use crate::program::{SuiteRun, run_suite};
 use crate::real_models::{RealModel, available, directory};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -21,12 +22,11 @@ pub(super) fn is_available() -> bool {
 
 pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
     ensure!(is_available(), "there are no results of llama.cpp; `cargo xtask real-models --shared DIR` makes them");
-    let mut comparisons = Vec::new();
+    let mut comparisons = vec![digests()?];
     let models = available()?;
     for model in &models {
         comparisons.push(tokens(setup, model)?);
     }
-    comparisons.push(digests()?);
     let chat = models.iter().find(|model| model.chat).context("no model speaks through a template")?;
     comparisons.extend(server(setup, chat)?);
     Ok(comparisons)
@@ -89,15 +89,29 @@ impl LlamaServer {
         let program = directory().join("llama.cpp/build/bin/llama-server");
         let mut command = Command::new(&program);
         command.arg("-m").arg(file).args(["--port", &port.to_string(), "-c", "4096", "--parallel", "2", "--no-webui"]);
+        // Keys and values in 32 bits too, and no kernel that sums in fewer.
+        command.args(["--cache-type-k", "f32", "--cache-type-v", "f32", "--flash-attn", "off"]);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let server = LlamaServer(child.with_context(|| format!("cannot start `{}`", program.display()))?);
         let began = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            ensure!(began.elapsed() < Duration::from_secs(120), "`{}` does not listen", program.display());
+        while !is_ready(port) {
+            ensure!(began.elapsed() < Duration::from_secs(120), "`{}` does not answer", program.display());
             std::thread::sleep(Duration::from_millis(100));
         }
         Ok(server)
     }
+}
+
+/// Whether the server has loaded its model: it listens before.
+fn is_ready(port: u16) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut connection = TcpStream::connect(("127.0.0.1", port))?;
+        connection.write_all(b"GET /health HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.lines().next().is_some_and(|status| status.contains(" 200 ")))
 }
 
 /// The server with the same file as `candle`, in 32 bits: with other types it rounds what it multiplies.
@@ -194,15 +208,12 @@ fn likelihoods(file: &Path, port: u16) -> Value {
     })
 }
 
-/// The answers of the server beside those of `candle`. Where a chat's reference knows a tie, either is right.
+/// The answers of the server beside those of `candle`. Where the reference knows a tie, either is right.
 fn answers(run: &SuiteRun, model: &RealModel, api: &str, mut comparison: Comparison) -> Result<Comparison> {
     let (ours, theirs) = (run.results.samples("candle", "gsm8k")?, run.results.samples("server", "gsm8k")?);
-    let ties = match api {
-        "chat" => reference(model, "gsm8k")?.iter().map(Answer::is_tie).collect(),
-        _ => vec![false; ours.len()],
-    };
-    for ((ours, theirs), is_tie) in pairs(&ours, &theirs)?.zip(ties) {
-        comparison.row(is_tie || ours.generated()?.text == theirs.generated()?.text);
+    let references: Vec<Answer> = reference(model, if api == "chat" { "gsm8k" } else { "gsm8k-plain" })?;
+    for ((ours, theirs), reference) in pairs(&ours, &theirs)?.zip(&references) {
+        comparison.row(reference.is_tie() || ours.generated()?.text == theirs.generated()?.text);
     }
     Ok(comparison)
 }

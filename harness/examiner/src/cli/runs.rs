@@ -1,0 +1,106 @@
+//! The runs of a directory: which there are, and how those that are not wanted any more are removed.
+
+use super::terminal::print;
+use super::{RunsArguments, RunsCommand};
+use anyhow::{Context, Result, bail};
+use examiner_store::directory::{RunDirectory, point_latest};
+use examiner_store::provenance::Provenance;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// A run that was found.
+struct Found {
+    path: PathBuf,
+    provenance: Provenance,
+}
+
+pub(super) fn runs(arguments: &RunsArguments) -> Result<ExitCode> {
+    let outputs = &arguments.outputs;
+    match &arguments.command {
+        None => print(&table(&found(outputs)?))?,
+        Some(RunsCommand::Remove { runs }) => {
+            let all = found(outputs)?;
+            for name in runs {
+                let Some(run) = all.iter().find(|run| run.name() == *name || run.path == Path::new(name)) else {
+                    let names: Vec<String> = all.iter().map(|run| format!("`{}`", run.name())).collect();
+                    bail!("`{}` has no run `{name}`; it has {}", outputs.display(), names.join(", "));
+                };
+                run.remove()?;
+            }
+            point_latest(outputs, newest(outputs)?.as_deref())?;
+        }
+        Some(RunsCommand::Prune { keep, suite }) => {
+            let mut left = std::collections::BTreeMap::new();
+            // The newest come first.
+            for run in found(outputs)?.iter().rev() {
+                let kept: &mut usize = left.entry(run.provenance.suite.clone()).or_default();
+                *kept += 1;
+                let is_meant = suite.as_ref().is_none_or(|suite| *suite == run.provenance.suite);
+                if is_meant && *kept > *keep {
+                    run.remove()?;
+                    print(&format!("removed {}\n", run.name()))?;
+                }
+            }
+            point_latest(outputs, newest(outputs)?.as_deref())?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The runs in a directory, the oldest first.
+fn found(outputs: &Path) -> Result<Vec<Found>> {
+    let entries = std::fs::read_dir(outputs).with_context(|| format!("cannot read `{}`", outputs.display()))?;
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| !path.is_symlink());
+    let mut found: Vec<Found> =
+        paths.filter_map(|path| Some(Found { provenance: Provenance::read(&path)?, path })).collect();
+    found.sort_by(|a, b| (&a.provenance.started, &a.path).cmp(&(&b.provenance.started, &b.path)));
+    Ok(found)
+}
+
+/// The name of the newest run.
+fn newest(outputs: &Path) -> Result<Option<String>> {
+    Ok(found(outputs)?.last().map(Found::name))
+}
+
+impl Found {
+    fn name(&self) -> String {
+        self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Removes the run, unless somebody writes in it.
+    fn remove(&self) -> Result<()> {
+        let held = RunDirectory::open(&self.path, &self.provenance.suite)?;
+        std::fs::remove_dir_all(&self.path).with_context(|| format!("cannot remove `{}`", self.path.display()))?;
+        drop(held);
+        Ok(())
+    }
+}
+
+fn table(runs: &[Found]) -> String {
+    let head = ["run", "suite", "status", "began (UTC)", "took", "size"].map(str::to_owned);
+    let mut rows = vec![head];
+    for run in runs {
+        let Provenance { suite, status, started, seconds, .. } = &run.provenance;
+        let began = started.get(..16).unwrap_or(started).replace('T', " ");
+        let (took, size) = (format!("{seconds:.0} s"), format!("{:.1} MB", size(&run.path) as f64 / 1e6));
+        rows.push([run.name(), suite.clone(), status.word().to_owned(), began, took, size]);
+    }
+    let widths: [usize; 6] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default());
+    let line = |row: &[String; 6]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+/// The bytes of all files in a directory; links count for nothing.
+fn size(directory: &Path) -> u64 {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let of = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(data) if data.is_dir() => size(&entry.path()),
+        Ok(data) if data.is_file() => data.len(),
+        _ => 0,
+    };
+    entries.map(of).sum()
+}

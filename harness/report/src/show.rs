@@ -1,0 +1,251 @@
+//! Samples of a run as a person reads them: what was asked, what was answered, and how it was judged.
+
+use examiner_api::{Answer, FinishReason, Gold, Outcome, PluginError, Result};
+use examiner_store::record::{Record, ScorerVerdict};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// Which samples are shown.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Those of this model; empty for all.
+    pub model: Option<String>,
+    /// Those of this dataset; empty for all.
+    pub dataset: Option<String>,
+    /// Those that are all of these.
+    pub kinds: Vec<Kind>,
+    /// Those with one of these ids; empty for all.
+    pub ids: Vec<String>,
+    /// Those judged otherwise than in the samples of another run's directory.
+    pub flips: Option<PathBuf>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// What can be said of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A metric of it is 0.
+    Wrong,
+    /// A scorer found no answer.
+    Unanswered,
+    /// There is no answer, or no verdict.
+    Error,
+    /// The model read only the end of it.
+    Truncated,
+}
+
+/// A line of `samples/<model>/<dataset>.jsonl`, read.
+#[derive(Debug)]
+pub struct Shown {
+    /// Whose answer it is.
+    pub model: String,
+    /// Where the question is from.
+    pub dataset: String,
+    /// The line as it stands in the file.
+    pub line: String,
+    record: Record,
+    /// What it was judged in the other run.
+    other: Option<Record>,
+}
+
+/// The samples that are selected, in the order of models, datasets and samples.
+///
+/// # Errors
+/// `NotFound` if the run has no such samples, `BadInput` for a line that is none, `Io` for a file that cannot be read.
+pub fn select(run: &Path, selection: &Selection) -> Result<Vec<Shown>> {
+    let files = files(run)?;
+    let is_wanted = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
+    let chosen: Vec<_> = files
+        .iter()
+        .filter(|(model, dataset, _)| is_wanted(&selection.model, model) && is_wanted(&selection.dataset, dataset))
+        .collect();
+    if chosen.is_empty() {
+        let there: Vec<String> = files.iter().map(|(model, dataset, _)| format!("`{model}` on `{dataset}`")).collect();
+        return Err(PluginError::not_found(format!("`{}` has no such samples", run.display()))
+            .with_help(format!("it has {}", if there.is_empty() { "none".to_owned() } else { there.join(", ") })));
+    }
+    let mut shown = Vec::new();
+    for (model, dataset, path) in chosen {
+        let others = match &selection.flips {
+            Some(other) => Some(records(&other.join("samples").join(model).join(format!("{dataset}.jsonl")))?),
+            None => None,
+        };
+        for line in lines(path)? {
+            let (line, record) = line?;
+            let mut other = None;
+            if let Some(others) = &others {
+                match others.get(&(record.id.clone(), record.repeat)) {
+                    Some(found) if judged(found) != judged(&record) => other = Some(found.clone()),
+                    _ => continue,
+                }
+            }
+            let is_chosen = selection.kinds.iter().all(|kind| kind.fits(&record))
+                && (selection.ids.is_empty() || selection.ids.contains(&record.id));
+            if is_chosen {
+                shown.push(Shown { model: model.clone(), dataset: dataset.clone(), line, record, other });
+            }
+            if shown.len() == selection.limit {
+                return Ok(shown);
+            }
+        }
+    }
+    Ok(shown)
+}
+
+/// Model, dataset and file of all samples.
+fn files(run: &Path) -> Result<Vec<(String, String, PathBuf)>> {
+    let unreadable = |path: &Path, error: &std::io::Error| PluginError::io("read", path, error);
+    let entries = |path: &Path| -> Result<Vec<PathBuf>> {
+        let entries = std::fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
+        let entries = entries.map(|entry| entry.map(|entry| entry.path()).map_err(|error| unreadable(path, &error)));
+        let mut paths = entries.collect::<Result<Vec<_>>>()?;
+        paths.sort();
+        Ok(paths)
+    };
+    let name = |path: &Path| path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut files = Vec::new();
+    for model in entries(&run.join("samples"))?.into_iter().filter(|path| path.is_dir()) {
+        let whole = model.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let samples = entries(&model)?.into_iter().filter(|path| path.extension().is_some_and(|end| end == "jsonl"));
+        files.extend(samples.map(|path| (whole.clone(), name(&path), path)));
+    }
+    Ok(files)
+}
+
+fn lines(path: &Path) -> Result<impl Iterator<Item = Result<(String, Record)>> + '_> {
+    let file = File::open(path).map_err(|error| PluginError::io("read", path, &error))?;
+    Ok(BufReader::new(file).lines().enumerate().map(move |(index, line)| {
+        let line = line.map_err(|error| PluginError::io("read", path, &error))?;
+        let record = serde_json::from_str(&line).map_err(|error| {
+            PluginError::bad_input(format!("line {} of `{}` is no sample", index + 1, path.display()))
+                .with_cause(&error)
+        })?;
+        Ok((line, record))
+    }))
+}
+
+/// All records of a file, by sample and repetition.
+fn records(path: &Path) -> Result<HashMap<(String, u32), Record>> {
+    lines(path)?.map(|line| line.map(|(_, record)| ((record.id.clone(), record.repeat), record))).collect()
+}
+
+/// All that a judgement comes to.
+fn judged(record: &Record) -> Vec<(&str, &std::collections::BTreeMap<String, f64>)> {
+    record.verdicts.iter().map(|verdict| (verdict.scorer.as_str(), &verdict.verdict.metrics)).collect()
+}
+
+impl Kind {
+    fn fits(self, record: &Record) -> bool {
+        let verdicts = || record.verdicts.iter().map(|verdict| &verdict.verdict);
+        match self {
+            Kind::Wrong => {
+                let is_judged = verdicts().all(|verdict| !matches!(verdict.outcome, Outcome::Error(_)));
+                is_judged && verdicts().any(|verdict| verdict.metrics.values().any(|value| *value == 0.0))
+            }
+            Kind::Unanswered => verdicts().any(|verdict| verdict.outcome == Outcome::Unanswered),
+            Kind::Error => !record.failed.is_empty() || record.error().is_some(),
+            Kind::Truncated => record.answers.iter().any(|answer| answer.truncated_tokens() > 0),
+        }
+    }
+}
+
+impl Shown {
+    /// The sample as a person reads it.
+    pub fn text(&self) -> String {
+        let Record { id, repeat, subset, context, choices, gold, answers, failed, verdicts, .. } = &self.record;
+        let mut text = format!("`{id}` of `{}`, answered by `{}`", self.dataset, self.model);
+        if *repeat > 0 {
+            let _ = write!(text, ", repetition {}", repeat + 1);
+        }
+        if let Some(subset) = subset {
+            let _ = write!(text, ", subset `{subset}`");
+        }
+        text.push_str("\n\n");
+        section(&mut text, "asked", context);
+        if !choices.is_empty() {
+            let list = choices.iter().enumerate().map(|(index, choice)| {
+                let mark = if *gold == Gold::Choice(index) { "  <- right" } else { "" };
+                format!("{}. {choice}{mark}", index + 1)
+            });
+            section(&mut text, "choices", &list.collect::<Vec<_>>().join("\n"));
+        }
+        match gold {
+            Gold::Text(texts) => section(&mut text, "right", &texts.join("\n")),
+            Gold::Choice(index) if choices.is_empty() => section(&mut text, "right", &format!("choice {}", index + 1)),
+            _ => {}
+        }
+        for answer in answers {
+            match answer {
+                Answer::Generate(answer) => {
+                    let ended = match answer.finish {
+                        FinishReason::Length => ", cut off at the most tokens",
+                        _ => "",
+                    };
+                    let cut = cut(answer.truncated_tokens);
+                    let title = format!("answered ({} tokens{ended}{cut})", answer.tokens_out);
+                    section(&mut text, &title, &answer.text);
+                }
+                Answer::Score(score) => {
+                    let greedy = if score.is_greedy { ", each token the most likely one" } else { "" };
+                    let cut = cut(score.truncated_tokens);
+                    let _ = writeln!(
+                        text,
+                        "log-likelihood {:.4} nats of {} tokens{greedy}{cut}",
+                        score.sum, score.scored_tokens
+                    );
+                }
+            }
+        }
+        for error in failed.values() {
+            section(&mut text, "failed", &error.to_string());
+        }
+        if answers.iter().any(|answer| matches!(answer, Answer::Score(_))) {
+            text.push('\n');
+        }
+        verdicts.iter().for_each(|verdict| judgement(&mut text, verdict, ""));
+        if let Some(other) = &self.other {
+            other.verdicts.iter().for_each(|verdict| judgement(&mut text, verdict, " in the other run"));
+        }
+        text
+    }
+}
+
+fn cut(tokens: u32) -> String {
+    if tokens > 0 { format!(", {tokens} tokens before it were not read") } else { String::new() }
+}
+
+/// A title, and the text below it, set in.
+fn section(text: &mut String, title: &str, content: &str) {
+    let _ = writeln!(text, "{title}");
+    for line in content.split('\n') {
+        let _ = writeln!(text, "    {line}");
+    }
+    text.push('\n');
+}
+
+/// How a scorer came to its verdict.
+fn judgement(text: &mut String, verdict: &ScorerVerdict, place: &str) {
+    let ScorerVerdict { scorer, verdict } = verdict;
+    let _ = write!(text, "{scorer}{place}: ");
+    match &verdict.outcome {
+        Outcome::Error(error) => {
+            let _ = writeln!(text, "{error}");
+            return;
+        }
+        Outcome::Unanswered => text.push_str("no answer found"),
+        Outcome::Scored => {}
+    }
+    if let Some(extracted) = &verdict.extracted {
+        let _ = write!(text, "`{extracted}`");
+    }
+    let normalized = |name: &str| verdict.details.get(name).and_then(serde_json::Value::as_str);
+    if let (Some(found), Some(gold)) = (normalized("normalized"), normalized("gold_normalized")) {
+        let _ = write!(text, ", compared as `{found}` with `{gold}`");
+    }
+    let metrics: Vec<String> = verdict.metrics.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let _ = writeln!(text, "; {}", metrics.join(", "));
+}
