@@ -2,9 +2,9 @@
 
 use crate::allocator::{Signals, enter};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -60,6 +60,8 @@ impl fmt::Display for What {
 #[derive(Default)]
 struct Watch {
     signals: Signals,
+    /// What the current piece of work may take.
+    limits: Mutex<Option<Limits>>,
     /// The thread's time when the current piece of work began, in nanoseconds and at least 1; 0 where there is none.
     began: AtomicU64,
     number: AtomicU64,
@@ -74,9 +76,15 @@ pub struct Bounds {
 impl Bounds {
     /// A piece of work: within it, the thread may take what the limits say. `number` is for whoever is told that it took more.
     pub fn within<R>(&self, number: u64, work: impl FnOnce() -> R) -> R {
+        self.within_limits(self.limits, number, work)
+    }
+
+    /// As [`Bounds::within`], with limits of its own.
+    pub fn within_limits<R>(&self, limits: Limits, number: u64, work: impl FnOnce() -> R) -> R {
+        *self.watch.limits.lock().unwrap_or_else(PoisonError::into_inner) = Some(limits);
         self.watch.number.store(number, Ordering::Relaxed);
         self.watch.began.store(time_of_this_thread().max(1), Ordering::Release);
-        let guard = enter(&self.watch.signals, self.limits.memory_bytes);
+        let guard = enter(&self.watch.signals, limits.memory_bytes);
         let result = work();
         drop(guard);
         self.watch.began.store(0, Ordering::Release);
@@ -88,7 +96,6 @@ impl Bounds {
 pub struct Bounded<T> {
     items: Receiver<Item<T>>,
     watch: Arc<Watch>,
-    limits: Limits,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -109,7 +116,7 @@ impl<T: Send + 'static> Bounded<T> {
             // Without it, the thread has not come to its end.
             let _ = sender.send(Item::End);
         });
-        Bounded { items, watch, limits, thread: Some(thread) }
+        Bounded { items, watch, thread: Some(thread) }
     }
 
     /// Waits for the next item; none when the work is done. A panic of the thread is one of the caller.
@@ -134,17 +141,18 @@ impl<T: Send + 'static> Bounded<T> {
     fn look(&self) -> Result<(), Exceeded> {
         let exceeded = |what| Err(Exceeded { number: self.watch.number.load(Ordering::Relaxed), what });
         let signals = &self.watch.signals;
+        let Some(limits) = *self.watch.limits.lock().unwrap_or_else(PoisonError::into_inner) else { return Ok(()) };
         if signals.abandoned.load(Ordering::Relaxed) {
-            return exceeded(What::Time(self.limits.time));
+            return exceeded(What::Time(limits.time));
         }
         if signals.took_too_much.load(Ordering::Acquire) {
-            return exceeded(What::Memory(self.limits.memory_bytes));
+            return exceeded(What::Memory(limits.memory_bytes));
         }
         let began = self.watch.began.load(Ordering::Acquire);
         let now = self.thread.as_ref().and_then(time_of).unwrap_or(began);
-        if began != 0 && now.saturating_sub(began) > u64::try_from(self.limits.time.as_nanos()).unwrap_or(u64::MAX) {
+        if began != 0 && now.saturating_sub(began) > u64::try_from(limits.time.as_nanos()).unwrap_or(u64::MAX) {
             signals.abandoned.store(true, Ordering::Relaxed);
-            return exceeded(What::Time(self.limits.time));
+            return exceeded(What::Time(limits.time));
         }
         Ok(())
     }

@@ -162,3 +162,15 @@ fn runs_are_listed_and_removed() {
     assert_eq!(examiner(directory.path(), &["runs", "prune", "--keep", "1"]).0, Some(0));
     assert_eq!(names(), all[1..2]);
 }
+
+#[test]
+fn shells_and_manual_pages_know_the_commands() {
+    let directory = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, script, said) = examiner(directory.path(), &["completions", shell]);
+        assert!(code == Some(0) && script.contains("prune") && script.contains("baseline"), "{shell}: {said}");
+    }
+    assert_eq!(examiner(directory.path(), &["man", "pages"]).0, Some(0));
+    let page = std::fs::read_to_string(directory.path().join("pages/examiner-compare.1")).unwrap();
+    assert!(page.contains("baseline") && page.starts_with(".ie"), "{page}");
+}

@@ -199,3 +199,15 @@ fn plugins_are_listed_with_their_roles_and_schemas() {
     let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(schema["model"]["properties"]["prefix"]["type"], "string");
 }
+
+#[test]
+fn a_suite_may_come_from_standard_input() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = suite("  m: { plugin: adder }\n", "  sums: { plugin: numbers, rows: 3 }\n");
+    let mut command = build::examiner(directory.path());
+    command.args(["run", "-", "--out", "run"]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
+    let mut child = command.spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(whole(&directory.path().join("run"), "m", "sums", "accuracy")["value"], "1.0");
+}

@@ -12,6 +12,7 @@ pub mod metrics;
 mod pivot;
 mod publish;
 pub mod show;
+pub mod spreadsheet;
 pub mod stage_summary;
 pub mod statistics;
 pub mod totals;

@@ -10,6 +10,7 @@ mod datasets;
 mod fields;
 mod links;
 mod loaded;
+mod other_words;
 mod overrides;
 mod policy;
 mod problem;
@@ -34,11 +35,12 @@ pub use schema::OptionsSchema;
 pub use secrets::secret_word;
 pub use types::*;
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use tree::{Kind, Node};
 
-/// Reads the suite at `path`, applies `overrides`, and fills in `vars` and the environment.
+/// Reads the suite at `path`, or on standard input if it is `-`, applies `overrides`, and fills in `vars` and the environment.
 ///
 /// # Errors
 ///
@@ -52,7 +54,14 @@ pub fn load(path: &Path, overrides: &[Override]) -> Result<Loaded, Problems> {
             help: Some(help.to_owned()),
         }])
     };
-    let bytes = match std::fs::read(path) {
+    let read = || match path == Path::new("-") {
+        true => {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+        }
+        false => std::fs::read(path),
+    };
+    let bytes = match read() {
         Ok(bytes) => bytes,
         Err(_) if path.is_dir() => return Err(unreadable("it is a directory".to_owned(), "name the YAML file in it")),
         Err(error) => return Err(unreadable(error.to_string(), "check the path; suites mostly lie in `configs/`")),

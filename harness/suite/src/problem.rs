@@ -1,6 +1,6 @@
 //! Problems of a suite, and their positions.
 
-use examiner_api::nearest;
+use super::other_words::meant;
 use std::fmt;
 use std::sync::Arc;
 
@@ -113,10 +113,10 @@ impl Problem {
         self
     }
 
-    /// Adds "did you mean" where one of `valid` looks like `name`.
+    /// Adds "did you mean" where one of `valid` looks like `name`, or is what other tools call so.
     #[must_use]
     pub fn with_nearest<'a>(self, name: &str, valid: impl IntoIterator<Item = &'a str>) -> Self {
-        match nearest(name, valid) {
+        match meant(name, valid) {
             Some(near) => self.with_help(format!("did you mean `{near}`?")),
             None => self,
         }

@@ -1,6 +1,7 @@
 //! Validates the options of a plugin with the JSON Schema that it publishes.
 
 use super::loaded::Loaded;
+use super::other_words::meant;
 use super::problem::{FieldPath, Problem, Problems, Segment, listed};
 use super::references::references;
 use super::sections::harness_keys;
@@ -203,11 +204,6 @@ fn unknown_key(
         .and_then(|parent| parent.get("properties")?.as_object())
         .map(|properties| properties.keys().map(String::as_str).collect())
         .unwrap_or_default();
-    let message = match known.is_empty() {
-        true => "unknown option, expected none".to_owned(),
-        false => format!("unknown option, expected one of {}", listed(known.iter().copied())),
-    };
-    let problem = loaded.problem(&path.key(key), true, message);
     // The key may also be a misspelt key of the harness.
     let ours: &[&str] = match (path == prefix, prefix.segments()) {
         (true, [Segment::Key(section), _]) => harness_keys(section),
@@ -216,7 +212,13 @@ fn unknown_key(
         }
         _ => &[],
     };
-    match nearest(key, known.iter().copied().chain(ours.iter().copied())) {
+    let valid: Vec<&str> = known.iter().chain(ours).copied().collect();
+    let message = match valid.as_slice() {
+        [] => "unknown option, expected none".to_owned(),
+        valid => format!("unknown option, expected one of {}", listed(valid.iter().copied())),
+    };
+    let problem = loaded.problem(&path.key(key), true, message);
+    match meant(key, valid) {
         Some(near) => problem.with_help(format!("did you mean `{near}`?")),
         None => problem,
     }

@@ -34,7 +34,7 @@ pub(super) const TOP_LEVEL: [&str; 15] = [
 pub(super) fn harness_keys(section: &str) -> &'static [&'static str] {
     match section {
         "models" => &["plugin"],
-        "datasets" => &["plugin", "scorer", "shots", "shots_from", "repeats", "limit", "generation"],
+        "datasets" => &["plugin", "scorer", "shots", "shots_from", "contamination", "repeats", "limit", "generation"],
         "teach" => &["recipe", "teacher"],
         "train" => &["trainer", "from", "data"],
         "export" => &["exporter", "from"],

@@ -12,6 +12,14 @@ use std::time::Duration;
 
 /// What stands for a template that is compiled, where rows have their index.
 const COMPILING: u64 = u64::MAX;
+/// What stands for reading the file.
+const READING: u64 = u64::MAX - 1;
+
+/// What reading a row may take: a small file can hold pages that are large once they are decompressed.
+fn reading_limits(file: &Source) -> Limits {
+    let length = file.path.metadata().map_or(0, |file| usize::try_from(file.len()).unwrap_or(usize::MAX));
+    Limits { memory_bytes: length.saturating_mul(16).saturating_add(128 << 20), time: Duration::MAX }
+}
 
 /// Makes something of each row of a file that is chosen, in order, until `take` stops it.
 pub(crate) fn each<T: Send + 'static>(
@@ -31,7 +39,9 @@ pub(crate) fn each<T: Send + 'static>(
                 Ok::<_, PluginError>((questions, file.chosen(&engine)?))
             };
             let (questions, chosen) = bounds.within(COMPILING, compile)?;
-            for record in file.records(&of_thread.fields)? {
+            let to_read = reading_limits(&file);
+            let mut records = bounds.within_limits(to_read, READING, || file.records(&of_thread.fields))?;
+            while let Some(record) = bounds.within_limits(to_read, READING, || records.next()) {
                 let record = record?;
                 let make = || Ok(chosen.holds(&record)?.then(|| make(&questions, &record)).transpose()?);
                 let made: Result<Option<T>> = bounds.within(record.row.index, make);
@@ -48,9 +58,14 @@ pub(crate) fn each<T: Send + 'static>(
         }
     });
     let too_much = |what: String, number: u64| {
+        let path = source.path.display();
         let place = match number {
+            READING => {
+                return PluginError::bad_input(format!("reading a row of `{path}` takes {what}"))
+                    .with_help("the file may be damaged, or meant to do harm; write it with smaller pages");
+            }
             COMPILING => String::new(),
-            index => format!(" for the row of index {index} of `{}`", source.path.display()),
+            index => format!(" for the row of index {index} of `{path}`"),
         };
         PluginError::bad_input(format!("a template takes {what}{place}"))
             .with_help("a filter or a loop asks for too much; `template_max_mib` and `template_max_s` allow more")

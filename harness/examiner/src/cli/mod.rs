@@ -6,9 +6,11 @@ mod results;
 mod runs;
 mod score;
 mod search;
+mod shells;
 mod terminal;
 
 use clap::{Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,7 +18,7 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "examiner", version, about, max_term_width = 100)]
 #[command(
-    after_help = "Exit status: 0 complete; 1 finished with failures (a line for each on stderr); 2 bad usage or \
+    after_help = "To begin: `examiner run configs/first-look.yaml`; `examiner plugins` lists what there is.\n\nExit status: 0 complete; 1 finished with failures (a line for each on stderr); 2 bad usage or \
                         suite; 130 interrupted (run the same command again to go on)."
 )]
 struct Arguments {
@@ -64,6 +66,17 @@ enum Command {
     Gate(GateArguments),
     /// Draw a run: results with their intervals, training curves, what the teacher yielded.
     Plot(PlotArguments),
+    /// Print what completes commands and flags in a shell: `examiner completions bash > ~/.local/share/bash-completion/completions/examiner`.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write manual pages, one for each command, into a directory.
+    Man {
+        /// The directory: `~/.local/share/man/man1`, say.
+        #[arg(value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
+    },
     /// Serve one role on stdin and stdout. Not for people: the program starts its workers with it.
     #[command(hide = true)]
     Worker {
@@ -74,7 +87,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct SuiteArguments {
-    /// The suite, a YAML file.
+    /// The suite, a YAML file, or `-` for standard input.
     #[arg(value_hint = ValueHint::FilePath)]
     suite: PathBuf,
     /// Change a field of the suite, or a variable of its `vars` (repeatable): `--set datasets.gsm8k.shots=8`.
@@ -123,6 +136,9 @@ struct ReportArguments {
     /// Print `summary.csv` itself.
     #[arg(long, conflicts_with = "wide")]
     csv: bool,
+    /// With `'` before cells of the CSV that a spreadsheet would take for formulas.
+    #[arg(long, requires = "csv")]
+    spreadsheet: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -232,6 +248,9 @@ struct CompareArguments {
     /// Print CSV.
     #[arg(long)]
     csv: bool,
+    /// With `'` before cells of the CSV that a spreadsheet would take for formulas.
+    #[arg(long, requires = "csv")]
+    spreadsheet: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -275,6 +294,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Compare(compare) => results::compare(compare),
         Command::Gate(gate) => results::gate(&gate),
         Command::Plot(plot) => results::plot(&plot),
+        Command::Completions { shell } => shells::completions(shell),
+        Command::Man { directory } => shells::manual(&directory),
         Command::Worker { program } => Ok(examiner_engine::worker::main(program)),
     };
     result.unwrap_or_else(|error| {

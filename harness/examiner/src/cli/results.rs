@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use examiner_engine::progress::print_to_stderr;
 use examiner_report::compare::{self, ComparisonResult};
 use examiner_report::show::{self, Kind, Selection};
-use examiner_report::{figure, gate, markdown, stage_summary, wide};
+use examiner_report::{figure, gate, markdown, spreadsheet, stage_summary, wide};
 use examiner_store::provenance::Provenance;
 use examiner_store::summary::{self, SummaryRow};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(super) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
         row.version = stage.map(|stage| stage.version.clone()).unwrap_or_default();
     }
     let text = match (arguments.csv, arguments.wide) {
-        (true, _) => std::fs::read_to_string(&path)?,
+        (true, _) => for_spreadsheets(std::fs::read_to_string(&path)?, arguments.spreadsheet)?,
         (false, true) => wide::render(&rows),
         (false, false) => format!("{}{}", markdown::render(&rows), below(&provenance)),
     };
@@ -46,7 +46,7 @@ pub(super) fn compare(arguments: CompareArguments) -> Result<ExitCode> {
     if arguments.csv {
         let mut text = Vec::new();
         comparison.csv(&mut text)?;
-        print(&String::from_utf8_lossy(&text))?;
+        print(&for_spreadsheets(String::from_utf8_lossy(&text).into_owned(), arguments.spreadsheet)?)?;
     } else {
         print(&comparison.markdown())?;
     }
@@ -109,6 +109,10 @@ pub(super) fn plot(arguments: &PlotArguments) -> Result<ExitCode> {
         print_to_stderr(&format!("failed: {failure}"));
     }
     Ok(if drawn.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn for_spreadsheets(csv: String, guards: bool) -> Result<String> {
+    Ok(if guards { spreadsheet::guarded(&csv)? } else { csv })
 }
 
 /// The rows of a run's `summary.csv`.

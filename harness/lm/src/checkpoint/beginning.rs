@@ -52,6 +52,11 @@ impl Checkpoint {
     /// # Errors
     /// `BadOptions` for `add_bos: true` where the checkpoint names no such token, `BadInput` where a GGUF file asks for one
     /// and names none, `NotFound` without a tokenizer.
+    pub fn decide_beginning(&mut self, add_bos: AutoBool) -> Result<()> {
+        self.beginning(add_bos).map(drop)
+    }
+
+    /// As [`Checkpoint::decide_beginning`], and what was decided.
     pub(crate) fn beginning(&mut self, add_bos: AutoBool) -> Result<Beginning> {
         let in_gguf = self.gguf_beginning.clone();
         let in_config = self.tokenizer_config().and_then(|(config, _)| config.get("add_bos_token")?.as_bool());

@@ -111,8 +111,8 @@ def tokens(programs, gguf_file, texts, path):
         for line in open(texts, encoding="utf-8"):
             body = {"content": json.loads(line)["text"], "add_special": False, "parse_special": True}
             found = ask(port, "/tokenize", body)["tokens"]
-            # A beginning-of-text token with which a text begins is read, not scored.
-            rows.append({"tokens": found[found[0] == beginning :]})
+            # A beginning-of-text token before others is read, not scored.
+            rows.append({"tokens": found[len(found) > 1 and found[0] == beginning :]})
     finally:
         server.kill()
         server.wait()

@@ -183,10 +183,10 @@ class Reference:
         sys.exit(f"the prose has {count} tokens; expected {PERPLEXITY_TOKENS}")
 
     def tokens(self):
-        """The tokens of texts. A beginning-of-text token with which a text begins is read, not scored."""
+        """The tokens of texts. A beginning-of-text token before others is read, not scored."""
         for row in read(self.data / "texts.jsonl"):
             tokens = self.tokenizer(row["text"], add_special_tokens=False)["input_ids"]
-            yield {"text": row["text"], "tokens": tokens[tokens[0] == self.tokenizer.bos_token_id :]}
+            yield {"text": row["text"], "tokens": tokens[len(tokens) > 1 and tokens[0] == self.tokenizer.bos_token_id :]}
 
 
 def main():

@@ -2,7 +2,7 @@
 //! the plugin `openai`. `cargo xtask real-models` builds and runs what is compared.
 
 use super::comparison::Comparison;
-use super::real::{self, Answer, NEW_TOKENS, STOP, data, reference, texts};
+use super::real::{self, Answer, NEW_TOKENS, STOP, checkpoint, data, reference, texts};
 use super::setup::{Setup, pairs};
 use crate::program::process::{cargo, root};
 use crate::program::{SuiteRun, run_suite};
@@ -40,7 +40,7 @@ fn quantized(number_type: &str) -> PathBuf {
 fn tokens(setup: &Setup, model: &RealModel) -> Result<Comparison> {
     let results = setup.examine(&json!({
         "name": format!("llama-cpp-tokens-{}", model.name),
-        "models": { "m": { "plugin": "candle", "checkpoint": directory().join(format!("{}.gguf", model.name)), "device": "cpu" } },
+        "models": { "m": checkpoint(&format!("{}.gguf", model.name), false) },
         "datasets": { "texts": texts() },
         "evaluate": [{ "models": "m", "datasets": "texts" }]
     }))?;
@@ -135,7 +135,7 @@ fn server(setup: &Setup, model: &RealModel) -> Result<Vec<Comparison>> {
                 refused.numbers(&[theirs.score()?.sum], &[ours.score()?.sum], 1e-2);
             }
         }
-        _ => refused.row(scored.stderr.contains("log-likelihood") || scored.stderr.contains("echo")),
+        _ => refused.row(scored.stderr.contains("log-likelihoods, which model `server` cannot give")),
     }
     comparisons.push(refused);
 
@@ -200,11 +200,10 @@ fn likelihoods(file: &Path, port: u16) -> Value {
         "datasets": {
             "csqa": {
                 "plugin": "table", "path": data("csqa"), "prompt": "Question: {{ question }}\nAnswer:", "choices": "choices",
-                "gold": "answer", "gold_is": "index"
+                "gold": "answer", "gold_is": "index", "limit": 10
             }
         },
-        "evaluate": [{ "models": "all", "datasets": "all" }],
-        "limit": 10
+        "evaluate": [{ "models": "all", "datasets": "all" }]
     })
 }
 

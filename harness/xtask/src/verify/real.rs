@@ -85,7 +85,7 @@ fn compare_model(setup: &Setup, model: &RealModel) -> Result<Vec<Comparison>> {
 }
 
 /// The model `m` of every suite.
-fn checkpoint(file: &str, chat: bool) -> Value {
+pub(super) fn checkpoint(file: &str, chat: bool) -> Value {
     json!({ "plugin": "candle", "checkpoint": directory().join(file), "device": "cpu", "chat": chat })
 }
 

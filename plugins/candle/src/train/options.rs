@@ -3,6 +3,7 @@
 use crate::device::NumberType;
 use examiner_api::schemars::{self, JsonSchema};
 use examiner_api::{PluginError, Result};
+use examiner_lm::AutoBool;
 use serde::{Deserialize, Serialize};
 
 /// Trains a GPT-2: from a checkpoint, or from scratch.
@@ -48,6 +49,10 @@ pub struct TrainOptions {
     /// The field of a row that holds what is learned, with its delimiter.
     #[serde(skip_serializing)]
     pub completion_field: String,
+    /// Whether a row begins with the beginning-of-text token of the checkpoint that is started from: `auto` (as its tokenizer has it),
+    /// `true` or `false`. Examine what comes of it with the same `add_bos`.
+    #[serde(skip_serializing)]
+    pub add_bos: AutoBool,
     /// Which tokens the loss is computed on.
     pub loss_on: LossOn,
     /// Whether an end-of-text token is added to each completion.
@@ -109,6 +114,7 @@ impl Default for TrainOptions {
             too_long: TooLong::Cut,
             prompt_field: "prompt".to_owned(),
             completion_field: "completion".to_owned(),
+            add_bos: AutoBool::default(),
             loss_on: LossOn::Completion,
             end_of_text: true,
             order: Order::Shuffled,

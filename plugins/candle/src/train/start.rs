@@ -8,7 +8,7 @@ use crate::tensors::Tensors;
 use candle_core::DType;
 use examiner_api::{ErrorCode, Host, PluginError, Result};
 use examiner_lm::checkpoint::{Checkpoint, Gpt2Config};
-use examiner_lm::{Tokenizer, fingerprint};
+use examiner_lm::{AutoBool, Tokenizer, fingerprint};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -48,7 +48,7 @@ impl Start {
         host: &Host,
     ) -> Result<Start> {
         match (from, &options.scratch) {
-            (Some(from), None) => Self::checkpoint(from, host),
+            (Some(from), None) => Self::checkpoint(from, options.add_bos, host),
             (None, Some(scratch)) => Self::scratch(scratch, &options.tokenizer, lines, seed, host),
             (Some(_), Some(_)) => Err(PluginError::bad_options("`from` and `scratch` exclude each other")
                 .with_help("leave `from` away to train a new model, or `scratch` to go on with a trained one")),
@@ -57,8 +57,12 @@ impl Start {
         }
     }
 
-    fn checkpoint(source: &str, host: &Host) -> Result<Start> {
-        let checkpoint = Checkpoint::open(source, host)?;
+    fn checkpoint(source: &str, add_bos: AutoBool, host: &Host) -> Result<Start> {
+        let mut checkpoint = Checkpoint::open(source, host)?;
+        // Rows in tokens can be learned without a tokenizer.
+        if checkpoint.tokenizer().is_ok() {
+            checkpoint.decide_beginning(add_bos)?;
+        }
         let config_path = &checkpoint.config_path;
         let family = checkpoint.model_type();
         if family != "gpt2" {
@@ -85,7 +89,6 @@ impl Start {
                 files.push((name.to_owned(), read(&path)?));
             }
         }
-        // Rows in tokens can be learned without a tokenizer.
         let tokenizer = match checkpoint.tokenizer() {
             Ok(tokenizer) => {
                 checkpoint.check_vocabulary(config.vocab_size)?;

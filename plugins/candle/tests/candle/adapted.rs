@@ -203,3 +203,14 @@ fn every_tensor_is_used_and_has_its_shape() {
         assert!(error.to_string().contains(said), "{name}: {error}");
     }
 }
+
+/// What transformers 5 saves has another name for the number of Qwen 3's experts than what is published.
+#[test]
+fn the_number_of_experts_has_two_names() {
+    let mut family = family("qwen3_moe");
+    let expected = logprobs(family.write().path(), json!({}));
+    let config = family.weights.config.as_object_mut().unwrap();
+    let count = config.remove("num_experts").unwrap();
+    config.insert("num_local_experts".to_owned(), count);
+    assert_eq!(logprobs(family.write().path(), json!({})), expected);
+}

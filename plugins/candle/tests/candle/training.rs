@@ -465,3 +465,18 @@ proptest! {
         }
     }
 }
+
+/// What a row is taught with is what a text is examined with.
+#[test]
+fn a_row_begins_with_the_token_that_is_asked_for() {
+    let loss = |add_bos: Value| {
+        let checkpoint = TinyGpt2::new(json!({})).write();
+        let directory = tempfile::tempdir().unwrap();
+        let job =
+            job(directory.path(), Some(checkpoint.path()), &[json!({ "id": "a", "prompt": "ab", "completion": "cd" })]);
+        train(json!({ "max_steps": 1, "lr": 0.0, "loss_on": "all", "add_bos": add_bos }), &job).unwrap();
+        events(&recorded(&job))[0].loss.unwrap()
+    };
+    assert_eq!(loss(json!("auto")), loss(json!(false)), "the tokenizer puts nothing before a text");
+    assert_ne!(loss(json!(true)), loss(json!(false)));
+}

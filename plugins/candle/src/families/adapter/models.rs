@@ -135,7 +135,14 @@ fn qwen_moe(fields: &mut Fields<'_>, head_width: HeadWidth) -> Result<Heads> {
     let heads = fields.heads(head_width)?;
     fields.plain_rotation(heads.width, 10_000.0, None)?;
     activation(fields, "silu")?;
-    experts(fields, "num_experts")?;
+    // transformers 5 writes Qwen 3's number under the name of Mixtral's.
+    let config = fields.config();
+    let count = match (config.size("num_experts")?, config.size("num_local_experts")?) {
+        (None, Some(_)) => "num_local_experts",
+        _ => "num_experts",
+    };
+    experts(fields, count)?;
+    fields.set("num_experts", config.needed_size(count)?);
     fields.only("use_sliding_window", &[json!(false)])?;
     fields.only("mlp_only_layers", &[json!([])])?;
     fields.or("decoder_sparse_step", 1);
