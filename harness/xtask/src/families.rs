@@ -61,7 +61,7 @@ pub(crate) const FAMILIES: [Family; 12] = [
         support: "all",
         compared_on: "the trained model of 4.3M parameters: 280 scored rows, 39 greedy answers",
         difference: "5e-5",
-        speed: Some(FamilySpeed { scoring: [861, 657], generation: [194, 123] }),
+        speed: Some(FamilySpeed { scoring: [2638, 794], generation: [606, 170] }),
     },
     Family {
         model_type: "llama",
@@ -69,7 +69,7 @@ pub(crate) const FAMILIES: [Family; 12] = [
         support: "grouped heads, biases, tied and untied heads",
         compared_on: SMALL,
         difference: "7e-6",
-        speed: Some(FamilySpeed { scoring: [916, 756], generation: [222, 158] }),
+        speed: Some(FamilySpeed { scoring: [2950, 912], generation: [696, 230] }),
     },
     Family {
         model_type: "mistral",
@@ -77,7 +77,7 @@ pub(crate) const FAMILIES: [Family; 12] = [
         support: "also sliding windows, on all layers or by `layer_types`",
         compared_on: SMALL,
         difference: "7e-6",
-        speed: Some(FamilySpeed { scoring: [766, 712], generation: [170, 148] }),
+        speed: Some(FamilySpeed { scoring: [2848, 904], generation: [683, 228] }),
     },
     Family {
         model_type: "qwen2",
@@ -85,7 +85,7 @@ pub(crate) const FAMILIES: [Family; 12] = [
         support: "also windows (`use_sliding_window`)",
         compared_on: SMALL,
         difference: "7e-6",
-        speed: Some(FamilySpeed { scoring: [757, 777], generation: [200, 153] }),
+        speed: Some(FamilySpeed { scoring: [2846, 935], generation: [692, 207] }),
     },
     Family {
         model_type: "qwen3",
@@ -93,7 +93,7 @@ pub(crate) const FAMILIES: [Family; 12] = [
         support: "dense models; norms of each head",
         compared_on: SMALL,
         difference: "7e-6",
-        speed: Some(FamilySpeed { scoring: [900, 718], generation: [217, 161] }),
+        speed: Some(FamilySpeed { scoring: [2992, 896], generation: [720, 206] }),
     },
     Family {
         model_type: "gemma2",
@@ -101,7 +101,7 @@ pub(crate) const FAMILIES: [Family; 12] = [
         support: "windows on every other layer, caps on scores and logits",
         compared_on: SMALL,
         difference: "7e-6",
-        speed: Some(FamilySpeed { scoring: [812, 640], generation: [202, 146] }),
+        speed: Some(FamilySpeed { scoring: [2909, 797], generation: [630, 211] }),
     },
     Family {
         model_type: "gemma3_text",
@@ -109,7 +109,7 @@ pub(crate) const FAMILIES: [Family; 12] = [
         support: "windows with a rotation of their own; not bidirectional attention",
         compared_on: SMALL,
         difference: "7e-6",
-        speed: Some(FamilySpeed { scoring: [836, 710], generation: [218, 155] }),
+        speed: Some(FamilySpeed { scoring: [2974, 886], generation: [693, 208] }),
     },
     Family {
         model_type: "phi3",
@@ -117,7 +117,7 @@ pub(crate) const FAMILIES: [Family; 12] = [
         support: "partial rotation, windows",
         compared_on: SMALL,
         difference: "7e-6",
-        speed: Some(FamilySpeed { scoring: [895, 791], generation: [220, 157] }),
+        speed: Some(FamilySpeed { scoring: [2954, 897], generation: [687, 223] }),
     },
     Family {
         model_type: "olmo2",
@@ -125,7 +125,7 @@ pub(crate) const FAMILIES: [Family; 12] = [
         support: "all",
         compared_on: SMALL,
         difference: "7e-6",
-        speed: Some(FamilySpeed { scoring: [834, 770], generation: [234, 167] }),
+        speed: Some(FamilySpeed { scoring: [2767, 938], generation: [601, 222] }),
     },
     Family {
         model_type: "granite",
@@ -133,7 +133,7 @@ pub(crate) const FAMILIES: [Family; 12] = [
         support: "the four factors",
         compared_on: SMALL,
         difference: "7e-6",
-        speed: Some(FamilySpeed { scoring: [956, 780], generation: [237, 169] }),
+        speed: Some(FamilySpeed { scoring: [2922, 945], generation: [698, 227] }),
     },
     Family {
         model_type: "gpt_neox",
@@ -141,7 +141,7 @@ pub(crate) const FAMILIES: [Family; 12] = [
         support: "parallel and sequential blocks, partial rotation",
         compared_on: SMALL,
         difference: "7e-6",
-        speed: None,
+        speed: Some(FamilySpeed { scoring: [2245, 903], generation: [544, 201] }),
     },
     Family {
         model_type: "falcon",
@@ -149,7 +149,7 @@ pub(crate) const FAMILIES: [Family; 12] = [
         support: "one head of keys, groups, or all; one norm or two; not ALiBi",
         compared_on: GROUND_TRUTH,
         difference: "6e-6",
-        speed: None,
+        speed: Some(FamilySpeed { scoring: [2702, 1018], generation: [662, 259] }),
     },
 ];
 
@@ -162,7 +162,7 @@ pub(crate) const ADAPTED: [AdaptedFamily; 10] = [
         shares_prefixes: true,
         scores_together: false,
         difference: "2e-5",
-        speed: None,
+        speed: Some(FamilySpeed { scoring: [513, 1363], generation: [69, 226] }),
     },
     AdaptedFamily {
         model_type: "qwen2_moe",
@@ -171,7 +171,7 @@ pub(crate) const ADAPTED: [AdaptedFamily; 10] = [
         shares_prefixes: true,
         scores_together: false,
         difference: "2e-5",
-        speed: None,
+        speed: Some(FamilySpeed { scoring: [372, 928], generation: [49, 168] }),
     },
     AdaptedFamily {
         model_type: "qwen3_moe",
@@ -180,7 +180,7 @@ pub(crate) const ADAPTED: [AdaptedFamily; 10] = [
         shares_prefixes: true,
         scores_together: true,
         difference: "1e-5",
-        speed: None,
+        speed: Some(FamilySpeed { scoring: [856, 1258], generation: [65, 190] }),
     },
     AdaptedFamily {
         model_type: "deepseek_v2",
@@ -190,7 +190,7 @@ pub(crate) const ADAPTED: [AdaptedFamily; 10] = [
         shares_prefixes: false,
         scores_together: false,
         difference: "2e-5",
-        speed: None,
+        speed: Some(FamilySpeed { scoring: [334, 956], generation: [49, 138] }),
     },
     AdaptedFamily {
         model_type: "gemma",
@@ -199,7 +199,7 @@ pub(crate) const ADAPTED: [AdaptedFamily; 10] = [
         shares_prefixes: true,
         scores_together: true,
         difference: "5e-5",
-        speed: None,
+        speed: Some(FamilySpeed { scoring: [740, 874], generation: [56, 212] }),
     },
     AdaptedFamily {
         model_type: "glm4",
@@ -208,7 +208,7 @@ pub(crate) const ADAPTED: [AdaptedFamily; 10] = [
         shares_prefixes: false,
         scores_together: true,
         difference: "5e-6",
-        speed: None,
+        speed: Some(FamilySpeed { scoring: [804, 899], generation: [58, 200] }),
     },
     AdaptedFamily {
         model_type: "phi",
@@ -217,7 +217,7 @@ pub(crate) const ADAPTED: [AdaptedFamily; 10] = [
         shares_prefixes: true,
         scores_together: false,
         difference: "5e-6",
-        speed: None,
+        speed: Some(FamilySpeed { scoring: [327, 775], generation: [52, 190] }),
     },
     AdaptedFamily {
         model_type: "stablelm",
@@ -226,7 +226,7 @@ pub(crate) const ADAPTED: [AdaptedFamily; 10] = [
         shares_prefixes: false,
         scores_together: false,
         difference: "2e-5",
-        speed: None,
+        speed: Some(FamilySpeed { scoring: [439, 877], generation: [58, 189] }),
     },
     AdaptedFamily {
         model_type: "starcoder2",
@@ -235,7 +235,7 @@ pub(crate) const ADAPTED: [AdaptedFamily; 10] = [
         shares_prefixes: true,
         scores_together: false,
         difference: "7e-6",
-        speed: None,
+        speed: Some(FamilySpeed { scoring: [395, 1006], generation: [60, 230] }),
     },
     AdaptedFamily {
         model_type: "mamba",

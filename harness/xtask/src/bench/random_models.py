@@ -31,9 +31,9 @@ special = {
     "gemma": {**grouped, "head_dim": 64, "pad_token_id": 0},
     "glm4": {**grouped, "head_dim": 64, "pad_token_id": 0},
     "phi": {"intermediate_size": 3072},
-    "stablelm": {},
+    "stablelm": {"num_key_value_heads": 12},
     "starcoder2": {**grouped, "intermediate_size": 3072},
-    "mamba": {"num_hidden_layers": 24},
+    "mamba": {"num_hidden_layers": 24, "intermediate_size": 1536},
 }.get(family, grouped)
 config = AutoConfig.for_model(
     family,
