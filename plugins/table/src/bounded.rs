@@ -43,7 +43,7 @@ pub(crate) fn each<T: Send + 'static>(
             let mut records = bounds.within_limits(to_read, READING, || file.records(&of_thread.fields))?;
             while let Some(record) = bounds.within_limits(to_read, READING, || records.next()) {
                 let record = record?;
-                let make = || Ok(chosen.holds(&record)?.then(|| make(&questions, &record)).transpose()?);
+                let make = || chosen.holds(&record)?.then(|| make(&questions, &record)).transpose();
                 let made: Result<Option<T>> = bounds.within(record.row.index, make);
                 if let Some(made) = made?
                     && !send(Ok((record, made)))

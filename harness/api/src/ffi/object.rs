@@ -72,7 +72,11 @@ impl Drop for Served {
     /// What a role does when it ends may panic, too. There is nobody to return an error to.
     fn drop(&mut self) {
         let role = self.0.take();
-        if let Err(error) = catch("ending", || Ok(drop(role))) {
+        let end = || {
+            drop(role);
+            Ok(())
+        };
+        if let Err(error) = catch("ending", end) {
             eprintln!("{error}");
         }
     }
