@@ -212,7 +212,8 @@ fn unknown_key(
         }
         _ => &[],
     };
-    let valid: Vec<&str> = known.iter().chain(ours).copied().collect();
+    let more = ours.iter().filter(|ours| !known.contains(ours));
+    let valid: Vec<&str> = known.iter().chain(more).copied().collect();
     let message = match valid.as_slice() {
         [] => "unknown option, expected none".to_owned(),
         valid => format!("unknown option, expected one of {}", listed(valid.iter().copied())),

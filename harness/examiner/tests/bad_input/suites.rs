@@ -139,7 +139,7 @@ fn unknown_keys() {
     suite.yaml:8:15: evaluate.0.models: no model `echo`, expected a name of `models`, of which the suite has none
     "#);
     assert_snapshot!(changed("gold: a", "gold: a, glod: a"), @r#"
-    error: suite.yaml:6:76: datasets.rows.glod: unknown option, expected one of `path`, `format`, `pointer`, `where`, `fields`, `prompt`, `choices`, `gold`, `gold_is`, `id`, `delimiter`, `subset`, `cluster`, `metadata`, `few_shot`, `shot_answer`, `preamble`, `shot_separator`, `scorer`, `stop`, `max_new_tokens`, `template_max_mib`, `template_max_s`
+    error: suite.yaml:6:76: datasets.rows.glod: unknown option, expected one of `path`, `format`, `pointer`, `where`, `fields`, `prompt`, `choices`, `gold`, `gold_is`, `id`, `delimiter`, `subset`, `cluster`, `metadata`, `few_shot`, `shot_answer`, `preamble`, `shot_separator`, `scorer`, `stop`, `max_new_tokens`, `template_max_mib`, `template_max_s`, `plugin`, `shots`, `shots_from`, `contamination`, `repeats`, `limit`, `generation`
       help: did you mean `gold`?
     "#);
 }

@@ -106,7 +106,10 @@ fn an_unknown_key_of_generation() {
 datasets:
   d: { plugin: p, generation: { max_tokens: 5 } }
 "#;
-    assert_snapshot!(problems(text), @"s.yaml:3:33: datasets.d.generation.max_tokens: unknown key, expected one of `max_new_tokens`, `temperature`, `top_k`, `top_p`, `repetition_penalty`, `stop`");
+    assert_snapshot!(problems(text), @r"
+    s.yaml:3:33: datasets.d.generation.max_tokens: unknown key, expected one of `max_new_tokens`, `temperature`, `top_k`, `top_p`, `repetition_penalty`, `stop`
+      help: did you mean `max_new_tokens`?
+    ");
 }
 
 #[test]

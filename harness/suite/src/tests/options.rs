@@ -81,7 +81,7 @@ fn good_options_pass() {
 #[test]
 fn all_problems_are_reported_at_once() {
     assert_snapshot!(check("    chekpoint: c\n    device: cudda\n    batch_tokens: 0\n    strict: 'yes'"), @r#"
-    s.yaml:6:5: models.m.chekpoint: unknown option, expected one of `checkpoint`, `device`, `batch_tokens`, `tolerance`, `cache`, `steps`, `data`, `strict`
+    s.yaml:6:5: models.m.chekpoint: unknown option, expected one of `checkpoint`, `device`, `batch_tokens`, `tolerance`, `cache`, `steps`, `data`, `strict`, `plugin`
       help: did you mean `checkpoint`?
     s.yaml:7:13: models.m.device: expected one of `cpu`, `cuda`, found the text `cudda`
       help: did you mean `cuda`?
@@ -137,7 +137,7 @@ fn a_choice_of_forms_names_them() {
 #[test]
 fn a_key_of_the_harness_is_suggested() {
     assert_snapshot!(check("    checkpoint: c\n    plugn: x"), @r#"
-    s.yaml:7:5: models.m.plugn: unknown option, expected one of `checkpoint`, `device`, `batch_tokens`, `tolerance`, `cache`, `steps`, `data`, `strict`
+    s.yaml:7:5: models.m.plugn: unknown option, expected one of `checkpoint`, `device`, `batch_tokens`, `tolerance`, `cache`, `steps`, `data`, `strict`, `plugin`
       help: did you mean `plugin`?
     "#);
 }
