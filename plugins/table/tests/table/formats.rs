@@ -57,10 +57,7 @@ fn a_small_file_of_large_pages_is_refused() {
     let path = folder.path().join("f.parquet");
     let large = "a".repeat(200 << 20);
     write_compressed(&path, Compression::BROTLI(Default::default()), [[&large, "two"], ["B", "A"]]);
-    assert!(path.metadata().unwrap().len() < 4096);
+    assert!(path.metadata().unwrap().len() < 100_000);
     let refused = open(folder.path(), json!({"path": "f.parquet", "prompt": "{{ q }}"})).err().unwrap();
-    assert!(
-        refused.message.contains("reading a row of `") && refused.message.contains("more than 128 MiB"),
-        "{refused}"
-    );
+    assert!(refused.message.contains("reading a row of `") && refused.message.contains(" MiB of memory"), "{refused}");
 }
