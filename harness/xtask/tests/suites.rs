@@ -48,12 +48,27 @@ fn every_yaml_block_of_the_pages_is_a_good_suite_or_a_part_of_one() {
     let blocks = blocks("yaml");
     assert!(blocks.len() >= 8, "only {} blocks", blocks.len());
     for block in &blocks {
+        if block.text.starts_with("rules:") {
+            are_rules(&program, &block.text, &block.place);
+            continue;
+        }
         let suite = directory.path().join("suite.yaml");
         let text = completed(&block.text);
         serde_yaml::from_str::<serde_yaml::Value>(&text).unwrap_or_else(|error| panic!("{}: {error}", block.place));
         std::fs::write(&suite, text).unwrap();
         check(&program, &suite, &block.place);
     }
+}
+
+/// Rules for `examiner gate`: they are read, though the run has nothing that they are about.
+fn are_rules(program: &Path, text: &str, place: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("summary.csv"), "").unwrap();
+    std::fs::write(directory.path().join("gate.yaml"), text).unwrap();
+    let mut command = Command::new(program);
+    command.args(["gate", ".", "--policy", "gate.yaml"]).current_dir(directory.path());
+    let stderr = String::from_utf8_lossy(&command.output().unwrap().stderr).into_owned();
+    assert!(stderr.contains("rule 1: the run has no model"), "{place}: {stderr}");
 }
 
 #[test]

@@ -96,6 +96,21 @@ impl<'a> Fields<'a> {
         self.config.unsupported(what).with_help("export the model to ONNX and use the plugin `onnx`")
     }
 
+    /// Sets the number of experts, which files may have under other names, and checks how many of them are chosen: the crate would go
+    /// on with fewer than asked for.
+    ///
+    /// # Errors
+    /// `BadInput` if a number is missing, or more are chosen than there are.
+    pub(super) fn experts(&mut self, name: &str, others: &[&str]) -> Result<()> {
+        let config = self.config;
+        let has = |name: &&str| config.json().get(*name).is_some_and(|value| !value.is_null());
+        let found = std::iter::once(&name).chain(others).copied().find(has).unwrap_or(name);
+        let (chosen, all) = (config.needed_size("num_experts_per_tok")?, config.needed_size(found)?);
+        config.at_most("num_experts_per_tok", chosen, all)?;
+        self.set(name, all);
+        Ok(())
+    }
+
     /// Sets the heads and checks their sizes. Without `num_key_value_heads`, there are as many as heads of queries.
     ///
     /// # Errors

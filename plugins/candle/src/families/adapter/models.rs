@@ -109,19 +109,12 @@ fn activation(fields: &mut Fields<'_>, usual: &str) -> Result<()> {
     fields.only("hidden_act", &all)
 }
 
-/// What experts are chosen by. The crate would go on with fewer than asked for.
-fn experts(fields: &Fields<'_>, all: &str) -> Result<()> {
-    let config = fields.config();
-    let (chosen, all_of_them) = (config.needed_size("num_experts_per_tok")?, config.needed_size(all)?);
-    config.at_most("num_experts_per_tok", chosen, all_of_them)
-}
-
 fn mixtral(config: &Config<'_>) -> Result<Description> {
     let mut fields = Fields::new(config, &SIZES)?;
     let Heads { width, cached } = fields.heads(HeadWidth::Share)?;
     fields.plain_rotation(width, 1e6, None)?;
     activation(&mut fields, "silu")?;
-    experts(&fields, "num_local_experts")?;
+    fields.experts("num_local_experts", &[])?;
     fields.or("rms_norm_eps", 1e-5);
     fields.set("use_flash_attn", false);
     let (context, tied) = (fields.context(Some("sliding_window"))?, fields.tied(false)?);
@@ -136,13 +129,7 @@ fn qwen_moe(fields: &mut Fields<'_>, head_width: HeadWidth) -> Result<Heads> {
     fields.plain_rotation(heads.width, 10_000.0, None)?;
     activation(fields, "silu")?;
     // transformers 5 writes Qwen 3's number under the name of Mixtral's.
-    let config = fields.config();
-    let count = match (config.size("num_experts")?, config.size("num_local_experts")?) {
-        (None, Some(_)) => "num_local_experts",
-        _ => "num_experts",
-    };
-    experts(fields, count)?;
-    fields.set("num_experts", config.needed_size(count)?);
+    fields.experts("num_experts", &["num_local_experts"])?;
     fields.only("use_sliding_window", &[json!(false)])?;
     fields.only("mlp_only_layers", &[json!([])])?;
     fields.or("decoder_sparse_step", 1);
@@ -186,7 +173,7 @@ fn deepseek_v2(config: &Config<'_>) -> Result<Description> {
     fields.only("num_key_value_heads", &[json!(heads)])?;
     deepseek_rotation(&mut fields, turned)?;
     activation(&mut fields, "silu")?;
-    experts(&fields, "n_routed_experts")?;
+    fields.experts("n_routed_experts", &[])?;
     // Its groups are chosen by the scores of experts, not of groups.
     fields.only("topk_method", &[json!("greedy")])?;
     fields.only("scoring_func", &[json!("softmax")])?;
