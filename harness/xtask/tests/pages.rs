@@ -45,11 +45,21 @@ fn examiner(block: &Block, words: &[&str]) {
         assert!(xtask::root().join(word).is_file(), "{}: there is no `{word}`", block.place);
     }
     let (command, rest) = words.split_first().expect("a command");
-    let output = Command::new(program()).args([command, "--help"]).output().unwrap();
-    let help = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{}: there is no command `{command}`", block.place);
+    let help = |words: &[&str]| {
+        let output = Command::new(program()).args(words).arg("--help").output().unwrap();
+        assert!(output.status.success(), "{}: there is no command `{}`", block.place, words.join(" "));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let mut help_text = help(&[command]);
+    // A command may have commands of its own.
+    if let Some(own) = rest.first().filter(|word| !word.starts_with('-'))
+        && help_text.lines().any(|line| line.trim_start().starts_with(&format!("{own} ")))
+        && help_text.contains("\nCommands:")
+    {
+        help_text = help(&[command, own]);
+    }
     for flag in rest.iter().filter(|word| word.starts_with("--")) {
-        let known = help.split_whitespace().any(|word| word.trim_end_matches(',') == *flag);
+        let known = help_text.split_whitespace().any(|word| word.trim_end_matches(',') == *flag);
         assert!(known, "{}: `{command}` has no flag `{flag}`", block.place);
     }
 }
