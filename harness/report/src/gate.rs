@@ -121,7 +121,7 @@ pub fn judge(directory: &Path, rows: &[SummaryRow], policy: &Policy) -> Result<V
             judged.push(bound(&name, row, row.value_high, "at most", most, |value| value <= most));
         }
         if let Some(stored) = &rule.against {
-            judged.push(drop(directory, rows, stored, rule, row, (&name, number))?);
+            judged.push(fall(directory, rows, stored, rule, row, (&name, number))?);
         }
     }
     Ok(judged)
@@ -191,7 +191,7 @@ fn bound(
 }
 
 /// The metric's paired difference to the stored run.
-fn drop(
+fn fall(
     directory: &Path,
     rows: &[SummaryRow],
     stored: &Path,
@@ -199,6 +199,10 @@ fn drop(
     row: &SummaryRow,
     (name, number): (&str, usize),
 ) -> Result<Judged, GateError> {
+    if row.metric.is_empty() {
+        // It failed as a whole: there is nothing to compare.
+        return Ok(Judged { holds: false, what: format!("{name}: no value ({})", row.message) });
+    }
     let path = stored.join("summary.csv");
     let stored_rows = examiner_store::summary::read(&path).map_err(|error| GateError::Stored {
         number,
@@ -217,14 +221,13 @@ fn drop(
     let allowed = rule.drop_at_most;
     Ok(match line.map(|line| &line.result) {
         Some(ComparisonResult::Tested(test)) => {
-            let missing = test.mismatches.errors + test.mismatches.only_baseline;
             // Of those that only one of the two has, nothing is known: at the worst all of them fell.
-            let lost = missing as f64 / (test.n + missing) as f64;
+            let missing = test.mismatches.errors + test.mismatches.only_baseline;
             let holds = missing == 0 && within(test, rule.by, allowed);
             let interval = test.interval.map(|(low, high)| format!(" [{low:+.4}, {high:+.4}]")).unwrap_or_default();
             let said = match missing {
                 0 => String::new(),
-                _ => format!(", {missing} samples (a share of {lost:.4}) have no value on one side"),
+                _ => format!(", {missing} of {} samples have no value on one side", test.n + missing),
             };
             let (difference, p) = (test.difference, test.p_value);
             let what = format!(
@@ -245,8 +248,8 @@ fn within(test: &Test, by: By, allowed: f64) -> bool {
     match by {
         By::Value => drop <= allowed,
         By::Test => drop <= allowed || test.p_value >= 0.05,
-        // Without an interval all values are the same, or there are too few: the difference alone decides.
-        By::Interval => test.interval.map_or(drop <= allowed, |(low, _)| -low <= allowed),
+        // Without an interval there are too few values to rule anything out, unless none of them has changed.
+        By::Interval => test.interval.map_or(test.ties == test.n, |(low, _)| -low <= allowed),
     }
 }
 
@@ -336,6 +339,18 @@ mod tests {
         let (folder, rows) = run(60);
         let more = serde_json::json!({ "against": stored.path(), "by": "test" });
         assert!(!judge(folder.path(), &rows, &rule(more)).unwrap()[0].holds);
+    }
+
+    #[test]
+    fn what_failed_as_a_whole_breaks_a_rule() {
+        let (stored, _) = run(80);
+        let rows = [SummaryRow::failed("s", "r", "m", "d", "no model")];
+        for rule in
+            [rule(serde_json::json!({ "against": stored.path() })), rule(serde_json::json!({ "at_least": 0.0 }))]
+        {
+            let judged = judge(stored.path(), &rows, &rule).unwrap();
+            assert!(!judged[0].holds && judged[0].what.contains("no model"), "{judged:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use examiner_api::{Answer, FinishReason, Gold, Outcome, PluginError, Result};
 use examiner_store::record::{Record, ScorerVerdict};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -48,8 +48,8 @@ pub struct Shown {
     /// The line as it stands in the file.
     pub line: String,
     record: Record,
-    /// What it was judged in the other run.
-    other: Option<Record>,
+    /// How it was judged in the other run; nothing where there is none.
+    other: Vec<ScorerVerdict>,
 }
 
 /// The samples that are selected, in the order of models, datasets and samples.
@@ -71,15 +71,15 @@ pub fn select(run: &Path, selection: &Selection) -> Result<Vec<Shown>> {
     let mut shown = Vec::new();
     for (model, dataset, path) in chosen {
         let others = match &selection.flips {
-            Some(other) => Some(records(&other.join("samples").join(model).join(format!("{dataset}.jsonl")))?),
+            Some(other) => Some(verdicts(&other.join("samples").join(model).join(format!("{dataset}.jsonl")))?),
             None => None,
         };
         for line in lines(path)? {
             let (line, record) = line?;
-            let mut other = None;
+            let mut other = Vec::new();
             if let Some(others) = &others {
                 match others.get(&(record.id.clone(), record.repeat)) {
-                    Some(found) if judged(found) != judged(&record) => other = Some(found.clone()),
+                    Some(found) if judged(found) != judged(&record.verdicts) => other = found.clone(),
                     _ => continue,
                 }
             }
@@ -128,14 +128,14 @@ fn lines(path: &Path) -> Result<impl Iterator<Item = Result<(String, Record)>> +
     }))
 }
 
-/// All records of a file, by sample and repetition.
-fn records(path: &Path) -> Result<HashMap<(String, u32), Record>> {
-    lines(path)?.map(|line| line.map(|(_, record)| ((record.id.clone(), record.repeat), record))).collect()
+/// All verdicts of a file, by sample and repetition.
+fn verdicts(path: &Path) -> Result<HashMap<(String, u32), Vec<ScorerVerdict>>> {
+    lines(path)?.map(|line| line.map(|(_, record)| ((record.id, record.repeat), record.verdicts))).collect()
 }
 
 /// All that a judgement comes to.
-fn judged(record: &Record) -> Vec<(&str, &std::collections::BTreeMap<String, f64>)> {
-    record.verdicts.iter().map(|verdict| (verdict.scorer.as_str(), &verdict.verdict.metrics)).collect()
+fn judged(verdicts: &[ScorerVerdict]) -> Vec<(&str, &BTreeMap<String, f64>)> {
+    verdicts.iter().map(|verdict| (verdict.scorer.as_str(), &verdict.verdict.metrics)).collect()
 }
 
 impl Kind {
@@ -207,9 +207,7 @@ impl Shown {
             text.push('\n');
         }
         verdicts.iter().for_each(|verdict| judgement(&mut text, verdict, ""));
-        if let Some(other) = &self.other {
-            other.verdicts.iter().for_each(|verdict| judgement(&mut text, verdict, " in the other run"));
-        }
+        self.other.iter().for_each(|verdict| judgement(&mut text, verdict, " in the other run"));
         text
     }
 }

@@ -159,6 +159,18 @@ impl StageRecord {
     }
 }
 
+/// The runs in a directory, in no order; links to runs are left out.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn runs(outputs: &Path) -> std::io::Result<impl Iterator<Item = (PathBuf, Provenance)>> {
+    let paths = std::fs::read_dir(outputs)?.filter_map(|entry| Some(entry.ok()?.path()));
+    Ok(paths.filter(|path| !path.is_symlink()).filter_map(|path| {
+        let run = Provenance::read(&path)?;
+        Some((path, run))
+    }))
+}
+
 impl Provenance {
     /// Reads the `run.json` of a run; none if there is none that can be read.
     pub fn read(directory: &Path) -> Option<Self> {

@@ -3,7 +3,7 @@
 /// Words that say it by themselves.
 const WORDS: [&str; 9] = ["KEY", "KEYS", "AUTH", "PASS", "PGPASS", "PAT", "PATS", "JWT", "SESSION"];
 /// How a word ends that says it: `OPENAI_APIKEY`, `ACCESSTOKEN`.
-const ENDS: [&str; 13] = [
+const ENDS: [&str; 14] = [
     "APIKEY",
     "APIKEYS",
     "TOKEN",
@@ -17,6 +17,7 @@ const ENDS: [&str; 13] = [
     "CREDENTIAL",
     "CREDENTIALS",
     "COOKIE",
+    "COOKIES",
 ];
 
 /// The word in a variable's name by which its value looks like a secret; words are separated by `_`. `PWD` alone is the
@@ -24,7 +25,7 @@ const ENDS: [&str; 13] = [
 pub fn secret_word(name: &str) -> Option<String> {
     let upper = name.to_uppercase();
     let says = |word: &&str| {
-        let ends = ENDS.iter().any(|end| word.ends_with(end)) || word.ends_with("COOKIES");
+        let ends = ENDS.iter().any(|end| word.ends_with(end));
         WORDS.contains(word) || ends || (*word == "PWD" && upper != "PWD")
     };
     upper.split('_').find(says).map(str::to_owned)

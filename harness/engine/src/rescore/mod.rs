@@ -15,6 +15,7 @@ use crate::host::Shared;
 use crate::loader::Plugins;
 use crate::progress::Progress;
 use crate::roles::Roles;
+use crate::run::suite_identity;
 use directory::{SCORES, make_directory, write};
 use examiner_api::{PluginError, Result};
 use examiner_hub::Hub;
@@ -126,7 +127,7 @@ impl Scoring {
             api: examiner_api::API_VERSION.to_owned(),
             host: host(),
             request: Request {
-                suite: blake3::hash(loaded.text.as_bytes()).to_hex().to_string(),
+                suite: suite_identity(&loaded),
                 set: job.set,
                 only: job.typed.only,
                 ..of.request.clone()

@@ -5,19 +5,20 @@ use crate::graph::{pairs, selected};
 use examiner_api::{PluginError, Result};
 use examiner_store::directory::RunDirectory;
 use examiner_store::product;
-use examiner_store::provenance::{Provenance, Request, Status};
+use examiner_store::provenance::{self, Provenance, Request, Status};
+use examiner_suite::Loaded;
 use std::path::{Path, PathBuf};
 
-/// The identity of what was asked for, by which an unfinished run is recognised: what the suite says, and not how it is written.
+/// The identity of a suite: what it says, and not how it is written.
+pub fn suite_identity(loaded: &Loaded) -> String {
+    // What was read from a file of text can be written. If it could not, the text itself would tell suites apart.
+    let said = serde_json::to_vec(&loaded.suite).unwrap_or_else(|_| loaded.text.clone().into_bytes());
+    blake3::hash(&said).to_hex().to_string()
+}
+
+/// The identity of what was asked for, by which an unfinished run is recognised.
 pub fn request(job: &Job) -> Request {
-    // What was read from a file of text can be written.
-    let suite = serde_json::to_vec(&job.loaded.suite).unwrap_or_default();
-    Request {
-        suite: blake3::hash(&suite).to_hex().to_string(),
-        set: job.set.clone(),
-        limit: job.limit,
-        only: job.only.clone(),
-    }
+    Request { suite: suite_identity(&job.loaded), set: job.set.clone(), limit: job.limit, only: job.only.clone() }
 }
 
 /// The run that would be continued: `--out`, or the newest of this suite if it was asked for the same and is not complete. One
@@ -80,9 +81,8 @@ pub(super) fn make_room(job: &Job) -> Result<Option<PathBuf>> {
 
 /// The newest run of a suite.
 pub fn newest_run(outputs: &Path, suite: &str) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(outputs).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    let of_suite = entries.filter(|path| Provenance::read(path).is_some_and(|run| run.suite == suite));
-    of_suite.filter(|path| !path.is_symlink()).max_by_key(|path| {
+    let of_suite = provenance::runs(outputs).ok()?.filter(|(_, run)| run.suite == suite);
+    of_suite.map(|(path, _)| path).max_by_key(|path| {
         let made = std::fs::metadata(path.join("suite.yaml")).and_then(|file| file.modified()).ok();
         (made, path.clone())
     })

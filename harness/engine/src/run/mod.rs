@@ -11,7 +11,7 @@ use crate::loader::Plugins;
 use crate::plan::{Action, Next, Planner};
 use crate::progress::{Progress, duration};
 use crate::roles::Roles;
-pub use earlier::{check_replaced, newest_run, request, resumable};
+pub use earlier::{check_replaced, newest_run, request, resumable, suite_identity};
 use examine_pairs::Report;
 use examiner_api::{Host, PluginError, Result};
 use examiner_hub::Hub;

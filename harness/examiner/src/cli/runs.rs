@@ -4,7 +4,7 @@ use super::terminal::print;
 use super::{RunsArguments, RunsCommand};
 use anyhow::{Context, Result, bail};
 use examiner_store::directory::{RunDirectory, point_latest};
-use examiner_store::provenance::Provenance;
+use examiner_store::provenance::{self, Provenance};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -49,10 +49,8 @@ pub(super) fn runs(arguments: &RunsArguments) -> Result<ExitCode> {
 
 /// The runs in a directory, the oldest first.
 fn found(outputs: &Path) -> Result<Vec<Found>> {
-    let entries = std::fs::read_dir(outputs).with_context(|| format!("cannot read `{}`", outputs.display()))?;
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| !path.is_symlink());
-    let mut found: Vec<Found> =
-        paths.filter_map(|path| Some(Found { provenance: Provenance::read(&path)?, path })).collect();
+    let runs = provenance::runs(outputs).with_context(|| format!("cannot read `{}`", outputs.display()))?;
+    let mut found: Vec<Found> = runs.map(|(path, provenance)| Found { path, provenance }).collect();
     found.sort_by(|a, b| (&a.provenance.started, &a.path).cmp(&(&b.provenance.started, &b.path)));
     Ok(found)
 }

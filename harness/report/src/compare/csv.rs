@@ -50,7 +50,7 @@ impl Comparison {
                 Compared::Runs => format!("{} in {}", line.model, line.other),
                 _ => line.model.clone(),
             };
-            let named = [&metric.dataset, &line.subset, &metric.scorer, &metric.name, &line.baseline, &model];
+            let named = [&metric.dataset, &line.subset, &metric.scorer, &metric.name, &self.baseline, &model];
             let mut fields: Vec<String> = named.into_iter().cloned().collect();
             fields.extend(match &line.result {
                 ComparisonResult::Tested(test) => tested(test),

@@ -56,7 +56,6 @@ pub(super) fn lines(
                 let line = ComparisonLine {
                     metric: Metric { dataset: other.dataset.to_owned(), ..metric.clone() },
                     subset: subset.to_owned(),
-                    baseline: baseline.name.to_owned(),
                     model: other.model.to_owned(),
                     other: other.name.to_owned(),
                     result,

@@ -94,8 +94,6 @@ pub struct ComparisonLine {
     /// The subset of the dataset, [`examiner_store::summary::WHOLE`] for all of it, [`examiner_store::summary::MACRO`] for the
     /// mean over its subsets.
     pub subset: String,
-    /// The name of what it is compared with.
-    pub baseline: String,
     /// The model's name.
     pub model: String,
     /// What differs from the baseline: the model, the dataset or the run.
@@ -181,17 +179,17 @@ pub fn compare(runs: &[(&Path, &[SummaryRow])], request: &CompareRequest) -> Res
         .collect();
     let mut comparison = match (loaded.as_slice(), request.baseline.as_deref()) {
         ([run], Some(baseline)) if names(run.rows, |row| &row.model).contains(&baseline) => {
-            models(run, baseline, request)?
+            within(run, Compared::Models, baseline, request)?
         }
         ([run], Some(baseline)) if names(run.rows, |row| &row.dataset).contains(&baseline) => {
-            datasets(run, baseline, request)?
+            within(run, Compared::Datasets, baseline, request)?
         }
         ([run], Some(baseline)) => {
             let known = [names(run.rows, |row| &row.model), names(run.rows, |row| &row.dataset)].concat();
             let help = did_you_mean(baseline, &known);
             return Err(CompareError::Baseline { baseline: baseline.to_owned(), help });
         }
-        ([first, others @ ..], None) if !others.is_empty() => self::runs(first, others, request)?,
+        ([first, others @ ..], None) if !others.is_empty() => between(first, others, request)?,
         ([_, _, ..], Some(baseline)) => return Err(CompareError::BaselineOfRuns(baseline.to_owned())),
         _ => return Err(CompareError::NoBaseline),
     };
@@ -210,42 +208,34 @@ fn names<'a>(rows: &'a [SummaryRow], of: impl Fn(&'a SummaryRow) -> &'a String) 
     names
 }
 
-/// Each model of a run against one of them.
-fn models(run: &ComparedRun<'_>, baseline: &str, request: &CompareRequest) -> Result<Comparison, CompareError> {
-    let mut others = names(run.rows, |row| &row.model);
-    others.retain(|model| *model != baseline);
+/// Each model of a run against one of them, dataset by dataset; or each dataset against one of them, model by model.
+fn within(
+    run: &ComparedRun<'_>,
+    of: Compared,
+    baseline: &str,
+    request: &CompareRequest,
+) -> Result<Comparison, CompareError> {
+    let (models, datasets) = (names(run.rows, |row| &row.model), names(run.rows, |row| &row.dataset));
+    let (mut others, fixed) = if of == Compared::Datasets { (datasets, models) } else { (models, datasets) };
+    others.retain(|other| *other != baseline);
     if others.is_empty() {
         return Err(CompareError::Alone(baseline.to_owned()));
     }
     let metrics = chosen(run.rows, &request.metrics)?;
     let mut lines = Vec::new();
-    for dataset in names(run.rows, |row| &row.dataset) {
-        let side = |model| Side { run, model, dataset, name: model };
-        let others: Vec<Side<'_>> = others.iter().map(|model| side(model)).collect();
+    for fixed in fixed {
+        let side = |name| match of {
+            Compared::Datasets => Side { run, model: fixed, dataset: name, name },
+            _ => Side { run, model: name, dataset: fixed, name },
+        };
+        let others: Vec<Side<'_>> = others.iter().map(|other| side(other)).collect();
         lines.extend(lines::lines(&side(baseline), &others, &metrics, request.subsets)?);
     }
-    Ok(Comparison { baseline: baseline.to_owned(), of: Compared::Models, lines })
-}
-
-/// Each dataset of a run against one of them, model by model.
-fn datasets(run: &ComparedRun<'_>, baseline: &str, request: &CompareRequest) -> Result<Comparison, CompareError> {
-    let mut others = names(run.rows, |row| &row.dataset);
-    others.retain(|dataset| *dataset != baseline);
-    if others.is_empty() {
-        return Err(CompareError::Alone(baseline.to_owned()));
-    }
-    let metrics = chosen(run.rows, &request.metrics)?;
-    let mut lines = Vec::new();
-    for model in names(run.rows, |row| &row.model) {
-        let side = |dataset| Side { run, model, dataset, name: dataset };
-        let others: Vec<Side<'_>> = others.iter().map(|dataset| side(dataset)).collect();
-        lines.extend(lines::lines(&side(baseline), &others, &metrics, request.subsets)?);
-    }
-    Ok(Comparison { baseline: baseline.to_owned(), of: Compared::Datasets, lines })
+    Ok(Comparison { baseline: baseline.to_owned(), of, lines })
 }
 
 /// Each model on each dataset of the other runs against the same in the first.
-fn runs(
+fn between(
     first: &ComparedRun<'_>,
     others: &[ComparedRun<'_>],
     request: &CompareRequest,

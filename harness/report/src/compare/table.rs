@@ -78,7 +78,7 @@ impl Comparison {
 
     /// A note on the samples that the two do not have in common; empty if there are none.
     fn mismatches(&self, line: &ComparisonLine, mismatches: &Mismatches) -> String {
-        let (baseline, model) = (&line.baseline, &line.other);
+        let (baseline, model) = (&self.baseline, &line.other);
         let parts = [
             (mismatches.errors, "left out: an error in one of the two".to_owned()),
             (mismatches.only_baseline, format!("left out: only `{baseline}` has them")),
