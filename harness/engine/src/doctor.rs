@@ -1,17 +1,19 @@
 //! `examiner doctor`: what the program and its plugins require of the machine, whether it is there, and the command that fixes
 //! what is missing.
 
+use crate::bare_host::bare_host;
 use crate::loader::Plugins;
-use examiner_api::wire::RawSink;
-use examiner_api::{
-    ErrorCode, Finding, FindingState, Host, HostApi, Level, Metadata, OpenRole, PluginError, Progress, Result,
-    RoleAddress, RoleKind,
-};
+use crate::worker::{WorkerRole, Workers};
+use examiner_api::{Diagnostic, ErrorCode, Finding, FindingState, Metadata, OpenRole, PluginError, Result, RoleKind};
 use examiner_hub::Settings;
+use examiner_suite::Isolation;
 use std::path::{Path, PathBuf};
 
-/// All findings, the program's own first, then those of each plugin.
-pub fn findings(plugins: &Plugins) -> Vec<Finding> {
+/// How long a plugin may look around.
+const DEADLINE_S: f64 = 60.0;
+
+/// All findings, the program's own first, then those of each plugin, which looks around in a worker: a process of `program`.
+pub fn findings(plugins: &Plugins, program: Option<PathBuf>) -> Vec<Finding> {
     let mut findings = vec![in_use(plugins)];
     findings.extend(plugins.rejected().iter().map(|rejected| {
         let detail = rejected.to_string();
@@ -24,17 +26,17 @@ pub fn findings(plugins: &Plugins) -> Vec<Finding> {
         Path::new("."),
         "run the program in a directory that you may write to",
     ));
-    let roles = plugins.loaded().iter().flat_map(|file| &file.info.roles);
-    for role in roles.filter(|role| role.kind == RoleKind::Diagnostic) {
-        let opened = plugins.open(RoleKind::Diagnostic, &role.name, Metadata::new(), Host::new(DiagnosticHost));
-        let found = opened.and_then(|role| match role {
-            OpenRole::Diagnostic(diagnostic) => diagnostic.findings(),
-            _ => Err(PluginError::new(ErrorCode::Protocol, "the plugin opened another role")),
-        });
-        match found {
+    let isolation = Isolation { deadline_s: DEADLINE_S, ..Isolation::default() };
+    let workers = program.map(|program| Workers::new(program, isolation));
+    let names = plugins.loaded().iter().flat_map(|file| {
+        let roles = file.info.roles.iter().filter(|role| role.kind == RoleKind::Diagnostic);
+        roles.map(|role| format!("{}/{}", file.info.name, role.name))
+    });
+    for name in names {
+        match diagnostic(plugins, workers.as_ref(), &name).and_then(|diagnostic| diagnostic.findings()) {
             Ok(found) => findings.extend(found),
             Err(error) => findings.push(Finding {
-                subject: role.name.clone(),
+                subject: name,
                 state: FindingState::Broken,
                 detail: format!("the diagnostic failed: {error}"),
                 fix: None,
@@ -42,6 +44,19 @@ pub fn findings(plugins: &Plugins) -> Vec<Finding> {
         }
     }
     findings
+}
+
+fn diagnostic(plugins: &Plugins, workers: Option<&Workers>, name: &str) -> Result<Box<dyn Diagnostic>> {
+    let (kind, options) = (RoleKind::Diagnostic, Metadata::new());
+    let (file, role) = plugins.find(kind, name)?;
+    let opened = match workers.and_then(|workers| Some((workers, WorkerRole::of(file, role, Metadata::new())?))) {
+        Some((workers, role)) => workers.open(role, bare_host())?,
+        None => plugins.open(kind, name, options, bare_host())?,
+    };
+    match opened {
+        OpenRole::Diagnostic(diagnostic) => Ok(diagnostic),
+        _ => Err(PluginError::new(ErrorCode::Protocol, "the plugin opened another role")),
+    }
 }
 
 /// The findings as a table: state, subject, one sentence, and in the line below it the fix.
@@ -91,39 +106,10 @@ fn writable(subject: &str, directory: &Path, fix: &str) -> Finding {
     Finding { subject: subject.to_owned(), state, detail, fix }
 }
 
-/// The host of diagnostics, which fetch nothing and call no other role.
-struct DiagnosticHost;
-
-impl HostApi for DiagnosticHost {
-    fn log(&self, level: Level, message: &str) {
-        if level >= Level::Warn {
-            eprintln!("{message}");
-        }
-    }
-
-    fn progress(&self, _: Progress) {}
-
-    fn is_cancelled(&self) -> bool {
-        false
-    }
-
-    fn scratch_dir(&self) -> Result<PathBuf> {
-        Ok(std::env::temp_dir())
-    }
-
-    fn fetch(&self, uri: &str) -> Result<PathBuf> {
-        Err(PluginError::unsupported(format!("a diagnostic fetches nothing, not even `{uri}`")))
-    }
-
-    fn call_role(&self, role: &RoleAddress, _: &str, _: &[u8], _: &RawSink<'_>) -> Result<Vec<u8>> {
-        Err(PluginError::unsupported(format!("a diagnostic calls no other role, not even `{}`", role.name)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use examiner_api::{Diagnostic, Open, Plugin};
+    use examiner_api::{Host, Open, Plugin};
 
     struct MissingGpu;
 
@@ -149,7 +135,7 @@ mod tests {
     #[test]
     fn diagnostics_are_run_and_the_table_names_the_fix() {
         let plugin = Plugin::new("gpu", "1.0.0").diagnostic::<MissingGpu>("gpu", "Looks for one.");
-        let found = findings(&Plugins::built_in(vec![crate::scorers::plugin(), plugin]));
+        let found = findings(&Plugins::built_in(vec![crate::scorers::plugin(), plugin]), None);
         assert_eq!(found[0].detail, "2 in use: core, gpu");
         let table = table(&found[3..]);
         assert_eq!(table, "absent  GPU  there is none\n             fix: buy one\n");

@@ -6,6 +6,7 @@
 //! the two [`scorers`] that every suite needs are built in, on the same interface as any plugin's.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod bare_host;
 pub mod check;
 mod declared;
 pub mod doctor;

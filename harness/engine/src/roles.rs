@@ -1,7 +1,7 @@
 //! Opens the roles that a suite names: which plugin plays what, with options in which references are filled in.
 
-use crate::loader::{LoadedFile, Plugins};
-use crate::worker::{WorkerRole, WorkerSettings};
+use crate::loader::Plugins;
+use crate::worker::{WorkerRole, Workers};
 use examiner_api::{
     Dataset, Exporter, Host, Metadata, Model, ModelInfo, OpenRole, PluginError, Recipe, Result, RoleKind, Scorer,
     Trainer,
@@ -19,20 +19,14 @@ pub struct Roles {
     /// Where roles come from.
     pub plugins: Plugins,
     products: Mutex<BTreeMap<(StageKind, String), String>>,
-    workers: Option<WorkerSettings>,
+    workers: Option<Workers>,
 }
 
 macro_rules! open {
-    ($(#[$doc:meta])* $method:ident, $kind:ident $(, in a worker: $isolated:ident)?) => {
+    ($(#[$doc:meta])* $method:ident, $kind:ident) => {
         $(#[$doc])*
         pub fn $method(&self, plugin: &str, options: &Options, host: Host) -> Result<Box<dyn $kind>> {
-            let options = self.filled(options)?;
-            $(if let Some((workers, file, name)) = self.isolated(RoleKind::$kind, plugin)? {
-                let (library, sha256) = (file.path.clone(), file.sha256.clone());
-                let role = WorkerRole { library, sha256, kind: RoleKind::$kind, name, options };
-                return workers.$isolated(role, host);
-            })?
-            match self.plugins.open(RoleKind::$kind, plugin, options, host)? {
+            match self.open(RoleKind::$kind, plugin, self.filled(options)?, host)? {
                 OpenRole::$kind(role) => Ok(role),
                 _ => Err(PluginError::new(
                     examiner_api::ErrorCode::Protocol,
@@ -49,18 +43,23 @@ impl Roles {
         Roles { suite, plugins, products: Mutex::default(), workers: None }
     }
 
-    /// The same, with models, trainers and exporters in workers, which are `program`, if the suite wants it.
+    /// The same, with the roles of plugin files in workers, which are `program`, if the suite wants it.
     #[must_use]
     pub fn in_workers(mut self, program: Option<PathBuf>) -> Self {
         let isolation = self.suite.isolate.clone().filter(|_| cfg!(unix));
-        self.workers = program.zip(isolation).map(|(program, isolation)| WorkerSettings { program, isolation });
+        self.workers = program.zip(isolation).map(|(program, isolation)| Workers::new(program, isolation));
         self
     }
 
-    /// The workers, the plugin's file and the role's own name, if the role is to run in one.
-    fn isolated(&self, kind: RoleKind, plugin: &str) -> Result<Option<(&WorkerSettings, &LoadedFile, String)>> {
+    /// Opens a role: in a worker, unless it is a part of the program or the suite wants none.
+    fn open(&self, kind: RoleKind, plugin: &str, options: Metadata, host: Host) -> Result<OpenRole> {
         let (file, role) = self.plugins.find(kind, plugin)?;
-        Ok(self.workers.as_ref().filter(|_| file.is_library()).map(|workers| (workers, file, role.name.clone())))
+        if let Some(workers) = &self.workers
+            && let Some(role) = WorkerRole::of(file, role, options.clone())
+        {
+            return workers.open(role, host);
+        }
+        self.plugins.open(kind, plugin, options, host)
     }
 
     /// From now on, `${stage.name}` means `product`.
@@ -134,17 +133,17 @@ impl Roles {
     }
 
     open!(/// A model by its plugin.
-        open_model, Model, in a worker: model);
+        open_model, Model);
     open!(/// A dataset by its plugin.
         open_dataset, Dataset);
     open!(/// A scorer by its name.
         open_scorer, Scorer);
     open!(/// A trainer by its name.
-        open_trainer, Trainer, in a worker: trainer);
+        open_trainer, Trainer);
     open!(/// A recipe by its name.
         open_recipe, Recipe);
     open!(/// An exporter by its name.
-        open_exporter, Exporter, in a worker: exporter);
+        open_exporter, Exporter);
 
     /// The identity of the build that plays a role.
     pub fn build(&self, kind: RoleKind, name: &str) -> Result<String> {

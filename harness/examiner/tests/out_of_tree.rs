@@ -3,13 +3,14 @@
 
 use crate::build;
 use examiner_engine::loader::{Plugins, SearchPath};
+use examiner_engine::worker::registration;
 use std::collections::BTreeMap;
 
 #[test]
 fn the_tutorial_builds_and_loads_from_its_own_directory() {
     let path = build::out_of_tree();
     let mut plugins = Plugins::default();
-    plugins.search(&[SearchPath::File(path)], &BTreeMap::new()).unwrap();
+    plugins.search(&[SearchPath::File(path)], &BTreeMap::new(), &mut *registration(None)).unwrap();
     assert_eq!(plugins.loaded()[0].info.name, "echo");
 
     let manifest = include_str!("out-of-tree/Cargo.toml");

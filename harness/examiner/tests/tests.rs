@@ -8,6 +8,7 @@
 //! - `failures`: what a faulty role does to a run, and what it does not
 //! - `unsound`: declarations and numbers that cannot be relied on
 //! - `workers`: models that end, leave or lock up the process they run in
+//! - `isolation`: datasets, scorers, recipes and plugin files that do
 //! - `rescore`: what a run's models answered, judged once more
 //! - `bad_input`: suites, data files, checkpoints and plugins that are none, and what is said of them
 //! - `resume`: a killed run goes on, and its results are those of an undisturbed one
@@ -26,6 +27,7 @@ mod build;
 mod curves;
 mod failures;
 mod identity;
+mod isolation;
 mod loader;
 mod out_of_tree;
 mod plan;

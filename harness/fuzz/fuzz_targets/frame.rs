@@ -5,7 +5,7 @@
 //! of each saying its kind.
 #![no_main]
 
-use examiner_engine::worker::frame::{Frame, FrameReader, Kind, write};
+use examiner_engine::worker::frame::{Frame, FrameReader, FrameWriter, Kind};
 use examiner_fuzz::sow;
 use libfuzzer_sys::fuzz_target;
 
@@ -13,8 +13,9 @@ const KINDS: [Kind; 7] = [Kind::Call, Kind::Item, Kind::Return, Kind::Stop, Kind
 
 fn stream(frames: &[Frame]) -> Vec<u8> {
     let mut bytes = Vec::new();
+    let mut writer = FrameWriter::new(&mut bytes);
     for frame in frames {
-        write(&mut bytes, frame.kind, frame.call, &frame.payload).expect("a frame");
+        writer.write(frame.kind, frame.call, &frame.payload).expect("a frame");
     }
     bytes
 }

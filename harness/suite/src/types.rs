@@ -27,7 +27,7 @@ pub struct Suite {
     pub fail_on_error: FailOnError,
     /// What becomes of samples that do not fit into a model's context.
     pub on_truncation: OnTruncation,
-    /// How models, trainers and exporters run in processes of their own; none to run them in the program itself.
+    /// How roles of plugins run in processes of their own; none to run them in the program itself.
     pub isolate: Option<Isolation>,
     /// Values for `${vars.NAME}`, which are already filled in.
     #[serde(serialize_with = "in_order")]

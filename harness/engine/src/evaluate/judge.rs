@@ -1,6 +1,7 @@
 //! Scores answers, from a model or from an earlier run, and builds records.
 
-use super::prepare::{OpenScorer, Setup};
+use super::open_scorer::OpenScorer;
+use super::prepare::Setup;
 use super::reader::Item;
 use super::truncation;
 use examiner_api::{Aggregation, Answer, Answered, ErrorCode, MetricInfo, Outcome, PluginError, Result, Verdict};
@@ -17,7 +18,8 @@ pub(crate) fn judge(setup: &Setup, mut answered: Vec<(Item, Vec<Result<Answer>>)
         let mut to_score = Vec::new();
         let mut positions = Vec::new();
         for (position, (item, answers)) in answered.iter_mut().enumerate() {
-            let answers: Result<Vec<Answer>> = item.wanted[index].iter().map(|ask| answers[*ask].clone()).collect();
+            let answers_of = |wanted: &Vec<usize>| wanted.iter().map(|ask| answers[*ask].clone()).collect();
+            let answers: Result<Vec<Answer>> = item.wanted[index].as_ref().map_err(Clone::clone).and_then(answers_of);
             match answers {
                 Ok(answers) => {
                     // Moved, not cloned; moved back below.
@@ -30,10 +32,7 @@ pub(crate) fn judge(setup: &Setup, mut answered: Vec<(Item, Vec<Result<Answer>>)
         if to_score.is_empty() {
             continue;
         }
-        let judged = scorer.lock().score(&to_score)?;
-        if judged.len() != to_score.len() {
-            return Err(scorer.broke(format!("{} verdicts for {} questions", judged.len(), to_score.len())));
-        }
+        let judged = scorer.score(&to_score)?;
         for ((position, verdict), scored) in positions.into_iter().zip(judged).zip(to_score) {
             answered[position].0.question = scored.question;
             verdicts[position].push(scorer.checked(verdict));

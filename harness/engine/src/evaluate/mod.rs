@@ -10,6 +10,7 @@ mod examine;
 mod examined;
 mod judge;
 mod known;
+mod open_scorer;
 mod prepare;
 mod questions;
 mod reader;
@@ -28,6 +29,7 @@ pub use prepare::{Prepared, prepare};
 pub use review::{Complete, Review, Survey, review};
 
 pub(crate) use judge::judge;
-pub(crate) use prepare::{OpenScorer, Setup, dataset_spec, prepare_dataset, prepare_judging};
+pub(crate) use open_scorer::OpenScorer;
+pub(crate) use prepare::{Setup, dataset_spec, prepare_dataset, prepare_judging};
 pub(crate) use questions::has_turns;
 pub(crate) use reader::{Item, read_items};

@@ -1,15 +1,15 @@
 //! Opens what a pair needs, and says what its results depend on.
 
+use super::open_scorer::OpenScorer;
 use super::questions::Prompter;
 use crate::declared;
 use crate::graph::Pair;
 use crate::host::Shared;
-use examiner_api::{Dataset, ErrorCode, ModelInfo, PluginError, Result, RoleKind, Scorer, ScorerInfo};
+use examiner_api::{Dataset, ModelInfo, PluginError, Result, RoleKind, ScorerInfo};
 use examiner_store::aggregate::{Aggregate, Examination};
 use examiner_store::provenance::{Inputs, StageRecord, identity};
 use examiner_store::summary::SummaryRow;
 use examiner_suite::{DatasetSpec, OnTruncation, ScorerSpec};
-use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 
 /// A dataset, opened, with all that is known of how it is examined.
@@ -118,7 +118,8 @@ pub(crate) fn prepare_dataset(
         declared::scorer(&spec.label, &info)?;
         let build = roles.build(RoleKind::Scorer, &spec.name)?;
         inputs.insert(format!("scorer {}", spec.label), format!("{build} {}", info.fingerprint));
-        scorers.push(OpenScorer { label: spec.label, info, role: Mutex::new(role) });
+        let deaths_max = roles.suite.isolate.clone().unwrap_or_default().deaths;
+        scorers.push(OpenScorer::new(spec.label, info, role, deaths_max));
     }
     let questions = info
         .rows
@@ -220,33 +221,5 @@ impl Setup {
             let missing = || PluginError::not_found(format!("no scorer `{label}`"));
             scorer.ok_or_else(missing)?.corpus(metric, statistics)
         })
-    }
-}
-
-/// A scorer of a pair.
-pub(crate) struct OpenScorer {
-    pub(crate) label: String,
-    pub(crate) info: ScorerInfo,
-    role: Mutex<Box<dyn Scorer>>,
-}
-
-impl OpenScorer {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Box<dyn Scorer>> {
-        self.role.lock()
-    }
-
-    /// The value of a corpus metric, which is a finite number.
-    fn corpus(&self, metric: &str, statistics: &[Vec<f64>]) -> Result<f64> {
-        let value = self.lock().corpus(metric, statistics)?;
-        if value.is_finite() {
-            return Ok(value);
-        }
-        let message = format!("expected a finite number, found {value} for {} samples", statistics.len());
-        Err(PluginError::new(ErrorCode::Numeric, message)
-            .with_help("samples are also drawn with repetition, to estimate the error: every draw needs a value"))
-    }
-
-    pub(super) fn broke(&self, found: String) -> PluginError {
-        PluginError::new(ErrorCode::Protocol, format!("scorer `{}` returned {found}", self.label))
     }
 }

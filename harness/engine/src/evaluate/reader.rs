@@ -13,6 +13,9 @@ use std::collections::HashMap;
 /// holds a few windows.
 const WINDOW: usize = 2048;
 
+/// Which of a question's requests a scorer wants answered, in its order; or why it cannot say.
+pub(crate) type Wanted = Result<Vec<usize>>;
+
 /// A question that waits for answers.
 pub(crate) struct Item {
     /// Its index among all questions and repetitions, from 0.
@@ -25,8 +28,8 @@ pub(crate) struct Item {
     pub(crate) question: Question,
     /// Its different requests.
     pub(crate) asks: Vec<Ask>,
-    /// For each scorer, which of `asks` it wants answered, in its order.
-    pub(crate) wanted: Vec<Vec<usize>>,
+    /// What each scorer wants of `asks`.
+    pub(crate) wanted: Vec<Wanted>,
 }
 
 /// What the reader sends.
@@ -195,18 +198,10 @@ impl Setup {
     fn items(&self, window: Vec<(u64, u32, Question)>) -> Result<Vec<Item>> {
         let positions: Vec<(u64, u32)> = window.iter().map(|(index, repeat, _)| (*index, *repeat)).collect();
         let questions: Vec<Question> = window.into_iter().map(|(_, _, question)| question).collect();
-        let mut asked: Vec<(Vec<Ask>, Vec<Vec<usize>>)> = positions.iter().map(|_| Default::default()).collect();
+        let mut asked: Vec<(Vec<Ask>, Vec<Wanted>)> = positions.iter().map(|_| Default::default()).collect();
         for scorer in &self.scorers {
-            let requests = scorer.lock().requests(&questions)?;
-            if requests.len() != asked.len() {
-                return Err(scorer.broke(format!(
-                    "{} lists of requests for {} questions",
-                    requests.len(),
-                    asked.len()
-                )));
-            }
-            for ((known, wanted), asks) in asked.iter_mut().zip(requests) {
-                wanted.push(asks.into_iter().map(|ask| index_of(known, ask)).collect());
+            for ((known, wanted), asks) in asked.iter_mut().zip(scorer.requests(&questions)?) {
+                wanted.push(asks.map(|asks| asks.into_iter().map(|ask| index_of(known, ask)).collect()));
             }
         }
         let items = positions.into_iter().zip(questions).zip(asked);

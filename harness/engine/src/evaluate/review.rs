@@ -9,6 +9,7 @@ use super::prepare::{Prepared, Setup};
 use super::reader::{self, Counts, Read};
 use super::samples::write_samples;
 use super::truncation::Fit;
+use crate::graph::Pair;
 use crate::host::Shared;
 use examiner_api::Flow;
 use examiner_store::aggregate::Aggregate;
@@ -37,18 +38,25 @@ pub struct Survey {
 pub struct Review {
     /// What is left to ask.
     pub survey: Survey,
-    /// The results, if nothing is left to ask and the journal is intact.
-    pub complete: Option<Complete>,
+    /// All records, if nothing is left to ask and the journal is intact.
+    pub complete: Option<Counted>,
 }
 
-/// The results of a pair whose every record is in its journal.
-pub struct Complete {
+/// The records of a pair, all of which are in its journal, added up.
+pub struct Counted {
     totals: Box<dyn Aggregate>,
     /// The index of every record, and where it is in the journal.
     offsets: Vec<(u64, u64)>,
     fit: Fit,
     counts: Counts,
     seconds: f64,
+}
+
+/// The results of such a pair. Neither its dataset nor its scorers are needed any more.
+pub struct Complete {
+    pair: Pair,
+    offsets: Vec<(u64, u64)>,
+    examined: Examined,
 }
 
 /// Reads the dataset and the journal without asking anything. `run` is the names of suite and run;
@@ -111,20 +119,16 @@ pub fn review(
     let seconds = began.elapsed().as_secs_f64();
     let complete = replay.map(|replay| {
         let Replay { totals, offsets, .. } = replay;
-        Complete { totals, offsets, fit, counts, seconds }
+        Counted { totals, offsets, fit, counts, seconds }
     });
     Ok(Review { survey, complete })
 }
 
-impl Complete {
-    /// Writes the samples of the pair where they are not as they should be, and returns the results.
-    pub(crate) fn conclude(mut self, setup: &Setup, directory: &RunDirectory) -> Result<Examined, EvaluateError> {
-        let (model, dataset) = (&setup.pair.model, &setup.pair.dataset);
-        let journal = directory.journal(model, dataset).map_err(EvaluateError::Storage)?;
-        let samples = directory.samples(model, dataset).map_err(EvaluateError::Storage)?;
-        write_samples(&journal, &samples, &mut self.offsets)?;
+impl Counted {
+    /// The results.
+    pub(crate) fn results(self, setup: &Setup) -> Complete {
         let questions = self.offsets.len() as u64;
-        Ok(Examined {
+        let examined = Examined {
             rows: setup.rows(&*self.totals, self.seconds),
             questions,
             reused: questions,
@@ -132,7 +136,19 @@ impl Complete {
             failure: self.fit.failure(setup.on_truncation),
             warnings: self.counts.warnings(setup),
             ..Examined::default()
-        })
+        };
+        Complete { pair: setup.pair.clone(), offsets: self.offsets, examined }
+    }
+}
+
+impl Complete {
+    /// Writes the samples of the pair where they are not as they should be, and returns the results.
+    pub(crate) fn conclude(mut self, directory: &RunDirectory) -> Result<Examined, EvaluateError> {
+        let Pair { model, dataset, .. } = &self.pair;
+        let journal = directory.journal(model, dataset).map_err(EvaluateError::Storage)?;
+        let samples = directory.samples(model, dataset).map_err(EvaluateError::Storage)?;
+        write_samples(&journal, &samples, &mut self.offsets)?;
+        Ok(self.examined)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why a file is not used as a plugin.
 
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Why a file is not used as a plugin. Every message ends with what to try.
@@ -25,7 +26,7 @@ impl LoadError {
 }
 
 /// What can be wrong with a plugin file.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum LoadProblem {
     /// The file cannot be read.
@@ -57,11 +58,11 @@ pub enum LoadProblem {
     )]
     NotAPlugin {
         /// The missing symbol.
-        symbol: &'static str,
+        symbol: String,
     },
     /// Its header cannot be read.
     #[error("has a plugin header that cannot be read; rebuild it with `examiner-api` {0}")]
-    BadHeader(&'static str),
+    BadHeader(String),
     /// It is built with another version of the interface.
     #[error(
         "was built with `examiner-api` {plugin}, this program speaks {program}; rebuild it: `cargo update -p examiner-api --precise {program} && cargo build --release`"
@@ -87,7 +88,10 @@ pub enum LoadProblem {
     },
     /// It failed to describe itself.
     #[error("failed while registering its roles: {0}; this is an error in the plugin, tell its author")]
-    Registration(examiner_api::PluginError),
+    Registration(Box<examiner_api::PluginError>),
+    /// It ended the process in which it was to describe itself, or did not come back.
+    #[error("cannot describe itself: {0}")]
+    Died(Box<examiner_api::PluginError>),
     /// Its content is not the one that the suite pins.
     #[error(
         "has SHA-256 {found}, the suite pins {expected} for the plugin `{plugin}`; install the pinned build, or change the pin if you trust this one"

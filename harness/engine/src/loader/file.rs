@@ -7,6 +7,7 @@
 //! back in between is not detected. But whoever can do that may write to a plugin directory, and has no need to.
 
 use super::error::LoadProblem;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -24,8 +25,8 @@ pub(super) struct FileContent {
 }
 
 /// Changes when the file is replaced or written to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FileIdentity {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileIdentity {
     /// Device, inode, and the time of the last change of any kind, which no program can set.
     #[cfg(unix)]
     inode: [i64; 4],

@@ -77,14 +77,14 @@ fn read_header(file: &object::File<'_>) -> Result<HeaderFields, LoadProblem> {
             .find(|symbol| {
                 symbol.is_definition() && symbol.name().is_ok_and(|found| found.trim_start_matches('_') == name)
             })
-            .ok_or(LoadProblem::NotAPlugin { symbol: name })
+            .ok_or(LoadProblem::NotAPlugin { symbol: name.to_owned() })
     };
     find(ROOT_SYMBOL)?;
     let address = find(HEADER_SYMBOL)?.address();
     file.segments()
         .filter_map(|segment| segment.data_range(address, Header::SIZE as u64).ok().flatten())
         .find_map(Header::read)
-        .ok_or(LoadProblem::BadHeader(examiner_api::API_VERSION))
+        .ok_or(LoadProblem::BadHeader(examiner_api::API_VERSION.to_owned()))
 }
 
 fn check_version(plugin: &str) -> Result<(), LoadProblem> {

@@ -2,6 +2,7 @@
 
 use super::error::LoadProblem;
 use super::file::FileIdentity;
+use examiner_api::PluginInfo;
 use examiner_api::ffi::{AbiHeaderRef, LibraryError, LoadedPlugin, PluginModuleRef, ROOT_SYMBOL};
 use std::path::Path;
 
@@ -20,12 +21,20 @@ pub(super) fn open(path: &Path, identity: &FileIdentity) -> Result<LoadedPlugin,
     // `AbiHeaderRef` holds. According to its header the plugin was built with a compatible `examiner-api`.
     let header = unsafe { library.get::<AbiHeaderRef>(ROOT_SYMBOL.as_bytes()) }
         .map(|symbol| *symbol)
-        .map_err(|_| LoadProblem::NotAPlugin { symbol: ROOT_SYMBOL })?;
+        .map_err(|_| LoadProblem::NotAPlugin { symbol: ROOT_SYMBOL.to_owned() })?;
     header
         .upgrade()
         .and_then(|header| header.init_root_module::<PluginModuleRef>())
         .map(LoadedPlugin)
         .map_err(|error| layout_problem(&error))
+}
+
+/// Opens a library that was checked, in this process, and asks for its description.
+///
+/// # Errors
+/// The file has changed, or cannot be opened, or fails to describe itself.
+pub fn describe(path: &Path, identity: &FileIdentity) -> Result<PluginInfo, LoadProblem> {
+    open(path, identity)?.info().map_err(|error| LoadProblem::Registration(Box::new(error)))
 }
 
 /// The message of the system's loader, which is the source of libloading's own error.

@@ -2,7 +2,7 @@
 
 use super::error::{LoadError, LoadProblem};
 use super::search_path::{Candidate, SearchPath, candidates};
-use super::{file, image, library};
+use super::{FileIdentity, file, image, library};
 use crate::parallel;
 use examiner_api::ffi::LoadedPlugin;
 use examiner_api::nearest;
@@ -10,6 +10,7 @@ use examiner_api::{Host, Metadata, OpenRole, Plugin, PluginError, PluginInfo, Ro
 use examiner_store::provenance::PluginFile;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The SHA-256, in hex, that the file of a plugin must have, by the plugin's name.
 type Pins = BTreeMap<String, String>;
@@ -27,16 +28,48 @@ pub struct LoadedFile {
     source: Source,
 }
 
+/// Asks plugin files what they are. Code of theirs runs.
+pub trait Register {
+    /// The description of a plugin whose file was checked, and had this identity then.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or fails to describe itself.
+    fn describe(&mut self, path: &Path, identity: &FileIdentity) -> Result<PluginInfo, LoadProblem>;
+}
+
 impl LoadedFile {
-    /// Whether it is a library, and not a part of the program.
-    pub fn is_library(&self) -> bool {
-        matches!(self.source, Source::Library(_))
+    /// The identity of its file, if it is a library and not a part of the program.
+    pub fn library(&self) -> Option<&FileIdentity> {
+        match &self.source {
+            Source::Library { identity, .. } => Some(identity),
+            Source::BuiltIn(_) => None,
+        }
+    }
+
+    /// Opens one of its roles in this process.
+    fn open(&self, kind: RoleKind, name: &str, options: Metadata, host: Host) -> Result<OpenRole, PluginError> {
+        let (identity, opened) = match &self.source {
+            Source::BuiltIn(plugin) => return plugin.open(kind, name, options, host),
+            Source::Library { identity, opened } => (identity, opened),
+        };
+        let plugin = match opened.get() {
+            Some(plugin) => *plugin,
+            None => {
+                let plugin = open_file(&self.path, &self.sha256, identity)?;
+                *opened.get_or_init(|| plugin)
+            }
+        };
+        plugin.open(kind, name, options, host)
     }
 }
 
 enum Source {
     BuiltIn(Plugin),
-    Library(LoadedPlugin),
+    /// Opened in this process when one of its roles first is.
+    Library {
+        identity: FileIdentity,
+        opened: OnceLock<LoadedPlugin>,
+    },
 }
 
 /// The plugins that were found.
@@ -78,7 +111,12 @@ impl Plugins {
     /// error, wherever it comes from, unless the suite names the file of that plugin: then it is ignored. A file that the
     /// suite names for the plugin, or whose name contains the plugin's, is checked before any of its code runs. A file with
     /// another name has to be opened to learn which plugin it is, and is checked right after that.
-    pub fn search(&mut self, locations: &[SearchPath], pins: &BTreeMap<String, String>) -> Result<(), LoadError> {
+    pub fn search(
+        &mut self,
+        locations: &[SearchPath],
+        pins: &BTreeMap<String, String>,
+        register: &mut dyn Register,
+    ) -> Result<(), LoadError> {
         let is_pinned = |location| entry_of(location).is_some_and(|name| pins.contains_key(name));
         let found: Vec<_> =
             locations.iter().map(|location| candidates(location, locations, is_pinned(location))).collect();
@@ -92,7 +130,7 @@ impl Plugins {
                 let shown = candidate.real.as_ref().unwrap_or(&candidate.path).clone();
                 let file = checked.remove(&candidate.path);
                 let file = file.unwrap_or_else(|| check(&candidate, entry, pins, &mut Vec::new()));
-                match file.and_then(|file| open(file, entry, pins)) {
+                match file.and_then(|file| described(file, entry, pins, register)) {
                     Ok(file) => self.add(LoadedFile { chosen: location.is_file(), ..file })?,
                     Err(problem) => self.reject(location, LoadError::of(shown, problem, entry))?,
                 }
@@ -214,23 +252,28 @@ impl Plugins {
     /// Opens a role with its options.
     pub fn open(&self, kind: RoleKind, name: &str, options: Metadata, host: Host) -> Result<OpenRole, PluginError> {
         let (file, role) = self.find(kind, name)?;
-        match &file.source {
-            Source::BuiltIn(plugin) => plugin.open(kind, &role.name, options, host),
-            Source::Library(plugin) => plugin.open(kind, &role.name, options, host),
-        }
+        file.open(kind, &role.name, options, host)
     }
 }
 
-/// Opens a plugin file that was checked before, if it is still the same.
+/// Opens a plugin file, in this process, that was checked before: it had this SHA-256, and this identity then. Where the identity
+/// is another one now, its bytes decide.
 ///
 /// # Errors
 /// The file cannot be read or opened, or has another content than the one of that SHA-256.
-pub fn open_file(path: &Path, sha256: &str) -> Result<LoadedPlugin, LoadError> {
-    let opened = file::read(path, &mut Vec::new()).and_then(|content| match content.sha256 == sha256 {
-        true => library::open(path, &content.identity),
-        false => Err(LoadProblem::Changed),
-    });
-    opened.map_err(|problem| LoadError { path: path.to_owned(), plugin: None, problem })
+pub fn open_file(path: &Path, sha256: &str, identity: &FileIdentity) -> Result<LoadedPlugin, PluginError> {
+    let opened = match identity.check(path) {
+        Ok(()) => library::open(path, identity),
+        Err(_) => file::read(path, &mut Vec::new()).and_then(|content| match content.sha256 == sha256 {
+            true => library::open(path, &content.identity),
+            false => Err(LoadProblem::Changed),
+        }),
+    };
+    opened.map_err(|problem| {
+        let error = LoadError { path: path.to_owned(), plugin: None, problem };
+        PluginError::bad_input(format!("the plugin is not the file that the run began with: {error}"))
+            .with_help("do not replace plugins while they are in use; run again to continue with the new one")
+    })
 }
 
 /// The plugin's name in the suite, if the suite names its file.
@@ -292,16 +335,21 @@ fn check(
     Ok(CheckedFile { path: path.clone(), content })
 }
 
-/// Opens a file that was checked, if it is still the same.
-fn open(file: CheckedFile, entry: Option<&str>, pins: &Pins) -> Result<LoadedFile, LoadProblem> {
+/// The plugin in a file that was checked, if it is still the same.
+fn described(
+    file: CheckedFile,
+    entry: Option<&str>,
+    pins: &Pins,
+    register: &mut dyn Register,
+) -> Result<LoadedFile, LoadProblem> {
     let CheckedFile { path, content } = file;
-    let plugin = library::open(&path, &content.identity)?;
-    let info = plugin.info().map_err(LoadProblem::Registration)?;
+    let info = register.describe(&path, &content.identity)?;
     if let Some(entry) = entry.filter(|entry| *entry != info.name) {
         return Err(LoadProblem::OtherPlugin { found: info.name, expected: entry.to_owned() });
     }
     check_pin(Some(&info.name), &content.sha256, pins)?;
-    Ok(LoadedFile { path, sha256: content.sha256, info, chosen: false, source: Source::Library(plugin) })
+    let source = Source::Library { identity: content.identity, opened: OnceLock::new() };
+    Ok(LoadedFile { path, sha256: content.sha256, info, chosen: false, source })
 }
 
 fn check_pin(plugin: Option<&str>, found: &str, pins: &Pins) -> Result<(), LoadProblem> {

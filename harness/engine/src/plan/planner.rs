@@ -77,7 +77,7 @@ pub struct PairStage {
 /// What it takes to do what was decided for a pair.
 pub enum Execution {
     /// The results are there.
-    Complete(Box<(Prepared, Complete)>),
+    Complete(Box<Complete>),
     /// The model has to be asked.
     Ask(Box<Prepared>),
     /// It cannot be done.
@@ -282,7 +282,9 @@ impl Planner {
         let review = evaluate::review(&self.shared, &mut prepared, journal.as_deref(), run, !counted)?;
         let action = decide::pair(before, &inputs, &review.survey, review.complete.is_some());
         let execution = match review.complete {
-            Some(complete) => Execution::Complete(Box::new((prepared, complete))),
+            // Nothing is carried out where questions are counted alone.
+            Some(_) if counted => Execution::Nothing,
+            Some(complete) => Execution::Complete(Box::new(complete.results(&prepared.setup))),
             None => Execution::Ask(Box::new(prepared)),
         };
         Ok((action, Some(review.survey), execution))

@@ -201,7 +201,10 @@ impl Rescoring<'_> {
         for (index, scorer) in self.setup.scorers.iter().enumerate() {
             let mut stranger = None;
             let strange = found.iter().all(|(item, recorded)| {
-                let never = item.wanted[index].iter().find(|ask| matches!(recorded[**ask], RecordedAnswer::NeverAsked));
+                let never = item.wanted[index]
+                    .iter()
+                    .flatten()
+                    .find(|ask| matches!(recorded[**ask], RecordedAnswer::NeverAsked));
                 stranger = stranger.take().or(never.map(|ask| &item.asks[*ask]));
                 never.is_some()
             });

@@ -67,10 +67,7 @@ impl Run {
         let PairStage { pair, action, mut record, execution, .. } = stage;
         let began = Instant::now();
         let examined = match (execution, model, action) {
-            (Execution::Complete(work), _, _) => {
-                let (prepared, complete) = *work;
-                complete.conclude(&prepared.setup, &self.directory)
-            }
+            (Execution::Complete(complete), _, _) => complete.conclude(&self.directory),
             (Execution::Ask(prepared), Some(model), _) => self.ask(&pair, &record, *prepared, &mut **model),
             (_, _, Action::Blocked(Obstacle::Storage(error))) => return self.break_off(&pair, record, error),
             (_, _, Action::Blocked(Obstacle::Error(error))) => return self.fail(&pair, record, &error),

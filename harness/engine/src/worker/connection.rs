@@ -1,6 +1,6 @@
 //! One end of the pipes between program and worker: either side calls methods of the other, and results stream back.
 
-use super::frame::{self, Frame, FrameError, FrameReader, Kind};
+use super::frame::{Frame, FrameError, FrameReader, FrameWriter, Kind};
 use examiner_api::wire::{self, RawSink};
 use examiner_api::{ErrorCode, Flow, PluginError, Result};
 use parking_lot::Mutex;
@@ -18,7 +18,7 @@ const CHECK_EVERY: Duration = Duration::from_millis(50);
 
 /// One end.
 pub(super) struct Connection {
-    output: Mutex<Box<dyn Write + Send>>,
+    output: Mutex<FrameWriter<Box<dyn Write + Send>>>,
     /// Calls of this side, and where their results go; none once the other side is gone.
     calls: Mutex<Option<HashMap<u64, SyncSender<Reply>>>>,
     /// Calls of the other side that are being served, and whether more of their results are wanted.
@@ -52,7 +52,7 @@ pub(super) struct Lost;
 impl Connection {
     pub(super) fn new(output: impl Write + Send + 'static) -> Self {
         Connection {
-            output: Mutex::new(Box::new(output)),
+            output: Mutex::new(FrameWriter::new(Box::new(output))),
             calls: Mutex::new(Some(HashMap::new())),
             served: Mutex::default(),
             next_call: AtomicU64::new(1),
@@ -174,8 +174,13 @@ impl Connection {
     }
 
     /// Serves a call of the other side with what `work` streams and returns. Any thread may stream: every result is one frame.
-    pub(super) fn serve(&self, id: u64, work: impl FnOnce(&RawSink<'_>) -> Result<Vec<u8>>) {
-        let result = work(&|item| match self.send(Kind::Item, id, item) {
+    /// With `gathered` results may wait for others, at most until the next message that belongs to no call.
+    pub(super) fn serve(&self, id: u64, gathered: bool, work: impl FnOnce(&RawSink<'_>) -> Result<Vec<u8>>) {
+        let send = |item: &[u8]| match gathered {
+            true => self.output.lock().gather(Kind::Item, id, item),
+            false => self.send(Kind::Item, id, item),
+        };
+        let result = work(&|item| match send(item) {
             Ok(()) => self.served.lock().get(&id).copied().unwrap_or(Flow::Stop),
             Err(_) => Flow::Stop,
         });
@@ -186,13 +191,13 @@ impl Connection {
 
     /// Sends a frame.
     pub(super) fn send(&self, kind: Kind, call: u64, payload: &[u8]) -> io::Result<()> {
-        frame::write(&mut *self.output.lock(), kind, call, payload)
+        self.output.lock().write(kind, call, payload)
     }
 
     /// Sends a frame that belongs to no call, unless another frame is being sent.
     pub(super) fn try_send(&self, kind: Kind, payload: &[u8]) {
         if let Some(mut output) = self.output.try_lock() {
-            let _ = frame::write(&mut *output, kind, 0, payload);
+            let _ = output.write(kind, 0, payload);
         }
     }
 }
@@ -255,7 +260,7 @@ mod tests {
             let _ = serving.listen(from_first, |incoming| {
                 let Incoming::Call { id, name, payload } = incoming else { return };
                 let connection = connection.clone();
-                std::thread::spawn(move || connection.serve(id, |sink| count(&name, &payload, sink)));
+                std::thread::spawn(move || connection.serve(id, name == "many", |sink| count(&name, &payload, sink)));
             });
         });
         (first, second)

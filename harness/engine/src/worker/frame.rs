@@ -60,31 +60,74 @@ pub enum FrameError {
     Garbage(String),
 }
 
-/// Writes a frame.
-///
-/// # Errors
-/// The payload is too long, or the pipe fails.
-pub fn write(pipe: &mut impl Write, kind: Kind, call: u64, payload: &[u8]) -> io::Result<()> {
+/// Writes frames to a pipe.
+pub struct FrameWriter<W> {
+    pipe: W,
+    /// Frames that were gathered: whole ones, and few.
+    gathered: Vec<u8>,
+}
+
+/// So many bytes are gathered before they are written.
+const GATHERED: usize = 1 << 15;
+
+impl<W: Write> FrameWriter<W> {
+    /// A writer to `pipe`.
+    pub fn new(pipe: W) -> Self {
+        FrameWriter { pipe, gathered: Vec::new() }
+    }
+
+    /// Writes a frame, after those that were gathered.
+    ///
+    /// # Errors
+    /// The payload is too long, or the pipe fails.
+    pub fn write(&mut self, kind: Kind, call: u64, payload: &[u8]) -> io::Result<()> {
+        let header = header(kind, call, payload)?;
+        // One write for short frames, so that the reader wakes up once.
+        self.gathered.extend_from_slice(&header);
+        let is_short = payload.len() <= 1 << 16;
+        if is_short {
+            self.gathered.extend_from_slice(payload);
+        }
+        self.flush()?;
+        if !is_short {
+            self.pipe.write_all(payload)?;
+        }
+        self.pipe.flush()
+    }
+
+    /// Keeps a frame until there are enough of them, or until one is written: for results that come thick and fast.
+    ///
+    /// # Errors
+    /// As for [`FrameWriter::write`].
+    pub fn gather(&mut self, kind: Kind, call: u64, payload: &[u8]) -> io::Result<()> {
+        let header = header(kind, call, payload)?;
+        self.gathered.extend_from_slice(&header);
+        self.gathered.extend_from_slice(payload);
+        if self.gathered.len() >= GATHERED { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let written = self.pipe.write_all(&self.gathered);
+        self.gathered.clear();
+        // What a long frame took is given back.
+        self.gathered.shrink_to(2 * GATHERED);
+        written
+    }
+}
+
+fn header(kind: Kind, call: u64, payload: &[u8]) -> io::Result<[u8; HEADER]> {
     let length = u32::try_from(payload.len()).ok().filter(|length| *length <= PAYLOAD_MAX).ok_or_else(|| {
         let message =
             format!("a message of {} bytes is longer than the {PAYLOAD_MAX} that a frame holds", payload.len());
         io::Error::new(io::ErrorKind::InvalidInput, message)
     })?;
-    // One write for a short frame, so that the reader wakes up once.
-    let mut bytes = Vec::with_capacity(HEADER + payload.len().min(1 << 16));
-    bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&[kind as u8, 0, 0, 0]);
-    bytes.extend_from_slice(&call.to_le_bytes());
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&checksum(kind, call, payload).to_le_bytes());
-    if payload.len() <= 1 << 16 {
-        bytes.extend_from_slice(payload);
-        pipe.write_all(&bytes)?;
-    } else {
-        pipe.write_all(&bytes)?;
-        pipe.write_all(payload)?;
-    }
-    pipe.flush()
+    let mut bytes = [0; HEADER];
+    bytes[..4].copy_from_slice(&MAGIC);
+    bytes[4] = kind as u8;
+    bytes[8..16].copy_from_slice(&call.to_le_bytes());
+    bytes[16..20].copy_from_slice(&length.to_le_bytes());
+    bytes[20..].copy_from_slice(&checksum(kind, call, payload).to_le_bytes());
+    Ok(bytes)
 }
 
 fn checksum(kind: Kind, call: u64, payload: &[u8]) -> u32 {
@@ -163,8 +206,9 @@ mod tests {
 
     fn bytes(frames: &[Frame]) -> Vec<u8> {
         let mut bytes = Vec::new();
+        let mut writer = FrameWriter::new(&mut bytes);
         for frame in frames {
-            write(&mut bytes, frame.kind, frame.call, &frame.payload).unwrap();
+            writer.write(frame.kind, frame.call, &frame.payload).unwrap();
         }
         bytes
     }
@@ -224,9 +268,26 @@ mod tests {
                 .into_iter()
                 .filter_map(|(kind, call, payload)| Some(Frame { kind: Kind::read(kind)?, call, payload }))
                 .collect();
-            let (read, error) = read(&bytes(&frames));
+            let (read_frames, error) = read(&bytes(&frames));
             prop_assert!(error.is_none());
-            prop_assert_eq!(read, frames);
+            prop_assert_eq!(&read_frames, &frames);
+            // Gathered, they are the same bytes once another is written.
+            let mut gathered = Vec::new();
+            let mut writer = FrameWriter::new(&mut gathered);
+            frames.iter().for_each(|frame| writer.gather(frame.kind, frame.call, &frame.payload).unwrap());
+            writer.write(Kind::Close, 0, b"").unwrap();
+            let last = Frame { kind: Kind::Close, call: 0, payload: Vec::new() };
+            prop_assert_eq!(gathered, bytes(&frames.into_iter().chain([last]).collect::<Vec<_>>()));
+        }
+
+        #[test]
+        fn what_is_gathered_is_written_when_it_is_enough(lengths in proptest::collection::vec(0..2 * GATHERED, 1..6)) {
+            let mut pipe = Vec::new();
+            let mut writer = FrameWriter::new(&mut pipe);
+            lengths.iter().for_each(|length| writer.gather(Kind::Item, 1, &vec![b'x'; *length]).unwrap());
+            let left = writer.gathered.len();
+            prop_assert!(left < GATHERED);
+            prop_assert_eq!(left + pipe.len(), lengths.iter().map(|length| HEADER + length).sum::<usize>());
         }
     }
 }

@@ -1,18 +1,19 @@
 //! A role in a worker, and in a new worker after the last one has died.
 
+use super::pool::Workers;
 use super::process::WorkerProcess;
-use super::role::{OPEN, WorkerRole, WorkerSettings};
+use super::role::{OPEN, WorkerRole};
 use examiner_api::wire::{self, Call, RawSink};
 use examiner_api::{ErrorCode, Flow, Host, PluginError, Result};
+use parking_lot::Mutex;
 
 /// A role in a process of its own.
 pub(super) struct IsolatedRole {
-    settings: WorkerSettings,
+    workers: Workers,
     role: WorkerRole,
     pub(super) host: Host,
-    process: WorkerProcess,
-    /// The role has panicked: its process still runs, but is not used again.
-    has_panicked: bool,
+    /// None where the last one has died.
+    process: Option<WorkerProcess>,
 }
 
 /// How a call ended.
@@ -24,15 +25,16 @@ pub(super) enum CallEnd {
 }
 
 impl IsolatedRole {
-    /// Starts a worker and opens the role in it. A worker that dies of that is not started again.
-    pub(super) fn open(settings: &WorkerSettings, role: WorkerRole, host: Host) -> Result<Self> {
-        let process = open(settings, &role, &host)?;
-        Ok(IsolatedRole { settings: settings.clone(), role, host, process, has_panicked: false })
+    /// Starts a worker, or takes one that is idle, and opens the role in it. A worker that dies of that is not started again.
+    pub(super) fn open(workers: &Workers, role: WorkerRole, host: Host) -> Result<Self> {
+        let mut opened = IsolatedRole { workers: workers.clone(), role, host, process: None };
+        opened.process()?;
+        Ok(opened)
     }
 
     /// How many samples, or attempts, in a row may end the process.
     pub(super) fn deaths_max(&self) -> u32 {
-        self.settings.isolation.deaths.max(1)
+        self.workers.settings.isolation.deaths.max(1)
     }
 
     /// The role, for messages.
@@ -42,29 +44,51 @@ impl IsolatedRole {
 
     /// Calls a method of the role, in a new process if the last one has died.
     pub(super) fn call(&mut self, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<CallEnd> {
-        if self.has_panicked || self.process.is_dead() {
-            self.process = open(&self.settings, &self.role, &self.host)?;
-            self.has_panicked = false;
-        }
-        let result = (&self.process).call(method, payload, sink);
+        let process = self.process()?;
+        let result = process.call(method, payload, sink);
         Ok(match result {
-            Err(error) if self.process.is_dead() => CallEnd::Died(error),
-            Err(error) if error.code == ErrorCode::Panic => {
-                self.has_panicked = true;
+            // A role that has panicked is not used again, although its process still runs.
+            Err(error) if error.code == ErrorCode::Panic || process.is_dead() => {
+                self.process = None;
                 CallEnd::Died(error)
             }
             result => CallEnd::Returned(result),
         })
     }
 
-    /// Calls a method that takes nothing and streams nothing, in the process that there is.
-    pub(super) fn query(&self, method: &str) -> Result<Vec<u8>> {
-        (&self.process).call(method, &wire::encode(&())?, &|_| Flow::Stop)
+    /// Calls a method that takes nothing and streams nothing.
+    pub(super) fn query(&mut self, method: &str) -> Result<Vec<u8>> {
+        self.process()?.call(method, &wire::encode(&())?, &|_| Flow::Stop)
+    }
+
+    /// The process in which the role is open.
+    fn process(&mut self) -> Result<&WorkerProcess> {
+        if self.process.as_ref().is_none_or(WorkerProcess::is_dead) {
+            self.process = None;
+            let process = self.workers.get(&self.role, &self.host)?;
+            (&process).call(OPEN, &wire::encode(&self.role)?, &|_| Flow::Stop)?;
+            self.process = Some(process);
+        }
+        self.process.as_ref().ok_or_else(|| PluginError::new(ErrorCode::Crashed, "the worker has ended"))
     }
 }
 
-fn open(settings: &WorkerSettings, role: &WorkerRole, host: &Host) -> Result<WorkerProcess> {
-    let process = WorkerProcess::start(settings, role, host)?;
-    (&process).call(OPEN, &wire::encode(role)?, &|_| Flow::Stop)?;
-    Ok(process)
+impl Drop for IsolatedRole {
+    fn drop(&mut self) {
+        if let Some(process) = self.process.take() {
+            self.workers.give_back(&self.role, process);
+        }
+    }
+}
+
+/// The calls of a role of which a death is no more than an error: another call gets a new process.
+pub(super) struct IsolatedCalls(pub(super) Mutex<IsolatedRole>);
+
+impl Call for IsolatedCalls {
+    fn call(&self, name: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
+        match self.0.lock().call(name, payload, sink)? {
+            CallEnd::Returned(result) => result,
+            CallEnd::Died(error) => Err(error),
+        }
+    }
 }

@@ -21,7 +21,7 @@ pub(super) struct IsolatedModel {
 }
 
 impl IsolatedModel {
-    pub(super) fn new(role: IsolatedRole) -> Result<Self> {
+    pub(super) fn new(mut role: IsolatedRole) -> Result<Self> {
         let info = decode(&role.query(method::INFO)?)?;
         Ok(IsolatedModel { role, info })
     }

@@ -1,14 +1,16 @@
 //! A worker as the program sees it: started, watched, killed, and described when it has died.
 
 use super::connection::{Connection, Incoming};
-use super::environment;
+use super::death::death;
 use super::frame::{FrameError, Kind};
 use super::memory;
-use super::role::{WorkerRole, WorkerSettings};
+use super::role::{RELEASE, WorkerSettings};
 use super::stderr_tail::StderrTail;
+use crate::bare_host::bare_host;
 use examiner_api::wire::{Call, RawSink, host_method};
-use examiner_api::{ErrorCode, Host, PluginError, Result};
+use examiner_api::{ErrorCode, Flow, Host, PluginError, Result};
 use parking_lot::Mutex;
+use std::ffi::OsString;
 use std::io;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -24,11 +26,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the last output of a process may take to arrive.
 const OUTPUT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A process that serves a role.
+/// A process that serves a role, and then may serve another.
 pub(super) struct WorkerProcess {
-    /// The role that it serves, for messages: `` model `candle` ``.
-    label: String,
-    host: Host,
     child: Mutex<Child>,
     shared: Arc<Shared>,
     deadline: Duration,
@@ -40,6 +39,7 @@ pub(super) struct WorkerProcess {
 /// What the threads that read from a worker share with its callers.
 struct Shared {
     connection: Connection,
+    served: Mutex<Served>,
     stderr_tail: StderrTail,
     began: Instant,
     /// Milliseconds from `began` to the last heartbeat.
@@ -51,6 +51,15 @@ struct Shared {
     memory_kib: AtomicU64,
     /// Why the worker was given up, if it was not the end of its process.
     fault: Mutex<Option<Fault>>,
+}
+
+/// Whom a worker serves.
+#[derive(Clone)]
+struct Served {
+    /// The role, for messages: `` model `candle` ``.
+    label: String,
+    /// The host of the role's stage.
+    host: Host,
 }
 
 /// Why the program gave up a worker.
@@ -66,12 +75,12 @@ enum Fault {
 }
 
 impl WorkerProcess {
-    /// Starts a process, and the threads that read from it.
-    pub(super) fn start(settings: &WorkerSettings, role: &WorkerRole, host: &Host) -> Result<Self> {
+    /// Starts a process without these variables of the environment, and the threads that read from it.
+    pub(super) fn start(settings: &WorkerSettings, label: String, host: &Host, withheld: &[OsString]) -> Result<Self> {
         let failed = |error: &io::Error| PluginError::io("start a worker with the program", &settings.program, error);
         let mut command = Command::new(&settings.program);
         command.arg("worker").arg(std::process::id().to_string());
-        for name in environment::withheld(&role.options) {
+        for name in withheld {
             command.env_remove(name);
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -83,25 +92,40 @@ impl WorkerProcess {
         let (Some(input), Some(output), Some(stderr)) = pipes else {
             return Err(failed(&io::Error::other("it has no pipes")));
         };
-        let shared = Arc::new(Shared::new(input));
+        let shared = Arc::new(Shared::new(input, Served { label, host: host.clone() }));
         let (process, allowed_mib) = (child.id(), settings.isolation.memory_mib.or_else(memory::default_mib));
         let read_pipe = {
-            let (shared, host) = (shared.clone(), host.clone());
-            move || Shared::listen(&shared, output, &host, process, allowed_mib)
+            let shared = shared.clone();
+            move || Shared::listen(&shared, output, process, allowed_mib)
         };
         let read_stderr = {
-            let (shared, host) = (shared.clone(), host.clone());
-            move || shared.stderr_tail.listen(stderr, &host)
+            let shared = shared.clone();
+            move || shared.stderr_tail.listen(stderr, &|line| shared.host().info(line))
         };
         Ok(WorkerProcess {
-            label: role.label(),
-            host: host.clone(),
             child: Mutex::new(child),
             shared,
             deadline: Duration::from_secs_f64(settings.isolation.deadline_s),
             cancel_sent: AtomicBool::new(false),
             threads: [std::thread::spawn(read_pipe), std::thread::spawn(read_stderr)],
         })
+    }
+
+    /// From now on the process serves another role.
+    pub(super) fn serve_next(&self, label: String, host: &Host) {
+        *self.shared.served.lock() = Served { label, host: host.clone() };
+        self.shared.stderr_tail.clear();
+    }
+
+    /// Ends the role, so that the process can serve another.
+    pub(super) fn release(&self) -> Result<()> {
+        let before = self.shared.stderr_tail.ended();
+        self.call_within(CLOSE_TIMEOUT, RELEASE, &[], &|_| Flow::Stop)?;
+        // What it has printed may still be on its way, and belongs to the log of its stage.
+        self.shared.stderr_tail.wait_for_end(before, OUTPUT_TIMEOUT);
+        // The stage's host is not kept: what all stages share owns the workers, too.
+        self.serve_next("a worker without a role".to_owned(), &bare_host());
+        Ok(())
     }
 
     /// Whether its process has ended, or was given up.
@@ -112,8 +136,8 @@ impl WorkerProcess {
 
     /// Checks on a worker while a call waits for it: passes on that the user wants to stop, and ends one that hangs. `since` is
     /// the time of the last result.
-    fn check(&self, since: Instant) {
-        if self.host.is_cancelled() && !self.cancel_sent.swap(true, Ordering::SeqCst) {
+    fn check(&self, since: Instant, deadline: Duration) {
+        if self.shared.host().is_cancelled() && !self.cancel_sent.swap(true, Ordering::SeqCst) {
             // If it cannot be sent, the worker is dying, which the call will notice.
             let _ = self.shared.connection.send(Kind::Cancel, 0, &[]);
         }
@@ -126,7 +150,7 @@ impl WorkerProcess {
             self.give_up(Fault::Stopped);
         }
         let silent = quiet(&shared.host_call_ms);
-        if silent > self.deadline && shared.host_calls.load(Ordering::SeqCst) == 0 {
+        if silent > deadline && shared.host_calls.load(Ordering::SeqCst) == 0 {
             self.give_up(Fault::Silent(silent));
         }
     }
@@ -144,7 +168,7 @@ impl WorkerProcess {
         while self.threads.iter().any(|thread| !thread.is_finished()) && began.elapsed() < OUTPUT_TIMEOUT {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let label = &self.label;
+        let label = &self.shared.served.lock().label.clone();
         let held_mib = self.shared.memory_kib.load(Ordering::SeqCst) / 1024;
         let fault = self.shared.fault.lock();
         let (code, what) = match &*fault {
@@ -177,6 +201,11 @@ impl WorkerProcess {
         PluginError::new(code, format!("{what}{}", self.shared.stderr_tail.describe())).with_help(help)
     }
 
+    fn call_within(&self, deadline: Duration, name: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
+        let called = self.shared.connection.call(name, payload, sink, &|since| self.check(since, deadline));
+        called.unwrap_or_else(|_| Err(self.exit_reason()))
+    }
+
     /// Waits for the end of the process, and kills it if it does not come.
     fn reap(&self) -> Option<ExitStatus> {
         let mut child = self.child.lock();
@@ -195,8 +224,7 @@ impl WorkerProcess {
 
 impl Call for &WorkerProcess {
     fn call(&self, name: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
-        let called = self.shared.connection.call(name, payload, sink, &|since| self.check(since));
-        called.unwrap_or_else(|_| Err(self.exit_reason()))
+        self.call_within(self.deadline, name, payload, sink)
     }
 }
 
@@ -214,9 +242,10 @@ impl Drop for WorkerProcess {
 }
 
 impl Shared {
-    fn new(input: ChildStdin) -> Self {
+    fn new(input: ChildStdin, served: Served) -> Self {
         Shared {
             connection: Connection::new(input),
+            served: Mutex::new(served),
             stderr_tail: StderrTail::default(),
             began: Instant::now(),
             heartbeat_ms: AtomicU64::new(0),
@@ -227,13 +256,17 @@ impl Shared {
         }
     }
 
+    fn host(&self) -> Host {
+        self.served.lock().host.clone()
+    }
+
     fn now_ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn listen(shared: &Arc<Self>, output: ChildStdout, host: &Host, process: u32, allowed_mib: Option<u64>) {
+    fn listen(shared: &Arc<Self>, output: ChildStdout, process: u32, allowed_mib: Option<u64>) {
         let ended = shared.connection.listen(output, |incoming| match incoming {
-            Incoming::Call { id, name, payload } => Self::serve_host(shared, host, id, name, payload),
+            Incoming::Call { id, name, payload } => Self::serve_host(shared, id, name, payload),
             Incoming::Heartbeat(payload) => shared.heartbeat(&payload, process, allowed_mib),
             Incoming::Cancel | Incoming::Close => {}
         });
@@ -256,8 +289,8 @@ impl Shared {
     }
 
     /// Serves a call of the host. One that may take long gets a thread, so that results do not wait for it.
-    fn serve_host(shared: &Arc<Self>, host: &Host, id: u64, name: String, payload: Vec<u8>) {
-        let (shared, host) = (shared.clone(), host.clone());
+    fn serve_host(shared: &Arc<Self>, id: u64, name: String, payload: Vec<u8>) {
+        let (shared, host) = (shared.clone(), shared.host());
         // Messages and questions about the program's state are answered at once; all else may take its time.
         let at_once = [host_method::LOG, host_method::PROGRESS, host_method::CANCELLED, host_method::SCRATCH_DIR];
         let slow = !at_once.contains(&name.as_str());
@@ -268,7 +301,7 @@ impl Shared {
             if name == host_method::FLUSH {
                 shared.connection.wait_until_taken(received);
             }
-            shared.connection.serve(id, |sink| host.serve(&name, &payload, sink));
+            shared.connection.serve(id, false, |sink| host.serve(&name, &payload, sink));
             shared.host_call_ms.store(shared.now_ms(), Ordering::SeqCst);
             shared.host_calls.fetch_sub(1, Ordering::SeqCst);
         };
@@ -297,33 +330,6 @@ fn spawn(command: Command) -> io::Result<Child> {
     let ended = |_| io::Error::other("the thread that starts workers has ended");
     STARTER.lock().send((command, started)).map_err(|_| ended(()))?;
     child.recv().map_err(|_| ended(()))?
-}
-
-/// How a process ended, in words.
-fn death(status: Option<ExitStatus>, held_mib: u64) -> String {
-    let Some(status) = status else { return "is gone".to_owned() };
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        let name = match signal {
-            libc::SIGSEGV => "SIGSEGV: it used memory that is not its own",
-            libc::SIGBUS => "SIGBUS: a file that it had mapped has become shorter, or the disk is full",
-            libc::SIGILL => "SIGILL: an instruction that this processor does not have",
-            libc::SIGFPE => "SIGFPE: a division by zero",
-            libc::SIGABRT => "SIGABRT: it gave up by itself",
-            libc::SIGKILL => "SIGKILL: by the kernel, out of memory, or by hand",
-            libc::SIGTERM => "SIGTERM: by hand",
-            libc::SIGXFSZ => "SIGXFSZ: a file became larger than is allowed",
-            libc::SIGXCPU => "SIGXCPU: it used more time than is allowed",
-            _ => "see `kill -l`",
-        };
-        // A process that ends at once has not said it.
-        let held = if held_mib > 0 { format!("; it held {held_mib} MiB") } else { String::new() };
-        return format!("was killed by signal {signal} ({name}){held}");
-    }
-    match status.code() {
-        Some(code) => format!("ended by itself, with exit code {code}"),
-        None => format!("ended: {status}"),
-    }
 }
 
 fn wait(child: &mut Child, timeout: Duration) -> Option<ExitStatus> {

@@ -1,20 +1,25 @@
 //! What a worker is started with: the program and its limits, and the role that it opens.
 
-use examiner_api::{Metadata, RoleKind};
+use crate::loader::{FileIdentity, LoadedFile};
+use examiner_api::{Metadata, RoleInfo, RoleKind};
 use examiner_suite::Isolation;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// The method of the first call of a worker, which opens the role.
+/// The method that opens a role; a worker has one at a time.
 pub(super) const OPEN: &str = "open";
+/// The method that ends the role, so that the worker can open another.
+pub(super) const RELEASE: &str = "release";
+/// The method that asks a plugin file, by its path and identity, for its description.
+pub(super) const DESCRIBE: &str = "describe";
 
 /// How workers are started and watched.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WorkerSettings {
+#[derive(Clone)]
+pub(super) struct WorkerSettings {
     /// This program.
-    pub program: PathBuf,
+    pub(super) program: PathBuf,
     /// What the suite sets under `isolate`.
-    pub isolation: Isolation,
+    pub(super) isolation: Isolation,
 }
 
 /// The role that a worker opens.
@@ -24,6 +29,8 @@ pub struct WorkerRole {
     pub library: PathBuf,
     /// The SHA-256 that it must have.
     pub sha256: String,
+    /// The identity of the file that had it: while the file has this one, it need not be read again.
+    pub identity: FileIdentity,
     /// The kind of role.
     pub kind: RoleKind,
     /// The role's name.
@@ -33,6 +40,18 @@ pub struct WorkerRole {
 }
 
 impl WorkerRole {
+    /// A role of a plugin file, unless the plugin is a part of the program.
+    pub fn of(file: &LoadedFile, role: &RoleInfo, options: Metadata) -> Option<Self> {
+        Some(WorkerRole {
+            library: file.path.clone(),
+            sha256: file.sha256.clone(),
+            identity: file.library()?.clone(),
+            kind: role.kind,
+            name: role.name.clone(),
+            options,
+        })
+    }
+
     /// The role, for messages: `` model `candle` ``.
     pub(super) fn label(&self) -> String {
         format!("{} `{}`", self.kind, self.name)

@@ -1,16 +1,20 @@
-//! The worker's side of the pipe: opens one role of a plugin, and passes calls and results between pipe and plugin as bytes.
+//! The worker's side of the pipe: opens one role of a plugin at a time, and passes calls and results between pipe and plugin as bytes.
 
 use super::connection::{Connection, Incoming, lost};
 use super::frame::Kind;
 use super::memory;
-use super::role::{OPEN, WorkerRole};
+use super::role::{DESCRIBE, OPEN, RELEASE, WorkerRole};
+use super::stderr_tail::END_OF_ROLE;
 use super::trace::Trace;
-use crate::loader;
-use examiner_api::wire::{self, Call, RawSink, RemoteHost};
+use crate::loader::{self, FileIdentity};
+use examiner_api::ffi::LoadedPlugin;
+use examiner_api::wire::{self, Call, RawSink, RemoteHost, method};
 use examiner_api::{
     AskAll, AskReport, GenerateResult, Host, HostApi, Level, PluginError, Progress, RecipeReport, Response, Result,
     RoleAddress, RowsContent, RowsFile, Sink,
 };
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,7 +33,7 @@ struct QueuedCall {
     payload: Vec<u8>,
 }
 
-/// Serves one role until the program, which is the process `program`, has no more calls. The hidden command `worker`.
+/// Serves roles, one after the other, until the program, which is the process `program`, has no more calls. The hidden command `worker`.
 pub fn main(program: u32) -> ExitCode {
     end_with(program);
     match take_pipes() {
@@ -88,14 +92,26 @@ fn listen(connection: &Arc<Connection>, cancelled: &AtomicBool, input: File, to_
 
 fn serve_calls(connection: &Arc<Connection>, cancelled: &Arc<AtomicBool>, calls: &Receiver<QueuedCall>) {
     let mut role: Option<Box<dyn Call>> = None;
+    let mut libraries = Libraries::new();
     let mut trace = Trace::from_env();
     for QueuedCall { id, name, payload } in calls {
         trace.record(&name, &payload);
-        connection.serve(id, |sink| match (&role, name.as_str()) {
+        // Samples cost little each; an answer of a model may have taken long, and is not held back.
+        let gathered = name == method::SAMPLES || name == method::TRAINING_SAMPLES;
+        connection.serve(id, gathered, |sink| match (&role, name.as_str()) {
             (_, OPEN) => {
                 let host = Host::new(WorkerHost::new(connection, cancelled));
-                role = Some(open(wire::decode(&payload)?, host)?);
+                role = Some(open(&mut libraries, wire::decode(&payload)?, host)?);
                 wire::encode(&())
+            }
+            (_, RELEASE) => {
+                role = None;
+                end_output();
+                wire::encode(&())
+            }
+            (_, DESCRIBE) => {
+                let (path, identity): (PathBuf, FileIdentity) = wire::decode(&payload)?;
+                wire::encode(&loader::describe(&path, &identity))
             }
             // Requests and results are decoded where they are used, in the plugin and in the program, not here between them.
             (Some(role), name) => role.call(name, &payload, sink),
@@ -104,11 +120,18 @@ fn serve_calls(connection: &Arc<Connection>, cancelled: &Arc<AtomicBool>, calls:
     }
 }
 
-fn open(role: WorkerRole, host: Host) -> Result<Box<dyn Call>> {
-    let plugin = loader::open_file(&role.library, &role.sha256).map_err(|error| {
-        PluginError::bad_input(format!("the plugin is not the file that the run began with: {error}"))
-            .with_help("do not replace plugins while they are in use; run again to continue with the new one")
-    })?;
+/// The plugin files that this worker has opened, by path and SHA-256.
+type Libraries = HashMap<(PathBuf, String), LoadedPlugin>;
+
+fn open(libraries: &mut Libraries, role: WorkerRole, host: Host) -> Result<Box<dyn Call>> {
+    let plugin = match libraries.entry((role.library, role.sha256)) {
+        Entry::Occupied(opened) => *opened.get(),
+        Entry::Vacant(entry) => {
+            let (library, sha256) = entry.key();
+            let plugin = loader::open_file(library, sha256, &role.identity)?;
+            *entry.insert(plugin)
+        }
+    };
     Ok(Box::new(plugin.open_call(role.kind, &role.name, role.options, host)?))
 }
 
@@ -177,6 +200,14 @@ impl HostApi for WorkerHost {
     fn call_role(&self, role: &RoleAddress, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {
         self.program.call_role(role, method, payload, sink)
     }
+}
+
+/// Writes out what the role has printed, and a line that marks its end.
+fn end_output() {
+    // SAFETY: writes what the C library holds back for any of its streams.
+    unsafe { libc::fflush(std::ptr::null_mut()) };
+    // The role may have left a line without an end.
+    eprintln!("\n{END_OF_ROLE}");
 }
 
 /// Moves the two pipes out of reach of what plugins read and print: stdin becomes empty, and stdout the same as stderr.

@@ -1,11 +1,11 @@
-//! Trainers and exporters in workers. Both leave files, and a trainer resumes from its own: when a worker dies, a new one
-//! gets the same job.
+//! Trainers, recipes and exporters in workers. All leave files, and trainers and recipes go on from their own: when a worker dies,
+//! a new one gets the same job.
 
 use super::isolated::{CallEnd, IsolatedRole};
 use examiner_api::wire::{decode, encode, method};
 use examiner_api::{
-    ErrorCode, ExportJob, ExportReport, Exporter, Flow, PluginError, Result, Sink, TrainEvent, TrainJob, TrainReport,
-    Trainer,
+    ErrorCode, ExportJob, ExportReport, Exporter, Flow, PluginError, Recipe, RecipeEvent, RecipeInfo, RecipeJob,
+    RecipeReport, Result, Sink, TrainEvent, TrainJob, TrainReport, Trainer,
 };
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,6 +42,44 @@ impl Trainer for IsolatedTrainer {
                 CallEnd::Died(error) => {
                     attempts.after_death(&self.0, error, furthest.load(Ordering::SeqCst) > before)?
                 }
+            }
+        }
+    }
+}
+
+/// A recipe in a process of its own. What it has asked stands in the program's journal, where a new process finds it.
+pub(super) struct IsolatedRecipe(pub(super) Mutex<IsolatedRole>);
+
+impl Recipe for IsolatedRecipe {
+    fn info(&self) -> Result<RecipeInfo> {
+        decode(&self.0.lock().query(method::INFO)?)
+    }
+
+    fn make(&mut self, job: RecipeJob, sink: &dyn Sink<RecipeEvent>) -> Result<RecipeReport> {
+        let role = self.0.get_mut();
+        let done = AtomicU64::new(0);
+        let failure: Mutex<Option<PluginError>> = Mutex::new(None);
+        let receive = |event: &[u8]| match decode::<RecipeEvent>(event) {
+            Ok(event) => {
+                done.fetch_max(event.done, Ordering::SeqCst);
+                sink.send(event)
+            }
+            Err(error) => {
+                failure.lock().get_or_insert(error);
+                Flow::Stop
+            }
+        };
+        let job = encode(&job)?;
+        let mut attempts = Attempts::new(role);
+        loop {
+            let before = done.load(Ordering::SeqCst);
+            let end = role.call(method::MAKE, &job, &receive)?;
+            if let Some(error) = failure.lock().take() {
+                return Err(error);
+            }
+            match end {
+                CallEnd::Returned(report) => return decode(&report?),
+                CallEnd::Died(error) => attempts.after_death(role, error, done.load(Ordering::SeqCst) > before)?,
             }
         }
     }

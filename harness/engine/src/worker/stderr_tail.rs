@@ -1,9 +1,9 @@
 //! What a worker writes to stderr: every line goes to the log, and the last ones are kept for the message about its death.
 
-use examiner_api::Host;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
+use std::time::Duration;
 
 /// Lines that are kept.
 const LINES: usize = 4;
@@ -12,27 +12,51 @@ const LINE_CHARS: usize = 200;
 /// A line that never ends must not fill the memory: it is cut into pieces of so many bytes.
 const LINE_BYTES_MAX: u64 = 1 << 16;
 
+/// The line that a worker writes when its role has ended: what comes after it is of the next.
+pub(super) const END_OF_ROLE: &str = "\u{1e}end of role";
+
 /// The last lines.
 #[derive(Default)]
 pub(super) struct StderrTail {
     lines: Mutex<VecDeque<String>>,
+    /// How many roles have ended.
+    ended: Mutex<u64>,
+    has_ended: Condvar,
 }
 
 impl StderrTail {
-    /// Reads lines to the end of the stream. They need not be text, nor end.
-    pub(super) fn listen(&self, stream: impl Read, host: &Host) {
+    /// Reads lines to the end of the stream, and logs them. They need not be text, nor end.
+    pub(super) fn listen(&self, stream: impl Read, log: &dyn Fn(String)) {
         let mut stream = BufReader::new(stream);
         let mut line = Vec::new();
         while (&mut stream).take(LINE_BYTES_MAX).read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
             line.clear();
-            if !text.is_empty() {
-                host.info(format!("says: {text}"));
+            if text == END_OF_ROLE {
+                *self.ended.lock() += 1;
+                self.has_ended.notify_all();
+            } else if !text.is_empty() {
+                log(format!("says: {text}"));
                 if !is_trace(&text) {
                     self.keep(text);
                 }
             }
         }
+    }
+
+    /// How many roles have ended.
+    pub(super) fn ended(&self) -> u64 {
+        *self.ended.lock()
+    }
+
+    /// Returns when more than so many roles have ended, or after `timeout`.
+    pub(super) fn wait_for_end(&self, before: u64, timeout: Duration) {
+        self.has_ended.wait_while_for(&mut self.ended.lock(), |ended| *ended <= before, timeout);
+    }
+
+    /// Forgets the lines of an earlier role.
+    pub(super) fn clear(&self) {
+        self.lines.lock().clear();
     }
 
     fn keep(&self, mut text: String) {
@@ -74,13 +98,12 @@ fn is_trace(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use examiner_api::testing::FakeHost;
 
     #[test]
     fn the_last_lines_are_kept_and_long_ones_are_cut() {
         let listened = |text: &[u8]| {
             let tail = StderrTail::default();
-            tail.listen(text, &FakeHost::new().host());
+            tail.listen(text, &|_| {});
             tail.describe()
         };
         assert_eq!(listened(b"\n \n"), "");
@@ -88,6 +111,7 @@ mod tests {
         assert_eq!(listened(b"1\n2\n3\n4\n\n5\n"), "; its last lines: `2` `3` `4` `5`");
         let panic = b"thread panicked at x.rs:1:2:\nwhy\nstack backtrace:\n   0: a\n             at ./x.rs:1:2\n  12: b::c\nnote: Some details are omitted, run with `RUST_BACKTRACE=full`\n";
         assert_eq!(listened(panic), "; its last lines: `thread panicked at x.rs:1:2:` `why`");
+        assert_eq!(listened(format!("1\n{END_OF_ROLE}\n").as_bytes()), "; its last line: `1`");
         assert_eq!(listened(&[b'x'; 201]), format!("; its last line: `{}...`", "x".repeat(200)));
     }
 }

@@ -123,7 +123,7 @@ fn schema(plugins: &Plugins, name: &str) -> Result<ExitCode> {
 
 pub(super) fn doctor(directories: &[PathBuf]) -> Result<ExitCode> {
     let plugins = search::plugins(None, directories)?;
-    let findings = doctor::findings(&plugins);
+    let findings = doctor::findings(&plugins, worker::program());
     print(&format!("examiner {}\n{}", env!("CARGO_PKG_VERSION"), doctor::table(&findings)))?;
     let broken = findings.iter().any(|finding| finding.state == FindingState::Broken);
     Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use examiner_engine::loader::{self, LoadError, Plugins, SearchPath};
+use examiner_engine::worker;
 use examiner_suite::{FieldPath, Loaded, Override, Problem, Problems, Suite};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,7 +57,8 @@ fn found(loaded: Option<&Loaded>, places: Vec<SearchPath>) -> Result<Plugins> {
         .filter_map(|(name, pin)| Some((name.clone(), pin.sha256.clone()?)))
         .collect();
     let mut plugins = Plugins::built_in(vec![examiner_engine::scorers::plugin()]);
-    plugins.search(&places, &pins).map_err(|error| match loaded {
+    let mut register = worker::registration(worker::program());
+    plugins.search(&places, &pins, &mut *register).map_err(|error| match loaded {
         Some(loaded) => at_its_line(loaded, error),
         None => error.into(),
     })?;

@@ -3,10 +3,11 @@
 
 use examiner_api::serde::Deserialize;
 use examiner_api::{
-    Dataset, DatasetInfo, ErrorCode, ExportJob, ExportReport, Exporter, Flow, GenerateRequest, GenerateResult, Gold,
-    Host, Level, Metadata, Model, ModelInfo, Open, Plugin, PluginError, Recipe, RecipeEvent, RecipeJob, RecipeReport,
-    Response, Result, Sample, SampleRef, ScoreRequest, ScoreResult, Shot, Sink, TrainEvent, TrainJob, TrainReport,
-    Trainer, TrainingRow, schemars, serde, serde_json,
+    Aggregation, Answer, Answered, Ask, Dataset, DatasetInfo, ErrorCode, ExportJob, ExportReport, Exporter, Flow,
+    GenerateRequest, GenerateResult, Gold, Host, Level, Metadata, MetricInfo, Model, ModelInfo, Open, Plugin,
+    PluginError, Question, Recipe, RecipeEvent, RecipeJob, RecipeReport, Response, Result, Sample, SampleRef,
+    ScoreRequest, ScoreResult, Scorer, ScorerInfo, Shot, Sink, TrainEvent, TrainJob, TrainReport, Trainer, TrainingRow,
+    Verdict, schemars, serde, serde_json,
 };
 use std::io::Write;
 use std::sync::Arc;
@@ -24,6 +25,11 @@ struct NumbersOptions {
     /// Fails after so many.
     #[serde(default)]
     fails_after: Option<u64>,
+    /// What goes wrong at row `at`.
+    #[serde(default)]
+    fault: Fault,
+    #[serde(default)]
+    at: u64,
 }
 
 impl Open for Numbers {
@@ -52,6 +58,10 @@ impl Dataset for Numbers {
         for n in 0..self.0.rows {
             if self.0.fails_after == Some(n) {
                 return Err(PluginError::bad_input(format!("row {n} cannot be read")));
+            }
+            if self.0.at == n {
+                misbehave(self.0.fault);
+                assert!(self.0.fault != Fault::Panic, "row {n} is too hard");
             }
             let sample = Sample {
                 id: n.to_string(),
@@ -176,6 +186,86 @@ fn misbehave(fault: Fault) {
         }
         Fault::ThreadPanics => drop(std::thread::spawn(|| panic!("a thread of its own")).join()),
         _ => {}
+    }
+}
+
+/// Whether an answer ends with the right one, unless something goes wrong.
+struct Comparer(ComparerOptions);
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(crate = "serde", deny_unknown_fields)]
+#[schemars(crate = "schemars")]
+struct ComparerOptions {
+    /// What goes wrong at the question `at`.
+    fault: Fault,
+    at: u64,
+    /// The question up to which it goes wrong, from `at`; `at` alone without it.
+    upto: Option<u64>,
+    /// Goes wrong when it says what is asked, not when it judges.
+    #[serde(default)]
+    asking: bool,
+}
+
+impl Open for Comparer {
+    type Options = ComparerOptions;
+    fn open(options: ComparerOptions, _: Host) -> Result<Self> {
+        Ok(Comparer(options))
+    }
+}
+
+impl Comparer {
+    fn meet(&self, question: &Question, asking: bool) -> Result<()> {
+        let n = question.sample.metadata.get("n").and_then(|n| n.as_u64()).unwrap_or(u64::MAX);
+        if self.0.asking == asking && (self.0.at..=self.0.upto.unwrap_or(self.0.at)).contains(&n) {
+            misbehave(self.0.fault);
+            assert!(self.0.fault != Fault::Panic, "question {n} is too hard");
+            if self.0.fault == Fault::Error {
+                return Err(PluginError::bad_input(format!("question {n} cannot be judged")));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Scorer for Comparer {
+    fn info(&self) -> Result<ScorerInfo> {
+        let metric = MetricInfo {
+            name: "accuracy".into(),
+            aggregation: Aggregation::Mean,
+            higher_is_better: true,
+            bounds: Some((0.0, 1.0)),
+        };
+        Ok(ScorerInfo {
+            metrics: vec![metric],
+            fingerprint: "comparer 1".into(),
+            asks_generate: true,
+            ..ScorerInfo::default()
+        })
+    }
+
+    fn requests(&self, questions: &[Question]) -> Result<Vec<Vec<Ask>>> {
+        let ask = |question: &Question| {
+            self.meet(question, true)?;
+            Ok(vec![Ask::Generate {
+                prompt: question.context.clone(),
+                sampling: Default::default(),
+                turns: Default::default(),
+            }])
+        };
+        questions.iter().map(ask).collect()
+    }
+
+    fn score(&self, items: &[Answered]) -> Result<Vec<Verdict>> {
+        let judge = |item: &Answered| {
+            self.meet(&item.question, false)?;
+            let is_right = match (&item.answers[0], &item.question.sample.gold) {
+                (Answer::Generate(answer), Gold::Text(right)) => right.iter().any(|right| answer.text.ends_with(right)),
+                _ => false,
+            };
+            let value = if is_right { 1.0 } else { 0.0 };
+            Ok(Verdict { metrics: [("accuracy".to_owned(), value)].into(), ..Verdict::default() })
+        };
+        items.iter().map(judge).collect()
     }
 }
 
@@ -309,18 +399,22 @@ impl Model for Adder {
     }
 }
 
+/// Asks the teacher ten sums through the host, and keeps what it says.
+struct Sums(Host, SumsOptions);
+
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(crate = "serde", deny_unknown_fields)]
 #[schemars(crate = "schemars")]
-struct NoOptions {}
-
-/// Asks the teacher ten sums through the host, and keeps what it says.
-struct Sums(Host);
+struct SumsOptions {
+    /// Ends its process in the midst of its work, the first time.
+    #[serde(default)]
+    abort_once: bool,
+}
 
 impl Open for Sums {
-    type Options = NoOptions;
-    fn open(_: NoOptions, host: Host) -> Result<Self> {
-        Ok(Sums(host))
+    type Options = SumsOptions;
+    fn open(options: SumsOptions, host: Host) -> Result<Self> {
+        Ok(Sums(host, options))
     }
 }
 
@@ -339,6 +433,10 @@ impl Recipe for Sums {
         };
         let rows = std::sync::Mutex::new(Vec::new());
         teacher.generate((0..10).map(request).collect(), &|response: Response<GenerateResult>| {
+            if response.id == 5 && self.1.abort_once && !job.out.join("aborted").exists() {
+                let _ = std::fs::write(job.out.join("aborted"), "");
+                std::process::abort();
+            }
             if let (Ok(result), Ok(mut rows)) = (response.result, rows.lock()) {
                 rows.push(TrainingRow {
                     id: response.id.to_string(),
@@ -480,6 +578,7 @@ impl Exporter for Learner {
 fn plugin() -> Plugin {
     Plugin::new("fixture", "1.0.0")
         .dataset::<Numbers>("numbers", "Sums of a number with itself.")
+        .scorer::<Comparer>("comparer", "Compares, with faults to order.")
         .model::<Adder>("adder", "Adds, with faults to order.")
         .recipe::<Sums>("sums", "Ten sums by the teacher.")
         .trainer::<Learner>("learner", "Counts rows.")

@@ -1,0 +1,64 @@
+//! Plugin files describe themselves in a worker: one that ends its process, or blocks, is named and passed over.
+
+use super::process::WorkerProcess;
+use super::role::{DESCRIBE, WorkerSettings};
+use crate::bare_host::bare_host;
+use crate::loader::{self, FileIdentity, LoadProblem, Register};
+use examiner_api::wire::{self, Call};
+use examiner_api::{ErrorCode, Flow, Metadata, PluginInfo, Result};
+use examiner_suite::Isolation;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// How long a plugin file may take to describe itself, in seconds, where `EXAMINER_REGISTRATION_S` says nothing else.
+const DEADLINE_S: f64 = 30.0;
+
+/// Asks plugin files in a worker, which is a process of `program`; in this process where there is none.
+pub fn registration(program: Option<PathBuf>) -> Box<dyn Register> {
+    let Some(program) = program.filter(|_| cfg!(unix)) else { return Box::new(InThisProcess) };
+    let set = std::env::var("EXAMINER_REGISTRATION_S").ok().and_then(|text| text.parse().ok());
+    let deadline_s = set.filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0).unwrap_or(DEADLINE_S);
+    let isolation = Isolation { deadline_s, ..Isolation::default() };
+    Box::new(Registration { settings: WorkerSettings { program, isolation }, process: None })
+}
+
+struct Registration {
+    settings: WorkerSettings,
+    /// None before the first file, and after one that has ended it.
+    process: Option<WorkerProcess>,
+}
+
+impl Register for Registration {
+    fn describe(&mut self, path: &Path, identity: &FileIdentity) -> Result<PluginInfo, LoadProblem> {
+        let process = self.process.take().filter(|process| !process.is_dead());
+        let described = process.map_or_else(|| self.start(), Ok).and_then(|process| {
+            process.serve_next("the plugin".to_owned(), &bare_host());
+            let described = (&process).call(DESCRIBE, &wire::encode(&(path, identity))?, &|_| Flow::Stop)?;
+            self.process = Some(process);
+            wire::decode::<Result<PluginInfo, LoadProblem>>(&described)
+        });
+        described.map_err(|error| {
+            let help = match error.code {
+                ErrorCode::Timeout => "`EXAMINER_REGISTRATION_S` allows more seconds",
+                _ => "this is an error in the plugin, tell its author",
+            };
+            LoadProblem::Died(Box::new(error.with_help(help)))
+        })?
+    }
+}
+
+impl Registration {
+    fn start(&self) -> Result<WorkerProcess> {
+        // To describe itself a plugin needs no key of any server.
+        let withheld: Vec<OsString> = super::environment::withheld(&Metadata::new());
+        WorkerProcess::start(&self.settings, String::new(), &bare_host(), &withheld)
+    }
+}
+
+struct InThisProcess;
+
+impl Register for InThisProcess {
+    fn describe(&mut self, path: &Path, identity: &FileIdentity) -> Result<PluginInfo, LoadProblem> {
+        loader::describe(path, identity)
+    }
+}

@@ -1,0 +1,24 @@
+//! A plugin that does what `EXAMINER_TEST_REGISTRATION` says while it says what it is.
+
+use examiner_api::Plugin;
+
+fn plugin() -> Plugin {
+    match std::env::var("EXAMINER_TEST_REGISTRATION").unwrap_or_default().as_str() {
+        "exit" => std::process::exit(0),
+        "abort" => std::process::abort(),
+        // SAFETY: none; that is the point.
+        "segfault" => unsafe { std::ptr::null_mut::<u8>().write_volatile(1) },
+        "block" => std::thread::sleep(std::time::Duration::from_secs(3600)),
+        "garbage" => {
+            for file in 3..16 {
+                // SAFETY: the bytes are there; what the file is does not matter.
+                unsafe { libc::write(file, b"to be or not to be, that is the question".as_ptr().cast(), 40) };
+            }
+        }
+        "print" => println!("hello, I am a plugin"),
+        _ => {}
+    }
+    Plugin::new("faulty", "1.0.0")
+}
+
+examiner_api::export_plugin!(plugin);
