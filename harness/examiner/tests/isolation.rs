@@ -82,6 +82,7 @@ fn a_scorer_that_fails_on_one_question_costs_that_question() {
         ("error", "true", "question 3 cannot be judged"),
         ("error", "false", "question 3 cannot be judged"),
         ("sleep", "{ deadline_s: 1 }", "the process of scorer `comparer` gave no answer for 1."),
+        ("garbage", "true", "the process of scorer `comparer` wrote to the program's pipe"),
     ] {
         for asking in [false, true] {
             let (row, said) = bad_scorer(&format!("fault: {fault}, at: 3, asking: {asking}"), isolate);

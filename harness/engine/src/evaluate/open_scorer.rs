@@ -25,11 +25,7 @@ impl OpenScorer {
     /// # Errors
     /// The scorer breaks its contract, or can do nothing for any question.
     pub(super) fn requests(&self, questions: &[Question]) -> Result<Vec<Result<Vec<Ask>>>> {
-        let ask = |questions: &[Question]| {
-            let requests = self.role.lock().requests(questions)?;
-            self.one_each(requests, questions.len(), "lists of requests")
-        };
-        self.each(questions, &ask)
+        self.each(questions, "lists of requests", &|questions| self.role.lock().requests(questions))
     }
 
     /// A verdict for each item, which is an error where the scorer fails on it.
@@ -37,11 +33,7 @@ impl OpenScorer {
     /// # Errors
     /// As for [`OpenScorer::requests`].
     pub(super) fn score(&self, items: &[Answered]) -> Result<Vec<Verdict>> {
-        let judge = |items: &[Answered]| {
-            let verdicts = self.role.lock().score(items)?;
-            self.one_each(verdicts, items.len(), "verdicts")
-        };
-        let verdicts = self.each(items, &judge)?;
+        let verdicts = self.each(items, "verdicts", &|items| self.role.lock().score(items))?;
         let of_error = |error| Verdict { outcome: Outcome::Error(error), ..Verdict::default() };
         Ok(verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(of_error)).collect())
     }
@@ -69,27 +61,30 @@ impl OpenScorer {
     }
 
     /// The result of `work` for all items at once; where that fails, for each alone.
-    fn each<I, T>(&self, items: &[I], work: &dyn Fn(&[I]) -> Result<Vec<T>>) -> Result<Vec<Result<T>>> {
+    fn each<I, T>(&self, items: &[I], what: &str, work: &dyn Fn(&[I]) -> Result<Vec<T>>) -> Result<Vec<Result<T>>> {
         match work(items) {
-            Ok(results) => return Ok(results.into_iter().map(Ok).collect()),
+            Ok(results) => return Ok(self.one_each(results, items.len(), what)?.into_iter().map(Ok).collect()),
             Err(error) if is_of_all(&error) => return Err(error),
             Err(_) => {}
         }
-        let alone = |item| match work(std::slice::from_ref(item)).map(|mut results| results.pop()) {
-            Ok(Some(result)) => {
-                self.deaths.store(0, Ordering::SeqCst);
-                Ok(Ok(result))
+        let mut all = Vec::with_capacity(items.len());
+        for item in items {
+            match work(std::slice::from_ref(item)) {
+                Ok(results) => {
+                    self.deaths.store(0, Ordering::SeqCst);
+                    all.extend(self.one_each(results, 1, what)?.into_iter().map(Ok));
+                }
+                Err(error) if is_of_all(&error) => return Err(error),
+                Err(error) => all.push(Err(self.failed_alone(error)?)),
             }
-            Ok(None) => Ok(Err(PluginError::new(ErrorCode::Protocol, "the scorer returned nothing"))),
-            Err(error) if is_of_all(&error) => Err(error),
-            Err(error) => self.failed_alone(error).map(Err),
-        };
-        items.iter().map(alone).collect()
+        }
+        Ok(all)
     }
 
     /// The error of a question, unless it is one too many in a row that ends the scorer's process.
     fn failed_alone(&self, error: PluginError) -> Result<PluginError> {
-        if !matches!(error.code, ErrorCode::Crashed | ErrorCode::Panic | ErrorCode::Timeout) {
+        use ErrorCode::{Crashed, Panic, Protocol, Timeout};
+        if !matches!(error.code, Crashed | Panic | Protocol | Timeout) {
             self.deaths.store(0, Ordering::SeqCst);
             return Ok(error);
         }
@@ -105,7 +100,7 @@ impl OpenScorer {
 
 /// Whether an error is not that of a single question.
 fn is_of_all(error: &PluginError) -> bool {
-    error.code == ErrorCode::Protocol || (error.code.ends_stage() && error.code != ErrorCode::Crashed)
+    error.code.ends_stage() && error.code != ErrorCode::Crashed
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! `cargo xtask bench NAME`: what the program costs and how fast it is, beside other programs where they are installed.
 
 mod families;
-mod measure;
 mod models;
 mod onnx;
 mod overhead;

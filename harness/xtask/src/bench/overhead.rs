@@ -1,8 +1,8 @@
 //! `cargo xtask bench overhead`: what the harness itself costs, with a model that costs nothing.
 
-use super::measure::{self, Usage};
 use super::work::median;
 use crate::program::files::write;
+use crate::program::measure::{self, Usage};
 use crate::program::process::command_line;
 use crate::program::{self, ProgramArguments};
 use anyhow::{Context, Result, ensure};

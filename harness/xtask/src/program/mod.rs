@@ -3,6 +3,7 @@
 mod arguments;
 mod build;
 pub(crate) mod files;
+pub(crate) mod measure;
 pub(crate) mod onnxruntime;
 pub(crate) mod process;
 pub(crate) mod python;

@@ -9,6 +9,8 @@ pub(super) struct Setup<'a> {
     pub(super) work: &'a Path,
     pub(super) kills: u64,
     pub(super) random: Random,
+    /// Draws a limit for a start, as a command of the shell, or none.
+    pub(super) limits: Option<fn(&mut Random) -> Option<String>>,
 }
 
 /// What a scenario reports.

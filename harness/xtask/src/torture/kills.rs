@@ -16,10 +16,10 @@ const DISTURBANCES_MAX: u64 = 40;
 pub(super) fn kills(setup: &mut Setup<'_>, workload: &Workload) -> Result<Findings> {
     disturb(setup, workload, &mut |random, child, attempt, trace, findings| {
         let workers = children(child.id());
-        match workers.first() {
+        match pick(random, &workers) {
             Some(worker) if random.below(2) == 0 => {
                 trace.mark(attempt, findings)?;
-                signal("KILL", *worker)?;
+                signal("KILL", worker)?;
                 Ok(false)
             }
             _ => {
@@ -54,10 +54,20 @@ pub(super) fn interrupts(setup: &mut Setup<'_>, workload: &Workload) -> Result<F
     })
 }
 
-/// Kills or interrupts a process of a run; whether the program itself has ended.
-type Disturbance<'a> = dyn FnMut(&mut Random, &mut Child, &Attempt<'_>, &mut Trace, &mut Findings) -> Result<bool> + 'a;
+/// One of them.
+pub(super) fn pick(random: &mut Random, workers: &[u32]) -> Option<u32> {
+    (!workers.is_empty()).then(|| workers[random.below(workers.len() as u64) as usize])
+}
 
-fn disturb(setup: &mut Setup<'_>, workload: &Workload, disturbance: &mut Disturbance<'_>) -> Result<Findings> {
+/// Kills or interrupts a process of a run; whether the program itself has ended.
+pub(super) type Disturbance<'a> =
+    dyn FnMut(&mut Random, &mut Child, &Attempt<'_>, &mut Trace, &mut Findings) -> Result<bool> + 'a;
+
+pub(super) fn disturb(
+    setup: &mut Setup<'_>,
+    workload: &Workload,
+    disturbance: &mut Disturbance<'_>,
+) -> Result<Findings> {
     workload.write_files(setup.work)?;
     let (undisturbed, whole) = undisturbed(&setup.program, setup.work, workload)?;
     let mut findings = Findings::default();
@@ -70,7 +80,9 @@ fn disturb(setup: &mut Setup<'_>, workload: &Workload, disturbance: &mut Disturb
         let mut trace = Trace::default();
         let mut disturbances = 0;
         let status = loop {
-            let mut child = attempt.start()?;
+            let limit = setup.limits.filter(|_| disturbances < DISTURBANCES_MAX);
+            let limit = limit.and_then(|draw| draw(&mut setup.random));
+            let mut child = attempt.start_within(limit.as_deref())?;
             let status = loop {
                 let moment = whole.mul_f64(0.05 + 0.6 * setup.random.below(1000) as f64 / 1000.0);
                 if disturbances >= DISTURBANCES_MAX || findings.tries >= setup.kills {
@@ -89,6 +101,11 @@ fn disturb(setup: &mut Setup<'_>, workload: &Workload, disturbance: &mut Disturb
                 Some(0) => break status,
                 // A sample whose worker was killed twice is an error, and is asked again.
                 Some(1) if disturbances < DISTURBANCES_MAX => {}
+                // What it says of a limit is another scenario's business.
+                _ if limit.is_some() => {
+                    findings.tries += 1;
+                    disturbances += 1;
+                }
                 Some(_) => break status,
                 None => {}
             }
@@ -126,14 +143,14 @@ fn ended_within(child: &mut Child, moment: Duration) -> Result<Option<ExitStatus
     Ok(child.try_wait()?)
 }
 
-fn signal(name: &str, process: u32) -> Result<()> {
+pub(super) fn signal(name: &str, process: u32) -> Result<()> {
     // A process that has already ended is not a failure.
     Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).output().context("cannot start `kill`")?;
     Ok(())
 }
 
 /// The processes that a process has started and that still run, from Linux's `/proc`.
-fn children(process: u32) -> Vec<u32> {
+pub(super) fn children(process: u32) -> Vec<u32> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let processes = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     processes.filter(|other| state(*other).is_some_and(|(state, parent)| parent == process && state != 'Z')).collect()

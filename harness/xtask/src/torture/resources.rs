@@ -15,7 +15,7 @@ pub(super) fn file_size(setup: &mut Setup<'_>, workload: &Workload) -> Result<Fi
     let mut blocks = 1;
     loop {
         findings.tries += 1;
-        let (status, stderr) = run_to_end(attempt.command_with_files_below(blocks))?;
+        let (status, stderr) = run_to_end(attempt.command_within(Some(&format!("ulimit -f {blocks}"))))?;
         match status.code() {
             Some(0) => break,
             Some(1) if stderr.contains("File too large") => {}

@@ -41,6 +41,11 @@ impl Results {
         Ok(Results { summary: rows.iter().map(kept).collect(), files })
     }
 
+    /// Gives the suite another name: the first column of the rows.
+    pub(super) fn rename_suite(&mut self, name: &str) {
+        self.summary.iter_mut().skip(1).for_each(|row| name.clone_into(&mut row[0]));
+    }
+
     /// Compares these results with those of an undisturbed run.
     pub(super) fn compare(&self, undisturbed: &Results, findings: &mut Findings) {
         if self.summary != undisturbed.summary {
@@ -110,6 +115,23 @@ impl Trace {
         }
         Ok(())
     }
+}
+
+/// Every file below a directory that a run may not change, by its path: all but its lock and its logs.
+pub(super) fn contents(directory: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            if !path.ends_with("logs") {
+                files.extend(contents(&path)?);
+            }
+        } else if !path.ends_with("lock") && !path.ends_with(".lock") {
+            let bytes = std::fs::read(&path)?;
+            files.insert(path, bytes);
+        }
+    }
+    Ok(files)
 }
 
 fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {

@@ -123,21 +123,26 @@ impl Attempt<'_> {
 
     /// The command that starts the run, or resumes it.
     pub(super) fn command(&self) -> Command {
-        let mut command = Command::new(self.program);
-        command.args(["run", "suite.yaml", "--out"]).arg(&self.directory).current_dir(self.work);
-        self.configured(command)
+        self.command_within(None)
     }
 
-    /// The same under a limit to the size of files, in units of the shell's `ulimit -f`.
-    pub(super) fn command_with_files_below(&self, blocks: u64) -> Command {
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("ulimit -f {blocks}; exec \"$0\" \"$@\"")).arg(self.program);
+    /// The same after a command of the shell that sets a limit: `ulimit -f 100`.
+    pub(super) fn command_within(&self, limit: Option<&str>) -> Command {
+        let mut command = match limit {
+            Some(limit) => {
+                let mut command = Command::new("sh");
+                command.arg("-c").arg(format!("{limit}; exec \"$0\" \"$@\"")).arg(self.program);
+                command
+            }
+            None => Command::new(self.program),
+        };
         command.args(["run", "suite.yaml", "--out"]).arg(&self.directory).current_dir(self.work);
         self.configured(command)
     }
 
     fn configured(&self, mut command: Command) -> Command {
-        command.env("EXAMINER_TRACE", self.trace()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.env("EXAMINER_TRACE", self.trace()).env("TMPDIR", self.work);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
         command
     }
 
@@ -147,9 +152,13 @@ impl Attempt<'_> {
     }
 
     pub(super) fn start(&self) -> Result<Child> {
+        self.start_within(None)
+    }
+
+    pub(super) fn start_within(&self, limit: Option<&str>) -> Result<Child> {
         // Nothing reads stderr before the end, and a pipe would fill up: hence a file.
         let stderr = std::fs::File::create(self.directory.with_extension("stderr"))?;
-        self.command().stderr(stderr).spawn().context("cannot start the program")
+        self.command_within(limit).stderr(stderr).spawn().context("cannot start the program")
     }
 }
 

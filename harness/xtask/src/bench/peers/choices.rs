@@ -2,10 +2,10 @@
 
 use super::result::PeerResult;
 use super::setup::Setup;
-use crate::bench::measure::{self, Usage};
 use crate::bench::work::median;
 use crate::program::Results;
 use crate::program::files::{json_lines, write};
+use crate::program::measure::{self, Usage};
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use serde_json::{Value, json};

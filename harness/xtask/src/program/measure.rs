@@ -1,6 +1,6 @@
 //! Whole commands: how long they take, and the most memory that their processes hold.
 
-use crate::program::process::command_line;
+use super::process::command_line;
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
