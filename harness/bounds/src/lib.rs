@@ -16,7 +16,7 @@ mod allocator;
 mod thread;
 
 pub use allocator::Allocator;
-pub use thread::{Bounded, Bounds, Exceeded, Limits, What};
+pub use thread::{Bounded, Bounds, Exceeded, Limits, TextLimits, What};
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;

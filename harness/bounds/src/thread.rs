@@ -22,11 +22,40 @@ pub struct Limits {
     pub time: Duration,
 }
 
-impl Limits {
-    /// For work that makes a text: while it does, it may hold four times the text's greatest length, or a little where that is short.
-    pub fn for_text(length_mib: u64, time: Duration) -> Self {
-        let mib = usize::try_from(length_mib).unwrap_or(usize::MAX).saturating_mul(4).max(8);
-        Limits { memory_bytes: mib.saturating_mul(1 << 20), time }
+/// What a template may take for a text: the options `template_max_mib` and `template_max_s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextLimits {
+    /// A text is shorter than so many MiB.
+    pub max_mib: u64,
+    /// Most seconds for it.
+    pub max_s: u64,
+}
+
+impl Default for TextLimits {
+    fn default() -> Self {
+        TextLimits { max_mib: 16, max_s: 5 }
+    }
+}
+
+impl TextLimits {
+    /// The limits of the work that makes the text: while it does, it may hold four times the text's greatest length, or a little where
+    /// that is short.
+    pub fn work(self) -> Limits {
+        let mib = usize::try_from(self.max_mib).unwrap_or(usize::MAX).saturating_mul(4).max(8);
+        Limits { memory_bytes: mib.saturating_mul(1 << 20), time: Duration::from_secs(self.max_s) }
+    }
+
+    /// Refuses a text that is too long, in words: `a text of 17 MiB, more than 16`.
+    ///
+    /// # Errors
+    /// Those words.
+    pub fn check(self, text: &str) -> Result<(), String> {
+        let mib = text.len() >> 20;
+        if (mib as u64) < self.max_mib {
+            Ok(())
+        } else {
+            Err(format!("a text of {mib} MiB, more than {}", self.max_mib))
+        }
     }
 }
 

@@ -211,3 +211,20 @@ fn a_suite_may_come_from_standard_input() {
     assert!(child.wait().unwrap().success());
     assert_eq!(whole(&directory.path().join("run"), "m", "sums", "accuracy")["value"], "1.0");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_repetitions_of_one_sample_are_not_all_held_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("rows.jsonl"), "{\"q\": \"1 + 1 =\", \"a\": \"2\"}\n").unwrap();
+    let suite = "name: t\nmodels: { m: { plugin: echo } }\ndatasets:\n  d: { plugin: table, path: rows.jsonl, prompt: '{{ q }}', gold: a, repeats: 100000 }\nevaluate: [{ models: m, datasets: d }]\n";
+    std::fs::write(directory.path().join("suite.yaml"), suite).unwrap();
+    let mut command = build::examiner(directory.path());
+    command.args(["run", "suite.yaml", "--out", "run"]).stdout(std::process::Stdio::null());
+    let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
+    let (mib, _) = crate::templates::usage(&mut child);
+    let row = whole(&directory.path().join("run"), "m", "d", "accuracy");
+    assert_eq!((&*row["n"], &*row["n_error"]), ("100000", "0"), "{row:?}");
+    // All of them together were 350 MB.
+    assert!(mib < 200, "{mib} MiB");
+}

@@ -13,7 +13,7 @@ use std::time::Duration;
 const BOMBS: &str = include_str!("../../test-support/template-bombs.txt");
 
 /// What a process and those that it has waited for took: MiB of the largest, and seconds of a processor of all.
-fn usage(child: &mut Child) -> (i64, f64) {
+pub(crate) fn usage(child: &mut Child) -> (i64, f64) {
     // SAFETY: `rusage` is plain data, for which zeros are a value, and the call writes into it and `status` alone.
     let usage = unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();

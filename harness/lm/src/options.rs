@@ -1,6 +1,7 @@
 //! The options of a local model in a suite: those that every local model has, and how a plugin adds its own.
 
 use examiner_api::{PluginError, Result};
+use examiner_bounds::TextLimits;
 use jiff::civil::Date;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
@@ -61,8 +62,8 @@ impl Default for LocalOptions {
             shots_as_turns: true,
             add_bos: AutoBool::default(),
             chat_date: None,
-            template_max_mib: 16,
-            template_max_s: 5,
+            template_max_mib: TextLimits::default().max_mib,
+            template_max_s: TextLimits::default().max_s,
         }
     }
 }

@@ -30,10 +30,9 @@ pub(crate) fn each<T: Send + 'static>(
     mut take: impl FnMut(&Record, T) -> Result<Flow>,
 ) -> Result<()> {
     let (of_thread, file) = (options.clone(), source.clone());
-    let limits = Limits::for_text(options.template_max_mib, Duration::from_secs(options.template_max_s));
-    let mut made = Bounded::spawn(limits, move |bounds, send| {
+    let mut made = Bounded::spawn(options.text_limits().work(), move |bounds, send| {
         let all = || -> Result<()> {
-            let engine = Engine::new(of_thread.template_max_mib)?;
+            let engine = Engine::new(of_thread.text_limits())?;
             let compile = || {
                 let questions = Questions::compile(&engine, &of_thread, reading)?;
                 Ok::<_, PluginError>((questions, file.chosen(&engine)?))

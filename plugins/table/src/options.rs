@@ -2,6 +2,7 @@
 
 use examiner_api::rows::{Filter, Format};
 use examiner_api::schemars;
+use examiner_bounds::TextLimits;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -101,11 +102,18 @@ fn shot_separator() -> String {
 }
 
 fn template_max_mib() -> u64 {
-    16
+    TextLimits::default().max_mib
 }
 
 fn template_max_s() -> u64 {
-    5
+    TextLimits::default().max_s
+}
+
+impl Options {
+    /// What the templates of a row may take.
+    pub(crate) fn text_limits(&self) -> TextLimits {
+        TextLimits { max_mib: self.template_max_mib, max_s: self.template_max_s }
+    }
 }
 
 /// Chooses rows.

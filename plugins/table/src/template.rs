@@ -6,6 +6,7 @@
 use crate::record::Record;
 use examiner_api::rows::lookup;
 use examiner_api::{PluginError, Result};
+use examiner_bounds::TextLimits;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Expression, Template, UndefinedBehavior, escape_formatter};
 use serde_json::Value;
@@ -20,14 +21,13 @@ const NULL: &str = "a null cannot be written out: use `default('...', true)`, or
 /// What templates are compiled in.
 pub(crate) struct Engine<'source> {
     environment: Environment<'source>,
-    /// Most MiB of a text.
-    max_mib: u64,
+    limits: TextLimits,
 }
 
 impl Engine<'_> {
-    /// An engine for texts of at most so many MiB.
-    pub(crate) fn new(max_mib: u64) -> Result<Self> {
-        Ok(Engine { environment: environment()?, max_mib })
+    /// An engine for texts within these limits.
+    pub(crate) fn new(limits: TextLimits) -> Result<Self> {
+        Ok(Engine { environment: environment()?, limits })
     }
 }
 
@@ -68,14 +68,14 @@ fn position(list: minijinja::Value, wanted: minijinja::Value) -> Result<usize, E
 pub(crate) struct Text<'e> {
     option: &'e str,
     template: Template<'e, 'e>,
-    max_mib: u64,
+    limits: TextLimits,
 }
 
 impl<'e> Text<'e> {
     /// Compiles the template of an option.
     pub(crate) fn compile(engine: &'e Engine<'e>, option: &'e str, source: &'e str) -> Result<Self> {
         match engine.environment.template_from_named_str(option, source) {
-            Ok(template) => Ok(Text { option, template, max_mib: engine.max_mib }),
+            Ok(template) => Ok(Text { option, template, limits: engine.limits }),
             Err(error) => Err(malformed(option, &error)),
         }
     }
@@ -85,12 +85,12 @@ impl<'e> Text<'e> {
         let rendered = self.template.render(record.context.clone());
         let text = rendered
             .map_err(|error| unfilled(self.option, &error, self.template.undeclared_variables(true), record))?;
-        if text.len() as u64 >> 20 >= self.max_mib {
-            let (option, mib) = (self.option, text.len() >> 20);
-            let what = format!("the template `{option}` makes a text of {mib} MiB, more than {}", self.max_mib);
-            return Err(record.error(what).with_help("`template_max_mib` allows more"));
+        match self.limits.check(&text) {
+            Ok(()) => Ok(text),
+            Err(what) => Err(record
+                .error(format!("the template `{}` makes {what}", self.option))
+                .with_help("`template_max_mib` allows more")),
         }
-        Ok(text)
     }
 }
 

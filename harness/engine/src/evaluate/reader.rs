@@ -156,10 +156,18 @@ impl Reader<'_> {
         let first = self.counts.samples * u64::from(self.setup.repeats);
         self.counts.samples += 1;
         self.counts.contaminated += u64::from(contaminated);
-        for repeat in 1..self.setup.repeats {
-            self.window.push((first + u64::from(repeat), repeat, question.clone()));
+        let last = self.setup.repeats - 1;
+        for repeat in 0..last {
+            if self.ask_for(first + u64::from(repeat), repeat, question.clone()) == Flow::Stop {
+                return Flow::Stop;
+            }
         }
-        self.window.push((first, 0, question));
+        self.ask_for(first + u64::from(last), last, question)
+    }
+
+    /// Adds a question to the window, which is sent when it is full: not even the repetitions of one sample are all held at once.
+    fn ask_for(&mut self, index: u64, repeat: u32, question: Question) -> Flow {
+        self.window.push((index, repeat, question));
         if self.window.len() < WINDOW { Flow::Continue } else { self.flush() }
     }
 

@@ -151,9 +151,7 @@ struct Rescoring<'a> {
 
 impl Rescoring<'_> {
     /// Judges a window of questions and writes their records, in the order of the dataset.
-    fn judge_window(&mut self, mut items: Vec<Item>, file: &mut impl Write) -> Result<(), EvaluateError> {
-        // The last repetitions of a sample may be before its first.
-        items.sort_by_key(|item| item.index);
+    fn judge_window(&mut self, items: Vec<Item>, file: &mut impl Write) -> Result<(), EvaluateError> {
         let mut found: Vec<(Item, Vec<RecordedAnswer>)> = Vec::with_capacity(items.len());
         for item in items {
             self.counts.questions += 1;

@@ -4,6 +4,7 @@ use super::{Chat, ChatTemplate};
 use crate::checkpoint::{Checkpoint, TOKENIZER_CONFIG, special_token_text};
 use crate::{AutoBool, LocalOptions};
 use examiner_api::{Metadata, PluginError, Result};
+use examiner_bounds::TextLimits;
 use serde_json::Value;
 use std::path::Path;
 
@@ -62,7 +63,7 @@ impl Checkpoint {
 
 impl ChatTemplate {
     pub(super) fn of(source: &Source, options: &LocalOptions) -> Result<Self> {
-        let limits = (options.template_max_mib, options.template_max_s);
+        let limits = TextLimits { max_mib: options.template_max_mib, max_s: options.template_max_s };
         Ok(ChatTemplate::compile(&source.origin, &source.text, &source.tokens, options.date()?, limits)?)
     }
 }

@@ -6,7 +6,7 @@
 
 use super::python::{tojson, without_generation_tags};
 use examiner_api::{Metadata, PluginError, Turn};
-use examiner_bounds::{Bounded, Limits};
+use examiner_bounds::{Bounded, TextLimits};
 use jiff::civil::Date;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -14,7 +14,6 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Value};
 use minijinja_contrib::pycompat::unknown_method_callback;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 /// Instructions that one conversation may take. A turn takes some hundred.
 const FUEL: u64 = 10_000_000;
@@ -101,8 +100,8 @@ struct Renderer {
 
 impl ChatTemplate {
     /// Compiles a template. `origin` is the file it is in, for messages; `tokens` are the special tokens by the names that
-    /// templates know them by (`bos_token`); `date` is the day of `strftime_now`. A text has at most `max_mib` MiB, and takes at most
-    /// `max_s` seconds.
+    /// templates know them by (`bos_token`); `date` is the day of `strftime_now`. `text_limits` is what one text
+    /// may take.
     ///
     /// # Errors
     /// [`ChatError::Malformed`] with the line, or [`ChatError::Unbounded`].
@@ -111,12 +110,11 @@ impl ChatTemplate {
         source: &str,
         tokens: &Metadata,
         date: Date,
-        (max_mib, max_s): (u64, u64),
+        text_limits: TextLimits,
     ) -> Result<Self, ChatError> {
         let (conversations, to_render) = channel::<Vec<Turn>>();
         let (source, tokens, named) = (source.to_owned(), tokens.clone(), origin.to_owned());
-        let limits = Limits::for_text(max_mib, Duration::from_secs(max_s));
-        let texts = Bounded::spawn(limits, move |bounds, send| {
+        let texts = Bounded::spawn(text_limits.work(), move |bounds, send| {
             let compiled = match bounds.within(0, || Compiled::new(&named, &source, &tokens, date)) {
                 Ok(compiled) => compiled,
                 Err(error) => {
@@ -127,12 +125,9 @@ impl ChatTemplate {
             let mut is_wanted = send(Ok(String::new()));
             while let (true, Ok(turns)) = (is_wanted, to_render.recv()) {
                 let text = bounds.within(1, || compiled.render(&turns));
-                is_wanted = send(text.and_then(|text| match text.len() >> 20 {
-                    mib if (mib as u64) < max_mib => Ok(text),
-                    _ => Err(ChatError::Unbounded {
-                        origin: named.clone(),
-                        what: format!("a text of {} MiB, more than {max_mib}", text.len() >> 20),
-                    }),
+                is_wanted = send(text.and_then(|text| match text_limits.check(&text) {
+                    Ok(()) => Ok(text),
+                    Err(what) => Err(ChatError::Unbounded { origin: named.clone(), what }),
                 }));
             }
         });

@@ -5,6 +5,7 @@ use crate::testing::{self, Toy};
 use crate::{LocalModel, ModelSource};
 use examiner_api::testing::FakeHost;
 use examiner_api::{ErrorCode, Model, Response, Sampling};
+use examiner_bounds::TextLimits;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +16,7 @@ const GEMMA: &str = include_str!("references/gemma.jinja");
 
 fn compile(source: &str, tokens: &Value) -> Result<ChatTemplate, ChatError> {
     let tokens = tokens.as_object().unwrap();
-    ChatTemplate::compile("`t`", source, tokens, LocalOptions::default().date().unwrap(), (16, 5))
+    ChatTemplate::compile("`t`", source, tokens, LocalOptions::default().date().unwrap(), TextLimits::default())
 }
 
 /// A checkpoint of a configuration and a tokenizer, with these files beside them.
