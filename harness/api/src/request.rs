@@ -80,6 +80,10 @@ pub struct ScoreResult {
     /// Number of tokens cut off on the left because the sequence is longer than the model's context.
     #[serde(default)]
     pub truncated_tokens: u32,
+    /// The context as the model read it, where that is another text than the request's, because a chat template wrote it. Tokens that
+    /// a tokenizer puts before any text are not in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendered: Option<String>,
 }
 
 /// How to choose tokens.
@@ -170,6 +174,9 @@ pub struct GenerateResult {
     /// Number of tokens cut off on the left of the prompt because it leaves no room for the answer.
     #[serde(default)]
     pub truncated_tokens: u32,
+    /// The prompt as the model read it, as in [`ScoreResult::rendered`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendered: Option<String>,
 }
 
 /// The answer to the request of the same `id`: a result, or why there is none.

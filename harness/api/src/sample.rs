@@ -139,6 +139,14 @@ impl Answer {
             Answer::Generate(generated) => generated.truncated_tokens,
         }
     }
+
+    /// The text that it read where that is not what was asked: [`crate::ScoreResult::rendered`].
+    pub fn rendered(&mut self) -> &mut Option<String> {
+        match self {
+            Answer::Score(score) => &mut score.rendered,
+            Answer::Generate(generated) => &mut generated.rendered,
+        }
+    }
 }
 
 /// A question with the answers to all that its scorer asked, in the order of asking.

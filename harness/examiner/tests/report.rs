@@ -2,6 +2,7 @@
 
 use crate::build;
 use crate::run::{run, stderr, suite};
+use examiner_test_support::checkpoint::TinyGpt2;
 use std::path::Path;
 use std::process::Output;
 
@@ -101,6 +102,46 @@ fn samples_are_shown_as_they_were_asked_answered_and_judged() {
     let (code, _, said) = examiner(directory.path(), &["show", "run", "--model", "wrnog"]);
     assert!(code == Some(2) && said.contains("`wrong` on `sums`"), "{said}");
     assert!(examiner(directory.path(), &["show", "run", "--errors"]).2.contains("no sample is so"));
+}
+
+/// Few-shot examples are turns, the choices of a question share what stands before them, and rescoring keeps it.
+#[test]
+fn samples_have_the_prompt_as_the_chat_template_wrote_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let checkpoint = TinyGpt2::new(serde_json::json!({})).write();
+    let template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}<|assistant|>";
+    std::fs::write(checkpoint.path().join("chat_template.jinja"), template).unwrap();
+    std::fs::write(directory.path().join("rows.jsonl"), "{\"q\": \"one\", \"a\": \"two\"}\n").unwrap();
+    let model = |chat: &str| {
+        format!(
+            "  {chat}: {{ plugin: candle, checkpoint: '{}', device: cpu, chat: {chat} }}\n",
+            checkpoint.path().display()
+        )
+    };
+    let table = "plugin: table, path: rows.jsonl, prompt: '{{ q }}', gold: a";
+    let suite = format!(
+        "name: t\nmodels:\n{}{}datasets:\n  said: {{ {table}, max_new_tokens: 2 }}\n  chosen: {{ {table}, choices: [two, three], scorer: {{ name: \
+         perplexity-choice, normalize: sum }} }}\nevaluate: [{{ models: all, datasets: all }}]\n",
+        model("true"),
+        model("false")
+    );
+    let output = run(directory.path(), &suite, &["--out", "run"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let sample = |run: &str, model: &str, dataset: &str| -> serde_json::Value {
+        let path = directory.path().join(format!("{run}/samples/{model}/{dataset}.jsonl"));
+        serde_json::from_str(std::fs::read_to_string(path).unwrap().lines().next().unwrap()).unwrap()
+    };
+    for dataset in ["said", "chosen"] {
+        let chat = sample("run", "true", dataset);
+        assert_eq!(chat["rendered"], serde_json::json!(["<|user|>one<|assistant|>"]), "{dataset}");
+        assert!(chat["answers"].as_array().unwrap().iter().all(|answer| answer.get("rendered").is_none()), "{chat}");
+        assert!(sample("run", "false", dataset).get("rendered").is_none(), "{dataset}");
+    }
+    let (_, shown, _) = examiner(directory.path(), &["show", "run", "--model", "true", "--dataset", "said"]);
+    assert!(shown.contains("asked, as the chat template wrote it\n    <|user|>one<|assistant|>\n"), "{shown}");
+    let (code, _, said) = examiner(directory.path(), &["score", "run", "--name", "again"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(sample("again", "true", "chosen")["rendered"], sample("run", "true", "chosen")["rendered"]);
 }
 
 #[test]

@@ -28,10 +28,9 @@ fn opens(path: &Path) -> bool {
             return false;
         }
     };
-    let turn = Turn { content: "an é".to_owned(), ..Turn::default() };
     let request = GenerateRequest {
         prompt: "an é".to_owned(),
-        turns: Arc::new(vec![turn]),
+        turns: Arc::new(vec![Turn::user("an é")]),
         sampling: Sampling { max_new_tokens: 2, ..Sampling::default() },
         ..GenerateRequest::default()
     };

@@ -43,8 +43,7 @@ fn chat(template: &str) {
     let tokens = Map::from_iter([("bos_token".to_owned(), "<s>".into())]);
     let date = LocalOptions::default().date().expect("a date");
     let Ok(template) = ChatTemplate::compile("`t`", template, &tokens, date, LIMITS) else { return };
-    let turn = |content: &str| Turn { content: content.to_owned(), ..Turn::default() };
-    for turns in [vec![turn("an \u{e9}")], vec![turn("1"), turn("2"), turn("3")]] {
+    for turns in [vec![Turn::user("an \u{e9}")], vec![Turn::system("1"), Turn::user("2"), Turn::assistant("3")]] {
         if let Ok(text) = template.render(&turns) {
             assert!(text.len() < 1 << 20);
         }

@@ -128,6 +128,7 @@ impl Answer {
             tokens_in: self.prompt.len() as u32,
             tokens_out: self.tokens.len() as u32,
             truncated_tokens: self.truncated as u32,
+            rendered: None,
         }
     }
 }

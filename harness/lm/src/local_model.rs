@@ -9,11 +9,13 @@ use crate::split::check_vocabulary;
 use crate::{Decoder, LocalOptions, Split, Tokenizer, fingerprint, generator, scorer, split};
 use examiner_api::{
     Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, Response, Result, ScoreRequest, ScoreResult,
-    Sink,
+    Sink, Span,
 };
 use rayon::prelude::*;
 use serde::Serialize;
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes of keys and values that are kept if the suite sets no limit.
 const DEFAULT_CACHE_BYTES: usize = 2 << 30;
@@ -159,7 +161,7 @@ impl<D: Decoder> Model for LocalModel<D> {
     fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
         let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
         let (tokenizer, chat, options) = (&self.tokenizer, &self.chat, &self.options);
-        let splits: Vec<Result<Split>> = requests
+        let splits: Vec<Result<(Split, Option<String>)>> = requests
             .par_iter()
             .map(|request| {
                 let adds_before = options.adds_before(chat.is_some() && Chat::writes_context(request));
@@ -169,13 +171,21 @@ impl<D: Decoder> Model for LocalModel<D> {
                 };
                 let split = split(&request, tokenizer, adds_before, context_length)?;
                 check_vocabulary(&split.tokens, vocabulary)?;
-                Ok(split)
+                let rendered = match request {
+                    Cow::Owned(request) if request.span != Span::All => Some(request.context),
+                    _ => None,
+                };
+                Ok((split, rendered))
             })
             .collect();
         let mut scored = Vec::with_capacity(requests.len());
+        let mut texts = HashMap::new();
         for (request, split) in requests.iter().zip(splits) {
             match split {
-                Ok(split) => scored.push((request.id, split)),
+                Ok((split, rendered)) => {
+                    texts.extend(rendered.map(|text| (request.id, text)));
+                    scored.push((request.id, split));
+                }
                 Err(error) => {
                     if sink.send(Response::err(request.id, error)) == Flow::Stop {
                         return Ok(());
@@ -191,7 +201,14 @@ impl<D: Decoder> Model for LocalModel<D> {
         // Scored sequences are done after a pass or two; how many there are at once follows from the other limits.
         let limits = Limits { sequences: usize::MAX, ..self.limits() };
         let decoder = &mut self.decoder;
-        on_the_threads(|| scorer::score(decoder, scored, sharing, limits, sink));
+        let texts = Mutex::new(texts);
+        let with_text = |mut response: Response<ScoreResult>| {
+            if let Ok(result) = &mut response.result {
+                result.rendered = taken(&texts, response.id);
+            }
+            sink.send(response)
+        };
+        on_the_threads(|| scorer::score(decoder, scored, sharing, limits, &with_text));
         Ok(())
     }
 
@@ -206,13 +223,19 @@ impl<D: Decoder> Model for LocalModel<D> {
                     Some(chat) => chat.generation(request)?,
                     None => request,
                 };
-                Answer::new(request, tokenizer, adds_before, context_length, vocabulary)
+                let rendered = chat.as_ref().map(|_| (request.id, request.prompt.clone()));
+                let answer = Answer::new(request, tokenizer, adds_before, context_length, vocabulary)?;
+                Ok((answer, rendered))
             })
             .collect();
         let mut answers = Vec::with_capacity(prompts.len());
+        let mut texts = HashMap::new();
         for prompt in prompts {
             match prompt {
-                Ok(answer) => answers.push(answer),
+                Ok((answer, rendered)) => {
+                    answers.push(answer);
+                    texts.extend(rendered);
+                }
                 Err((id, error)) => {
                     if sink.send(Response::err(id, error)) == Flow::Stop {
                         return Ok(());
@@ -225,9 +248,21 @@ impl<D: Decoder> Model for LocalModel<D> {
         let sharing = if share { self.prefixes() } else { Sharing::Nothing };
         let limits = self.limits();
         let decoder = &mut self.decoder;
-        on_the_threads(|| generator::generate(decoder, tokenizer, answers, sharing, limits, sink));
+        let texts = Mutex::new(texts);
+        let with_text = |mut response: Response<GenerateResult>| {
+            if let Ok(result) = &mut response.result {
+                result.rendered = taken(&texts, response.id);
+            }
+            sink.send(response)
+        };
+        on_the_threads(|| generator::generate(decoder, tokenizer, answers, sharing, limits, &with_text));
         Ok(())
     }
+}
+
+/// The text that the chat template wrote for a request.
+fn taken(texts: &Mutex<HashMap<u64, String>>, id: u64) -> Option<String> {
+    texts.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
 }
 
 /// Runs a walk on one of the threads that compute, so that sharing work with the others wakes no further thread.

@@ -85,7 +85,7 @@ impl LocalOptions {
     }
 
     /// The day that templates get.
-    pub(crate) fn date(&self) -> Result<Date> {
+    pub fn date(&self) -> Result<Date> {
         let text = self.chat_date.as_deref().unwrap_or(DATE);
         text.parse().map_err(|error: jiff::Error| {
             PluginError::bad_options(format!("expected `chat_date` to be a date such as `{DATE}`, found `{text}`"))

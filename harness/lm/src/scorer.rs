@@ -85,6 +85,7 @@ impl Progress {
             token_logprobs,
             total_tokens: self.split.total_tokens as u32,
             truncated_tokens: self.split.truncated_tokens as u32,
+            rendered: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Samples of a run as a person reads them: what was asked, what was answered, and how it was judged.
 
-use examiner_api::{Answer, FinishReason, Gold, Outcome, PluginError, Result};
+use examiner_api::{Answer, FinishReason, Gold, ModelInfo, Outcome, PluginError, Result};
+use examiner_store::provenance::Provenance;
 use examiner_store::record::{Record, ScorerVerdict};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -48,6 +49,8 @@ pub struct Shown {
     /// The line as it stands in the file.
     pub line: String,
     record: Record,
+    /// Tokens that the model's tokenizer puts before any plain text.
+    before: String,
     /// How it was judged in the other run; nothing where there is none.
     other: Vec<ScorerVerdict>,
 }
@@ -69,12 +72,14 @@ pub fn select(run: &Path, selection: &Selection) -> Result<Vec<Shown>> {
             .with_help(format!("it has {}", if there.is_empty() { "none".to_owned() } else { there.join(", ") })));
     }
     let mut shown = Vec::new();
+    let provenance = Provenance::read(run).unwrap_or_default();
     for (model, dataset, path) in chosen {
+        let before = provenance.models.get(model).map(tokens_before).unwrap_or_default();
         let others = match &selection.flips {
             Some(other) => Some(verdicts(&other.join("samples").join(model).join(format!("{dataset}.jsonl")))?),
             None => None,
         };
-        for line in lines(path)? {
+        for line in lines(path, &selection.ids)? {
             let (line, record) = line?;
             let mut other = Vec::new();
             if let Some(others) = &others {
@@ -86,7 +91,8 @@ pub fn select(run: &Path, selection: &Selection) -> Result<Vec<Shown>> {
             let is_chosen = selection.kinds.iter().all(|kind| kind.fits(&record))
                 && (selection.ids.is_empty() || selection.ids.contains(&record.id));
             if is_chosen {
-                shown.push(Shown { model: model.clone(), dataset: dataset.clone(), line, record, other });
+                let (model, dataset, before) = (model.clone(), dataset.clone(), before.clone());
+                shown.push(Shown { model, dataset, line, record, before, other });
             }
             if shown.len() == selection.limit {
                 return Ok(shown);
@@ -116,9 +122,22 @@ fn files(run: &Path) -> Result<Vec<(String, String, PathBuf)>> {
     Ok(files)
 }
 
-fn lines(path: &Path) -> Result<impl Iterator<Item = Result<(String, Record)>> + '_> {
+/// What a model says that stands before every plain text that it reads.
+fn tokens_before(info: &ModelInfo) -> String {
+    let tokens = info.details.get("beginning").and_then(|beginning| beginning.get("tokens")?.as_array());
+    tokens.into_iter().flatten().filter_map(serde_json::Value::as_str).collect()
+}
+
+/// The records of a file. Where only some ids are wanted, lines in which none of them occurs are not read as JSON, which takes most of
+/// the time.
+fn lines<'a>(path: &'a Path, ids: &[String]) -> Result<impl Iterator<Item = Result<(String, Record)>> + use<'a>> {
     let file = File::open(path).map_err(|error| PluginError::io("read", path, &error))?;
-    Ok(BufReader::new(file).lines().enumerate().map(move |(index, line)| {
+    let ids: Vec<String> = ids.iter().map(|id| serde_json::Value::from(id.as_str()).to_string()).collect();
+    let may_be_wanted = move |line: &std::io::Result<String>| {
+        ids.is_empty() || line.as_ref().map_or(true, |line| ids.iter().any(|id| line.contains(id.as_str())))
+    };
+    let lines = BufReader::new(file).lines().enumerate().filter(move |(_, line)| may_be_wanted(line));
+    Ok(lines.map(move |(index, line)| {
         let line = line.map_err(|error| PluginError::io("read", path, &error))?;
         let record = serde_json::from_str(&line).map_err(|error| {
             PluginError::bad_input(format!("line {} of `{}` is no sample", index + 1, path.display()))
@@ -130,7 +149,7 @@ fn lines(path: &Path) -> Result<impl Iterator<Item = Result<(String, Record)>> +
 
 /// All verdicts of a file, by sample and repetition.
 fn verdicts(path: &Path) -> Result<HashMap<(String, u32), Vec<ScorerVerdict>>> {
-    lines(path)?.map(|line| line.map(|(_, record)| ((record.id, record.repeat), record.verdicts))).collect()
+    lines(path, &[])?.map(|line| line.map(|(_, record)| ((record.id, record.repeat), record.verdicts))).collect()
 }
 
 /// All that a judgement comes to.
@@ -156,7 +175,8 @@ impl Kind {
 impl Shown {
     /// The sample as a person reads it.
     pub fn text(&self) -> String {
-        let Record { id, repeat, subset, context, choices, gold, answers, failed, verdicts, .. } = &self.record;
+        let Record { id, repeat, subset, context, rendered, choices, gold, answers, failed, verdicts, .. } =
+            &self.record;
         let mut text = format!("`{id}` of `{}`, answered by `{}`", self.dataset, self.model);
         if *repeat > 0 {
             let _ = write!(text, ", repetition {}", repeat + 1);
@@ -165,7 +185,13 @@ impl Shown {
             let _ = write!(text, ", subset `{subset}`");
         }
         text.push_str("\n\n");
-        section(&mut text, "asked", context);
+        match &rendered[..] {
+            [] if self.before.is_empty() => section(&mut text, "asked", context),
+            [] => section(&mut text, &format!("asked, behind `{}`", self.before), context),
+            texts => {
+                texts.iter().for_each(|rendered| section(&mut text, "asked, as the chat template wrote it", rendered))
+            }
+        }
         if !choices.is_empty() {
             let list = choices.iter().enumerate().map(|(index, choice)| {
                 let mark = if *gold == Gold::Choice(index) { "  <- right" } else { "" };

@@ -24,6 +24,10 @@ pub struct Record {
     /// The model's input: preamble, few-shot examples and prompt, joined. A model with a chat template gets the same as turns of
     /// a conversation.
     pub context: String,
+    /// What the model read instead, where a chat template wrote another text: one for all requests, or one for each answer where they
+    /// differ. Tokens that a tokenizer puts before any text are not in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rendered: Vec<String>,
     /// The choices, without the delimiter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<String>,

@@ -13,6 +13,8 @@ pub(crate) fn judge(setup: &Setup, mut answered: Vec<(Item, Vec<Result<Answer>>)
     for answer in answered.iter_mut().flat_map(|(_, answers)| answers) {
         truncation::refuse(answer, setup.on_truncation);
     }
+    // No scorer needs it.
+    let rendered: Vec<Vec<String>> = answered.iter_mut().map(|(_, answers)| rendered(answers)).collect();
     let mut verdicts: Vec<Vec<ScorerVerdict>> = answered.iter().map(|_| Vec::new()).collect();
     for (index, scorer) in setup.scorers.iter().enumerate() {
         let mut to_score = Vec::new();
@@ -38,10 +40,11 @@ pub(crate) fn judge(setup: &Setup, mut answered: Vec<(Item, Vec<Result<Answer>>)
             verdicts[position].push(scorer.checked(verdict));
         }
     }
-    Ok(answered.into_iter().zip(verdicts).map(|((item, answers), verdicts)| record(item, answers, verdicts)).collect())
+    let judged = answered.into_iter().zip(rendered).zip(verdicts);
+    Ok(judged.map(|(((item, answers), rendered), verdicts)| record(item, answers, rendered, verdicts)).collect())
 }
 
-fn record(item: Item, answers: Vec<Result<Answer>>, verdicts: Vec<ScorerVerdict>) -> Record {
+fn record(item: Item, answers: Vec<Result<Answer>>, rendered: Vec<String>, verdicts: Vec<ScorerVerdict>) -> Record {
     let (answers, failed) = split_errors(answers);
     let (mut tokens_in, mut tokens_out) = (0, 0);
     for answer in &answers {
@@ -59,6 +62,7 @@ fn record(item: Item, answers: Vec<Result<Answer>>, verdicts: Vec<ScorerVerdict>
         subset: sample.subset,
         cluster: sample.cluster,
         context: item.question.context,
+        rendered,
         choices: sample.choices,
         gold: sample.gold,
         answers,
@@ -67,6 +71,16 @@ fn record(item: Item, answers: Vec<Result<Answer>>, verdicts: Vec<ScorerVerdict>
         tokens_in,
         tokens_out,
     }
+}
+
+/// What the model read where that is not what was asked, said once where it is the same for all answers.
+fn rendered(answers: &mut [Result<Answer>]) -> Vec<String> {
+    let given = answers.iter().flatten().count();
+    let mut texts: Vec<String> = answers.iter_mut().flatten().filter_map(|answer| answer.rendered().take()).collect();
+    if texts.len() == given && texts.iter().all(|text| *text == texts[0]) {
+        texts.truncate(1);
+    }
+    texts
 }
 
 /// The answers, and the errors of the other requests by index.

@@ -71,7 +71,12 @@ impl AnswerStore for AnswerJournal {
 
     fn add(&mut self, key: &AnswerKey, request: &GenerateRequest, answer: &GenerateResult) -> Result<()> {
         let (id, repeat) = (request.sample.id.clone(), request.sample.repeat);
-        let record = Record { key: rows::digest(&key.0), id, repeat, answer: answer.clone() };
+        let record = Record {
+            key: rows::digest(&key.0),
+            id,
+            repeat,
+            answer: GenerateResult { rendered: None, ..answer.clone() },
+        };
         let json = serde_json::to_string(&record).map_err(|error| {
             PluginError::new(ErrorCode::Other, "an answer cannot be written as JSON").with_cause(&error)
         })?;

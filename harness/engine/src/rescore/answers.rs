@@ -155,7 +155,14 @@ impl Answers {
 fn recorded(record: Record, count: usize) -> Vec<RecordedAnswer> {
     let why = record.error().cloned();
     if record.answers.len() + record.failed.len() == count {
-        let (mut answers, mut failed) = (record.answers.into_iter(), record.failed);
+        let mut given = record.answers;
+        // The same for all is said once.
+        let mut rendered = record.rendered.into_iter();
+        let same = (rendered.len() == 1).then(|| rendered.next()).flatten();
+        for answer in &mut given {
+            *answer.rendered() = same.clone().or_else(|| rendered.next());
+        }
+        let (mut answers, mut failed) = (given.into_iter(), record.failed);
         let answer_of = |index| match failed.remove(&index) {
             Some(error) => Some(RecordedAnswer::Failed(error)),
             None => answers.next().map(RecordedAnswer::Answer),
