@@ -86,6 +86,7 @@ pub struct Options {
 
     /// A directory where answers are kept, and found again by later runs.
     #[serde(default)]
+    #[schemars(extend("format" = "output-path"))]
     pub cache: Option<String>,
     /// Whether each attempt is noted in the stage's log; or the file that gets a line of JSON for each.
     #[serde(default)]
@@ -172,6 +173,7 @@ pub enum RequestLog {
     /// In the log of the stage, or not at all.
     Stage(bool),
     /// In a file of JSON lines.
+    #[schemars(extend("format" = "output-path"))]
     File(String),
 }
 

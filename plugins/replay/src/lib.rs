@@ -35,6 +35,7 @@ pub fn plugin() -> Plugin {
 #[serde(deny_unknown_fields)]
 pub struct Options {
     /// The file of recorded rows: JSON lines, JSON, CSV, TSV or Parquet.
+    #[schemars(extend("format" = "path"))]
     pub path: String,
     /// The file's format, where its extension does not say it.
     #[serde(default)]

@@ -15,7 +15,7 @@ use crate::host::Shared;
 use crate::loader::Plugins;
 use crate::progress::Progress;
 use crate::roles::Roles;
-use crate::run::suite_identity;
+use crate::run::{suite_directory, suite_identity};
 use directory::{SCORES, make_directory, write};
 use examiner_api::{PluginError, Result};
 use examiner_hub::Hub;
@@ -132,6 +132,7 @@ impl Scoring {
                 only: job.typed.only,
                 ..of.request.clone()
             },
+            suite_directory: suite_directory(&loaded.suite.paths),
             seed: loaded.suite.seed,
             started: jiff::Timestamp::now().to_string(),
             models: of.models.clone(),

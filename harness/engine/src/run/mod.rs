@@ -11,6 +11,7 @@ use crate::loader::Plugins;
 use crate::plan::{Action, Next, Planner};
 use crate::progress::{Progress, duration};
 use crate::roles::Roles;
+pub(crate) use earlier::suite_directory;
 pub use earlier::{check_replaced, newest_run, request, resumable, suite_identity};
 use examine_pairs::Report;
 use examiner_api::{Host, PluginError, Result};
@@ -149,6 +150,7 @@ impl Run {
             api: examiner_api::API_VERSION.to_owned(),
             host: provenance::host(),
             request,
+            suite_directory: suite_directory(&job.loaded.suite.paths),
             seed: job.loaded.suite.seed,
             started: if resumed.is_some() { earlier.started.clone() } else { jiff::Timestamp::now().to_string() },
             // Should this try be killed too, the next one still knows what the last one made.

@@ -20,10 +20,10 @@ pub(crate) struct Place {
 }
 
 /// What a checkpoint depends on.
-pub(crate) fn train_inputs(shared: &Arc<Shared>, spec: &TrainSpec, limit: Option<u64>) -> Result<Inputs> {
+pub(crate) fn train_inputs(shared: &Arc<Shared>, name: &str, spec: &TrainSpec, limit: Option<u64>) -> Result<Inputs> {
     let data = match &spec.data {
         TrainData::File(text) => {
-            let path = shared.roles.fill(text)?;
+            let path = shared.roles.path(&["train", name, "data"], text)?;
             if PathBuf::from(&path).exists() { content(path.as_ref())? } else { path }
         }
         TrainData::Dataset { dataset, form, match_rows } => {
@@ -33,7 +33,8 @@ pub(crate) fn train_inputs(shared: &Arc<Shared>, spec: &TrainSpec, limit: Option
             serde_json::json!({ "dataset": known, "as": form, "limit": limit, "rows": matched }).to_string()
         }
     };
-    let from = spec.from.as_ref().map(|from| checkpoint_identity(shared, from)).transpose()?;
+    let from =
+        spec.from.as_ref().map(|from| checkpoint_identity(shared, &["train", name, "from"], from)).transpose()?;
     Ok(Inputs::from([
         ("trainer".to_owned(), spec.trainer.clone()),
         ("plugin".to_owned(), shared.roles.build(RoleKind::Trainer, &spec.trainer)?),
@@ -47,24 +48,26 @@ pub(crate) fn train_inputs(shared: &Arc<Shared>, spec: &TrainSpec, limit: Option
 /// Trains.
 pub(crate) fn train(
     shared: &Arc<Shared>,
-    stage: &str,
+    name: &str,
     spec: &TrainSpec,
     place: Place,
     limit: Option<u64>,
 ) -> Result<StageProduct> {
+    let stage = &*format!("train/{name}");
     make_directory(&place.out)?;
     let log = Arc::new(TrainingLog::open(&place.out, &place.events));
     let host = shared.training_host(stage, log.clone());
-    let from = spec.from.as_ref().map(|from| start(shared, from)).transpose()?;
+    let from = spec.from.as_ref().map(|from| start(shared, &["train", name, "from"], from)).transpose()?;
     let rows = match &spec.data {
-        TrainData::File(text) => host.fetch(&shared.roles.fill(text)?)?,
+        TrainData::File(text) => host.fetch(&shared.roles.path(&["train", name, "data"], text)?)?,
         TrainData::Dataset { dataset, form, match_rows } => {
             let matched = match_rows.as_ref().map(|teach| rows::taught(shared, teach)).transpose()?;
             let dataset = rows::open(shared, stage, dataset, form)?;
             training_rows(dataset, form, &place.out, matched.as_deref(), limit)?
         }
     };
-    let mut trainer = shared.roles.open_trainer(&spec.trainer, &spec.options, host)?;
+    let options = shared.roles.located(&["train", name], &spec.options);
+    let mut trainer = shared.roles.open_trainer(&spec.trainer, &options, host)?;
     let seed = shared.roles.suite.seed;
     let job = TrainJob { from, rows, out: place.out, recorded: Some(log.last_step()), seed };
     let task = shared.progress.task(stage, None, "steps");
