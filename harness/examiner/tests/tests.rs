@@ -11,6 +11,7 @@
 //! - `workers`: models that end, leave or lock up the process they run in
 //! - `rescore`: what a run's models answered, judged once more
 //! - `begin`: a first suite, and what to do next
+//! - `check`: what is found without running
 //! - `paths`: where the paths of a suite begin
 //! - `bad_input`: suites, data files, checkpoints and plugins that are none, and what is said of them
 //! - `resume`: a killed run goes on, and its results are those of an undisturbed one
@@ -27,6 +28,7 @@
 mod bad_input;
 mod begin;
 mod build;
+mod check;
 mod curves;
 mod failures;
 mod identity;

@@ -7,6 +7,18 @@ use std::time::Duration;
 /// What a suite can say of the model. The key itself is never a part of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[schemars(crate = "examiner_api::schemars")]
+#[schemars(extend("x-cannot" = [
+    {
+        "what": "score",
+        "when": { "not": { "required": ["api"], "properties": { "api": { "const": "completions" } } } },
+        "because": "an interface for chats tells no log-likelihoods of a prompt; `api: completions` may",
+    },
+    {
+        "what": "score",
+        "when": { "required": ["score"], "properties": { "score": { "const": "off" } } },
+        "because": "it has `score: off`",
+    },
+]))]
 #[serde(deny_unknown_fields)]
 pub struct Options {
     /// The model's name at the server.

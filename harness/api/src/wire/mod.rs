@@ -57,6 +57,8 @@ pub mod method {
     pub const VERDICTS: &str = "verdicts";
     /// [`crate::Scorer::corpus`].
     pub const CORPUS: &str = "corpus";
+    /// [`crate::Trainer::check`], [`crate::Exporter::check`].
+    pub const CHECK: &str = "check";
     /// [`crate::Trainer::train`].
     pub const TRAIN: &str = "train";
     /// [`crate::Recipe::make`].

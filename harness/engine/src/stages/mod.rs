@@ -40,6 +40,20 @@ pub(crate) fn inputs(shared: &Arc<Shared>, producer: &Producer, limit: Option<u6
     inputs.unwrap_or_else(|| Err(undefined(producer)))
 }
 
+/// Whether a training can start, and learn from its dataset, as far as its trainer can tell without weights.
+pub(crate) fn check_training(shared: &Arc<Shared>, name: &str) -> Result<()> {
+    let Some(spec) = shared.roles.suite.train.get(name) else { return Ok(()) };
+    train::check(shared, name, spec)
+}
+
+/// Whether what an export starts from can be exported, as far as its exporter can tell without weights.
+pub(crate) fn check_export(shared: &Arc<Shared>, name: &str) -> Result<()> {
+    let Some(spec) = shared.roles.suite.export.get(name) else { return Ok(()) };
+    let from = start(shared, &["export", name, "from"], &spec.from)?;
+    let options = shared.roles.located(&["export", name], &spec.options);
+    shared.roles.open_exporter(&spec.exporter, &options, shared.host("check"))?.check(&from)
+}
+
 /// Where a run puts what its stages make.
 pub(crate) struct Outputs<'a> {
     /// The run's directory.

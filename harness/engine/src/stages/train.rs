@@ -5,7 +5,7 @@ use super::{StageProduct, absolute, checkpoint_identity, content, go_on, make_di
 use crate::declared;
 use crate::host::Shared;
 use crate::training_log::TrainingLog;
-use examiner_api::{Flow, PluginError, Result, RoleKind, TrainEvent, TrainJob};
+use examiner_api::{ErrorCode, Flow, PluginError, Result, RoleKind, TrainEvent, TrainJob};
 use examiner_store::provenance::Inputs;
 use examiner_suite::{TrainData, TrainSpec};
 use std::path::PathBuf;
@@ -43,6 +43,21 @@ pub(crate) fn train_inputs(shared: &Arc<Shared>, name: &str, spec: &TrainSpec, l
         ("data".to_owned(), data),
         ("seed".to_owned(), shared.roles.suite.seed.to_string()),
     ]))
+}
+
+/// Whether the trainer can start, and the dataset has the form that is to be learned. A device that is not there is none of its business:
+/// a suite may be checked on another machine than the one that trains.
+pub(crate) fn check(shared: &Arc<Shared>, name: &str, spec: &TrainSpec) -> Result<()> {
+    if let TrainData::Dataset { dataset, form, .. } = &spec.data {
+        rows::open(shared, "check", dataset, form)?;
+    }
+    let from = spec.from.as_ref().map(|from| start(shared, &["train", name, "from"], from)).transpose()?;
+    let options = shared.roles.located(&["train", name], &spec.options);
+    match shared.roles.open_trainer(&spec.trainer, &options, shared.host("check")) {
+        Ok(mut trainer) => trainer.check(from.as_deref()),
+        Err(error) if error.code == ErrorCode::BadOptions => Err(error),
+        Err(_) => Ok(()),
+    }
 }
 
 /// Trains.

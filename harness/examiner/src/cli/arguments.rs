@@ -39,6 +39,15 @@ pub(super) struct SuiteArguments {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct CheckArguments {
+    #[command(flatten)]
+    pub(super) suite: SuiteArguments,
+    /// Look at the suite alone, and at no file that it names: on a machine without them, say.
+    #[arg(long)]
+    pub(super) quick: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct InitArguments {
     /// The suite to write.
     #[arg(default_value = "suite.yaml", value_hint = ValueHint::FilePath)]

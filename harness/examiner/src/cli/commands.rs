@@ -3,7 +3,7 @@
 use super::results::below;
 use super::search::overrides;
 use super::terminal::{ended, on_interrupt, print};
-use super::{PluginsArguments, RunArguments, SuiteArguments};
+use super::{CheckArguments, PluginsArguments, RunArguments, SuiteArguments};
 use super::{next_steps, plan_table, search};
 use anyhow::{Context, Result, anyhow};
 use examiner_api::{ErrorCode, FindingState};
@@ -14,11 +14,11 @@ use examiner_engine::host::Shared;
 use examiner_engine::loader::{Plugins, SearchPath};
 use examiner_engine::paths;
 use examiner_engine::plan::Planner;
-use examiner_engine::progress::{Progress, print_to_stderr};
+use examiner_engine::progress::{Progress, Talk, print_to_stderr};
 use examiner_engine::roles::Roles;
 use examiner_engine::run::{self, Job};
 use examiner_engine::worker;
-use examiner_hub::Hub;
+use examiner_hub::{Hub, Settings};
 use examiner_report::{Reports, figure, markdown};
 use examiner_store::provenance::Provenance;
 use examiner_suite::Loaded;
@@ -52,8 +52,20 @@ pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<Ex
     Ok(ended(&outcome.directory, &failures, outcome.interrupted))
 }
 
-pub(super) fn check(arguments: &SuiteArguments, directories: &[PathBuf]) -> Result<ExitCode> {
-    let (loaded, _) = load(arguments, "check", directories)?;
+pub(super) fn check(arguments: &CheckArguments, directories: &[PathBuf]) -> Result<ExitCode> {
+    let (loaded, plugins) = load(&arguments.suite, "check", directories)?;
+    if !arguments.quick {
+        let hub = Hub::new(Settings { offline: true, ..Settings::from_env() })?;
+        // Without workers: they are for models.
+        let roles = Roles::new(loaded.suite.clone(), plugins);
+        let progress = Progress::hidden();
+        let shared = Shared::new(roles, progress, Arc::default(), hub, Arc::new(Reports), None);
+        for note in checks::check_contents(&loaded, &shared)? {
+            if !Talk::current().quiet {
+                print_to_stderr(&note);
+            }
+        }
+    }
     let stages = pairs(&loaded.suite).len();
     print(&format!("`{}` is a good suite: {stages} examinations\n", loaded.path.display()))?;
     Ok(ExitCode::SUCCESS)

@@ -50,7 +50,10 @@ enum Command {
     /// is tried again.
     Run(RunArguments),
     /// Check a suite without running it: every mistake at once, with its line.
-    Check(SuiteArguments),
+    ///
+    /// Files have to be there, the first rows of each dataset have to make questions with right answers, and models, trainers and exporters
+    /// have to be able to do what the suite wants. Nothing is downloaded, and no model is opened.
+    Check(CheckArguments),
     /// Show the stages of a suite: what is reused and why, how many requests there are, what a dataset can show.
     Plan(RunArguments),
     /// List the plugins, their roles and, with `--schema`, their options.
