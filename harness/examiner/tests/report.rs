@@ -164,6 +164,52 @@ fn runs_are_listed_and_removed() {
 }
 
 #[test]
+fn a_run_is_moved_and_latest_follows() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = suite("  m: { plugin: adder }\n", "  sums: { plugin: numbers, rows: 3 }\n");
+    for _ in 0..2 {
+        assert!(run(directory.path(), &suite, &["--fresh"]).status.success());
+    }
+    let latest = || std::fs::read_link(directory.path().join("outputs/latest")).unwrap().display().to_string();
+    let (newest, mv) = (latest(), |from: &str, to: &str| examiner(directory.path(), &["runs", "mv", from, to]));
+    assert_eq!(mv(&newest, "good").0, Some(0));
+    assert_eq!(latest(), "good");
+    assert_eq!(examiner(directory.path(), &["report"]).0, Some(0));
+    let (code, _, said) = mv("good", "good");
+    assert!(code == Some(2) && said.contains("is there already"), "{said}");
+    // Out of the directory of runs: the other one is the newest then.
+    assert_eq!(mv("good", "kept/elsewhere").0, Some(0));
+    assert!(directory.path().join("kept/elsewhere/summary.csv").exists());
+    assert!(directory.path().join("outputs").join(latest()).join("summary.csv").exists());
+    let (code, _, said) = mv("none", "x");
+    assert!(code == Some(2) && said.contains("has no run `none`"), "{said}");
+}
+
+#[test]
+fn a_run_that_answers_nothing_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let good = suite("  m: { plugin: adder }\n", "  sums: { plugin: numbers, rows: 3 }\n");
+    assert!(run(directory.path(), &good, &[]).status.success());
+    let latest = std::fs::read_link(directory.path().join("outputs/latest")).unwrap();
+    let runs = || std::fs::read_dir(directory.path().join("outputs")).unwrap().count();
+    let before = runs();
+    for fault in ["panic-at-open", "refused, at: 0"] {
+        let bad =
+            suite(&format!("  m: {{ plugin: adder, fault: {fault} }}\n"), "  sums: { plugin: numbers, rows: 3 }\n");
+        let output = run(directory.path(), &bad, &["--fresh"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("failed: evaluate/m/sums") && said.contains("no directory is left"), "{said}");
+        assert!(!said.contains("(log: `"), "a log that is gone: {said}");
+        assert_eq!(runs(), before, "{said}");
+        assert_eq!(std::fs::read_link(directory.path().join("outputs/latest")).unwrap(), latest);
+        // A directory that was named stays.
+        assert_eq!(run(directory.path(), &bad, &["--out", "named", "--fresh"]).status.code(), Some(1));
+        assert!(directory.path().join("named/summary.csv").exists());
+    }
+}
+
+#[test]
 fn shells_and_manual_pages_know_the_commands() {
     let directory = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish"] {

@@ -39,9 +39,9 @@ impl Events {
         self.send("message", json!({ "level": level, "text": text }));
     }
 
-    /// The end of a command that ran something.
-    pub fn finished(&self, status: &str, exit_status: u8, directory: &Path, failures: &[String]) {
-        let summary = directory.join("summary.csv");
+    /// The end of a command that ran something, and where the results are.
+    pub fn finished(&self, status: &str, exit_status: u8, directory: Option<&Path>, failures: &[String]) {
+        let summary = directory.map(|directory| directory.join("summary.csv"));
         self.send(
             "finished",
             json!({

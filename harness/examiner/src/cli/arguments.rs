@@ -200,6 +200,14 @@ pub(super) enum RunsCommand {
         #[arg(required = true)]
         runs: Vec<String>,
     },
+    /// Give a run another name, or move it to another place. One that is going on is not.
+    #[command(name = "mv")]
+    Move {
+        /// Its name.
+        run: String,
+        /// Its new name; or, with a `/` in it, the path where it is to lie.
+        to: String,
+    },
     /// Remove all but the newest runs of each suite.
     Prune {
         /// How many stay.

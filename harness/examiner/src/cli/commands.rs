@@ -38,6 +38,7 @@ pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<Ex
         }
         other => other?,
     };
+    // Of a run that left nothing there is nothing to read.
     let provenance = Provenance::read(&outcome.directory).unwrap_or_default();
     let table = markdown::render_beside(&outcome.rows, &[], &outcome.failures);
     let mut text = format!("{table}{}", below(&provenance));
@@ -49,7 +50,8 @@ pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<Ex
         // The run is done, whether or not its table can be shown.
         failures.push(format!("{error:#}; `examiner report {}` shows the results", outcome.directory.display()));
     }
-    Ok(ended(&outcome.directory, &failures, outcome.interrupted))
+    let directory = outcome.kept.then_some(outcome.directory.as_path());
+    Ok(ended(directory, &failures, outcome.interrupted))
 }
 
 pub(super) fn check(arguments: &CheckArguments, directories: &[PathBuf]) -> Result<ExitCode> {

@@ -68,5 +68,5 @@ pub(super) fn score(arguments: ScoreArguments, directories: &[PathBuf]) -> Resul
     if let Some(comparison) = &outcome.comparison {
         print(&format!("\n{comparison}"))?;
     }
-    Ok(ended(&outcome.directory, &outcome.failures, outcome.interrupted))
+    Ok(ended(Some(&outcome.directory), &outcome.failures, outcome.interrupted))
 }

@@ -40,8 +40,8 @@ pub(super) fn set_up(colour: When, quiet: bool, events: &EventsArguments) -> Res
     Ok(())
 }
 
-/// Says what failed and where the results are; the exit status says the same in short.
-pub(super) fn ended(directory: &Path, failures: &[String], interrupted: bool) -> ExitCode {
+/// Says what failed and where the results are, if there are any; the exit status says the same in short.
+pub(super) fn ended(directory: Option<&Path>, failures: &[String], interrupted: bool) -> ExitCode {
     for failure in failures {
         print_to_stderr(&format!("failed: {failure}"));
     }
@@ -55,7 +55,10 @@ pub(super) fn ended(directory: &Path, failures: &[String], interrupted: bool) ->
         events.finished(word, status, directory, failures);
     }
     if !talk.quiet {
-        print_to_stderr(&format!("results: `{}`", directory.join("summary.csv").display()));
+        print_to_stderr(&match directory {
+            Some(directory) => format!("results: `{}`", directory.join("summary.csv").display()),
+            None => "no directory is left of it".to_owned(),
+        });
     }
     ExitCode::from(status)
 }
