@@ -50,10 +50,10 @@ fn columns_are_held_against_templates_choices_and_right_answers() {
     error: s.yaml:4:6: datasets.d: line 2 of `rows.csv`: the template `prompt` cannot be filled: undefined value (in prompt:1)
       help: the row has no `qestion`; it has `question`, `A`, `B`, `answer`, `index`, `row`
     ");
-    assert_snapshot!(said(&examined(echo, "prompt: \"{{ question }}\", choices: \"[A, C]\", gold: answer")), @r#"
-    error: s.yaml:4:6: datasets.d: line 2 of `rows.csv`: expected texts in `choices`, found `["3",null]`
-      help: take one field of each choice, as in `question.choices | map(attribute='text')`
-    "#);
+    assert_snapshot!(said(&examined(echo, "prompt: \"{{ question }}\", choices: \"[A, C]\", gold: answer")), @r"
+    error: s.yaml:4:6: datasets.d: line 2 of `rows.csv`: the template `choices` cannot be filled: undefined value
+      help: the row has no `C`; it has `question`, `A`, `B`, `answer`, `index`, `row`
+    ");
     assert_snapshot!(said(&examined(echo, "prompt: \"{{ question }}\", choices: \"[A]\", gold: answer, gold_is: letter")), @r#"error: s.yaml:4:6: datasets.d: line 2 of `rows.csv`: `gold` is `"B"`, expected a letter from `A` of one of 1 choices"#);
     assert_snapshot!(said(&examined(echo, "prompt: \"{{ question }}\"")), @r"
     error: s.yaml:4:6: datasets.d: no answer to sample `0` can be judged by `answer-extraction`: expected a right answer for sample `0`, found none

@@ -5,12 +5,13 @@ use super::abilities;
 use crate::evaluate::first_questions;
 use crate::graph::{Pair, Producer, pairs};
 use crate::host::Shared;
+use crate::parallel;
 use crate::paths;
 use crate::stages;
-use examiner_api::{ErrorCode, PluginError, Result, ScorerInfo};
+use examiner_api::{ErrorCode, PluginError, Result};
 use examiner_hub::{Hub, was_offline};
-use examiner_suite::{FieldPath, Loaded, Problem, Problems, StageKind, Suite, TrainData};
-use std::collections::{BTreeMap, BTreeSet};
+use examiner_suite::{Evaluation, FieldPath, Loaded, Problem, Problems, StageKind, Suite, TrainData};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -72,44 +73,35 @@ impl Contents<'_> {
 
     /// The first questions of each dataset, and whether the models can be asked them.
     fn examinations(&mut self) {
-        let mut asked: BTreeMap<String, Option<Vec<(String, ScorerInfo)>>> = BTreeMap::new();
-        for pair in pairs(self.suite()) {
-            let name = format!("{} {:?}", pair.dataset, pair.scorers);
-            let scorers = match asked.get(&name) {
-                Some(scorers) => scorers.clone(),
-                None => {
-                    let scorers = self.dataset(&pair);
-                    asked.insert(name, scorers.clone());
-                    scorers
-                }
-            };
-            let lacking = scorers.iter().flatten().find_map(|(label, info)| {
-                abilities::lacking(self.suite(), &self.shared.roles.plugins, &pair.model, label, info)
-            });
-            if let Some(error) = lacking {
-                let entry = self
-                    .suite()
-                    .evaluate
-                    .iter()
-                    .position(|entry| entry.models.contains(&pair.model) && entry.datasets.contains(&pair.dataset));
-                let field = FieldPath::of(&["evaluate"]).index(entry.unwrap_or_default());
-                self.report(&field, error);
+        let pairs = pairs(self.suite());
+        let mut distinct: Vec<Pair> = Vec::new();
+        for pair in &pairs {
+            let needs = Pair { model: String::new(), ..pair.clone() }.needs(self.suite());
+            let is_known = distinct.iter().any(|known| is_asked_alike(known, pair));
+            if !is_known && needs.is_empty() && !self.faulty.contains(&field_of(pair)) {
+                distinct.push(pair.clone());
             }
         }
-    }
-
-    /// What the scorers of a dataset ask for, if it can be opened now.
-    fn dataset(&mut self, pair: &Pair) -> Option<Vec<(String, ScorerInfo)>> {
-        let field = FieldPath::of(&["datasets", &pair.dataset]);
-        let needs = Pair { model: String::new(), ..pair.clone() }.needs(self.suite());
-        if self.faulty.contains(&field) || !needs.is_empty() {
-            return None;
-        }
-        match first_questions(self.shared, pair) {
-            Ok(scorers) => Some(scorers),
-            Err(error) => {
-                self.judge(&field, error);
-                None
+        let opened = parallel::map(&distinct, |pair| first_questions(self.shared, pair));
+        for (asked, scorers) in distinct.iter().zip(opened) {
+            let scorers = match scorers {
+                Ok(scorers) => scorers,
+                Err(error) => {
+                    self.judge(&field_of(asked), error);
+                    continue;
+                }
+            };
+            for pair in pairs.iter().filter(|pair| is_asked_alike(asked, pair)) {
+                let lacking = scorers.iter().find_map(|(label, info)| {
+                    abilities::lacking(self.suite(), &self.shared.roles.plugins, &pair.model, label, info)
+                });
+                if let Some(error) = lacking {
+                    let is_meant = |entry: &Evaluation| {
+                        entry.models.contains(&pair.model) && entry.datasets.contains(&pair.dataset)
+                    };
+                    let entry = self.suite().evaluate.iter().position(is_meant);
+                    self.report(&FieldPath::of(&["evaluate"]).index(entry.unwrap_or_default()), error);
+                }
             }
         }
     }
@@ -164,4 +156,13 @@ impl Contents<'_> {
             self.report(field, error);
         }
     }
+}
+
+fn field_of(pair: &Pair) -> FieldPath {
+    FieldPath::of(&["datasets", &pair.dataset])
+}
+
+/// Whether both are the same questions for the same scorers.
+fn is_asked_alike(one: &Pair, other: &Pair) -> bool {
+    one.dataset == other.dataset && one.scorers == other.scorers
 }
