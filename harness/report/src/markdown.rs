@@ -13,8 +13,7 @@ pub fn render(rows: &[SummaryRow]) -> String {
 }
 
 /// As [`render`], with the value of the same metric in `before` after each value: `(was 0.052)`. If no scorer in `before` has
-/// the same label, the only scorer with the same metric counts as the same. Failures that stand in `said` word by word have no note: they are
-/// printed once.
+/// the same label, the only scorer with the same metric counts as the same. Failures that `said` tells of have no note: they are printed once.
 pub fn render_beside(rows: &[SummaryRow], before: &[SummaryRow], said: &[String]) -> String {
     if rows.is_empty() {
         return "There are no results.\n".to_owned();
@@ -84,18 +83,24 @@ fn value(row: &SummaryRow, said: &[String], notes: &mut Vec<String>) -> String {
         RowStatus::Partial => " partial:",
         RowStatus::Failed => " failed:",
     };
-    let is_said = row.status == RowStatus::Failed && said.iter().any(|line| line.contains(&row.message));
-    let mut reasons = if is_said { String::new() } else { row.message.clone() };
+    let is_said = is_said(row, said);
+    let mut reasons = Vec::new();
+    if !is_said && !row.message.is_empty() {
+        reasons.push(row.message.clone());
+    }
     if let (RowStatus::Partial, Some(low), Some(high)) = (row.status, row.value_low, row.value_high) {
-        reasons.push_str(&format!("; with them, {} lies between {low:.4} and {high:.4}", row.metric));
+        let them = match (is_said, row.n_error) {
+            (false, _) => "them".to_owned(),
+            (true, 1) => "the error".to_owned(),
+            (true, n) => format!("the {n} errors"),
+        };
+        reasons.push(format!("with {them}, {} lies between {low:.4} and {high:.4}", row.metric));
     }
     if row.n_truncated > 0 && row.status != RowStatus::Failed {
-        let gap = if reasons.is_empty() { "" } else { "; " };
         let (truncated, n) = (row.n_truncated, row.n);
-        reasons.push_str(&format!(
-            "{gap}{truncated} of {n} samples do not fit into the model's context: it read their end"
-        ));
+        reasons.push(format!("{truncated} of {n} samples do not fit into the model's context: it read their end"));
     }
+    let reasons = reasons.join("; ");
     if reasons.is_empty() {
         return text;
     }
@@ -107,6 +112,14 @@ fn value(row: &SummaryRow, said: &[String], notes: &mut Vec<String>) -> String {
         notes.len() - 1
     });
     format!("{text} ({})", index + 1)
+}
+
+/// Whether a line tells of the row already: of the same stage, with the same message, or of its errors, which may be those of a part.
+fn is_said(row: &SummaryRow, said: &[String]) -> bool {
+    const ERRORS: &str = " samples are errors";
+    let stage = format!("evaluate/{}/{}: ", row.model, row.dataset);
+    let told = if row.message.contains(ERRORS) { ERRORS } else { &row.message };
+    !row.message.is_empty() && said.iter().any(|line| line.starts_with(&stage) && line.contains(told))
 }
 
 /// The value of the same metric in `before`.
@@ -266,6 +279,14 @@ pub(super) mod tests {
         let said = ["evaluate/student/svamp: there is no file `svamp.json`".to_owned()];
         let table = render_beside(failed, &[], &said);
         assert!(table.contains("failed |") && !table.contains("svamp.json"), "{table}");
+        // How far the value could be off is said with it.
+        let said = ["evaluate/student/gsm8k: 3 of 1319 samples are errors, the first: sample `7`: slow".to_owned()];
+        let partial = [SummaryRow { n_error: 3, ..rows()[4].clone() }];
+        let table = render_beside(&partial, &[], &said);
+        let note = "(1) `student` on `gsm8k`: partial: with the 3 errors, accuracy lies between 0.1696 and 0.1719\n";
+        assert!(table.ends_with(note), "{table}");
+        let other = ["evaluate/other/gsm8k: 3 of 1319 samples are errors".to_owned()];
+        assert!(render_beside(&partial, &[], &other).contains("3 x timeout"));
     }
 
     #[test]
