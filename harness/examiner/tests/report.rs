@@ -164,6 +164,30 @@ fn runs_are_listed_and_removed() {
 }
 
 #[test]
+fn results_are_printed_for_people_programs_and_pull_requests() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = suite("  m: { plugin: adder, fault: wrong, at: 3 }\n", "  sums: { plugin: numbers, rows: 10 }\n");
+    assert!(run(directory.path(), &suite, &["--out", "run"]).status.success());
+    let report = |arguments: &[&str]| examiner(directory.path(), &[&["report", "run"], arguments].concat());
+    assert!(report(&[]).1.contains("| 0.900 [0.596, 0.982] |"), "{}", report(&[]).1);
+    let json: serde_json::Value = serde_json::from_str(&report(&["--json"]).1).unwrap();
+    let whole = json["results"].as_array().unwrap().iter().find(|row| row["subset"] == "all").unwrap();
+    assert_eq!((&whole["value"], &whole["n"], &json["status"]), (&0.9.into(), &10.into(), &"complete".into()));
+    let github = report(&["--format", "github"]).1;
+    assert!(github.starts_with("### `t`\n\n:white_check_mark: complete"), "{github}");
+    assert_eq!(report(&["--format", "csv"]).1, report(&["--csv"]).1);
+    assert_eq!(report(&["--json", "--csv"]).0, Some(2));
+    // A figure in another format would be missed only when it is looked for.
+    for refused in [&["plot", "run", "--out", "p.pdf"][..], &["run", "suite.yaml", "--set", "report.figure=p.pdf"]] {
+        let (code, _, said) = examiner(directory.path(), refused);
+        assert!(code == Some(2) && said.contains("no figure can be drawn as PDF, expected `.svg` or `.png`"), "{said}");
+    }
+    assert!(!directory.path().join("p.svg").exists() && !directory.path().join("outputs").exists());
+    assert_eq!(examiner(directory.path(), &["plot", "run"]).0, Some(0));
+    assert!(directory.path().join("run/figs/result.svg").exists());
+}
+
+#[test]
 fn a_run_is_moved_and_latest_follows() {
     let directory = tempfile::tempdir().unwrap();
     let suite = suite("  m: { plugin: adder }\n", "  sums: { plugin: numbers, rows: 3 }\n");
