@@ -4,7 +4,7 @@ use super::prepare::{OpenScorer, Prepared, prepare_judging};
 use crate::graph::Pair;
 use crate::host::Shared;
 use examiner_api::{
-    Answer, Answered, Ask, Flow, GenerateResult, Outcome, PluginError, Question, Result, Sample, ScoreResult,
+    Answer, Answered, Ask, Flow, GenerateResult, Outcome, PluginError, Question, Result, RoleKind, Sample, ScoreResult,
     ScorerInfo,
 };
 use parking_lot::Mutex;
@@ -34,11 +34,20 @@ pub(crate) fn first_questions(shared: &Arc<Shared>, pair: &Pair) -> Result<Vec<(
         samples.into_iter().map(|sample| Ok(setup.prompter.question(sample)?.0)).collect::<Result<Vec<_>>>()?;
     for scorer in &setup.scorers {
         let asks = scorer.lock().requests(&questions)?;
-        if scorer.built_in {
+        if is_built_in(shared, pair, &scorer.label) {
             judge(scorer, &questions, asks)?;
         }
     }
     Ok(setup.scorers.into_iter().map(|scorer| (scorer.label, scorer.info)).collect())
+}
+
+/// Whether the scorer of this label is one of the program's own.
+fn is_built_in(shared: &Shared, pair: &Pair, label: &str) -> bool {
+    let of_dataset = shared.roles.suite.datasets.get(&pair.dataset).map(|spec| spec.scorers.as_slice());
+    let specs = if pair.scorers.is_empty() { of_dataset.unwrap_or_default() } else { &pair.scorers };
+    // A dataset's own scorer has its name for a label.
+    let name = specs.iter().find(|spec| spec.label == label).map_or(label, |spec| &spec.name);
+    shared.roles.plugins.find(RoleKind::Scorer, name).is_ok_and(|(file, _)| !file.is_library())
 }
 
 /// Has made-up answers judged. The verdicts mean nothing; that there is one does.

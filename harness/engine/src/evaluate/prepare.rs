@@ -118,9 +118,8 @@ pub(crate) fn prepare_dataset(
         let info = role.info()?;
         declared::scorer(&spec.label, &info)?;
         let build = roles.build(RoleKind::Scorer, &spec.name)?;
-        let built_in = roles.plugins.find(RoleKind::Scorer, &spec.name).is_ok_and(|(file, _)| !file.is_library());
         inputs.insert(format!("scorer {}", spec.label), format!("{build} {}", info.fingerprint));
-        scorers.push(OpenScorer { label: spec.label, info, built_in, role: Mutex::new(role) });
+        scorers.push(OpenScorer { label: spec.label, info, role: Mutex::new(role) });
     }
     let questions = info
         .rows
@@ -229,8 +228,6 @@ impl Setup {
 pub(crate) struct OpenScorer {
     pub(crate) label: String,
     pub(crate) info: ScorerInfo,
-    /// Whether it is one of the program's own.
-    pub(super) built_in: bool,
     role: Mutex<Box<dyn Scorer>>,
 }
 
