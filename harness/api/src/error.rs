@@ -108,6 +108,11 @@ impl PluginError {
         self
     }
 
+    /// The sentence and the errors beneath it, without what to try next.
+    pub fn chain(&self) -> String {
+        format!("{}{}", self.message, tail(&None, &self.causes))
+    }
+
     /// The options in the suite are wrong.
     pub fn bad_options(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::BadOptions, message)

@@ -20,6 +20,13 @@ pub struct TrainingRow {
 
 /// Teaches a model.
 pub trait Trainer: Send {
+    /// Whether it can train from there, as far as can be told without weights: of what family the checkpoint is, say. `from` is that of
+    /// [`TrainJob`]. Users are told before anything is run; nothing is written.
+    fn check(&mut self, from: Option<&str>) -> Result<()> {
+        let _ = from;
+        Ok(())
+    }
+
     /// Trains from `job.from` on `job.rows` and leaves a checkpoint directory. With checkpoints of an interrupted run in
     /// `job.out`, goes on from the last one that [`TrainJob::recorded`] allows.
     ///
@@ -86,6 +93,13 @@ pub struct TrainReport {
 
 /// Turns a checkpoint directory into another format.
 pub trait Exporter: Send {
+    /// Whether it can export the checkpoint, as far as can be told without weights. Users are told before anything is run; nothing is
+    /// written.
+    fn check(&mut self, from: &str) -> Result<()> {
+        let _ = from;
+        Ok(())
+    }
+
     /// Exports and says what was written.
     fn export(&mut self, job: ExportJob) -> Result<ExportReport>;
 }

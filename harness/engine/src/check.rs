@@ -1,5 +1,10 @@
 //! Holds a suite against the plugins: does every role exist, and do its options fit the schema it publishes?
 
+mod abilities;
+mod contents;
+
+pub use contents::check_contents;
+
 use crate::graph::{pairs, producers, selected};
 use crate::loader::Plugins;
 use examiner_api::{RoleKind, nearest};

@@ -143,7 +143,7 @@ impl StageHost {
 impl HostApi for StageHost {
     fn log(&self, level: Level, message: &str) {
         if level >= Level::Warn {
-            self.shared.progress.print(&format!("{}: {message}", self.stage));
+            self.shared.progress.warn(&format!("{}: {message}", self.stage));
         }
         let Some(path) = self.shared.log_path(&self.stage) else { return };
         let mut log = self.log.lock();

@@ -15,6 +15,7 @@ pub mod graph;
 pub mod host;
 pub mod loader;
 pub mod parallel;
+pub mod paths;
 mod pending;
 pub mod plan;
 pub mod progress;

@@ -1,12 +1,13 @@
 //! Opens the roles that a suite names: which plugin plays what, with options in which references are filled in.
 
 use crate::loader::Plugins;
+use crate::paths;
 use crate::worker::{WorkerRole, Workers};
 use examiner_api::{
     Dataset, Exporter, Host, Metadata, Model, ModelInfo, OpenRole, PluginError, Recipe, Result, RoleKind, Scorer,
     Trainer,
 };
-use examiner_suite::{Options, Reference, ScorerSpec, StageKind, Suite, substitute};
+use examiner_suite::{FieldPath, Options, Reference, ScorerSpec, StageKind, Suite, substitute};
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -73,6 +74,16 @@ impl Roles {
         products.get(&(reference.stage, reference.name.clone())).cloned()
     }
 
+    /// The options of an entry of the suite, `["models", "teacher"]`, with the paths in them as they were found.
+    pub(crate) fn located(&self, entry: &[&str], options: &Options) -> Options {
+        paths::in_options(&self.suite.paths, &FieldPath::of(entry), options)
+    }
+
+    /// The path or address in a field of the suite, with its references filled in.
+    pub(crate) fn path(&self, field: &[&str], text: &str) -> Result<String> {
+        self.fill(self.suite.paths.of_field(&FieldPath::of(field), text))
+    }
+
     /// A text with its references filled in.
     pub fn fill(&self, text: &str) -> Result<String> {
         match self.fill_value(Value::String(text.to_owned()))? {
@@ -101,7 +112,7 @@ impl Roles {
     /// A model of the suite.
     pub fn model(&self, name: &str, host: Host) -> Result<Box<dyn Model>> {
         let spec = self.suite.models.get(name).ok_or_else(|| undefined("model", name))?;
-        self.open_model(&spec.plugin, &spec.options, host)
+        self.open_model(&spec.plugin, &self.located(&["models", name], &spec.options), host)
     }
 
     /// A model of the suite, and what it says of itself.
@@ -117,14 +128,14 @@ impl Roles {
         let spec = self.suite.models.get(name).ok_or_else(|| undefined("model", name))?;
         let (_, role) = self.plugins.find(RoleKind::Model, &spec.plugin)?;
         let Some(option) = &role.checkpoint_option else { return Ok(None) };
-        let options = self.filled(&spec.options)?;
+        let options = self.filled(&self.located(&["models", name], &spec.options))?;
         Ok(options.get(option).and_then(Value::as_str).map(str::to_owned))
     }
 
     /// A dataset of the suite.
     pub fn dataset(&self, name: &str, host: Host) -> Result<Box<dyn Dataset>> {
         let spec = self.suite.datasets.get(name).ok_or_else(|| undefined("dataset", name))?;
-        self.open_dataset(&spec.plugin, &spec.options, host)
+        self.open_dataset(&spec.plugin, &self.located(&["datasets", name], &spec.options), host)
     }
 
     /// A scorer.

@@ -1,4 +1,5 @@
 //! The `examiner` program: the command line over the engine and the reports.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod cli;
 

@@ -141,7 +141,7 @@ fn samples_have_the_prompt_as_the_chat_template_wrote_it() {
     assert!(shown.contains("asked, as the chat template wrote it\n    <|user|>one<|assistant|>\n"), "{shown}");
     let (code, _, said) = examiner(directory.path(), &["score", "run", "--name", "again"]);
     assert_eq!(code, Some(0), "{said}");
-    assert_eq!(sample("again", "true", "chosen")["rendered"], sample("run", "true", "chosen")["rendered"]);
+    assert_eq!(sample("run/scores/again", "true", "chosen")["rendered"], sample("run", "true", "chosen")["rendered"]);
 }
 
 #[test]
@@ -202,6 +202,76 @@ fn runs_are_listed_and_removed() {
     assert!(code == Some(2) && said.contains(&all[0]), "{said}");
     assert_eq!(examiner(directory.path(), &["runs", "prune", "--keep", "1"]).0, Some(0));
     assert_eq!(names(), all[1..2]);
+}
+
+#[test]
+fn results_are_printed_for_people_programs_and_pull_requests() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = suite("  m: { plugin: adder, fault: wrong, at: 3 }\n", "  sums: { plugin: numbers, rows: 10 }\n");
+    assert!(run(directory.path(), &suite, &["--out", "run"]).status.success());
+    let report = |arguments: &[&str]| examiner(directory.path(), &[&["report", "run"], arguments].concat());
+    assert!(report(&[]).1.contains("| 0.900 [0.596, 0.982] |"), "{}", report(&[]).1);
+    let json: serde_json::Value = serde_json::from_str(&report(&["--json"]).1).unwrap();
+    let whole = json["results"].as_array().unwrap().iter().find(|row| row["subset"] == "all").unwrap();
+    assert_eq!((&whole["value"], &whole["n"], &json["status"]), (&0.9.into(), &10.into(), &"complete".into()));
+    let github = report(&["--format", "github"]).1;
+    assert!(github.starts_with("### `t`\n\n:white_check_mark: complete"), "{github}");
+    assert_eq!(report(&["--format", "csv"]).1, report(&["--csv"]).1);
+    assert_eq!(report(&["--json", "--csv"]).0, Some(2));
+    // A figure in another format would be missed only when it is looked for.
+    for refused in [&["plot", "run", "--out", "p.pdf"][..], &["run", "suite.yaml", "--set", "report.figure=p.pdf"]] {
+        let (code, _, said) = examiner(directory.path(), refused);
+        assert!(code == Some(2) && said.contains("no figure can be drawn as PDF, expected `.svg` or `.png`"), "{said}");
+    }
+    assert!(!directory.path().join("p.svg").exists() && !directory.path().join("outputs").exists());
+    assert_eq!(examiner(directory.path(), &["plot", "run"]).0, Some(0));
+    assert!(directory.path().join("run/figs/result.svg").exists());
+}
+
+#[test]
+fn a_run_is_moved_and_latest_follows() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = suite("  m: { plugin: adder }\n", "  sums: { plugin: numbers, rows: 3 }\n");
+    for _ in 0..2 {
+        assert!(run(directory.path(), &suite, &["--fresh"]).status.success());
+    }
+    let latest = || std::fs::read_link(directory.path().join("outputs/latest")).unwrap().display().to_string();
+    let (newest, mv) = (latest(), |from: &str, to: &str| examiner(directory.path(), &["runs", "mv", from, to]));
+    assert_eq!(mv(&newest, "good").0, Some(0));
+    assert_eq!(latest(), "good");
+    assert_eq!(examiner(directory.path(), &["report"]).0, Some(0));
+    let (code, _, said) = mv("good", "good");
+    assert!(code == Some(2) && said.contains("is there already"), "{said}");
+    // Out of the directory of runs: the other one is the newest then.
+    assert_eq!(mv("good", "kept/elsewhere").0, Some(0));
+    assert!(directory.path().join("kept/elsewhere/summary.csv").exists());
+    assert!(directory.path().join("outputs").join(latest()).join("summary.csv").exists());
+    let (code, _, said) = mv("none", "x");
+    assert!(code == Some(2) && said.contains("has no run `none`"), "{said}");
+}
+
+#[test]
+fn a_run_that_answers_nothing_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let good = suite("  m: { plugin: adder }\n", "  sums: { plugin: numbers, rows: 3 }\n");
+    assert!(run(directory.path(), &good, &[]).status.success());
+    let latest = std::fs::read_link(directory.path().join("outputs/latest")).unwrap();
+    let runs = || std::fs::read_dir(directory.path().join("outputs")).unwrap().count();
+    let before = runs();
+    for fault in ["panic-at-open", "refused, at: 0"] {
+        let bad =
+            suite(&format!("  m: {{ plugin: adder, fault: {fault} }}\n"), "  sums: { plugin: numbers, rows: 3 }\n");
+        let output = run(directory.path(), &bad, &["--fresh"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("failed: evaluate/m/sums") && said.contains("no directory is left"), "{said}");
+        assert!(!said.contains("(log: `"), "a log that is gone: {said}");
+        assert_eq!(runs(), before, "{said}");
+        assert_eq!(std::fs::read_link(directory.path().join("outputs/latest")).unwrap(), latest);
+        // A directory that was named stays.
+        assert_eq!(run(directory.path(), &bad, &["--out", "named", "--fresh"]).status.code(), Some(1));
+        assert!(directory.path().join("named/summary.csv").exists());
+    }
 }
 
 #[test]

@@ -5,11 +5,15 @@
 //! - `plan`: what `plan` prints is what `run` does
 //! - `run`: suites from YAML to CSV, through the program
 //! - `report`: what is made of a run: comparisons and pictures
+//! - `talk`: what is said on stderr, to people and to programs
 //! - `failures`: what a faulty role does to a run, and what it does not
 //! - `unsound`: declarations and numbers that cannot be relied on
 //! - `workers`: models that end, leave or lock up the process they run in
 //! - `isolation`: datasets, scorers, recipes and plugin files that do
 //! - `rescore`: what a run's models answered, judged once more
+//! - `begin`: a first suite, and what to do next
+//! - `check`: what is found without running
+//! - `paths`: where the paths of a suite begin
 //! - `bad_input`: suites, data files, checkpoints and plugins that are none, and what is said of them
 //! - `resume`: a killed run goes on, and its results are those of an undisturbed one
 //! - `curves`: a trainer whose events the program records
@@ -23,13 +27,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod begin;
 mod build;
+mod check;
 mod curves;
 mod failures;
 mod identity;
 mod isolation;
 mod loader;
 mod out_of_tree;
+mod paths;
 mod plan;
 mod products;
 mod recipes;
@@ -39,6 +46,7 @@ mod rescore;
 mod resume;
 mod run;
 mod storage;
+mod talk;
 mod templates;
 mod torn;
 mod unsound;

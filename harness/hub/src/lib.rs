@@ -22,6 +22,7 @@ pub use settings::{Settings, Token};
 use address::{Address, shown};
 use download::{Checksum, DownloadRequest, download, hex, verify};
 use errors::not_offline;
+pub use errors::was_offline;
 use examiner_api::{ErrorCode, PluginError, Result};
 use reqwest::{StatusCode, Url};
 use sha2::Digest;

@@ -262,6 +262,7 @@ mod tests {
     fn record(index: usize, value: f64) -> Record {
         let verdict = Verdict { metrics: [("accuracy".to_owned(), value)].into(), ..Verdict::default() };
         Record {
+            rendered: Vec::new(),
             index: index as u64,
             id: index.to_string(),
             repeat: 0,

@@ -6,6 +6,8 @@
 pub mod compare;
 pub mod figure;
 pub mod gate;
+pub mod github;
+pub mod json;
 mod macro_average;
 pub mod markdown;
 pub mod metrics;

@@ -3,15 +3,18 @@
 use super::pivot::{PivotLine, pivot};
 use examiner_store::summary::{RowStatus, SummaryRow};
 
-/// The rows as a table: one line for each dataset and metric, one column for each model, `value ± standard error` in the cells.
+/// What the brackets in the cells are.
+const CAPTION: &str = "In brackets: 95 % intervals.";
+
+/// The rows as a table: one line for each dataset and metric, one column for each model, the value and its interval in the cells.
 /// Failures and partial results have a numbered note below the table.
 pub fn render(rows: &[SummaryRow]) -> String {
-    render_beside(rows, &[])
+    render_beside(rows, &[], &[])
 }
 
-/// As [`render`], with the value of the same metric in `before` after each value: `(was 0.0523)`. If no scorer in `before` has
-/// the same label, the only scorer with the same metric counts as the same.
-pub fn render_beside(rows: &[SummaryRow], before: &[SummaryRow]) -> String {
+/// As [`render`], with the value of the same metric in `before` after each value: `(was 0.052)`. If no scorer in `before` has
+/// the same label, the only scorer with the same metric counts as the same. Failures that `said` tells of have no note: they are printed once.
+pub fn render_beside(rows: &[SummaryRow], before: &[SummaryRow], said: &[String]) -> String {
     if rows.is_empty() {
         return "There are no results.\n".to_owned();
     }
@@ -23,14 +26,17 @@ pub fn render_beside(rows: &[SummaryRow], before: &[SummaryRow]) -> String {
         let mut cells = vec![escaped(&line.dataset), escaped(&line.metric), samples(line)];
         let cell = |row: &SummaryRow, notes: &mut Vec<String>| {
             let was = earlier(row, before).map(|was| format!(" (was {was})"));
-            format!("{}{}", value(row, notes), was.unwrap_or_default())
+            format!("{}{}", value(row, said, notes), was.unwrap_or_default())
         };
         cells.extend(line.cells.iter().map(|row| row.map_or("not run".to_owned(), |row| cell(row, &mut notes))));
         table.push(cells);
     }
     let mut text = layout(&table, 2);
+    if pivot.lines.iter().flat_map(|line| &line.cells).flatten().any(|row| interval(row).is_some()) {
+        text.push_str(&format!("\n{CAPTION}\n"));
+    }
     for (index, note) in notes.iter().enumerate() {
-        text.push_str(&format!("{}[{}] {note}\n", if index == 0 { "\n" } else { "" }, index + 1));
+        text.push_str(&format!("{}({}) {note}\n", if index == 0 { "\n" } else { "" }, index + 1));
     }
     text
 }
@@ -45,11 +51,28 @@ fn samples(line: &PivotLine<'_>) -> String {
     }
 }
 
-fn value(row: &SummaryRow, notes: &mut Vec<String>) -> String {
-    let number = row.value.map(|value| match row.stderr {
-        Some(stderr) => format!("{value:.4} ± {stderr:.4}"),
-        None => format!("{value:.4}"),
-    });
+/// The ends of the interval, where the row shows a value with one.
+fn interval(row: &SummaryRow) -> Option<(f64, f64)> {
+    row.value.filter(|_| row.status != RowStatus::Failed).and(row.ci_low).zip(row.ci_high)
+}
+
+/// So many decimals that the interval's ends differ by ten of the last at least; four without an interval.
+fn decimals(row: &SummaryRow) -> usize {
+    let width = interval(row).map(|(low, high)| high - low);
+    width.map_or(4, |width| (3..8).find(|places| width >= 10f64.powi(1 - places)).unwrap_or(4) as usize)
+}
+
+/// A value and its interval: `0.650 [0.433, 0.819]`.
+pub(super) fn estimate(row: &SummaryRow) -> Option<String> {
+    let (value, places) = (row.value?, decimals(row));
+    Some(match interval(row) {
+        Some((low, high)) => format!("{value:.places$} [{low:.places$}, {high:.places$}]"),
+        None => format!("{value:.places$}"),
+    })
+}
+
+fn value(row: &SummaryRow, said: &[String], notes: &mut Vec<String>) -> String {
+    let number = estimate(row);
     let text = match (row.status, number) {
         (RowStatus::Failed, _) => "failed".to_owned(),
         (_, Some(number)) => number,
@@ -60,26 +83,43 @@ fn value(row: &SummaryRow, notes: &mut Vec<String>) -> String {
         RowStatus::Partial => " partial:",
         RowStatus::Failed => " failed:",
     };
-    let mut reasons = row.message.clone();
+    let is_said = is_said(row, said);
+    let mut reasons = Vec::new();
+    if !is_said && !row.message.is_empty() {
+        reasons.push(row.message.clone());
+    }
     if let (RowStatus::Partial, Some(low), Some(high)) = (row.status, row.value_low, row.value_high) {
-        reasons.push_str(&format!("; with them, {} lies between {low:.4} and {high:.4}", row.metric));
+        let them = match (is_said, row.n_error) {
+            (false, _) => "them".to_owned(),
+            (true, 1) => "the error".to_owned(),
+            (true, n) => format!("the {n} errors"),
+        };
+        reasons.push(format!("with {them}, {} lies between {low:.4} and {high:.4}", row.metric));
     }
     if row.n_truncated > 0 && row.status != RowStatus::Failed {
-        let gap = if reasons.is_empty() { "" } else { "; " };
         let (truncated, n) = (row.n_truncated, row.n);
-        reasons.push_str(&format!(
-            "{gap}{truncated} of {n} samples do not fit into the model's context: it read their end"
-        ));
+        reasons.push(format!("{truncated} of {n} samples do not fit into the model's context: it read their end"));
     }
+    let reasons = reasons.join("; ");
     if reasons.is_empty() {
         return text;
     }
-    let note = format!("`{}` on `{}`{}:{word} {reasons}", row.model, row.dataset, part(row));
+    // What is the same for all parts of the dataset is said once.
+    let of = if reasons == row.message { String::new() } else { part(row) };
+    let note = format!("`{}` on `{}`{of}:{word} {reasons}", row.model, row.dataset);
     let index = notes.iter().position(|known| *known == note).unwrap_or_else(|| {
         notes.push(note);
         notes.len() - 1
     });
-    format!("{text} [{}]", index + 1)
+    format!("{text} ({})", index + 1)
+}
+
+/// Whether a line tells of the row already: of the same stage, with the same message, or of its errors, which may be those of a part.
+fn is_said(row: &SummaryRow, said: &[String]) -> bool {
+    const ERRORS: &str = " samples are errors";
+    let stage = format!("evaluate/{}/{}: ", row.model, row.dataset);
+    let told = if row.message.contains(ERRORS) { ERRORS } else { &row.message };
+    !row.message.is_empty() && said.iter().any(|line| line.starts_with(&stage) && line.contains(told))
 }
 
 /// The value of the same metric in `before`.
@@ -94,7 +134,8 @@ fn earlier(row: &SummaryRow, before: &[SummaryRow]) -> Option<String> {
     };
     match (found.status, found.value) {
         (RowStatus::Failed, _) => Some("failed".to_owned()),
-        (_, value) => value.map(|value| format!("{value:.4}")),
+        (_, Some(value)) => Some(format!("{value:.0$}", decimals(found))),
+        (_, None) => None,
     }
 }
 
@@ -146,6 +187,8 @@ pub(super) mod tests {
             metric: "accuracy".to_owned(),
             value: Some(value),
             stderr: Some(0.0104),
+            ci_low: Some(value - 0.02),
+            ci_high: Some(value + 0.02),
             n: 1319,
             n_scored: 1319,
             tokens_out: 5,
@@ -173,17 +216,19 @@ pub(super) mod tests {
     #[test]
     fn every_missing_value_has_a_reason() {
         insta::assert_snapshot!(render(&rows()), @r#"
-        | dataset      | metric   |    n |        original |             student |
-        | ------------ | -------- | ---: | --------------: | ------------------: |
-        | gsm8k        | accuracy | 1319 | 0.0523 ± 0.0104 | 0.1700 ± 0.0104 [1] |
-        | bbh          | accuracy | 1319 | 0.2500 ± 0.0104 |          failed [2] |
-        | bbh-navigate | accuracy | 1319 | 0.5000 ± 0.0104 |          failed [2] |
-        | csqa         | accuracy | 1221 | 0.1581 ± 0.0104 |             not run |
-        | svamp        | -        |    - |         not run |          failed [3] |
-        
-        [1] `student` on `gsm8k`: partial: 3 of 1319 samples are errors: 3 x timeout, "slow"; with them, accuracy lies between 0.1696 and 0.1719
-        [2] `student` on `bbh`: failed: the worker died of signal 11 (log: `logs/a.log`)
-        [3] `student` on `svamp`: failed: there is no file `svamp.json`
+        | dataset      | metric   |    n |             original |                  student |
+        | ------------ | -------- | ---: | -------------------: | -----------------------: |
+        | gsm8k        | accuracy | 1319 | 0.052 [0.032, 0.072] | 0.170 [0.150, 0.190] (1) |
+        | bbh          | accuracy | 1319 | 0.250 [0.230, 0.270] |               failed (2) |
+        | bbh-navigate | accuracy | 1319 | 0.500 [0.480, 0.520] |               failed (2) |
+        | csqa         | accuracy | 1221 | 0.158 [0.138, 0.178] |                  not run |
+        | svamp        | -        |    - |              not run |               failed (3) |
+
+        In brackets: 95 % intervals.
+
+        (1) `student` on `gsm8k`: partial: 3 of 1319 samples are errors: 3 x timeout, "slow"; with them, accuracy lies between 0.1696 and 0.1719
+        (2) `student` on `bbh`: failed: the worker died of signal 11 (log: `logs/a.log`)
+        (3) `student` on `svamp`: failed: there is no file `svamp.json`
         "#);
         assert_eq!(render(&[]), "There are no results.\n");
     }
@@ -193,12 +238,14 @@ pub(super) mod tests {
         let mut rows: Vec<SummaryRow> = rows().into_iter().filter(|row| row.dataset == "gsm8k").collect();
         rows.iter_mut().for_each(|row| row.n_truncated = 7);
         insta::assert_snapshot!(render(&rows), @r#"
-        | dataset | metric   |    n |            original |             student |
-        | ------- | -------- | ---: | ------------------: | ------------------: |
-        | gsm8k   | accuracy | 1319 | 0.0523 ± 0.0104 [1] | 0.1700 ± 0.0104 [2] |
+        | dataset | metric   |    n |                 original |                  student |
+        | ------- | -------- | ---: | -----------------------: | -----------------------: |
+        | gsm8k   | accuracy | 1319 | 0.052 [0.032, 0.072] (1) | 0.170 [0.150, 0.190] (2) |
 
-        [1] `original` on `gsm8k`: 7 of 1319 samples do not fit into the model's context: it read their end
-        [2] `student` on `gsm8k`: partial: 3 of 1319 samples are errors: 3 x timeout, "slow"; with them, accuracy lies between 0.1696 and 0.1719; 7 of 1319 samples do not fit into the model's context: it read their end
+        In brackets: 95 % intervals.
+
+        (1) `original` on `gsm8k`: 7 of 1319 samples do not fit into the model's context: it read their end
+        (2) `student` on `gsm8k`: partial: 3 of 1319 samples are errors: 3 x timeout, "slow"; with them, accuracy lies between 0.1696 and 0.1719; 7 of 1319 samples do not fit into the model's context: it read their end
         "#);
     }
 
@@ -209,17 +256,49 @@ pub(super) mod tests {
         now[0].value = Some(0.06);
         // The label has changed, but there was only one accuracy before.
         now[3].scorer = "strict".to_owned();
-        insta::assert_snapshot!(render_beside(&now, &before), @r"
-        | dataset      | metric   |    n |                     original |
-        | ------------ | -------- | ---: | ---------------------------: |
-        | gsm8k        | accuracy | 1319 | 0.0600 ± 0.0104 (was 0.0523) |
-        | bbh          | accuracy | 1319 | 0.2500 ± 0.0104 (was 0.2500) |
-        | bbh-navigate | accuracy | 1319 | 0.5000 ± 0.0104 (was 0.5000) |
-        | csqa         | accuracy | 1221 | 0.1581 ± 0.0104 (was 0.1581) |
+        insta::assert_snapshot!(render_beside(&now, &before, &[]), @r"
+        | dataset      | metric   |    n |                         original |
+        | ------------ | -------- | ---: | -------------------------------: |
+        | gsm8k        | accuracy | 1319 | 0.060 [0.032, 0.072] (was 0.052) |
+        | bbh          | accuracy | 1319 | 0.250 [0.230, 0.270] (was 0.250) |
+        | bbh-navigate | accuracy | 1319 | 0.500 [0.480, 0.520] (was 0.500) |
+        | csqa         | accuracy | 1221 | 0.158 [0.138, 0.178] (was 0.158) |
+
+        In brackets: 95 % intervals.
         ");
         // With two accuracies before, neither counts as the same.
         let mut twice = before.clone();
         twice.push(SummaryRow { scorer: "loose".to_owned(), ..before[3].clone() });
-        assert!(!render_beside(&now[3..], &twice).contains("was"));
+        assert!(!render_beside(&now[3..], &twice, &[]).contains("was"));
+    }
+
+    #[test]
+    fn what_was_said_already_has_no_note() {
+        let failed = &rows()[6..];
+        assert!(render(failed).contains("(1) `student` on `svamp`: failed: there is no file `svamp.json`"));
+        let said = ["evaluate/student/svamp: there is no file `svamp.json`".to_owned()];
+        let table = render_beside(failed, &[], &said);
+        assert!(table.contains("failed |") && !table.contains("svamp.json"), "{table}");
+        // How far the value could be off is said with it.
+        let said = ["evaluate/student/gsm8k: 3 of 1319 samples are errors, the first: sample `7`: slow".to_owned()];
+        let partial = [SummaryRow { n_error: 3, ..rows()[4].clone() }];
+        let table = render_beside(&partial, &[], &said);
+        let note = "(1) `student` on `gsm8k`: partial: with the 3 errors, accuracy lies between 0.1696 and 0.1719\n";
+        assert!(table.ends_with(note), "{table}");
+        let other = ["evaluate/other/gsm8k: 3 of 1319 samples are errors".to_owned()];
+        assert!(render_beside(&partial, &[], &other).contains("3 x timeout"));
+    }
+
+    #[test]
+    fn decimals_are_as_many_as_the_interval_is_narrow() {
+        let shown = |value: f64, half: f64| {
+            let ends = (Some(value - half), Some(value + half));
+            estimate(&SummaryRow { value: Some(value), ci_low: ends.0, ci_high: ends.1, ..SummaryRow::default() })
+        };
+        assert_eq!(shown(0.65, 0.2).unwrap(), "0.650 [0.450, 0.850]");
+        assert_eq!(shown(0.65, 0.002).unwrap(), "0.6500 [0.6480, 0.6520]");
+        assert_eq!(shown(0.65, 0.0).unwrap(), "0.6500 [0.6500, 0.6500]");
+        let plain = SummaryRow { value: Some(0.65), ..SummaryRow::default() };
+        assert_eq!(estimate(&plain).unwrap(), "0.6500");
     }
 }

@@ -270,6 +270,9 @@ fn judgement(text: &mut String, verdict: &ScorerVerdict, place: &str) {
     if let (Some(found), Some(gold)) = (normalized("normalized"), normalized("gold_normalized")) {
         let _ = write!(text, ", compared as `{found}` with `{gold}`");
     }
+    if let Some(how) = normalized("matched") {
+        let _ = write!(text, ": {how}");
+    }
     let metrics: Vec<String> = verdict.metrics.iter().map(|(name, value)| format!("{name} {value}")).collect();
     let _ = writeln!(text, "; {}", metrics.join(", "));
 }

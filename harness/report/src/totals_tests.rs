@@ -34,6 +34,7 @@ fn record(index: u64, subset: &str, outcome: Outcome, value: f64) -> Record {
     verdict.metrics.insert("accuracy".to_owned(), value);
     verdict.statistics.insert("ratio".to_owned(), vec![value, 2.0]);
     Record {
+        rendered: Vec::new(),
         index,
         id: format!("q{index}"),
         repeat: 0,

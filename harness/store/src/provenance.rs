@@ -58,6 +58,10 @@ pub struct Provenance {
     pub host: BTreeMap<String, String>,
     /// What was asked for on the command line.
     pub request: Request,
+    /// The directory in which relative paths of the suite begin; empty for the working directory. Its `suite.yaml` in the
+    /// run's directory is read as if it lay there.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub suite_directory: String,
     /// Key of all random numbers.
     pub seed: u64,
     /// When it began, in UTC.

@@ -12,6 +12,7 @@ mod links;
 mod loaded;
 mod other_words;
 mod overrides;
+mod paths;
 mod policy;
 mod problem;
 mod reading;
@@ -29,6 +30,7 @@ mod yaml;
 
 pub use loaded::Loaded;
 pub use overrides::Override;
+pub use paths::Paths;
 pub use problem::{FieldPath, Position, Problem, Problems, Segment};
 pub use references::{Reference, StageKind, references, substitute};
 pub use schema::OptionsSchema;
@@ -105,10 +107,11 @@ pub fn load_text(
         }
     };
     overrides::apply(&mut root, overrides, &mut problems);
+    let paths = paths::Paths::of(path, &root);
     let vars = variables::fill(&mut root, env, &mut problems);
     let names = links::Names::of_suite(&root);
     let mut reading = reading::Reading { names, graph: links::Graph::default(), problems };
-    let suite = sections::read(&root, vars, &mut reading);
+    let suite = sections::read(&root, vars, paths, &mut reading);
     let mut problems = reading.problems;
     problems.extend(reading.graph.cycles());
     match problems.is_empty() {

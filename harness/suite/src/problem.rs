@@ -151,7 +151,7 @@ pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
     /// Sorts `problems` in the order of the file, those of the command line last, and removes duplicates.
-    pub(super) fn sorted(mut problems: Vec<Problem>) -> Self {
+    pub fn sorted(mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| match &problem.position {
             Some(position) if position.line > 0 => (0, position.line, position.column),
             _ => (1, 0, 0),

@@ -3,6 +3,7 @@
 use super::datasets::{dataset, scorers};
 use super::fields::{Field, Section, check_name};
 use super::links::EntryName;
+use super::paths::Paths;
 use super::policy::{fail_on_error, isolate, on_truncation};
 use super::problem::{FieldPath, Problem};
 use super::reading::{Reading, options};
@@ -10,15 +11,17 @@ use super::stages::{export, teach, train};
 use super::tree::Node;
 use super::types::*;
 use serde_json::Value;
+use std::path::PathBuf;
 
 /// The keys of a suite.
-pub(super) const TOP_LEVEL: [&str; 15] = [
+pub(super) const TOP_LEVEL: [&str; 16] = [
     "name",
     "seed",
     "parallel",
     "fail_on_error",
     "on_truncation",
     "isolate",
+    "paths",
     "vars",
     "plugins",
     "models",
@@ -43,7 +46,7 @@ pub(super) fn harness_keys(section: &str) -> &'static [&'static str] {
 }
 
 /// Reads a suite. Fields with problems have placeholders.
-pub(super) fn read(root: &Node, vars: Named<Value>, reading: &mut Reading) -> Suite {
+pub(super) fn read(root: &Node, vars: Named<Value>, mut paths: Paths, reading: &mut Reading) -> Suite {
     let mut top = match Field::new(FieldPath::default(), root).section(&mut reading.problems) {
         Some(top) => top,
         None => return empty(),
@@ -55,6 +58,10 @@ pub(super) fn read(root: &Node, vars: Named<Value>, reading: &mut Reading) -> Su
     let fail_on_error = top.take("fail_on_error").and_then(|field| fail_on_error(&field, problems));
     let on_truncation = top.take("on_truncation").and_then(|field| on_truncation(&field, problems));
     let isolate = top.take("isolate").map(|field| isolate(&field, problems));
+    let begins = [("suite", true), ("working-directory", false)];
+    if top.take("paths").and_then(|field| field.one_of(begins, problems)) == Some(false) {
+        paths.directory = PathBuf::new();
+    }
     top.take("vars");
     let suite = Suite {
         name: name.unwrap_or_default(),
@@ -72,6 +79,7 @@ pub(super) fn read(root: &Node, vars: Named<Value>, reading: &mut Reading) -> Su
         export: named(&mut top, "export", reading, export),
         evaluate: top.take("evaluate").map(|field| evaluations(&field, reading)).unwrap_or_default(),
         report: top.take("report").map(|field| report(&field, reading)).unwrap_or_default(),
+        paths,
     };
     top.finish(&mut reading.problems);
     suite
@@ -94,6 +102,7 @@ fn empty() -> Suite {
         export: Named::new(),
         evaluate: Vec::new(),
         report: ReportSpec::default(),
+        paths: Paths::default(),
     }
 }
 

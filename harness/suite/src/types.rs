@@ -1,5 +1,6 @@
 //! The types of a suite as it is written. Its meaning is determined by the plan.
 
+use super::paths::Paths;
 use examiner_api::Sampling;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
@@ -54,6 +55,9 @@ pub struct Suite {
     pub evaluate: Vec<Evaluation>,
     /// What is reported.
     pub report: ReportSpec,
+    /// Where its relative paths begin.
+    #[serde(skip)]
+    pub paths: Paths,
 }
 
 /// When to give up a model x dataset because of samples without an answer.

@@ -1,4 +1,4 @@
-//! Every suite that the repository shows is a good one: `examiner check` says so.
+//! Every suite that the repository shows is a good one: `examiner check` says so. The files that they name are the reader's.
 
 use crate::blocks::blocks;
 use examiner_test_support::build::program;
@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 fn check(program: &Path, suite: &Path, place: &str) {
-    let output = Command::new(program).arg("check").arg(suite).current_dir(xtask::root()).output().unwrap();
+    let output =
+        Command::new(program).args(["check", "--quick"]).arg(suite).current_dir(xtask::root()).output().unwrap();
     assert!(output.status.success(), "{place}: {}", String::from_utf8_lossy(&output.stderr));
 }
 

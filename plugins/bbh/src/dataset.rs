@@ -15,9 +15,11 @@ use serde_json::json;
 pub struct Options {
     /// The directory of the benchmark's `*.json` files, or one that holds them in `tasks` or `bbh`. Without it they are
     /// downloaded from the authors' repository.
+    #[schemars(extend("format" = "path"))]
     pub path: Option<String>,
     /// The directory of the official chain-of-thought prompts. Without it, `cot-prompts` below or beside `path`, else
     /// downloaded.
+    #[schemars(extend("format" = "path"))]
     pub prompts: Option<String>,
     /// Which tasks the questions are from.
     pub tasks: Tasks,

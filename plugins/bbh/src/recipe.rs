@@ -23,8 +23,10 @@ const RULES: u32 = 1;
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// The directory of the benchmark's `*.json` files, as of the dataset.
+    #[schemars(extend("format" = "path"))]
     pub path: Option<String>,
     /// The directory of the official chain-of-thought prompts, as of the dataset.
+    #[schemars(extend("format" = "path"))]
     pub prompts: Option<String>,
     /// Which tasks the questions are from.
     pub tasks: Tasks,

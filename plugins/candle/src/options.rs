@@ -16,11 +16,12 @@ pub struct CandleOptions {
     /// A directory with `config.json`, `tokenizer.json` and `model.safetensors` (or shards and their index), or
     /// `hf://org/name`; or a `.gguf` file, of which nothing else is needed: `./model-q4_k_m.gguf`,
     /// `hf://org/name/model-q4_k_m.gguf`, or the first part of one, `./model-00001-of-00003.gguf`.
-    #[schemars(extend("x-model-types" = crate::families::names().concat()))]
+    #[schemars(extend("x-model-types" = crate::families::names().concat(), "format" = "path"))]
     pub checkpoint: String,
     /// For a `.gguf` file: a `tokenizer.json` to use in place of the tokenizer that the file describes, as a path or
     /// `hf://org/name/tokenizer.json`. If not given, only the file's own counts, whatever lies beside it.
     #[serde(default)]
+    #[schemars(extend("format" = "path"))]
     pub tokenizer: Option<String>,
     /// `auto` (a GPU if this build can use one and there is one, else the CPU), `cpu`, `cuda`, `cuda:N` with the number
     /// of a GPU, or `cpu-candle` (candle's own operations on the CPU: slower, and results depend on the batch in their

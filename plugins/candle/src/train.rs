@@ -48,6 +48,10 @@ impl Open for CandleTrainer {
 }
 
 impl Trainer for CandleTrainer {
+    fn check(&mut self, from: Option<&str>) -> Result<()> {
+        start::check(from, &self.options, &self.host)
+    }
+
     fn train(&mut self, job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport> {
         run::train(&self.options, &self.device, &self.host, &job, sink)
     }

@@ -53,11 +53,13 @@ pub enum Form {
 pub struct Options {
     /// The file of questions: JSON lines, JSON, CSV or Parquet with the fields `question` and `answer`. Without it, the
     /// split of `openai/gsm8k` on the Hugging Face hub.
+    #[schemars(extend("format" = "path"))]
     pub path: Option<String>,
     /// Which split the questions belong to. Part of their ids, and the default of `path`.
     pub split: Split,
     /// The file that few-shot examples are taken from. Without it, the training split of `openai/gsm8k` on the hub, or
     /// the questions themselves for `split: train`.
+    #[schemars(extend("format" = "path"))]
     pub train: Option<String>,
     /// How questions and few-shot answers are worded.
     pub prompt: Prompt,

@@ -23,6 +23,7 @@ const RULES: u32 = 1;
 pub struct Options {
     /// The file of questions: JSON lines, JSON, CSV or Parquet with the fields `question` and `answer`. Without it, the training
     /// split of `openai/gsm8k` on the Hugging Face hub.
+    #[schemars(extend("format" = "path"))]
     pub path: Option<String>,
     /// How many other questions of the file, with their worked answers, the teacher sees before each question.
     pub shots: usize,

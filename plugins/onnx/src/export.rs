@@ -44,6 +44,10 @@ impl Open for OnnxExporter {
 }
 
 impl Exporter for OnnxExporter {
+    fn check(&mut self, from: &str) -> Result<()> {
+        gpt2_config(&Checkpoint::open(from, &self.host)?).map(|_| ())
+    }
+
     fn export(&mut self, job: ExportJob) -> Result<ExportReport> {
         let checkpoint = Checkpoint::open(&job.from, &self.host)?;
         let config = gpt2_config(&checkpoint)?;

@@ -7,6 +7,18 @@ use std::time::Duration;
 /// What a suite can say of the model. The key itself is never a part of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[schemars(crate = "examiner_api::schemars")]
+#[schemars(extend("x-cannot" = [
+    {
+        "what": "score",
+        "when": { "not": { "required": ["api"], "properties": { "api": { "const": "completions" } } } },
+        "because": "an interface for chats tells no log-likelihoods of a prompt; `api: completions` may",
+    },
+    {
+        "what": "score",
+        "when": { "required": ["score"], "properties": { "score": { "const": "off" } } },
+        "because": "it has `score: off`",
+    },
+]))]
 #[serde(deny_unknown_fields)]
 pub struct Options {
     /// The model's name at the server.
@@ -86,6 +98,7 @@ pub struct Options {
 
     /// A directory where answers are kept, and found again by later runs.
     #[serde(default)]
+    #[schemars(extend("format" = "output-path"))]
     pub cache: Option<String>,
     /// Whether each attempt is noted in the stage's log; or the file that gets a line of JSON for each.
     #[serde(default)]
@@ -172,6 +185,7 @@ pub enum RequestLog {
     /// In the log of the stage, or not at all.
     Stage(bool),
     /// In a file of JSON lines.
+    #[schemars(extend("format" = "output-path"))]
     File(String),
 }
 

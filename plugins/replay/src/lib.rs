@@ -32,9 +32,11 @@ pub fn plugin() -> Plugin {
 /// What a suite can say of the model.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[schemars(crate = "examiner_api::schemars")]
+#[schemars(extend("x-cannot" = [{ "what": "score", "because": "recorded answers have no log-likelihoods" }]))]
 #[serde(deny_unknown_fields)]
 pub struct Options {
     /// The file of recorded rows: JSON lines, JSON, CSV, TSV or Parquet.
+    #[schemars(extend("format" = "path"))]
     pub path: String,
     /// The file's format, where its extension does not say it.
     #[serde(default)]

@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields)]
 pub struct Options {
     /// The file of rows: JSON lines, JSON, CSV, TSV or Parquet.
+    #[schemars(extend("format" = "path"))]
     pub path: String,
     /// The file's format, where its extension does not say it.
     #[serde(default)]
@@ -193,6 +194,7 @@ pub enum Same {
 #[serde(deny_unknown_fields)]
 pub struct Pool {
     /// The file of rows.
+    #[schemars(extend("format" = "path"))]
     pub path: String,
     /// The file's format, where its extension does not say it.
     #[serde(default)]

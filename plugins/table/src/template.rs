@@ -8,6 +8,7 @@ use examiner_api::rows::lookup;
 use examiner_api::{PluginError, Result};
 use examiner_bounds::TextLimits;
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Expression, Template, UndefinedBehavior, escape_formatter};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -121,7 +122,12 @@ impl<'e> Valued<'e> {
         };
         let failed = |error: Error| unfilled(option, &error, expression.undeclared_variables(true), record);
         let value = expression.eval(record.context.clone()).map_err(failed)?;
-        if value.is_undefined() {
+        // In a list, `[A, C]` say, it would become a null.
+        let lacks_one = || {
+            let mut items = value.try_iter().ok().filter(|_| value.kind() == ValueKind::Seq).into_iter().flatten();
+            items.any(|item| item.is_undefined())
+        };
+        if value.is_undefined() || lacks_one() {
             return Err(failed(ErrorKind::UndefinedError.into()));
         }
         serde_json::to_value(&value).map_err(|error| {

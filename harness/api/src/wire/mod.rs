@@ -11,7 +11,7 @@ mod serve;
 
 pub use crate::roles::RawSink;
 pub use host::{RemoteHost, host_method, serve_host};
-pub use remote::{Call, Remote};
+pub use remote::{Call, Remote, if_known};
 pub use serve::serve;
 
 use crate::{PluginError, Result};
@@ -57,6 +57,8 @@ pub mod method {
     pub const VERDICTS: &str = "verdicts";
     /// [`crate::Scorer::corpus`].
     pub const CORPUS: &str = "corpus";
+    /// [`crate::Trainer::check`], [`crate::Exporter::check`].
+    pub const CHECK: &str = "check";
     /// [`crate::Trainer::train`].
     pub const TRAIN: &str = "train";
     /// [`crate::Recipe::make`].

@@ -1,5 +1,6 @@
 //! Makes calls in wire form look like the role that answers them.
 
+use super::serve::no_method;
 use super::{RawSink, decode, encode, method};
 use crate::{
     Answered, Ask, Dataset, DatasetInfo, Diagnostic, ExportJob, ExportReport, Exporter, Finding, Flow, GenerateRequest,
@@ -132,7 +133,16 @@ impl<C: Call> Scorer for Remote<C> {
     }
 }
 
+/// The answer of [`method::CHECK`], which plugins of earlier versions do not have.
+pub fn if_known(answer: Result<()>) -> Result<()> {
+    answer.or_else(|error| if error.message == no_method(method::CHECK) { Ok(()) } else { Err(error) })
+}
+
 impl<C: Call> Trainer for Remote<C> {
+    fn check(&mut self, from: Option<&str>) -> Result<()> {
+        if_known(self.ask(method::CHECK, &from))
+    }
+
     fn train(&mut self, job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport> {
         self.stream(method::TRAIN, &job, sink)
     }
@@ -149,6 +159,10 @@ impl<C: Call> Recipe for Remote<C> {
 }
 
 impl<C: Call> Exporter for Remote<C> {
+    fn check(&mut self, from: &str) -> Result<()> {
+        if_known(self.ask(method::CHECK, from))
+    }
+
     fn export(&mut self, job: ExportJob) -> Result<ExportReport> {
         self.ask(method::EXPORT, &job)
     }

@@ -27,15 +27,24 @@ pub fn serve(role: &mut OpenRole, name: &str, payload: &[u8], sink: &RawSink<'_>
             let (metric, statistics): (String, Vec<Vec<f64>>) = decode(payload)?;
             encode(&scorer.corpus(&metric, &statistics)?)
         }
+        (OpenRole::Trainer(trainer), method::CHECK) => {
+            encode(&trainer.check(decode::<Option<String>>(payload)?.as_deref())?)
+        }
         (OpenRole::Trainer(trainer), method::TRAIN) => encode(&trainer.train(decode(payload)?, sink)?),
         (OpenRole::Recipe(recipe), method::INFO) => encode(&recipe.info()?),
         (OpenRole::Recipe(recipe), method::MAKE) => encode(&recipe.make(decode(payload)?, sink)?),
+        (OpenRole::Exporter(exporter), method::CHECK) => encode(&exporter.check(&decode::<String>(payload)?)?),
         (OpenRole::Exporter(exporter), method::EXPORT) => encode(&exporter.export(decode(payload)?)?),
         (OpenRole::Diagnostic(diagnostic), method::FINDINGS) => encode(&diagnostic.findings()?),
-        _ => Err(PluginError::unsupported(format!("this role has no method `{name}`"))
+        _ => Err(PluginError::unsupported(no_method(name))
             .with_help("rebuild the plugin against the program's version of `examiner-api`")),
     }?;
     sink.end(answer)
+}
+
+/// What is said of a method that the role does not have: its plugin was built before there was one.
+pub(super) fn no_method(name: &str) -> String {
+    format!("this role has no method `{name}`")
 }
 
 /// Encodes results on the way to a sink, and lets one thread in at a time.

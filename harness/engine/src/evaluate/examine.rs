@@ -77,7 +77,7 @@ impl Files {
         let header = setup.journal_header();
         let (journal, damage) = Journal::open(&path, &header, |offset, line| note_known(&mut known, offset, line))?;
         for damage in damage {
-            shared.progress.print(&format!("{}: {}", pair.stage(), damage.message(&path)));
+            shared.progress.warn(&format!("{}: {}", pair.stage(), damage.message(&path)));
         }
         Ok(Files { journal, known, samples })
     }

@@ -8,6 +8,7 @@ mod ask;
 mod error;
 mod examine;
 mod examined;
+mod first_questions;
 mod judge;
 mod known;
 mod open_scorer;
@@ -28,6 +29,7 @@ pub(crate) use examined::metric_failure;
 pub use prepare::{Prepared, prepare};
 pub use review::{Complete, Review, Survey, review};
 
+pub(crate) use first_questions::first_questions;
 pub(crate) use judge::judge;
 pub(crate) use open_scorer::OpenScorer;
 pub(crate) use prepare::{Setup, dataset_spec, prepare_dataset, prepare_judging};

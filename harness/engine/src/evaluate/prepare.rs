@@ -85,7 +85,8 @@ pub(crate) fn prepare_dataset(
 ) -> Result<Prepared> {
     let stage = pair.stage();
     let roles = &shared.roles;
-    let mut dataset = roles.open_dataset(&spec.plugin, &spec.options, shared.host(&stage))?;
+    let options = roles.located(&["datasets", &pair.dataset], &spec.options);
+    let mut dataset = roles.open_dataset(&spec.plugin, &options, shared.host(&stage))?;
     let info = dataset.info()?;
     declared::fingerprint(RoleKind::Dataset, &pair.dataset, &info.fingerprint)?;
     let pool = if spec.shots.unwrap_or(0) > 0 { dataset.few_shot_pool()? } else { Vec::new() };

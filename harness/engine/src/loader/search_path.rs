@@ -21,6 +21,8 @@ pub enum SearchPath {
         name: String,
         /// The file, as it is written in the suite.
         path: PathBuf,
+        /// The directory in which a relative path begins; empty for the working directory.
+        start: PathBuf,
     },
 }
 
@@ -44,8 +46,8 @@ pub(super) struct Candidate {
 pub(super) fn candidates(location: &SearchPath, all: &[SearchPath], pinned: bool) -> Result<Vec<Candidate>, LoadError> {
     let (directory, own_only) = match location {
         SearchPath::File(path) => return Ok(vec![Candidate { path: path.clone(), real: real(path) }]),
-        SearchPath::Plugin { path, .. } => {
-            return Ok(vec![Candidate { path: path.clone(), real: named(path, all, pinned) }]);
+        SearchPath::Plugin { path, start, .. } => {
+            return Ok(vec![Candidate { path: start.join(path), real: named(path, start, all, pinned) }]);
         }
         SearchPath::Directory(directory) => (directory, false),
         SearchPath::BesideProgram(directory) => (directory, true),
@@ -88,20 +90,25 @@ fn within(path: &Path, root: &Path) -> Result<PathBuf, LoadProblem> {
 /// The resolved path of a file that a suite names.
 ///
 /// An absolute path says exactly which file is meant, and a pinned file is identified by its content. A relative path must
-/// stay within the directory that it starts from, or lead into a plugin directory: through `..` or a link it could reach
+/// stay within the directory that it starts from, or lead into the working directory or a plugin directory: through `..` or a link it could reach
 /// any file that happens to be on the machine on which the suite runs.
-fn named(path: &Path, all: &[SearchPath], pinned: bool) -> Result<PathBuf, LoadProblem> {
-    let real = real(path)?;
+fn named(path: &Path, start: &Path, all: &[SearchPath], pinned: bool) -> Result<PathBuf, LoadProblem> {
+    let real = real(&start.join(path))?;
     if pinned || path.is_absolute() {
         return Ok(real);
     }
-    let start = std::env::current_dir().and_then(|start| start.canonicalize());
-    let start = start.map_err(|error| LoadProblem::Unreadable(error.to_string()))?;
+    let unreadable = |error: std::io::Error| LoadProblem::Unreadable(error.to_string());
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).map_err(unreadable)?;
+    // An empty path joined to it is the directory itself.
+    let start = here.join(start).canonicalize().map_err(unreadable)?;
     let directories = all.iter().filter_map(|location| match location {
         SearchPath::Directory(directory) | SearchPath::BesideProgram(directory) => directory.canonicalize().ok(),
         SearchPath::File(_) | SearchPath::Plugin { .. } => None,
     });
-    match real.starts_with(&start) || directories.into_iter().any(|directory| real.starts_with(directory)) {
+    match real.starts_with(&start)
+        || real.starts_with(&here)
+        || directories.into_iter().any(|directory| real.starts_with(directory))
+    {
         true => Ok(real),
         false => Err(LoadProblem::LeavesStart { leads_to: real, start }),
     }

@@ -259,6 +259,7 @@ mod tests {
         let text = |text: &&str| Answer::Generate(GenerateResult { text: (*text).into(), ..GenerateResult::default() });
         let outcome = Outcome::Error(PluginError::new(ErrorCode::Timeout, "too late"));
         Record {
+            rendered: Vec::new(),
             answers: answers.iter().map(text).collect(),
             failed: failed
                 .iter()

@@ -82,7 +82,7 @@ pub(super) fn rescore_pair(
     let answers = recover(before, earlier.inputs, earlier.journal, &stopped)?;
     for damage in &answers.damage {
         let (line, path) = (damage.line, earlier.journal.display());
-        shared.progress.print(&format!("line {line} of `{path}` is damaged ({}); it is not judged", damage.reason));
+        shared.progress.warn(&format!("line {line} of `{path}` is damaged ({}); it is not judged", damage.reason));
     }
 
     let Prepared { mut dataset, setup } = prepared;

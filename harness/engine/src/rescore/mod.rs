@@ -15,7 +15,7 @@ use crate::host::Shared;
 use crate::loader::Plugins;
 use crate::progress::Progress;
 use crate::roles::Roles;
-use crate::run::suite_identity;
+use crate::run::{suite_directory, suite_identity};
 use directory::{SCORES, make_directory, write};
 use examiner_api::{PluginError, Result};
 use examiner_hub::Hub;
@@ -41,6 +41,8 @@ pub struct Rescore {
     pub typed: Typed,
     /// All changes made to the suite's text.
     pub set: Vec<String>,
+    /// This program, for the processes that roles run in; none to run all in this one.
+    pub program: Option<PathBuf>,
     /// Set when the user wants to stop.
     pub cancelled: Arc<AtomicBool>,
     /// Where progress is shown.
@@ -132,6 +134,7 @@ impl Scoring {
                 only: job.typed.only,
                 ..of.request.clone()
             },
+            suite_directory: suite_directory(&loaded.suite.paths),
             seed: loaded.suite.seed,
             started: jiff::Timestamp::now().to_string(),
             models: of.models.clone(),
@@ -144,7 +147,7 @@ impl Scoring {
         std::fs::create_dir_all(&logs).map_err(|error| PluginError::io("make the directory", &logs, &error))?;
         let logs = Some(logs);
         let share = |loaded: Loaded, plugins| -> Result<Arc<Shared>> {
-            let roles = Roles::new(loaded.suite, plugins);
+            let roles = Roles::new(loaded.suite, plugins).in_workers(job.program.clone());
             offer(&roles, &job.run, &of);
             Ok(Shared::new(
                 roles,

@@ -6,7 +6,7 @@ use examiner_api::{PluginError, Result};
 use examiner_store::directory::RunDirectory;
 use examiner_store::product;
 use examiner_store::provenance::{self, Provenance, Request, Status};
-use examiner_suite::Loaded;
+use examiner_suite::{Loaded, Paths};
 use std::path::{Path, PathBuf};
 
 /// The identity of a suite: what it says, and not how it is written.
@@ -19,6 +19,13 @@ pub fn suite_identity(loaded: &Loaded) -> String {
 /// The identity of what was asked for, by which an unfinished run is recognised.
 pub fn request(job: &Job) -> Request {
     Request { suite: suite_identity(&job.loaded), set: job.set.clone(), limit: job.limit, only: job.only.clone() }
+}
+
+/// The directory in which paths of the suite begin, from wherever a later command is given.
+pub(crate) fn suite_directory(paths: &Paths) -> String {
+    let directory = &paths.directory;
+    let absolute = std::path::absolute(if directory.as_os_str().is_empty() { Path::new(".") } else { directory });
+    absolute.unwrap_or_else(|_| directory.clone()).display().to_string()
 }
 
 /// The run that would be continued: `--out`, or the newest of this suite if it was asked for the same and is not complete. One

@@ -101,7 +101,13 @@ impl Run {
             report.write()
         };
         // On the way it is a convenience, which is tried again; at the end it counts.
-        let publish = |rows| drop(report.publish(pair, rows));
+        let among_runs = self.among_runs;
+        let publish = |rows: Vec<SummaryRow>| {
+            if among_runs && rows.iter().any(|row| row.n > row.n_error) {
+                drop(directory.mark_latest());
+            }
+            drop(report.publish(pair, rows));
+        };
         evaluate::examine(&shared, model, prepared, directory, Events { begin: &mut begin, publish: &publish })
     }
 

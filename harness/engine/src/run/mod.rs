@@ -1,6 +1,7 @@
 //! Runs a suite: teach, train, export, examine, report.
 
 mod earlier;
+mod empty;
 mod examine_pairs;
 mod produce;
 mod publish;
@@ -11,6 +12,7 @@ use crate::loader::Plugins;
 use crate::plan::{Action, Next, Planner};
 use crate::progress::{Progress, duration};
 use crate::roles::Roles;
+pub(crate) use earlier::suite_directory;
 pub use earlier::{check_replaced, newest_run, request, resumable, suite_identity};
 use examine_pairs::Report;
 use examiner_api::{Host, PluginError, Result};
@@ -68,6 +70,8 @@ pub struct RunResult {
     pub failures: Vec<String>,
     /// Whether the user stopped it.
     pub interrupted: bool,
+    /// Whether its directory is there: one that it made, and in which nothing was answered, is removed.
+    pub kept: bool,
     /// What was done for each stage, in this order.
     pub actions: Vec<(String, Action)>,
 }
@@ -101,6 +105,10 @@ struct Run {
     report: Report,
     failures: Vec<String>,
     actions: Vec<(String, Action)>,
+    /// Whether it lies among all runs, where `latest` points to the newest.
+    among_runs: bool,
+    /// Whether this try made the directory.
+    is_new: bool,
     /// Where the actions are logged.
     log: Host,
     /// Why the run's own files cannot be written, which ends it.
@@ -149,6 +157,7 @@ impl Run {
             api: examiner_api::API_VERSION.to_owned(),
             host: provenance::host(),
             request,
+            suite_directory: suite_directory(&job.loaded.suite.paths),
             seed: job.loaded.suite.seed,
             started: if resumed.is_some() { earlier.started.clone() } else { jiff::Timestamp::now().to_string() },
             // Should this try be killed too, the next one still knows what the last one made.
@@ -172,6 +181,8 @@ impl Run {
         let roles = Roles::new(job.loaded.suite, job.plugins).in_workers(job.program);
         let shared = Shared::new(roles, job.progress, job.cancelled, hub, job.reporter, logs);
         let run = Run {
+            among_runs: job.out.is_none(),
+            is_new: job.out.is_none() && resumed.is_none(),
             log: shared.host("stages"),
             shared,
             limit: job.limit,
@@ -192,8 +203,9 @@ impl Run {
             run.provenance.write(&run.directory.path)?;
             run.report.write()?;
         }
-        if job.out.is_none() {
-            run.directory.mark_latest()?;
+        // A new one has to answer something first.
+        if !run.is_new {
+            run.mark_latest()?;
         }
         Ok(run)
     }
@@ -250,14 +262,23 @@ impl Run {
         written.is_some_and(|written| self.provenance.says_the_same(&written))
     }
 
+    /// Points `latest` to this run: something was answered or made.
+    fn mark_latest(&self) -> Result<()> {
+        if self.among_runs { self.directory.mark_latest() } else { Ok(()) }
+    }
+
     fn end(mut self) -> Result<RunResult> {
         let interrupted = self.shared.is_cancelled();
+        if self.is_empty() {
+            return self.leave_nothing(interrupted);
+        }
         let rows = self.report.rows();
         if let Err(error) = self.report.write() {
             self.stop(error);
         }
         // What was interrupted is compared and drawn when it is done.
         let comparison = if self.is_over() { None } else { self.publish(&rows) };
+        self.mark_latest()?;
         self.provenance.status = match (interrupted, self.failures.is_empty()) {
             (true, _) => Status::Interrupted,
             (false, true) => Status::Complete,
@@ -282,6 +303,7 @@ impl Run {
             comparison,
             failures: self.failures,
             interrupted,
+            kept: true,
             actions: self.actions,
         })
     }

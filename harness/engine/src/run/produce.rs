@@ -61,8 +61,13 @@ impl Run {
                 StageRecord { status: Status::Failed, message: Some(error.to_string()), ..record }
             }
         };
+        let is_made = record.product.is_some();
         self.note(name, record);
+        if is_made && let Err(error) = self.mark_latest() {
+            self.stop(error);
+        }
     }
+
     /// Makes room for a product that is damaged. What is left of it is kept, under another name.
     fn set_aside(&self, stage: &str, before: &StageRecord) {
         let Some(path) = before.product_path(&self.directory.path) else { return };

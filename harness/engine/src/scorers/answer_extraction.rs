@@ -16,7 +16,7 @@ use std::borrow::Cow;
 
 const NAME: &str = "answer-extraction";
 /// The version of the rules. It changes when the same text could be judged differently.
-const RULES: u32 = 1;
+const RULES: u32 = 2;
 const METRIC: &str = "accuracy";
 
 /// How the answer is found in the text.
@@ -142,27 +142,43 @@ impl AnswerExtraction {
         verdict.metrics.insert(METRIC.to_owned(), 0.0);
         let normalized: Vec<String> = golds.iter().map(|gold| self.match_rule.normalize(gold)).collect();
         verdict.details.insert("gold_normalized".to_owned(), one_or_list(normalized));
-        if let Some(found) = self.pipeline(&sample.gold).find(&answer.text)? {
-            verdict.outcome = Outcome::Scored;
-            verdict.metrics.insert(METRIC.to_owned(), f64::from(u8::from(self.is_right(sample, &golds, &found))));
-            verdict.details.insert("normalized".to_owned(), json!(self.match_rule.normalize(&found)));
-            verdict.extracted = Some(found);
-        }
+        let Some(found) = self.pipeline(&sample.gold).find(&answer.text)? else { return Ok(verdict) };
+        let Some(Match { is_right, how }) = self.matched(sample, &golds, &found) else { return Ok(verdict) };
+        verdict.outcome = Outcome::Scored;
+        verdict.metrics.insert(METRIC.to_owned(), f64::from(u8::from(is_right)));
+        verdict.details.insert("normalized".to_owned(), json!(self.match_rule.normalize(&found)));
+        verdict.details.extend(how.map(|how| (MATCHED.to_owned(), json!(how))));
+        verdict.extracted = Some(found);
         Ok(verdict)
     }
 
-    /// An answer to a question with choices may be the text of a choice or its letter. The text is tried first, since choices
-    /// may themselves be letters.
-    fn is_right(&self, sample: &Sample, golds: &[String], found: &str) -> bool {
+    /// An answer to a question with choices may be the text of a choice or its letter; anything else is none. The text is tried first,
+    /// since choices may themselves be letters.
+    fn matched(&self, sample: &Sample, golds: &[String], found: &str) -> Option<Match> {
         let Gold::Choice(right) = sample.gold else {
-            return golds.iter().any(|gold| self.match_rule.equal(found, gold));
+            let how = golds.iter().find_map(|gold| self.match_rule.matched(found, gold));
+            return Some(Match { is_right: how.is_some(), how: how.map(str::to_owned) });
         };
         let same = |choice: &String| self.match_rule.equal(found, choice);
-        match sample.choices.iter().position(same) {
-            Some(_) => same(&sample.choices[right]),
-            None => letter_index(found) == Some(right),
-        }
+        let (what, is_right, place) = match sample.choices.iter().position(same) {
+            Some(place) => ("text", same(&sample.choices[right]), place),
+            None => {
+                let place = letter_index(found).filter(|place| *place < sample.choices.len())?;
+                ("letter", place == right, place)
+            }
+        };
+        let of = if is_right { "the right choice".to_owned() } else { format!("choice {}", place + 1) };
+        Some(Match { is_right, how: Some(format!("the {what} of {of}")) })
     }
+}
+
+/// The detail of a verdict that says how the answer is that of the right one, or of which choice it is.
+const MATCHED: &str = "matched";
+
+/// An answer beside the right one.
+struct Match {
+    is_right: bool,
+    how: Option<String>,
 }
 
 impl Scorer for AnswerExtraction {

@@ -31,7 +31,10 @@ fn scored_unanswered_and_error_are_distinguished() {
     let scored = verdict(json!({}), item("so 2 * 9 = 18\n#### $1,018.00", Gold::text("1018"), &[]));
     assert_eq!((scored.outcome, scored.metrics[METRIC]), (Outcome::Scored, 1.0));
     assert_eq!(scored.extracted.as_deref(), Some("1,018.00"));
-    assert_eq!(scored.details, *json!({"gold_normalized": "1018", "normalized": "1018"}).as_object().unwrap());
+    assert_eq!(
+        scored.details,
+        *json!({"gold_normalized": "1018", "normalized": "1018", "matched": "equal as texts"}).as_object().unwrap()
+    );
     let unanswered = verdict(json!({}), item("I cannot say.", Gold::text("18"), &[]));
     assert_eq!((unanswered.outcome, unanswered.metrics[METRIC]), (Outcome::Unanswered, 0.0));
     assert_eq!(unanswered.extracted, None);
@@ -48,6 +51,29 @@ fn the_default_pipeline_depends_on_the_right_answer() {
     assert!(!is_right(json!({}), "So the answer is (A).", Gold::Choice(1), &["cat", "dog"]));
     // The choice `B` is the first one here; the letter yields to it.
     assert!(is_right(json!({}), "The answer is B", Gold::Choice(0), &["B", "A"]));
+}
+
+#[test]
+fn to_a_question_with_choices_only_a_letter_or_a_text_of_them_is_an_answer() {
+    let letters = ["A", "B", "C", "D"];
+    let of = |answer: &str, choices: &[&str]| {
+        let verdict = verdict(json!({}), item(answer, Gold::Choice(0), choices));
+        let matched = verdict.details.get("matched").and_then(|how| how.as_str()).unwrap_or("nothing").to_owned();
+        (verdict.outcome, verdict.metrics[METRIC], matched)
+    };
+    assert_eq!(of("7 * 8 = 54", &letters), (Outcome::Unanswered, 0.0, "nothing".to_owned()));
+    // There is no fifth choice.
+    assert_eq!(of("The answer is (E).", &letters).0, Outcome::Unanswered);
+    assert_eq!(
+        of("So it is (A).", &["100", "50"]),
+        (Outcome::Scored, 1.0, "the letter of the right choice".to_owned())
+    );
+    assert_eq!(
+        of("the answer is 100.0", &["100", "50"]),
+        (Outcome::Scored, 1.0, "the text of the right choice".to_owned())
+    );
+    assert_eq!(of("The answer is (B).", &["100", "50"]), (Outcome::Scored, 0.0, "the letter of choice 2".to_owned()));
+    assert_eq!(of("The answer is 54", &["100", "50"]).0, Outcome::Unanswered);
 }
 
 #[test]

@@ -35,6 +35,18 @@ pub struct MatchRule {
 }
 
 impl MatchRule {
+    /// As what the two texts are equal after normalization, in words; none if they are not.
+    pub fn matched(&self, answer: &str, gold: &str) -> Option<&'static str> {
+        let (one, other) = (self.normalize(answer), self.normalize(gold));
+        let how = match self.compare {
+            Compare::Set => "equal as sets",
+            Compare::Number => "equal as numbers",
+            _ if one == other => "equal as texts",
+            _ => "equal as numbers",
+        };
+        self.equal(answer, gold).then_some(how)
+    }
+
     /// Whether the two texts are equal after normalization.
     pub fn equal(&self, answer: &str, gold: &str) -> bool {
         match self.compare {
@@ -93,6 +105,18 @@ mod tests {
         assert!(!equal(Compare::Auto, 0.0, "Yes", "yes"));
         assert!(!equal(Compare::Auto, 0.0, "18 apples", "18"));
         assert!(!equal(Compare::Auto, 0.0, "9007199254740993", "9007199254740992"));
+    }
+
+    #[test]
+    fn it_is_said_as_what_answers_are_equal() {
+        let matched = |compare, answer: &str, gold: &str| {
+            let normalization = Normalization::default();
+            MatchRule { normalization, compare, tolerance: 0.0, separator: ",".to_owned() }.matched(answer, gold)
+        };
+        assert_eq!(matched(Compare::Auto, "1.2e3", "1200"), Some("equal as numbers"));
+        assert_eq!(matched(Compare::Auto, "yes.", "yes"), Some("equal as texts"));
+        assert_eq!(matched(Compare::Set, "b,a", "a,b"), Some("equal as sets"));
+        assert_eq!(matched(Compare::Auto, "no", "yes"), None);
     }
 
     #[test]

@@ -9,21 +9,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What an export depends on.
-pub(crate) fn export_inputs(shared: &Shared, spec: &ExportSpec) -> Result<Inputs> {
+pub(crate) fn export_inputs(shared: &Shared, name: &str, spec: &ExportSpec) -> Result<Inputs> {
     Ok(Inputs::from([
         ("exporter".to_owned(), spec.exporter.clone()),
         ("plugin".to_owned(), shared.roles.build(RoleKind::Exporter, &spec.exporter)?),
         ("options".to_owned(), described(shared, &spec.options)?),
-        ("from".to_owned(), checkpoint_identity(shared, &spec.from)?),
+        ("from".to_owned(), checkpoint_identity(shared, &["export", name, "from"], &spec.from)?),
     ]))
 }
 
 /// Exports.
-pub(crate) fn export(shared: &Arc<Shared>, stage: &str, spec: &ExportSpec, out: &Path) -> Result<StageProduct> {
+pub(crate) fn export(shared: &Arc<Shared>, name: &str, spec: &ExportSpec, out: &Path) -> Result<StageProduct> {
     make_directory(out)?;
-    let host = shared.host(stage);
-    let from = start(shared, &spec.from)?;
-    let mut exporter = shared.roles.open_exporter(&spec.exporter, &spec.options, host)?;
+    let host = shared.host(&format!("export/{name}"));
+    let from = start(shared, &["export", name, "from"], &spec.from)?;
+    let options = shared.roles.located(&["export", name], &spec.options);
+    let mut exporter = shared.roles.open_exporter(&spec.exporter, &options, host)?;
     let exported = exporter.export(ExportJob { from, out: out.to_owned() })?;
     Ok(StageProduct { product: absolute(&exported.checkpoint), details: exported.details })
 }

@@ -33,11 +33,25 @@ pub(crate) fn inputs(shared: &Arc<Shared>, producer: &Producer, limit: Option<u6
     let suite = &shared.roles.suite;
     let name = &producer.name;
     let inputs = match producer.kind {
-        StageKind::Teach => suite.teach.get(name).map(|spec| teach::teach_inputs(shared, spec, limit)),
-        StageKind::Train => suite.train.get(name).map(|spec| train::train_inputs(shared, spec, limit)),
-        StageKind::Export => suite.export.get(name).map(|spec| export::export_inputs(shared, spec)),
+        StageKind::Teach => suite.teach.get(name).map(|spec| teach::teach_inputs(shared, name, spec, limit)),
+        StageKind::Train => suite.train.get(name).map(|spec| train::train_inputs(shared, name, spec, limit)),
+        StageKind::Export => suite.export.get(name).map(|spec| export::export_inputs(shared, name, spec)),
     };
     inputs.unwrap_or_else(|| Err(undefined(producer)))
+}
+
+/// Whether a training can start, and learn from its dataset, as far as its trainer can tell without weights.
+pub(crate) fn check_training(shared: &Arc<Shared>, name: &str) -> Result<()> {
+    let Some(spec) = shared.roles.suite.train.get(name) else { return Ok(()) };
+    train::check(shared, name, spec)
+}
+
+/// Whether what an export starts from can be exported, as far as its exporter can tell without weights.
+pub(crate) fn check_export(shared: &Arc<Shared>, name: &str) -> Result<()> {
+    let Some(spec) = shared.roles.suite.export.get(name) else { return Ok(()) };
+    let from = start(shared, &["export", name, "from"], &spec.from)?;
+    let options = shared.roles.located(&["export", name], &spec.options);
+    shared.roles.open_exporter(&spec.exporter, &options, shared.host("check"))?.check(&from)
 }
 
 /// Where a run puts what its stages make.
@@ -56,15 +70,15 @@ pub(crate) fn produce(
     limit: Option<u64>,
 ) -> Result<StageProduct> {
     let suite = &shared.roles.suite;
-    let (name, stage) = (&producer.name, producer.to_string());
+    let name = &producer.name;
     let out = outputs.run.join(producer.kind.to_string()).join(name);
     let made = match producer.kind {
-        StageKind::Teach => suite.teach.get(name).map(|spec| teach::teach(shared, &stage, spec, limit)),
+        StageKind::Teach => suite.teach.get(name).map(|spec| teach::teach(shared, name, spec, limit)),
         StageKind::Train => suite.train.get(name).map(|spec| {
             let place = Place { out, events: outputs.events.join(name) };
-            train::train(shared, &stage, spec, place, limit)
+            train::train(shared, name, spec, place, limit)
         }),
-        StageKind::Export => suite.export.get(name).map(|spec| export::export(shared, &stage, spec, &out)),
+        StageKind::Export => suite.export.get(name).map(|spec| export::export(shared, name, spec, &out)),
     };
     made.unwrap_or_else(|| Err(undefined(producer)))
 }
@@ -89,11 +103,11 @@ fn go_on(shared: &Shared) -> Flow {
     if shared.is_cancelled() { Flow::Stop } else { Flow::Continue }
 }
 
-/// The checkpoint that `from` means. A model's is that of the option which its plugin declares to name it. A local one must
+/// The checkpoint that `from`, which stands in `field`, means. A model's is that of the option which its plugin declares to name it. A local one must
 /// be there.
-fn start(shared: &Shared, from: &Start) -> Result<String> {
+fn start(shared: &Shared, field: &[&str], from: &Start) -> Result<String> {
     let checkpoint = match from {
-        Start::Checkpoint(text) => shared.roles.fill(text)?,
+        Start::Checkpoint(text) => shared.roles.path(field, text)?,
         Start::Model(name) => shared.roles.checkpoint(name)?.ok_or_else(|| {
             PluginError::bad_options(format!("model `{name}` has no checkpoint to start from"))
                 .with_help("name a model with one, a directory, `hf://org/name` or `${train.NAME}`")
@@ -104,8 +118,8 @@ fn start(shared: &Shared, from: &Start) -> Result<String> {
 
 /// The identity of a checkpoint: of a local one its content, so that other weights in the same place are noticed; of
 /// any other its address.
-fn checkpoint_identity(shared: &Shared, from: &Start) -> Result<String> {
-    let from = start(shared, from)?;
+fn checkpoint_identity(shared: &Shared, field: &[&str], from: &Start) -> Result<String> {
+    let from = start(shared, field, from)?;
     match Path::new(&from).exists() {
         true => content(Path::new(&from)),
         false => Ok(from),

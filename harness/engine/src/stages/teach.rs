@@ -18,12 +18,13 @@ const DATA: &str = "data";
 pub(crate) const RECIPE_FINGERPRINT: &str = "recipe fingerprint";
 
 /// What a recipe's product depends on: the recipe's own fingerprint, too, where it has one before it is followed.
-pub(crate) fn teach_inputs(shared: &Arc<Shared>, spec: &TeachSpec, limit: Option<u64>) -> Result<Inputs> {
+pub(crate) fn teach_inputs(shared: &Arc<Shared>, name: &str, spec: &TeachSpec, limit: Option<u64>) -> Result<Inputs> {
     let host = shared.host("plan");
     // The model stays open for the recipe.
     let teacher = host.model(&spec.teacher)?.info()?;
     declared::fingerprint(RoleKind::Model, &spec.teacher, &teacher.fingerprint)?;
-    let recipe = shared.roles.open_recipe(&spec.recipe, &spec.options, host)?;
+    let options = shared.roles.located(&["teach", name], &spec.options);
+    let recipe = shared.roles.open_recipe(&spec.recipe, &options, host)?;
     let known = recipe.info()?.fingerprint;
     if let Some(known) = &known {
         declared::fingerprint(RoleKind::Recipe, &spec.recipe, known)?;
@@ -42,11 +43,13 @@ pub(crate) fn teach_inputs(shared: &Arc<Shared>, spec: &TeachSpec, limit: Option
 
 /// Follows the recipe. It is followed in a continued run, too, unless it has a fingerprint: only the recipe knows whether its questions
 /// and its teacher are still the same, and it asks nothing twice.
-pub(crate) fn teach(shared: &Arc<Shared>, stage: &str, spec: &TeachSpec, limit: Option<u64>) -> Result<StageProduct> {
-    let mut recipe = shared.roles.open_recipe(&spec.recipe, &spec.options, shared.host(stage))?;
+pub(crate) fn teach(shared: &Arc<Shared>, name: &str, spec: &TeachSpec, limit: Option<u64>) -> Result<StageProduct> {
+    let stage = format!("teach/{name}");
+    let options = shared.roles.located(&["teach", name], &spec.options);
+    let mut recipe = shared.roles.open_recipe(&spec.recipe, &options, shared.host(&stage))?;
     let out = PathBuf::from(DATA);
     make_directory(&out)?;
-    let task = shared.progress.task(stage, None, "questions");
+    let task = shared.progress.task(&stage, None, "questions");
     let job = RecipeJob { teacher: spec.teacher.clone(), out, limit, seed: shared.roles.suite.seed };
     let made = recipe.make(job, &|event: RecipeEvent| {
         task.set_total(event.total);

@@ -5,7 +5,7 @@ use super::{StageProduct, absolute, checkpoint_identity, content, go_on, make_di
 use crate::declared;
 use crate::host::Shared;
 use crate::training_log::TrainingLog;
-use examiner_api::{Flow, PluginError, Result, RoleKind, TrainEvent, TrainJob};
+use examiner_api::{ErrorCode, Flow, PluginError, Result, RoleKind, TrainEvent, TrainJob};
 use examiner_store::provenance::Inputs;
 use examiner_suite::{TrainData, TrainSpec};
 use std::path::PathBuf;
@@ -20,10 +20,10 @@ pub(crate) struct Place {
 }
 
 /// What a checkpoint depends on.
-pub(crate) fn train_inputs(shared: &Arc<Shared>, spec: &TrainSpec, limit: Option<u64>) -> Result<Inputs> {
+pub(crate) fn train_inputs(shared: &Arc<Shared>, name: &str, spec: &TrainSpec, limit: Option<u64>) -> Result<Inputs> {
     let data = match &spec.data {
         TrainData::File(text) => {
-            let path = shared.roles.fill(text)?;
+            let path = shared.roles.path(&["train", name, "data"], text)?;
             if PathBuf::from(&path).exists() { content(path.as_ref())? } else { path }
         }
         TrainData::Dataset { dataset, form, match_rows } => {
@@ -33,7 +33,8 @@ pub(crate) fn train_inputs(shared: &Arc<Shared>, spec: &TrainSpec, limit: Option
             serde_json::json!({ "dataset": known, "as": form, "limit": limit, "rows": matched }).to_string()
         }
     };
-    let from = spec.from.as_ref().map(|from| checkpoint_identity(shared, from)).transpose()?;
+    let from =
+        spec.from.as_ref().map(|from| checkpoint_identity(shared, &["train", name, "from"], from)).transpose()?;
     Ok(Inputs::from([
         ("trainer".to_owned(), spec.trainer.clone()),
         ("plugin".to_owned(), shared.roles.build(RoleKind::Trainer, &spec.trainer)?),
@@ -44,27 +45,44 @@ pub(crate) fn train_inputs(shared: &Arc<Shared>, spec: &TrainSpec, limit: Option
     ]))
 }
 
+/// Whether the trainer can start, and the dataset has the form that is to be learned. A device that is not there is none of its business:
+/// a suite may be checked on another machine than the one that trains.
+pub(crate) fn check(shared: &Arc<Shared>, name: &str, spec: &TrainSpec) -> Result<()> {
+    if let TrainData::Dataset { dataset, form, .. } = &spec.data {
+        rows::open(shared, "check", dataset, form)?;
+    }
+    let from = spec.from.as_ref().map(|from| start(shared, &["train", name, "from"], from)).transpose()?;
+    let options = shared.roles.located(&["train", name], &spec.options);
+    match shared.roles.open_trainer(&spec.trainer, &options, shared.host("check")) {
+        Ok(mut trainer) => trainer.check(from.as_deref()),
+        Err(error) if error.code == ErrorCode::BadOptions => Err(error),
+        Err(_) => Ok(()),
+    }
+}
+
 /// Trains.
 pub(crate) fn train(
     shared: &Arc<Shared>,
-    stage: &str,
+    name: &str,
     spec: &TrainSpec,
     place: Place,
     limit: Option<u64>,
 ) -> Result<StageProduct> {
+    let stage = &*format!("train/{name}");
     make_directory(&place.out)?;
     let log = Arc::new(TrainingLog::open(&place.out, &place.events));
     let host = shared.training_host(stage, log.clone());
-    let from = spec.from.as_ref().map(|from| start(shared, from)).transpose()?;
+    let from = spec.from.as_ref().map(|from| start(shared, &["train", name, "from"], from)).transpose()?;
     let rows = match &spec.data {
-        TrainData::File(text) => host.fetch(&shared.roles.fill(text)?)?,
+        TrainData::File(text) => host.fetch(&shared.roles.path(&["train", name, "data"], text)?)?,
         TrainData::Dataset { dataset, form, match_rows } => {
             let matched = match_rows.as_ref().map(|teach| rows::taught(shared, teach)).transpose()?;
             let dataset = rows::open(shared, stage, dataset, form)?;
             training_rows(dataset, form, &place.out, matched.as_deref(), limit)?
         }
     };
-    let mut trainer = shared.roles.open_trainer(&spec.trainer, &spec.options, host)?;
+    let options = shared.roles.located(&["train", name], &spec.options);
+    let mut trainer = shared.roles.open_trainer(&spec.trainer, &options, host)?;
     let seed = shared.roles.suite.seed;
     let job = TrainJob { from, rows, out: place.out, recorded: Some(log.last_step()), seed };
     let task = shared.progress.task(stage, None, "steps");

@@ -2,7 +2,7 @@
 //! a new one gets the same job.
 
 use super::isolated::{CallEnd, IsolatedRole};
-use examiner_api::wire::{decode, encode, method};
+use examiner_api::wire::{decode, encode, if_known, method};
 use examiner_api::{
     ErrorCode, ExportJob, ExportReport, Exporter, Flow, PluginError, Recipe, RecipeEvent, RecipeInfo, RecipeJob,
     RecipeReport, Result, Sink, TrainEvent, TrainJob, TrainReport, Trainer,
@@ -10,10 +10,22 @@ use examiner_api::{
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Asks a role whether it could start.
+fn check(role: &mut IsolatedRole, from: &[u8]) -> Result<()> {
+    match role.call(method::CHECK, from, &|_| Flow::Stop)? {
+        CallEnd::Returned(answer) => if_known(answer.and_then(|answer| decode(&answer))),
+        CallEnd::Died(error) => Err(error),
+    }
+}
+
 /// A trainer in a process of its own.
 pub(super) struct IsolatedTrainer(pub(super) IsolatedRole);
 
 impl Trainer for IsolatedTrainer {
+    fn check(&mut self, from: Option<&str>) -> Result<()> {
+        check(&mut self.0, &encode(&from)?)
+    }
+
     fn train(&mut self, mut job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport> {
         let (furthest, last) = (AtomicU64::new(0), AtomicU64::new(job.recorded.unwrap_or(0)));
         let failure: Mutex<Option<PluginError>> = Mutex::new(None);
@@ -89,6 +101,10 @@ impl Recipe for IsolatedRecipe {
 pub(super) struct IsolatedExporter(pub(super) IsolatedRole);
 
 impl Exporter for IsolatedExporter {
+    fn check(&mut self, from: &str) -> Result<()> {
+        check(&mut self.0, &encode(from)?)
+    }
+
     fn export(&mut self, job: ExportJob) -> Result<ExportReport> {
         let job = encode(&job)?;
         let mut attempts = Attempts::new(&self.0);

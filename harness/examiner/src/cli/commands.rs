@@ -3,22 +3,23 @@
 use super::results::below;
 use super::search::overrides;
 use super::terminal::{ended, on_interrupt, print};
-use super::{PluginsArguments, RunArguments, SuiteArguments};
-use super::{plan_table, search};
-use anyhow::{Result, anyhow};
+use super::{CheckArguments, PluginsArguments, RunArguments, SuiteArguments};
+use super::{next_steps, plan_table, search};
+use anyhow::{Context, Result, anyhow};
 use examiner_api::{ErrorCode, FindingState};
 use examiner_engine::check as checks;
 use examiner_engine::doctor;
 use examiner_engine::graph::pairs;
 use examiner_engine::host::Shared;
 use examiner_engine::loader::{Plugins, SearchPath};
+use examiner_engine::paths;
 use examiner_engine::plan::Planner;
-use examiner_engine::progress::{Progress, print_to_stderr};
+use examiner_engine::progress::{Progress, Talk, print_to_stderr};
 use examiner_engine::roles::Roles;
 use examiner_engine::run::{self, Job};
 use examiner_engine::worker;
-use examiner_hub::Hub;
-use examiner_report::{Reports, markdown};
+use examiner_hub::{Hub, Settings};
+use examiner_report::{Reports, figure, markdown};
 use examiner_store::provenance::Provenance;
 use examiner_suite::Loaded;
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<ExitCode> {
     let cancelled = Arc::default();
     on_interrupt(&cancelled)?;
-    let job = Job { cancelled, ..job(arguments, directories)? };
+    let job = Job { cancelled, ..job(arguments, "run", directories)? };
     let outcome = match run::run(job) {
         // The run's directory cannot be written: nothing is wrong with the suite.
         Err(error) if error.code == ErrorCode::Io => {
@@ -37,8 +38,10 @@ pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<Ex
         }
         other => other?,
     };
+    // Of a run that left nothing there is nothing to read.
     let provenance = Provenance::read(&outcome.directory).unwrap_or_default();
-    let mut text = format!("{}{}", markdown::render(&outcome.rows), below(&provenance));
+    let table = markdown::render_beside(&outcome.rows, &[], &outcome.failures);
+    let mut text = format!("{table}{}", below(&provenance));
     if let Some(comparison) = &outcome.comparison {
         text.push_str(&format!("\n{comparison}"));
     }
@@ -47,18 +50,30 @@ pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<Ex
         // The run is done, whether or not its table can be shown.
         failures.push(format!("{error:#}; `examiner report {}` shows the results", outcome.directory.display()));
     }
-    Ok(ended(&outcome.directory, &failures, outcome.interrupted))
+    let directory = outcome.kept.then_some(outcome.directory.as_path());
+    Ok(ended(directory, &failures, outcome.interrupted))
 }
 
-pub(super) fn check(arguments: &SuiteArguments, directories: &[PathBuf]) -> Result<ExitCode> {
-    let (loaded, _) = load(arguments, directories)?;
+pub(super) fn check(arguments: &CheckArguments, directories: &[PathBuf]) -> Result<ExitCode> {
+    let (loaded, plugins) = load(&arguments.suite, "check", directories)?;
+    if !arguments.quick {
+        let hub = Hub::new(Settings { offline: true, ..Settings::from_env() })?;
+        let roles = Roles::new(loaded.suite.clone(), plugins).in_workers(worker::program());
+        let progress = Progress::hidden();
+        let shared = Shared::new(roles, progress, Arc::default(), hub, Arc::new(Reports), None);
+        for note in checks::check_contents(&loaded, &shared)? {
+            if !Talk::current().quiet {
+                print_to_stderr(&note);
+            }
+        }
+    }
     let stages = pairs(&loaded.suite).len();
-    print(&format!("`{}` is a good suite: {stages} examinations\n", arguments.suite.display()))?;
+    print(&format!("`{}` is a good suite: {stages} examinations\n", loaded.path.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn plan(arguments: RunArguments, directories: &[PathBuf]) -> Result<ExitCode> {
-    let job = job(arguments, directories)?;
+    let job = job(arguments, "plan", directories)?;
     run::check_replaced(&job)?;
     let goes_on = run::resumable(&job);
     let directory = goes_on.clone().or_else(|| match &job.out {
@@ -103,7 +118,8 @@ pub(super) fn plugins(arguments: &PluginsArguments, directories: &[PathBuf]) -> 
         text.push_str(&match place {
             SearchPath::Directory(path) => format!("  `{}`\n", path.display()),
             SearchPath::BesideProgram(path) => format!("  `{}` (`libexaminer_plugin_*`)\n", path.display()),
-            SearchPath::File(path) | SearchPath::Plugin { path, .. } => format!("  `{}`\n", path.display()),
+            SearchPath::File(path) => format!("  `{}`\n", path.display()),
+            SearchPath::Plugin { path, start, .. } => format!("  `{}`\n", start.join(path).display()),
         });
     }
     print(&text)?;
@@ -129,8 +145,8 @@ pub(super) fn doctor(directories: &[PathBuf]) -> Result<ExitCode> {
     Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn job(arguments: RunArguments, directories: &[PathBuf]) -> Result<Job> {
-    let (loaded, plugins) = load(&arguments.suite, directories)?;
+fn job(arguments: RunArguments, command: &str, directories: &[PathBuf]) -> Result<Job> {
+    let (loaded, plugins) = load(&arguments.suite, command, directories)?;
     checks::check_only(&loaded.suite, &arguments.only).map_err(|error| anyhow!(error))?;
     Ok(Job {
         loaded,
@@ -150,9 +166,16 @@ fn job(arguments: RunArguments, directories: &[PathBuf]) -> Result<Job> {
 }
 
 /// Loads a suite and holds it against the plugins.
-fn load(arguments: &SuiteArguments, directories: &[PathBuf]) -> Result<(Loaded, Plugins)> {
-    let loaded = examiner_suite::load(&arguments.suite, &overrides(&arguments.set)?)?;
+fn load(arguments: &SuiteArguments, command: &str, directories: &[PathBuf]) -> Result<(Loaded, Plugins)> {
+    let suite = next_steps::suite(arguments.suite.as_ref(), command)?;
+    let mut loaded = examiner_suite::load(&suite, &overrides(&arguments.set)?)?;
     let plugins = search::plugins(Some(&loaded), directories)?;
     checks::check(&loaded, &plugins)?;
+    if let Some(figure) = &loaded.suite.report.figure {
+        figure::check_format(figure).context("report.figure")?;
+    }
+    for note in paths::locate(&mut loaded, &plugins) {
+        print_to_stderr(&note);
+    }
     Ok((loaded, plugins))
 }

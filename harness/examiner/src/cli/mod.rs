@@ -1,6 +1,9 @@
 //! The command line: what can be typed, and which part of the program does it.
 
+mod arguments;
 mod commands;
+mod init;
+mod next_steps;
 mod plan_table;
 mod results;
 mod runs;
@@ -9,6 +12,7 @@ mod search;
 mod shells;
 mod terminal;
 
+use arguments::*;
 use clap::{Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -18,27 +22,38 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "examiner", version, about, max_term_width = 100)]
 #[command(
-    after_help = "To begin: `examiner run configs/first-look.yaml`; `examiner plugins` lists what there is.\n\nExit status: 0 complete; 1 finished with failures (a line for each on stderr); 2 bad usage or \
+    after_help = "To begin: `examiner init` writes a first suite; `examiner plugins` lists what there is.\n\nExit status: 0 complete; 1 finished with failures (a line for each on stderr); 2 bad usage or \
                         suite; 130 interrupted (run the same command again to go on)."
 )]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
     /// Look for plugins in this directory too (repeatable). They are always looked for beside the program, in `plugins`
     /// beside it, and in the directories that EXAMINER_PLUGINS lists.
     #[arg(long = "plugins", global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     plugin_directories: Vec<PathBuf>,
+    /// When colours are used: on a terminal (`auto`, unless NO_COLOR is set), always, or never.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: When,
+    /// Say on stderr only what is wrong: no progress, no notes.
+    #[arg(long, short, global = true)]
+    quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a first suite, with comments: a model on the questions of a file. What no flag says is asked on a terminal.
+    Init(InitArguments),
     /// Run a suite: teach, train, export, examine, report.
     ///
     /// A run of the same suite that is not complete goes on where it was: nothing finished is done again, and what failed
     /// is tried again.
     Run(RunArguments),
     /// Check a suite without running it: every mistake at once, with its line.
-    Check(SuiteArguments),
+    ///
+    /// Files have to be there, the first rows of each dataset have to make questions with right answers, and models, trainers and exporters
+    /// have to be able to do what the suite wants. Nothing is downloaded, and no model is opened.
+    Check(CheckArguments),
     /// Show the stages of a suite: what is reused and why, how many requests there are, what a dataset can show.
     Plan(RunArguments),
     /// List the plugins, their roles and, with `--schema`, their options.
@@ -85,203 +100,22 @@ enum Command {
     },
 }
 
-#[derive(Debug, clap::Args)]
-struct SuiteArguments {
-    /// The suite, a YAML file, or `-` for standard input.
-    #[arg(value_hint = ValueHint::FilePath)]
-    suite: PathBuf,
-    /// Change a field of the suite, or a variable of its `vars` (repeatable): `--set datasets.gsm8k.shots=8`.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-}
-
-#[derive(Debug, clap::Args)]
-struct RunArguments {
-    #[command(flatten)]
-    suite: SuiteArguments,
-    /// Ask at most this many questions of each dataset: for a first look.
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
-    limit: Option<u64>,
-    /// Run only stages that begin with, or have as one of their parts, this name (repeatable): `--only gsm8k`,
-    /// `--only evaluate/student`.
-    #[arg(long, value_name = "STAGE")]
-    only: Vec<String>,
-    /// Use this directory for the run, and whatever of an earlier run in it still holds.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    out: Option<PathBuf>,
-    /// Start from the beginning, even if an unfinished run of this suite could go on. An earlier run in `--out` gets another
-    /// name.
-    #[arg(long)]
-    fresh: bool,
-    /// Let a run in `--out` that is of another suite, or has more results, be replaced.
-    #[arg(long, requires = "out", conflicts_with = "fresh")]
-    replace: bool,
-}
-
-#[derive(Debug, clap::Args)]
-struct PluginsArguments {
-    /// Print the JSON Schema of the options of every role of this name.
-    #[arg(long, value_name = "ROLE")]
-    schema: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-struct ReportArguments {
-    /// The run's directory.
-    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
-    run: PathBuf,
-    /// Print OpenCompass's layout as CSV: `dataset,version,metric,mode,<model>...`.
-    #[arg(long)]
-    wide: bool,
-    /// Print `summary.csv` itself.
-    #[arg(long, conflicts_with = "wide")]
-    csv: bool,
-    /// With `'` before cells of the CSV that a spreadsheet would take for formulas.
-    #[arg(long, requires = "csv")]
-    spreadsheet: bool,
-}
-
-#[derive(Debug, clap::Args)]
-struct ShowArguments {
-    /// The run's directory.
-    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
-    run: PathBuf,
-    /// Only answers of this model.
-    #[arg(long, value_name = "MODEL")]
-    model: Option<String>,
-    /// Only samples of this dataset.
-    #[arg(long, value_name = "DATASET")]
-    dataset: Option<String>,
-    /// Only the sample with this id (repeatable).
-    #[arg(long, value_name = "ID")]
-    id: Vec<String>,
-    /// Only samples of which a metric is 0.
-    #[arg(long)]
-    wrong: bool,
-    /// Only samples in whose answer none was found.
-    #[arg(long)]
-    unanswered: bool,
-    /// Only samples without an answer or a verdict.
-    #[arg(long)]
-    errors: bool,
-    /// Only samples of which the model read the end alone.
-    #[arg(long)]
-    truncated: bool,
-    /// Only samples that the run in this directory judged otherwise.
-    #[arg(long, value_name = "RUN", value_hint = ValueHint::DirPath)]
-    flips: Option<PathBuf>,
-    /// Show at most this many.
-    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
-    limit: u64,
-    /// Print the lines of `samples/` as they are.
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-struct RunsArguments {
-    /// The directory of runs.
-    #[arg(long, value_name = "DIR", default_value = "outputs", global = true, value_hint = ValueHint::DirPath)]
-    outputs: PathBuf,
-    #[command(subcommand)]
-    command: Option<RunsCommand>,
-}
-
-#[derive(Debug, Subcommand)]
-enum RunsCommand {
-    /// Remove runs. One that is going on is not.
-    #[command(name = "rm")]
-    Remove {
-        /// Their names.
-        #[arg(required = true)]
-        runs: Vec<String>,
-    },
-    /// Remove all but the newest runs of each suite.
-    Prune {
-        /// How many stay.
-        #[arg(long, value_name = "N")]
-        keep: usize,
-        /// Only runs of this suite.
-        #[arg(long, value_name = "SUITE")]
-        suite: Option<String>,
-    },
-}
-
-#[derive(Debug, clap::Args)]
-struct ScoreArguments {
-    /// The run's directory.
-    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
-    run: PathBuf,
-    /// Take the scorers from this suite instead of the run's own `suite.yaml`.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    suite: Option<PathBuf>,
-    /// Change a field of the suite (repeatable), after the changes that the run was made with:
-    /// `--set datasets.gsm8k.scorer=answer-extraction`.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Judge everything by this scorer (repeatable), whatever the suite says: a name, or YAML with options,
-    /// `--scorer "{ name: answer-extraction, extract: last-number }"`.
-    #[arg(long, value_name = "SCORER")]
-    scorer: Vec<String>,
-    /// Judge only stages that begin with, or have as one of their parts, this name (repeatable): `--only gsm8k`.
-    #[arg(long, value_name = "STAGE")]
-    only: Vec<String>,
-    /// What the new scores are called; the time, if not given.
-    #[arg(long, value_name = "NAME")]
-    name: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-struct CompareArguments {
-    /// The run's directory, or those of several runs.
-    #[arg(default_value = "outputs/latest", value_name = "RUN", value_hint = ValueHint::DirPath)]
-    runs: Vec<PathBuf>,
-    /// The model, or the dataset, that all others of the run are compared with.
-    #[arg(long, value_name = "NAME")]
-    baseline: Option<String>,
-    /// Compare by this metric (repeatable), `all` for every one; without it, by the first of each dataset and scorer.
-    #[arg(long, value_name = "METRIC")]
-    metric: Vec<String>,
-    /// Compare on the parts of datasets, too. More comparisons make each harder to pass.
-    #[arg(long)]
-    subsets: bool,
-    /// Print CSV.
-    #[arg(long)]
-    csv: bool,
-    /// With `'` before cells of the CSV that a spreadsheet would take for formulas.
-    #[arg(long, requires = "csv")]
-    spreadsheet: bool,
-}
-
-#[derive(Debug, clap::Args)]
-struct GateArguments {
-    /// The run's directory.
-    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
-    run: PathBuf,
-    /// The rules, a YAML file.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    policy: PathBuf,
-}
-
-#[derive(Debug, clap::Args)]
-struct PlotArguments {
-    /// The run's directory.
-    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
-    run: PathBuf,
-    /// The picture of the results; the others stand beside it, with `-training` and `-yield` in their names. Each is
-    /// drawn as `.svg` and as `.png`.
-    #[arg(long, value_name = "FILE", default_value = "figs/result.svg", value_hint = ValueHint::FilePath)]
-    out: PathBuf,
-    /// Draw this metric (repeatable), `all` for every one; without it, the first of each dataset and scorer.
-    #[arg(long, value_name = "METRIC")]
-    metric: Vec<String>,
-}
-
 /// Runs the program with the arguments of the process.
 pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let no_events = EventsArguments::default();
+    let events = match &arguments.command {
+        Some(Command::Run(run) | Command::Plan(run)) => &run.events,
+        Some(Command::Score(score)) => &score.events,
+        _ => &no_events,
+    };
+    if let Err(error) = terminal::set_up(arguments.color, arguments.quiet, events) {
+        return status(Err(error));
+    }
     let directories = arguments.plugin_directories;
-    let result = match arguments.command {
+    let Some(command) = arguments.command else { return status(next_steps::greet()) };
+    status(match command {
+        Command::Init(arguments) => init::init(arguments),
         Command::Run(run) => commands::run(run, &directories),
         Command::Check(suite) => commands::check(&suite, &directories),
         Command::Plan(run) => commands::plan(run, &directories),
@@ -297,7 +131,11 @@ pub(crate) fn main() -> ExitCode {
         Command::Completions { shell } => shells::completions(shell),
         Command::Man { directory } => shells::manual(&directory),
         Command::Worker { program } => Ok(examiner_engine::worker::main(program)),
-    };
+    })
+}
+
+/// The exit status of a command; what is wrong is said.
+fn status(result: anyhow::Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
         examiner_engine::progress::print_to_stderr(&format!("error: {error:#}"));
         ExitCode::from(2)

@@ -1,12 +1,12 @@
 //! What can be made of a run that is there: tables, comparisons and figures.
 
 use super::terminal::print;
-use super::{CompareArguments, GateArguments, PlotArguments, ReportArguments, ShowArguments};
-use anyhow::{Context, Result};
+use super::{CompareArguments, GateArguments, PlotArguments, ReportArguments, ReportFormat, ShowArguments};
+use anyhow::{Context, Result, ensure};
 use examiner_engine::progress::print_to_stderr;
 use examiner_report::compare::{self, ComparisonResult};
 use examiner_report::show::{self, Kind, Selection};
-use examiner_report::{figure, gate, markdown, spreadsheet, stage_summary, wide};
+use examiner_report::{figure, gate, github, json, markdown, spreadsheet, stage_summary, wide};
 use examiner_store::provenance::Provenance;
 use examiner_store::summary::{self, SummaryRow};
 use std::path::{Path, PathBuf};
@@ -21,10 +21,19 @@ pub(super) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
         let stage = provenance.stages.get(&format!("evaluate/{}/{}", row.model, row.dataset));
         row.version = stage.map(|stage| stage.version.clone()).unwrap_or_default();
     }
-    let text = match (arguments.csv, arguments.wide) {
-        (true, _) => for_spreadsheets(std::fs::read_to_string(&path)?, arguments.spreadsheet)?,
-        (false, true) => wide::render(&rows),
-        (false, false) => format!("{}{}", markdown::render(&rows), below(&provenance)),
+    let format = arguments.format.unwrap_or(match (arguments.csv, arguments.wide, arguments.json) {
+        (true, _, _) => ReportFormat::Csv,
+        (_, true, _) => ReportFormat::Wide,
+        (_, _, true) => ReportFormat::Json,
+        _ => ReportFormat::Table,
+    });
+    ensure!(format == ReportFormat::Csv || !arguments.spreadsheet, "`--spreadsheet` goes with `--csv`");
+    let text = match format {
+        ReportFormat::Csv => for_spreadsheets(std::fs::read_to_string(&path)?, arguments.spreadsheet)?,
+        ReportFormat::Wide => wide::render(&rows),
+        ReportFormat::Json => json::render(&provenance, &rows)?,
+        ReportFormat::Github => github::render(&provenance, &rows),
+        ReportFormat::Table => format!("{}{}", markdown::render(&rows), below(&provenance)),
     };
     print(&text)?;
     Ok(ExitCode::SUCCESS)
@@ -103,7 +112,9 @@ pub(super) fn gate(arguments: &GateArguments) -> Result<ExitCode> {
 
 pub(super) fn plot(arguments: &PlotArguments) -> Result<ExitCode> {
     let rows = rows(&arguments.run)?;
-    let drawn = figure::draw(&arguments.run, &rows, &arguments.metric, &arguments.out)?;
+    // In the run's directory the next one does not overwrite it.
+    let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join("figs/result.svg"));
+    let drawn = figure::draw(&arguments.run, &rows, &arguments.metric, &out)?;
     print(&drawn.files.iter().map(|file| format!("{}\n", file.display())).collect::<String>())?;
     for failure in &drawn.failures {
         print_to_stderr(&format!("failed: {failure}"));

@@ -1,4 +1,4 @@
-//! The runs of a directory: which there are, and how those that are not wanted any more are removed.
+//! The runs of a directory: which there are, how they are renamed, and how those that are not wanted any more are removed.
 
 use super::terminal::print;
 use super::{RunsArguments, RunsCommand};
@@ -21,13 +21,25 @@ pub(super) fn runs(arguments: &RunsArguments) -> Result<ExitCode> {
         Some(RunsCommand::Remove { runs }) => {
             let all = found(outputs)?;
             for name in runs {
-                let Some(run) = all.iter().find(|run| run.name() == *name || run.path == Path::new(name)) else {
-                    let names: Vec<String> = all.iter().map(|run| format!("`{}`", run.name())).collect();
-                    bail!("`{}` has no run `{name}`; it has {}", outputs.display(), names.join(", "));
-                };
-                run.remove()?;
+                named(&all, outputs, name)?.remove()?;
             }
             point_latest(outputs, newest(outputs)?.as_deref())?;
+        }
+        Some(RunsCommand::Move { run, to }) => {
+            let all = found(outputs)?;
+            let run = named(&all, outputs, run)?;
+            let to = if Path::new(to).components().count() > 1 { PathBuf::from(to) } else { outputs.join(to) };
+            // It is pointed to again under its new name.
+            let is_latest =
+                std::fs::read_link(outputs.join("latest")).is_ok_and(|latest| latest == Path::new(&run.name()));
+            run.rename(&to)?;
+            let is_here = to.parent().is_some_and(|parent| parent.canonicalize().ok() == outputs.canonicalize().ok());
+            let latest = match to.file_name().filter(|_| is_latest && is_here) {
+                Some(name) => Some(name.to_string_lossy().into_owned()),
+                None => newest(outputs)?,
+            };
+            point_latest(outputs, latest.as_deref())?;
+            print(&format!("{}\n", to.display()))?;
         }
         Some(RunsCommand::Prune { keep, suite }) => {
             let mut left = std::collections::BTreeMap::new();
@@ -55,6 +67,15 @@ fn found(outputs: &Path) -> Result<Vec<Found>> {
     Ok(found)
 }
 
+/// The run of this name.
+fn named<'a>(all: &'a [Found], outputs: &Path, name: &str) -> Result<&'a Found> {
+    all.iter().find(|run| run.name() == name || run.path == Path::new(name)).with_context(|| {
+        let names: Vec<String> = all.iter().map(|run| format!("`{}`", run.name())).collect();
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        format!("`{}` has no run `{name}`; it has {names}", outputs.display())
+    })
+}
+
 /// The name of the newest run.
 fn newest(outputs: &Path) -> Result<Option<String>> {
     Ok(found(outputs)?.last().map(Found::name))
@@ -63,6 +84,27 @@ fn newest(outputs: &Path) -> Result<Option<String>> {
 impl Found {
     fn name(&self) -> String {
         self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Moves the run, unless somebody writes in it, or something lies there already.
+    fn rename(&self, to: &Path) -> Result<()> {
+        if to.symlink_metadata().is_ok() {
+            bail!("`{}` is there already; choose another name", to.display());
+        }
+        let held = RunDirectory::open(&self.path, &self.provenance.suite)?;
+        if let Some(parent) = to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            std::fs::create_dir_all(parent)
+                .with_context(|| format!("cannot make the directory `{}`", parent.display()))?;
+        }
+        std::fs::rename(&self.path, to).with_context(|| {
+            format!(
+                "cannot move `{}` to `{}`; on another disk, copy it and remove it here",
+                self.path.display(),
+                to.display()
+            )
+        })?;
+        drop(held);
+        Ok(())
     }
 
     /// Removes the run, unless somebody writes in it.

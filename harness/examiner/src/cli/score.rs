@@ -5,37 +5,52 @@ use super::terminal::{ended, on_interrupt, print};
 use super::{ScoreArguments, search};
 use anyhow::{Context, Result};
 use examiner_engine::check::check_judging;
+use examiner_engine::paths;
 use examiner_engine::progress::Progress;
 use examiner_engine::rescore::{Rescore, Typed, provenance_of, rescore};
+use examiner_engine::worker;
 use examiner_report::{Reports, markdown};
+use examiner_suite::Loaded;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(super) fn score(arguments: ScoreArguments, directories: &[PathBuf]) -> Result<ExitCode> {
-    let ScoreArguments { run, suite, set, scorer, only, name } = arguments;
+    let ScoreArguments { run, suite, set, scorer, only, name, events: _ } = arguments;
     let typed = Typed { name, suite, set, scorer, only };
     let progress = Progress::on_stderr();
-    let made_with = provenance_of(&run)?.request.set;
+    let made = provenance_of(&run)?;
+    let made_with = made.request.set;
     let own = run.join("suite.yaml");
-    let before =
-        examiner_suite::load(&own, &overrides(&made_with)?).context("the run's own suite cannot be read any more")?;
+    let load_own = |set: &[String]| -> Result<Loaded> {
+        let mut loaded = examiner_suite::load(&own, &overrides(set)?)?;
+        paths::begin_in(&mut loaded, &made.suite_directory);
+        Ok(loaded)
+    };
+    let mut before = load_own(&made_with).context("the run's own suite cannot be read any more")?;
     let before_plugins = search::plugins_left(&before, directories)?;
+    paths::locate(&mut before, &before_plugins);
 
     // The scorers that were typed are changes like any other, so that what is wrong with them has a place, too.
-    let path = typed.suite.clone().unwrap_or(own);
+    let load = |set: &[String]| match &typed.suite {
+        Some(path) => Ok(examiner_suite::load(path, &overrides(set)?)?),
+        None => load_own(set),
+    };
     let mut set: Vec<String> = made_with.iter().chain(&typed.set).cloned().collect();
     if !made_with.is_empty() {
         progress.print(&format!("with the changes that the run was made with: --set {}", made_with.join(" --set ")));
     }
-    let mut now = examiner_suite::load(&path, &overrides(&set)?)?;
+    let mut now = load(&set)?;
     if !typed.scorer.is_empty() {
         let list = format!("[{}]", typed.scorer.join(", "));
         set.extend(now.scorer_keys().into_iter().map(|key| format!("{key}={list}")));
-        now = examiner_suite::load(&path, &overrides(&set)?)?;
+        now = load(&set)?;
     }
     let plugins = search::plugins_left(&now, directories)?;
     check_judging(&now, &plugins)?;
+    for note in paths::locate(&mut now, &plugins) {
+        progress.print(&note);
+    }
 
     let cancelled = Arc::default();
     on_interrupt(&cancelled)?;
@@ -45,14 +60,15 @@ pub(super) fn score(arguments: ScoreArguments, directories: &[PathBuf]) -> Resul
         now: (now, plugins),
         typed,
         set,
+        program: worker::program(),
         cancelled,
         progress,
         reporter: Arc::new(Reports),
     };
     let outcome = rescore(job)?;
-    print(&markdown::render_beside(&outcome.rows, &outcome.before))?;
+    print(&markdown::render_beside(&outcome.rows, &outcome.before, &outcome.failures))?;
     if let Some(comparison) = &outcome.comparison {
         print(&format!("\n{comparison}"))?;
     }
-    Ok(ended(&outcome.directory, &outcome.failures, outcome.interrupted))
+    Ok(ended(Some(&outcome.directory), &outcome.failures, outcome.interrupted))
 }

@@ -2,6 +2,8 @@
 
 use anyhow::{Result, anyhow};
 use examiner_engine::loader::{self, LoadError, Plugins, SearchPath};
+use examiner_engine::paths;
+use examiner_engine::progress::print_to_stderr;
 use examiner_engine::worker;
 use examiner_suite::{FieldPath, Loaded, Override, Problem, Problems, Suite};
 use std::collections::BTreeMap;
@@ -12,7 +14,11 @@ use std::path::PathBuf;
 pub(super) fn places(suite: Option<&Suite>, directories: &[PathBuf]) -> Vec<SearchPath> {
     let entries = suite.into_iter().flat_map(|suite| &suite.plugins);
     let mut places: Vec<SearchPath> = entries
-        .filter_map(|(name, pin)| Some(SearchPath::Plugin { name: name.clone(), path: pin.path.clone()? }))
+        .filter_map(|(name, pin)| {
+            let (path, paths) = (pin.path.clone()?, &suite?.paths);
+            let start = paths::start_of_plugin(paths, name, &path);
+            Some(SearchPath::Plugin { name: name.clone(), path, start })
+        })
         .collect();
     places.extend(directories.iter().cloned().map(SearchPath::Directory));
     if let Some(listed) = std::env::var_os("EXAMINER_PLUGINS") {
@@ -21,7 +27,8 @@ pub(super) fn places(suite: Option<&Suite>, directories: &[PathBuf]) -> Vec<Sear
         // It holds for every command of a shell, where one of its directories may be gone.
         let (there, gone): (Vec<_>, Vec<_>) = directories.partition(|directory| directory.exists());
         for directory in gone {
-            eprintln!("warning: `EXAMINER_PLUGINS` names `{}`, which does not exist", directory.display());
+            let directory = directory.display();
+            print_to_stderr(&format!("warning: `EXAMINER_PLUGINS` names `{directory}`, which does not exist"));
         }
         places.extend(there.into_iter().map(SearchPath::Directory));
     }
@@ -45,7 +52,7 @@ pub(super) fn plugins(loaded: Option<&Loaded>, directories: &[PathBuf]) -> Resul
 /// As [`plugins`], but a file that the suite names may be gone: it may have held a model that is not needed.
 pub(super) fn plugins_left(loaded: &Loaded, directories: &[PathBuf]) -> Result<Plugins> {
     let mut places = places(Some(&loaded.suite), directories);
-    places.retain(|place| !matches!(place, SearchPath::Plugin { path, .. } if !path.exists()));
+    places.retain(|place| !matches!(place, SearchPath::Plugin { path, start, .. } if !start.join(path).exists()));
     found(Some(loaded), places)
 }
 

@@ -19,12 +19,12 @@ fn world(entries: &str) -> World {
 
 /// What is said of the suite with these entries.
 fn check(entries: &str) -> String {
-    world(entries).refused(&["check", "suite.yaml"])
+    world(entries).refused(&["check", "--quick", "suite.yaml"])
 }
 
 /// What is said of a file that the suite names for the plugin `mine`.
 fn file(content: impl AsRef<[u8]>) -> String {
-    world("mine: { path: mine.so }").with("mine.so", content).refused(&["check", "suite.yaml"])
+    world("mine: { path: mine.so }").with("mine.so", content).refused(&["check", "--quick", "suite.yaml"])
 }
 
 /// A good plugin, after something was done to its bytes.
@@ -54,7 +54,7 @@ fn files_that_are_no_library() {
     assert_snapshot!(check("mine: { path: mine.so }"), @"error: suite.yaml:1:26: plugins.mine.path: `mine.so` cannot be read: No such file or directory (os error 2); check the path and its permissions");
     assert_snapshot!(check("mine: { path: \"\" }"), @"error: suite.yaml:1:26: plugins.mine.path: expected the path of a library, found an empty text");
     let directory = world("mine: { path: mine.so }").with("mine.so/mine.so", "");
-    assert_snapshot!(directory.refused(&["check", "suite.yaml"]), @r#"error: suite.yaml:1:26: plugins.mine.path: `[DIR]/mine.so` is not a shared library (it is a directory); build the plugin with `crate-type = ["cdylib"]` and name the library file"#);
+    assert_snapshot!(directory.refused(&["check", "--quick", "suite.yaml"]), @r#"error: suite.yaml:1:26: plugins.mine.path: `[DIR]/mine.so` is not a shared library (it is a directory); build the plugin with `crate-type = ["cdylib"]` and name the library file"#);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_pipe_is_not_waited_for() {
     let world = world("mine: { path: mine.so }");
     let made = std::process::Command::new("mkfifo").arg(world.path().join("mine.so")).status().unwrap();
     assert!(made.success());
-    assert_snapshot!(world.refused(&["check", "suite.yaml"]), @r#"error: suite.yaml:1:26: plugins.mine.path: `[DIR]/mine.so` is not a shared library (it is no regular file); build the plugin with `crate-type = ["cdylib"]` and name the library file"#);
+    assert_snapshot!(world.refused(&["check", "--quick", "suite.yaml"]), @r#"error: suite.yaml:1:26: plugins.mine.path: `[DIR]/mine.so` is not a shared library (it is no regular file); build the plugin with `crate-type = ["cdylib"]` and name the library file"#);
 }
 
 #[test]
@@ -104,27 +104,27 @@ fn two_plugins_of_one_name() {
     let world = World::new().with("suite.yaml", SUITE);
     std::fs::create_dir(world.path().join("mine")).unwrap();
     std::fs::copy(build::fixture("echo_again"), world.path().join("mine/again.so")).unwrap();
-    assert_snapshot!(world.refused(&["check", "suite.yaml", "--plugins", "mine"]), @"error: `[BUILD]/libexaminer_plugin_echo.so` is a plugin named `echo`, as is `[DIR]/mine/again.so`; remove one of them");
+    assert_snapshot!(world.refused(&["check", "--quick", "suite.yaml", "--plugins", "mine"]), @"error: `[BUILD]/libexaminer_plugin_echo.so` is a plugin named `echo`, as is `[DIR]/mine/again.so`; remove one of them");
 }
 
 #[test]
 fn directories_that_are_none() {
     let world = World::new().with("suite.yaml", SUITE);
-    assert_snapshot!(world.refused(&["check", "suite.yaml", "--plugins", "nowhere"]), @"error: `nowhere` cannot be read: No such file or directory (os error 2); check the path and its permissions");
-    assert_snapshot!(world.refused(&["check", "suite.yaml", "--plugins", "suite.yaml"]), @"error: `suite.yaml` cannot be read: Not a directory (os error 20); check the path and its permissions");
+    assert_snapshot!(world.refused(&["check", "--quick", "suite.yaml", "--plugins", "nowhere"]), @"error: `nowhere` cannot be read: No such file or directory (os error 2); check the path and its permissions");
+    assert_snapshot!(world.refused(&["check", "--quick", "suite.yaml", "--plugins", "suite.yaml"]), @"error: `suite.yaml` cannot be read: Not a directory (os error 20); check the path and its permissions");
 }
 
 #[test]
 fn a_link_that_leaves_the_plugin_directory() {
     let world = world("fixture: {}").with("mine/notes.txt", "no library").with("elsewhere/fixture.so", fixture());
     link(&world, "mine/libfixture.so", &world.path().join("elsewhere/fixture.so"));
-    assert_snapshot!(world.refused(&["check", "suite.yaml", "--plugins", "mine"]), @r#"
+    assert_snapshot!(world.refused(&["check", "--quick", "suite.yaml", "--plugins", "mine"]), @r#"
     error: suite.yaml:1:21: plugins.fixture: there is no plugin named `fixture`
       help: the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `onnx`, `openai`, `replay`, `table`; not used: `mine/libfixture.so` is a link to `[DIR]/elsewhere/fixture.so`, which is outside of the plugin directory `[DIR]/mine`; copy the library into the directory, or name it in the suite: `plugins: { NAME: { path: FILE, sha256: DIGITS } }`
     "#);
     // Neither does a link that leads nowhere do harm.
     std::fs::remove_file(world.path().join("elsewhere/fixture.so")).unwrap();
-    assert_snapshot!(world.refused(&["check", "suite.yaml", "--plugins", "mine"]), @r#"
+    assert_snapshot!(world.refused(&["check", "--quick", "suite.yaml", "--plugins", "mine"]), @r#"
     error: suite.yaml:1:21: plugins.fixture: there is no plugin named `fixture`
       help: the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `onnx`, `openai`, `replay`, `table`; not used: `mine/libfixture.so` cannot be read: No such file or directory (os error 2); check the path and its permissions
     "#);
@@ -135,8 +135,8 @@ fn links_within_the_plugin_directory_and_to_it_are_followed() {
     let world = world("fixture: {}").with("mine/builds/fixture-2.bin", fixture());
     link(&world, "mine/libfixture.so", Path::new("builds/fixture-2.bin"));
     link(&world, "also-mine", &world.path().join("mine"));
-    world.succeeds(&["check", "suite.yaml", "--plugins", "mine"]);
-    world.succeeds(&["check", "suite.yaml", "--plugins", "also-mine"]);
+    world.succeeds(&["check", "--quick", "suite.yaml", "--plugins", "mine"]);
+    world.succeeds(&["check", "--quick", "suite.yaml", "--plugins", "also-mine"]);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_relative_path_that_leaves_where_it_starts() {
         world.with("work/suite.yaml", format!("plugins: {{ fixture: {{ {entries} }} }}\n{SUITE}"))
     };
     let check = |world: &World, arguments: &[&str]| {
-        let arguments = [&["check", "suite.yaml"], arguments].concat();
+        let arguments = [&["check", "--quick", "suite.yaml"], arguments].concat();
         build::examiner(&world.path().join("work")).args(arguments).output().unwrap()
     };
     let said = |world: &World| {
@@ -173,13 +173,13 @@ fn a_relative_path_that_leaves_where_it_starts() {
 fn a_pin_that_the_file_does_not_have() {
     let digits = "0".repeat(64);
     let by_path = world(&format!("fixture: {{ path: mine.so, sha256: {digits} }}")).with("mine.so", fixture());
-    assert_snapshot!(by_path.refused(&["check", "suite.yaml"]), @"error: suite.yaml:1:46: plugins.fixture.sha256: `[DIR]/mine.so` has SHA-256 [SHA256], the suite pins [SHA256] for the plugin `fixture`; install the pinned build, or change the pin if you trust this one");
+    assert_snapshot!(by_path.refused(&["check", "--quick", "suite.yaml"]), @"error: suite.yaml:1:46: plugins.fixture.sha256: `[DIR]/mine.so` has SHA-256 [SHA256], the suite pins [SHA256] for the plugin `fixture`; install the pinned build, or change the pin if you trust this one");
     assert_snapshot!(by_path.refused(&["run", "suite.yaml"]), @"error: suite.yaml:1:46: plugins.fixture.sha256: `[DIR]/mine.so` has SHA-256 [SHA256], the suite pins [SHA256] for the plugin `fixture`; install the pinned build, or change the pin if you trust this one");
     let in_directory = world(&format!("fixture: {{ sha256: {digits} }}")).with("mine/libfixture.so", fixture());
-    assert_snapshot!(in_directory.refused(&["check", "suite.yaml", "--plugins", "mine"]), @"error: suite.yaml:1:31: plugins.fixture.sha256: `[DIR]/mine/libfixture.so` has SHA-256 [SHA256], the suite pins [SHA256] for the plugin `fixture`; install the pinned build, or change the pin if you trust this one");
+    assert_snapshot!(in_directory.refused(&["check", "--quick", "suite.yaml", "--plugins", "mine"]), @"error: suite.yaml:1:31: plugins.fixture.sha256: `[DIR]/mine/libfixture.so` has SHA-256 [SHA256], the suite pins [SHA256] for the plugin `fixture`; install the pinned build, or change the pin if you trust this one");
     // Named so that only the plugin itself can say what it is.
     let hidden = world(&format!("fixture: {{ sha256: {digits} }}")).with("mine/other.so", fixture());
-    assert_snapshot!(hidden.refused(&["check", "suite.yaml", "--plugins", "mine"]), @"error: suite.yaml:1:31: plugins.fixture.sha256: `[DIR]/mine/other.so` has SHA-256 [SHA256], the suite pins [SHA256] for the plugin `fixture`; install the pinned build, or change the pin if you trust this one");
+    assert_snapshot!(hidden.refused(&["check", "--quick", "suite.yaml", "--plugins", "mine"]), @"error: suite.yaml:1:31: plugins.fixture.sha256: `[DIR]/mine/other.so` has SHA-256 [SHA256], the suite pins [SHA256] for the plugin `fixture`; install the pinned build, or change the pin if you trust this one");
     let beside_the_program = check(&format!("echo: {{ sha256: {digits} }}"));
     assert_snapshot!(beside_the_program, @"error: suite.yaml:1:28: plugins.echo.sha256: `[BUILD]/libexaminer_plugin_echo.so` has SHA-256 [SHA256], the suite pins [SHA256] for the plugin `echo`; install the pinned build, or change the pin if you trust this one");
 }
@@ -189,9 +189,9 @@ fn pins_that_hold() {
     let digits = sha256(&fixture());
     let world = world(&format!("fixture: {{ path: mine.so, sha256: {} }}", digits.to_uppercase()));
     let world = world.with("mine.so", fixture()).with("other/libfixture.so", altered(|bytes| bytes.push(0)));
-    world.succeeds(&["check", "suite.yaml"]);
+    world.succeeds(&["check", "--quick", "suite.yaml"]);
     // The suite names the file: another build in a directory is passed over.
-    world.succeeds(&["check", "suite.yaml", "--plugins", "other"]);
+    world.succeeds(&["check", "--quick", "suite.yaml", "--plugins", "other"]);
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn a_pinned_file_is_judged_before_any_of_it_runs() {
         let world = world(&format!("leaves-a-mark: {{ {entry} }}")).with(file, &library);
         let mark = world.path().join("mark");
         let mut program = build::examiner(world.path());
-        program.env("EXAMINER_TEST_MARK", &mark).args(["check", "suite.yaml"]).args(arguments);
+        program.env("EXAMINER_TEST_MARK", &mark).args(["check", "--quick", "suite.yaml"]).args(arguments);
         let status = program.output().unwrap().status;
         (status.code(), mark.exists())
     };

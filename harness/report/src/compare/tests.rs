@@ -30,6 +30,7 @@ fn sample(id: usize, value: Option<f64>) -> examiner_store::record::Record {
     let metrics = value.map(|value| ("accuracy".to_owned(), value)).into_iter().collect();
     let verdict = Verdict { outcome, metrics, ..Verdict::default() };
     examiner_store::record::Record {
+        rendered: Vec::new(),
         index: id as u64,
         id: id.to_string(),
         repeat: 0,

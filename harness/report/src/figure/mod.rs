@@ -4,6 +4,7 @@
 //! A figure depends only on the files that it is drawn from: the same files give the same bytes.
 
 mod axis;
+mod format;
 mod palette;
 #[cfg(feature = "png")]
 mod png;
@@ -16,8 +17,20 @@ mod yields;
 use super::metrics::{UnknownMetric, chosen};
 use examiner_store::atomic;
 use examiner_store::summary::SummaryRow;
+pub use format::{UnknownFormat, check_format};
 use palette::Palette;
 use std::path::{Path, PathBuf};
+
+/// Why nothing is drawn.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum DrawError {
+    /// A metric that no row has.
+    #[error(transparent)]
+    Metric(#[from] UnknownMetric),
+    /// A format that no figure is written in.
+    #[error(transparent)]
+    Format(#[from] UnknownFormat),
+}
 
 /// The figures that were drawn, and the failures.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,8 +50,10 @@ pub const FORMATS: &[&str] = if cfg!(feature = "png") { &["svg", "png"] } else {
 /// reads them.
 ///
 /// # Errors
-/// A metric that no row has. All other failures are in [`Drawn::failures`], and the remaining figures are drawn.
-pub fn draw(directory: &Path, rows: &[SummaryRow], metrics: &[String], out: &Path) -> Result<Drawn, UnknownMetric> {
+/// A metric that no row has, or a format that no figure is written in. All other failures are in [`Drawn::failures`], and the remaining
+/// figures are drawn.
+pub fn draw(directory: &Path, rows: &[SummaryRow], metrics: &[String], out: &Path) -> Result<Drawn, DrawError> {
+    check_format(out)?;
     let metrics = chosen(rows, metrics)?;
     let palette = Palette::new(rows.iter().map(|row| row.model.as_str()));
     let mut drawn = Drawn::default();

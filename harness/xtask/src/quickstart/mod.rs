@@ -61,6 +61,8 @@ fn with_seeds(program: &Path) -> Result<bool> {
         command.arg("run").arg(root().join("configs/quickstart.yaml")).args(["--out", "run"]);
         command.arg("--set").arg(format!("seed={seed}"));
         command.arg("--set").arg(format!("data={}", data().join("world").display()));
+        // Beside the run, and not in place of the figure of the quickstart itself.
+        command.args(["--set", "report.figure=figs/result.svg"]);
         let status = command.current_dir(&directory).status().context("cannot start the program")?;
         ensure!(status.success(), "the run with seed {seed} ended with {status}");
         let effects = Effect::read(&directory.join("run"))?;

@@ -18,6 +18,7 @@ pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
     let mut command = Command::new(&setup.program);
     command.arg("run").arg(root().join(SUITE)).arg("--out").arg(&directory);
     command.args(["--limit", &LIMIT.to_string()]).arg("--set").arg(format!("data={}", setup.shared("data").display()));
+    command.args(["--set", "report.figure=figs/result.svg"]);
     for model in ["vanilla", "student"] {
         command.arg("--set").arg(format!("train.{model}.max_steps=4"));
     }

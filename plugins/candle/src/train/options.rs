@@ -71,6 +71,7 @@ pub struct TrainOptions {
     #[schemars(range(min = 0, max = 1))]
     pub validation_share: f64,
     /// A file of rows to validate with, instead of `validation_share`.
+    #[schemars(extend("format" = "path"))]
     pub validation: Option<String>,
     /// Steps between validations. If not given: at the end of each epoch.
     #[schemars(range(min = 1))]
@@ -226,6 +227,7 @@ pub struct TokenizerOptions {
     /// Whether each digit is a token of its own, so that numbers can be calculated with.
     pub split_digits: bool,
     /// A `tokenizer.json` to take instead, a path or an address.
+    #[schemars(extend("format" = "path"))]
     pub path: Option<String>,
 }
 

@@ -37,6 +37,43 @@ const CARRIED: [&str; 6] = [
     "merges.txt",
 ];
 
+/// Whether a training can start there, by the checkpoint's `config.json` alone.
+pub(super) fn check(from: Option<&str>, options: &TrainOptions, host: &Host) -> Result<()> {
+    match where_from(from, options)? {
+        Whence::Checkpoint(from) => check_family(&Checkpoint::open(from, host)?),
+        Whence::Scratch(_) => Ok(()),
+    }
+}
+
+/// Where a training starts.
+enum Whence<'a> {
+    Checkpoint(&'a str),
+    Scratch(&'a Scratch),
+}
+
+fn where_from<'a>(from: Option<&'a str>, options: &'a TrainOptions) -> Result<Whence<'a>> {
+    match (from, &options.scratch) {
+        (Some(from), None) => Ok(Whence::Checkpoint(from)),
+        (None, Some(scratch)) => Ok(Whence::Scratch(scratch)),
+        (Some(_), Some(_)) => Err(PluginError::bad_options("`from` and `scratch` exclude each other")
+            .with_help("leave `from` away to train a new model, or `scratch` to go on with a trained one")),
+        (None, None) => Err(PluginError::bad_options("nothing to start from")
+            .with_help("name a model or a checkpoint in `from`, or give the shape of a new model in `scratch`")),
+    }
+}
+
+fn check_family(checkpoint: &Checkpoint) -> Result<()> {
+    let family = checkpoint.model_type();
+    if family == "gpt2" {
+        return Ok(());
+    }
+    Err(PluginError::unsupported(format!(
+        "`{}` has `model_type: {family}`; the trainer `candle` supports `gpt2`",
+        checkpoint.config_path.display()
+    ))
+    .with_help("start from a GPT-2, or from scratch"))
+}
+
 impl Start {
     /// # Errors
     /// `NotFound`, `BadInput` or `Unsupported` for the checkpoint; `BadOptions` where neither or both starts are given.
@@ -47,13 +84,9 @@ impl Start {
         seed: u64,
         host: &Host,
     ) -> Result<Start> {
-        match (from, &options.scratch) {
-            (Some(from), None) => Self::checkpoint(from, options.add_bos, host),
-            (None, Some(scratch)) => Self::scratch(scratch, &options.tokenizer, lines, seed, host),
-            (Some(_), Some(_)) => Err(PluginError::bad_options("`from` and `scratch` exclude each other")
-                .with_help("leave `from` away to train a new model, or `scratch` to go on with a trained one")),
-            (None, None) => Err(PluginError::bad_options("nothing to start from")
-                .with_help("name a model or a checkpoint in `from`, or give the shape of a new model in `scratch`")),
+        match where_from(from, options)? {
+            Whence::Checkpoint(from) => Self::checkpoint(from, options.add_bos, host),
+            Whence::Scratch(scratch) => Self::scratch(scratch, &options.tokenizer, lines, seed, host),
         }
     }
 
@@ -63,15 +96,8 @@ impl Start {
         if checkpoint.tokenizer().is_ok() {
             checkpoint.decide_beginning(add_bos)?;
         }
+        check_family(&checkpoint)?;
         let config_path = &checkpoint.config_path;
-        let family = checkpoint.model_type();
-        if family != "gpt2" {
-            return Err(PluginError::unsupported(format!(
-                "`{}` has `model_type: {family}`; the trainer `candle` supports `gpt2`",
-                config_path.display()
-            ))
-            .with_help("start from a GPT-2, or from scratch"));
-        }
         let config = Gpt2Config::read(&checkpoint.config, config_path)?;
         let layout = Layout::new(&config);
         let tensors = Tensors::open(&checkpoint.weights()?, DType::F32)?;

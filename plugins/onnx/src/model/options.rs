@@ -16,6 +16,7 @@ pub type Options = WithLocalOptions<OnnxOptions>;
 pub struct OnnxOptions {
     /// A directory with an ONNX model, `config.json` and `tokenizer.json`, or `hf://org/name`: an export of this plugin,
     /// or of Hugging Face's Optimum with past keys and values.
+    #[schemars(extend("format" = "path"))]
     pub checkpoint: String,
     /// The model's file in the checkpoint. If not given: the first that is there of `model.onnx`,
     /// `decoder_model_merged.onnx`, `decoder_with_past_model.onnx`, the same in `onnx/`.
@@ -31,6 +32,7 @@ pub struct OnnxOptions {
     /// The library of ONNX Runtime, or a directory with it. If not given: what `ORT_DYLIB_PATH` names, else what lies
     /// beside the program, else what a Python environment has.
     #[serde(default)]
+    #[schemars(extend("format" = "path"))]
     pub runtime: Option<PathBuf>,
     /// Threads that compute. If not given: one for each core.
     #[serde(default)]

@@ -1,13 +1,21 @@
 //! Progress of the work: bars on a terminal, a plain line every few seconds elsewhere. Everything goes to stderr; stdout is
 //! for data.
 
+mod events;
+mod talk;
+
+pub use events::Events;
+pub use talk::{Talk, print_to_stderr};
+
 use examiner_store::visible::visible;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use parking_lot::Mutex;
+use serde_json::json;
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use talk::{Importance, say_through};
 
 /// How often a plain line is written.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
@@ -35,12 +43,16 @@ struct State {
     note: String,
     started: Instant,
     printed: Instant,
+    /// When it was last reported to programs; none if never.
+    reported: Option<Instant>,
 }
 
 impl Progress {
-    /// Bars if stderr is a terminal, plain lines otherwise.
+    /// Bars if stderr is a terminal, plain lines otherwise; neither if it is to be quiet, or for programs.
     pub fn on_stderr() -> Self {
-        let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
+        let talk = Talk::current();
+        let has_bars = std::io::stderr().is_terminal() && !talk.quiet && talk.is_for_people();
+        let bars = has_bars.then(MultiProgress::new);
         Progress { bars, tasks: Arc::default() }
     }
 
@@ -49,9 +61,14 @@ impl Progress {
         Progress { bars: Some(MultiProgress::with_draw_target(ProgressDrawTarget::hidden())), tasks: Arc::default() }
     }
 
-    /// Writes a line above the bars.
+    /// Writes a line above the bars. It is a note, unless its first word says otherwise: `warning: `.
     pub fn print(&self, line: &str) {
-        print(self.bars.as_ref(), line);
+        print(self.bars.as_ref(), line, Importance::Note);
+    }
+
+    /// Writes a line that people should know of, whatever it begins with.
+    pub fn warn(&self, line: &str) {
+        print(self.bars.as_ref(), line, Importance::Warning);
     }
 
     /// Starts a task. `total` may become known later.
@@ -67,7 +84,11 @@ impl Progress {
             bar
         });
         let now = Instant::now();
-        let state = Arc::new(Mutex::new(State { done: 0, total, note: String::new(), started: now, printed: now }));
+        let state = State { done: 0, total, note: String::new(), started: now, printed: now, reported: None };
+        let state = Arc::new(Mutex::new(state));
+        if let Some(events) = &Talk::current().events {
+            events.send("task-started", json!({ "task": name, "total": total, "unit": unit }));
+        }
         Task { name: name.to_owned(), unit: unit.to_owned(), bars: self.bars.clone(), bar, state }
     }
 
@@ -95,12 +116,27 @@ impl Task {
     pub fn set(&self, done: u64) {
         let mut state = self.state.lock();
         state.done = done;
+        self.report(&mut state);
         if let Some(bar) = &self.bar {
             bar.set_position(done);
         } else if state.printed.elapsed() >= PLAIN_EVERY {
             state.printed = Instant::now();
-            print(None, &plain_line(&self.name, &self.unit, &state));
+            print(None, &plain_line(&self.name, &self.unit, &state), Importance::Progress);
         }
+    }
+
+    /// Tells programs how far it is, now and then.
+    fn report(&self, state: &mut State) {
+        let Some(events) = &Talk::current().events else { return };
+        if state.reported.is_some_and(|reported| reported.elapsed() < events::EVERY) {
+            return;
+        }
+        state.reported = Some(Instant::now());
+        let State { done, total, note, .. } = &*state;
+        events.send(
+            "progress",
+            json!({ "task": self.name, "done": done, "total": total, "unit": self.unit, "note": note }),
+        );
     }
 
     /// Sets a text that is shown beside the numbers: the loss of a training, for example.
@@ -135,8 +171,12 @@ impl Task {
         }
         let state = self.state.lock();
         let seconds = state.started.elapsed().as_secs_f64();
+        if let Some(events) = &Talk::current().events {
+            let fields = json!({ "task": self.name, "done": state.done, "unit": self.unit, "seconds": seconds });
+            events.send("task-finished", fields);
+        }
         let line = format!("{}: {} {} in {}", self.name, state.done, self.unit, duration(seconds));
-        print(self.bars.as_ref(), &line);
+        print(self.bars.as_ref(), &line, Importance::Progress);
     }
 }
 
@@ -173,17 +213,13 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// Writes a line to stderr, without characters that a terminal obeys. If stderr is a file on a full disk the line is lost; `eprintln!` would panic.
-pub fn print_to_stderr(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", visible(line));
-}
-
-fn print(bars: Option<&MultiProgress>, line: &str) {
-    match bars {
+/// Writes a line above the bars, if there are any.
+fn print(bars: Option<&MultiProgress>, line: &str, least: Importance) {
+    say_through(line, least, &mut |line| match bars {
         // If the terminal cannot be written to, the message is lost.
-        Some(bars) => drop(bars.println(visible(line))),
-        None => print_to_stderr(line),
-    }
+        Some(bars) => drop(bars.println(line)),
+        None => drop(writeln!(std::io::stderr(), "{line}")),
+    });
 }
 
 #[cfg(test)]
@@ -200,7 +236,8 @@ mod tests {
     #[test]
     fn plain_lines_show_rate_and_time_left() {
         let started = Instant::now() - Duration::from_secs(10);
-        let state = State { done: 100, total: Some(400), note: "loss 1.2".to_owned(), started, printed: started };
+        let note = "loss 1.2".to_owned();
+        let state = State { done: 100, total: Some(400), note, started, printed: started, reported: None };
         assert_eq!(plain_line("gsm8k", "samples", &state), "gsm8k: 100/400 samples, 10.0/s, 30s left, loss 1.2");
     }
 }

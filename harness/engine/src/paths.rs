@@ -1,0 +1,337 @@
+//! Finds where the paths of a suite lead, once, before anything is opened.
+//!
+//! The schema that a role publishes says which of its options are paths: `"format": "path"` for what must be there,
+//! `"format": "output-path"` for what may be made. Only these are looked for; any other text reaches the plugin as it was typed.
+
+use crate::loader::Plugins;
+use examiner_api::RoleKind;
+use examiner_hub::Hub;
+use examiner_suite::{FieldPath, Loaded, Options, Paths, Start, Suite, TrainData};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+
+/// A path of a suite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathField {
+    /// Where it stands.
+    pub field: FieldPath,
+    /// What was typed.
+    pub text: String,
+    /// Whether it must be there before a run.
+    pub is_input: bool,
+}
+
+/// Finds where every path of the suite leads, and notes it in [`Suite::paths`]. Returns what users should know of that.
+pub fn locate(loaded: &mut Loaded, plugins: &Plugins) -> Vec<String> {
+    let (mut elsewhere, mut both) = (Vec::new(), Vec::new());
+    for path in fields(&loaded.suite, plugins) {
+        let found = find(loaded.suite.paths.start(&path.field), &path.text);
+        let Some(found) = found else { continue };
+        match found.by {
+            Rule::Suite => {}
+            Rule::WorkingDirectory => elsewhere.push(path.text.clone()),
+            Rule::Both(other) => both.push((path.text.clone(), found.path.clone(), other)),
+        }
+        loaded.suite.paths.located.insert(path.field, found.path);
+    }
+    notes(loaded, elsewhere, both)
+}
+
+/// Where a relative path of a plugin's file begins: where the suite lies, unless it leads to a file from the working directory alone.
+pub fn start_of_plugin(paths: &Paths, name: &str, path: &Path) -> PathBuf {
+    let start = paths.start(&FieldPath::of(&["plugins", name, "path"]));
+    let only_here = !start.join(path).exists() && path.exists();
+    if only_here { PathBuf::new() } else { start.to_owned() }
+}
+
+/// Reads the paths of the suite of an earlier run, which is a copy in the run's directory, from where they began then: from `directory`,
+/// or from the working directory where that is not known or gone.
+pub fn begin_in(loaded: &mut Loaded, directory: &str) {
+    let directory = Path::new(directory);
+    let is_used = directory.is_dir() && !is_same(directory, Path::new("."));
+    loaded.suite.paths.directory = if is_used { directory.to_owned() } else { PathBuf::new() };
+}
+
+/// The options of an entry, with the paths in them as they were found.
+pub(crate) fn in_options(paths: &Paths, entry: &FieldPath, options: &Options) -> Options {
+    let mut value = Value::Object(options.clone());
+    for (field, path) in &paths.located {
+        let Some(place) = field.segments().strip_prefix(entry.segments()) else { continue };
+        let pointer: String = place.iter().map(|step| format!("/{}", escaped(&step.to_string()))).collect();
+        if let Some(text) = value.pointer_mut(&pointer) {
+            *text = Value::String(path.clone());
+        }
+    }
+    match value {
+        Value::Object(options) => options,
+        _ => options.clone(),
+    }
+}
+
+/// Every path of the suite.
+pub fn fields(suite: &Suite, plugins: &Plugins) -> Vec<PathField> {
+    let mut found = Vec::new();
+    let mut of_role = |entry: &[&str], kind: RoleKind, role: &str, options: &Options| {
+        if let Ok((_, role)) = plugins.find(kind, role) {
+            let walk = Walk { root: &role.options };
+            walk.collect(&role.options, &Value::Object(options.clone()), &FieldPath::of(entry), &mut found);
+        }
+    };
+    for (name, spec) in &suite.models {
+        of_role(&["models", name], RoleKind::Model, &spec.plugin, &spec.options);
+    }
+    for (name, spec) in &suite.datasets {
+        of_role(&["datasets", name], RoleKind::Dataset, &spec.plugin, &spec.options);
+    }
+    for (name, spec) in &suite.teach {
+        of_role(&["teach", name], RoleKind::Recipe, &spec.recipe, &spec.options);
+    }
+    for (name, spec) in &suite.train {
+        of_role(&["train", name], RoleKind::Trainer, &spec.trainer, &spec.options);
+    }
+    for (name, spec) in &suite.export {
+        of_role(&["export", name], RoleKind::Exporter, &spec.exporter, &spec.options);
+    }
+    let mut own = |keys: &[&str], text: &str, is_input: bool| {
+        found.push(PathField { field: FieldPath::of(keys), text: text.to_owned(), is_input });
+    };
+    for (name, spec) in &suite.train {
+        if let Some(Start::Checkpoint(text)) = &spec.from {
+            own(&["train", name, "from"], text, true);
+        }
+        if let TrainData::File(text) = &spec.data {
+            own(&["train", name, "data"], text, true);
+        }
+    }
+    for (name, spec) in &suite.export {
+        if let Start::Checkpoint(text) = &spec.from {
+            own(&["export", name, "from"], text, true);
+        }
+    }
+    if let Some(figure) = &suite.report.figure {
+        own(&["report", "figure"], &figure.to_string_lossy(), false);
+    }
+    found
+}
+
+/// A path that was found.
+struct Found {
+    path: String,
+    by: Rule,
+}
+
+/// The rule by which a path leads somewhere.
+enum Rule {
+    /// From the suite's file.
+    Suite,
+    /// From the working directory, and there is nothing where the suite lies: so it was before.
+    WorkingDirectory,
+    /// There is something by both rules, and not the same: from the working directory, this.
+    Both(String),
+}
+
+/// What a path leads to; none where it is what it was typed as.
+fn find(start: &Path, typed: &str) -> Option<Found> {
+    // An escaped `${` is a part of a name; any other is the product of a stage, whose path is absolute.
+    let text = typed.replace("$${", "\0");
+    let is_relative = !text.is_empty() && !text.contains("${") && !Path::new(&text).is_absolute();
+    if start.as_os_str().is_empty() || !is_relative || Hub::is_address(&text) {
+        return None;
+    }
+    let text = text.replace('\0', "${");
+    let (by_suite, by_working_directory) = (simplified(&start.join(&text)), Path::new(&text));
+    let of_suite = || by_suite.to_string_lossy().replace("${", "$${");
+    Some(match (by_suite.exists(), by_working_directory.exists()) {
+        (false, true) => Found { path: typed.to_owned(), by: Rule::WorkingDirectory },
+        (true, true) if !is_same(&by_suite, by_working_directory) => {
+            Found { path: of_suite(), by: Rule::Both(text.clone()) }
+        }
+        _ => Found { path: of_suite(), by: Rule::Suite },
+    })
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.canonicalize().ok().zip(other.canonicalize().ok()).is_some_and(|(one, other)| one == other)
+}
+
+/// A path without `name/..`, where `name` is a directory and no link: with a link, `..` leads elsewhere.
+fn simplified(path: &Path) -> PathBuf {
+    let mut short = PathBuf::new();
+    for part in path.components() {
+        let steps_back = part == Component::ParentDir
+            && matches!(short.components().next_back(), Some(Component::Normal(_)))
+            && std::fs::symlink_metadata(&short).is_ok_and(|data| data.is_dir());
+        match (part, steps_back) {
+            (_, true) => {
+                short.pop();
+            }
+            (Component::CurDir, _) => {}
+            (part, _) => short.push(AsRef::<OsStr>::as_ref(&part)),
+        }
+    }
+    if short.as_os_str().is_empty() { PathBuf::from(".") } else { short }
+}
+
+fn notes(loaded: &Loaded, elsewhere: Vec<String>, both: Vec<(String, String, String)>) -> Vec<String> {
+    let (suite, mut notes) = (loaded.path.display(), Vec::new());
+    let listed = |mut texts: Vec<String>| {
+        texts.sort();
+        texts.dedup();
+        texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ")
+    };
+    if !elsewhere.is_empty() {
+        let example = from_the_suite(&loaded.suite.paths.directory, &elsewhere[0]);
+        notes.push(format!(
+            "deprecated: paths in a suite begin at its file, and from `{suite}` there is no {}; what lies so in the working \
+             directory is used. Write the path from the suite's directory (`{}`, say), or `paths: working-directory` in the suite",
+            listed(elsewhere),
+            example.display()
+        ));
+    }
+    let mut seen = Vec::new();
+    for (typed, used, other) in both {
+        if !seen.contains(&typed) {
+            notes.push(format!(
+                "warning: `{typed}` in `{suite}` is `{used}`, since paths in a suite begin at its file; `{other}` in the \
+                 working directory is another one, and is not read (`paths: working-directory` means that)"
+            ));
+            seen.push(typed);
+        }
+    }
+    notes
+}
+
+/// How a suite in `directory` can write what lies in the working directory.
+fn from_the_suite(directory: &Path, text: &str) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    let depth = directory
+        .canonicalize()
+        .ok()
+        .zip(here.canonicalize().ok())
+        .and_then(|(suite, here)| suite.strip_prefix(here).ok().map(|below| below.components().count()));
+    match depth {
+        Some(depth) => std::iter::repeat_n("..", depth).collect::<PathBuf>().join(text),
+        None => here.join(text),
+    }
+}
+
+/// A walk through options by their schema.
+struct Walk<'a> {
+    root: &'a Value,
+}
+
+impl Walk<'_> {
+    /// Adds the texts in `value` that `schema` declares to be paths.
+    fn collect(&self, schema: &Value, value: &Value, field: &FieldPath, found: &mut Vec<PathField>) {
+        if let Some(target) = schema["$ref"].as_str().and_then(|to| self.root.pointer(to.trim_start_matches('#'))) {
+            self.collect(target, value, field, found);
+        }
+        for alternatives in ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|key| schema[key].as_array()) {
+            alternatives.iter().for_each(|schema| self.collect(schema, value, field, found));
+        }
+        match value {
+            Value::String(text) => {
+                let is_input = match schema["format"].as_str() {
+                    Some("path") => true,
+                    Some("output-path") => false,
+                    _ => return,
+                };
+                let path = PathField { field: field.clone(), text: text.clone(), is_input };
+                if !found.contains(&path) {
+                    found.push(path);
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.collect(&schema["items"], item, &field.index(index), found);
+                }
+            }
+            Value::Object(entries) => {
+                for (key, item) in entries {
+                    self.collect(&schema["properties"][key], item, &field.key(key), found);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A step of a JSON pointer.
+fn escaped(step: &str) -> String {
+    step.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_schema_says_which_options_are_paths() {
+        let schema = json!({
+            "properties": {
+                "path": { "type": "string", "format": "path" },
+                "prompt": { "type": "string" },
+                "log": { "anyOf": [{ "type": "boolean" }, { "type": "string", "format": "output-path" }] },
+                "pool": { "anyOf": [{ "$ref": "#/$defs/Pool" }, { "type": "null" }] },
+                "more": { "type": "array", "items": { "type": "string", "format": "path" } },
+            },
+            "$defs": { "Pool": { "properties": { "path": { "type": ["string", "null"], "format": "path" } } } },
+        });
+        let options = json!({
+            "path": "a", "prompt": "b", "log": "c", "pool": { "path": "d" }, "more": ["e", "f"], "unknown": "g",
+        });
+        let mut found = Vec::new();
+        Walk { root: &schema }.collect(&schema, &options, &FieldPath::of(&["models", "m"]), &mut found);
+        let mut shown: Vec<String> =
+            found.iter().map(|path| format!("{} {} {}", path.field, path.text, path.is_input)).collect();
+        shown.sort();
+        let expected = [
+            "models.m.log c false",
+            "models.m.more.0 e true",
+            "models.m.more.1 f true",
+            "models.m.path a true",
+            "models.m.pool.path d true",
+        ];
+        assert_eq!(shown, expected);
+        // What is there no path, a number say, is left to the check of the options.
+        Walk { root: &schema }.collect(&schema, &json!({ "path": 3 }), &FieldPath::default(), &mut found);
+        assert_eq!(found.len(), 5);
+    }
+
+    #[test]
+    fn paths_that_were_found_stand_in_the_options() {
+        let mut paths = Paths::default();
+        paths.located.insert(FieldPath::of(&["datasets", "d", "pool", "path"]), "configs/d".to_owned());
+        paths.located.insert(FieldPath::of(&["datasets", "other", "path"]), "configs/x".to_owned());
+        let options = json!({ "path": "a", "pool": { "path": "d" } });
+        let filled = in_options(&paths, &FieldPath::of(&["datasets", "d"]), options.as_object().unwrap());
+        assert_eq!(Value::Object(filled), json!({ "path": "a", "pool": { "path": "configs/d" } }));
+    }
+
+    #[test]
+    fn a_step_back_is_taken_only_out_of_a_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        std::fs::create_dir_all(root.join("real/deep")).unwrap();
+        assert_eq!(simplified(&root.join("real/../data/./x")), root.join("data/x"));
+        assert_eq!(simplified(&root.join("none/../data")), root.join("none/../data"));
+        assert_eq!(simplified(Path::new("../../x")), Path::new("../../x"));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(root.join("real/deep"), root.join("link")).unwrap();
+            assert_eq!(simplified(&root.join("link/../data")), root.join("link/../data"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_relative_path_stays_as_it_was_typed() {
+        for typed in ["hf://a/b", "/etc/hosts", "", "${train.one}/x"] {
+            assert!(find(Path::new("configs"), typed).is_none(), "{typed}");
+        }
+        assert!(find(Path::new(""), "data").is_none());
+        let found = find(Path::new("/no/such"), "a$${b}").unwrap();
+        assert_eq!(found.path, "/no/such/a$${b}");
+    }
+}
