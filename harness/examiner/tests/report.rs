@@ -163,6 +163,28 @@ fn two_runs_are_compared_and_gated() {
     assert_eq!(flipped.matches(" of `sums`").count(), 5, "{flipped}");
     assert!(flipped.contains("in the other run"), "{flipped}");
 
+    // The same rules in the suite are judged after the run.
+    let gated = |rule: &str| {
+        let models = "  m: { plugin: adder, fault: wrong, at: 0, upto: 4 }\n";
+        let suite = suite(models, "  sums: { plugin: numbers, rows: 10 }\n");
+        let suite = format!("{suite}gate:\n  - {{ model: m, dataset: sums, {rule} }}\n");
+        let output = run(directory.path(), &suite, &["--out", "after"]);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output))
+    };
+    let (code, said) = gated("at_least: 0.5");
+    assert!(code == Some(0) && said.contains("ok     m on sums, accuracy: 0.5000, at least 0.5"), "{said}");
+    assert!(said.contains("going on in `after`"), "rules are no part of what a suite is: {said}");
+    let (code, said) = gated("against: before");
+    assert!(code == Some(1) && said.contains("failed: gate: m on sums, accuracy: -0.5000"), "{said}");
+    assert_eq!(examiner(directory.path(), &["gate", "after"]).0, Some(1));
+    for (rule, words) in [
+        ("at_leats: 0.5", "unknown field `at_leats`"),
+        ("metric: accuracy", "expected one of `at_least`, `at_most` and `against`"),
+    ] {
+        let (code, said) = gated(rule);
+        assert!(code == Some(2) && said.contains("gate.0") && said.contains(words), "{rule}: {said}");
+    }
+
     let gate = |rule: &str| {
         let rule = format!("rules:\n  - {{ model: m, dataset: sums, {rule} }}\n");
         std::fs::create_dir_all(directory.path().join("rules")).unwrap();

@@ -221,13 +221,25 @@ fn fall(
     let allowed = rule.drop_at_most;
     Ok(match line.map(|line| &line.result) {
         Some(ComparisonResult::Tested(test)) => {
-            // Of those that only one of the two has, nothing is known: at the worst all of them fell.
-            let missing = test.mismatches.errors + test.mismatches.only_baseline;
-            let holds = missing == 0 && within(test, rule.by, allowed);
+            let (errors, gone) = (test.mismatches.errors, test.mismatches.only_baseline);
+            let stored_row = before.iter().find(|stored| {
+                (&stored.subset, &stored.scorer, &stored.metric) == (&row.subset, &row.scorer, &row.metric)
+            });
+            // Samples without an answer count at their bounds: the worst now, the best in the stored run.
+            let worst = stored_row.and_then(|stored| Some(lowest(row)? - highest(stored)?));
+            // What is not asked any more is no sample at all, and nothing is known of it.
+            let holds = gone == 0
+                && match errors {
+                    0 => within(test, rule.by, allowed),
+                    _ => worst.is_some_and(|worst| at_worst(test, rule.by, worst, allowed)),
+                };
             let interval = test.interval.map(|(low, high)| format!(" [{low:+.4}, {high:+.4}]")).unwrap_or_default();
-            let said = match missing {
-                0 => String::new(),
-                _ => format!(", {missing} of {} samples have no value on one side", test.n + missing),
+            let said = match (errors, gone, worst) {
+                (0, 0, _) => String::new(),
+                (_, 0, Some(worst)) => {
+                    format!(", {errors} samples without an answer on one side counted at their bounds: {worst:+.4}")
+                }
+                _ => format!(", {} of {} samples have no value on one side", errors + gone, test.n + errors + gone),
             };
             let (difference, p) = (test.difference, test.p_value);
             let what = format!(
@@ -241,6 +253,24 @@ fn fall(
         ) => Judged { holds: false, what: format!("{name}: not compared with `{}`: {reason}", stored.display()) },
         None => Judged { holds: false, what: format!("{name}: `{}` has no such value", stored.display()) },
     })
+}
+
+/// The value with missing samples at the bound that is worse.
+fn lowest(row: &SummaryRow) -> Option<f64> {
+    if row.n_error == 0 { row.value } else { row.value_low }
+}
+
+fn highest(row: &SummaryRow) -> Option<f64> {
+    if row.n_error == 0 { row.value } else { row.value_high }
+}
+
+/// Whether a difference holds that is `worst` with missing samples at their bounds. A test of those that are there would say nothing of
+/// the others.
+fn at_worst(test: &Test, by: By, worst: f64, allowed: f64) -> bool {
+    match by {
+        By::Value | By::Test => -worst <= allowed,
+        By::Interval => test.interval.is_some_and(|(low, _)| -(low + worst - test.difference) <= allowed),
+    }
 }
 
 fn within(test: &Test, by: By, allowed: f64) -> bool {
@@ -323,6 +353,38 @@ mod tests {
         assert!(!holds(&rows, serde_json::json!({ "at_most": 0.81 })));
         rows[0].forget_range();
         assert!(!holds(&rows, serde_json::json!({ "at_least": 0.1 })), "what is not known does not pass");
+    }
+
+    #[test]
+    fn samples_without_an_answer_count_at_their_bounds_against_a_stored_run() {
+        let (stored, _) = run(80);
+        let (after, mut rows) = run(80);
+        // The first ten, which are right in the stored run, have no verdict now.
+        let path = after.path().join("samples/m/d.jsonl");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let failed = |(index, line): (usize, &str)| {
+            let mut record: Record = serde_json::from_str(line).unwrap();
+            if index < 10 {
+                let error = examiner_api::PluginError::bad_input("too hard");
+                let outcome = examiner_api::Outcome::Error(error);
+                record.verdicts[0].verdict = Verdict { outcome, ..Verdict::default() };
+            }
+            serde_json::to_string(&record).unwrap() + "\n"
+        };
+        std::fs::write(&path, text.lines().enumerate().map(failed).collect::<String>()).unwrap();
+        let row = &mut rows[0];
+        (row.status, row.n_scored, row.n_error) = (RowStatus::Partial, 90, 10);
+        (row.value, row.value_low, row.value_high) = (Some(7.0 / 9.0), Some(0.7), Some(0.8));
+        let judged = |by: &str, allowed: f64| {
+            let more = serde_json::json!({ "against": stored.path(), "by": by, "drop_at_most": allowed });
+            judge(after.path(), &rows, &rule(more)).unwrap().remove(0)
+        };
+        for by in ["value", "test"] {
+            let broken = judged(by, 0.09);
+            assert!(!broken.holds && broken.what.contains("counted at their bounds: -0.1000"), "{}", broken.what);
+            assert!(judged(by, 0.11).holds, "{by}");
+        }
+        assert!(!judged("interval", 0.09).holds);
     }
 
     #[test]

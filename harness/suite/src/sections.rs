@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 /// The keys of a suite.
-pub(super) const TOP_LEVEL: [&str; 16] = [
+pub(super) const TOP_LEVEL: [&str; 17] = [
     "name",
     "seed",
     "parallel",
@@ -31,6 +31,7 @@ pub(super) const TOP_LEVEL: [&str; 16] = [
     "export",
     "evaluate",
     "report",
+    "gate",
 ];
 
 /// The keys that the harness reads in the entries of a section; all others are options of the plugin.
@@ -79,6 +80,7 @@ pub(super) fn read(root: &Node, vars: Named<Value>, mut paths: Paths, reading: &
         export: named(&mut top, "export", reading, export),
         evaluate: top.take("evaluate").map(|field| evaluations(&field, reading)).unwrap_or_default(),
         report: top.take("report").map(|field| report(&field, reading)).unwrap_or_default(),
+        gate: top.take("gate").map(|field| gate(&field, reading)).unwrap_or_default(),
         paths,
     };
     top.finish(&mut reading.problems);
@@ -102,6 +104,7 @@ fn empty() -> Suite {
         export: Named::new(),
         evaluate: Vec::new(),
         report: ReportSpec::default(),
+        gate: Vec::new(),
         paths: Paths::default(),
     }
 }
@@ -162,6 +165,16 @@ fn model(name: &str, entry: &mut Section<'_>, reading: &mut Reading) -> Option<M
     let plugin = plugin.and_then(|plugin| plugin.role(&mut reading.problems));
     let options = options(entry, EntryName::model(name), reading);
     Some(ModelSpec { plugin: plugin?, options })
+}
+
+/// Rules about models and datasets of the suite. What else a rule can say is not known here.
+fn gate(field: &Field<'_>, reading: &mut Reading) -> Vec<Options> {
+    let mut rules = Vec::new();
+    for item in field.items() {
+        let Some(section) = item.section(&mut reading.problems) else { continue };
+        rules.push(section.rest());
+    }
+    rules
 }
 
 fn evaluations(field: &Field<'_>, reading: &mut Reading) -> Vec<Evaluation> {

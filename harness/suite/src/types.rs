@@ -55,6 +55,9 @@ pub struct Suite {
     pub evaluate: Vec<Evaluation>,
     /// What is reported.
     pub report: ReportSpec,
+    /// Rules that the results must keep. They decide nothing that is done, and are thus no part of what the suite is.
+    #[serde(skip)]
+    pub gate: Vec<Options>,
     /// Where its relative paths begin.
     #[serde(skip)]
     pub paths: Paths,

@@ -272,9 +272,9 @@ pub(super) struct GateArguments {
     /// The run's directory.
     #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
     pub(super) run: PathBuf,
-    /// The rules, a YAML file.
+    /// The rules, a YAML file; without it, those of the run's suite.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(super) policy: PathBuf,
+    pub(super) policy: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,5 +1,6 @@
 //! What each command does.
 
+use super::gates;
 use super::results::below;
 use super::search::overrides;
 use super::terminal::{ended, on_interrupt, print};
@@ -30,6 +31,7 @@ pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<Ex
     let cancelled = Arc::default();
     on_interrupt(&cancelled)?;
     let job = Job { cancelled, ..job(arguments, "run", directories)? };
+    let policy = gates::of_suite(&job.loaded)?;
     let outcome = match run::run(job) {
         // The run's directory cannot be written: nothing is wrong with the suite.
         Err(error) if error.code == ErrorCode::Io => {
@@ -46,6 +48,11 @@ pub(super) fn run(arguments: RunArguments, directories: &[PathBuf]) -> Result<Ex
         text.push_str(&format!("\n{comparison}"));
     }
     let mut failures = outcome.failures;
+    if !policy.rules.is_empty() && outcome.kept && !outcome.interrupted {
+        let (lines, broken) = gates::after_run(&policy, &outcome.directory, &outcome.rows);
+        text.push_str(&format!("\n{lines}"));
+        failures.extend(broken);
+    }
     if let Err(error) = print(&text) {
         // The run is done, whether or not its table can be shown.
         failures.push(format!("{error:#}; `examiner report {}` shows the results", outcome.directory.display()));
@@ -174,6 +181,7 @@ fn load(arguments: &SuiteArguments, command: &str, directories: &[PathBuf]) -> R
     if let Some(figure) = &loaded.suite.report.figure {
         figure::check_format(figure).context("report.figure")?;
     }
+    gates::of_suite(&loaded)?;
     for note in paths::locate(&mut loaded, &plugins) {
         print_to_stderr(&note);
     }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod gates;
 mod init;
 mod next_steps;
 mod plan_table;
@@ -126,7 +127,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Show(show) => results::show(show),
         Command::Score(arguments) => score::score(arguments, &directories),
         Command::Compare(compare) => results::compare(compare),
-        Command::Gate(gate) => results::gate(&gate),
+        Command::Gate(gate) => gates::gate(&gate),
         Command::Plot(plot) => results::plot(&plot),
         Command::Completions { shell } => shells::completions(shell),
         Command::Man { directory } => shells::manual(&directory),

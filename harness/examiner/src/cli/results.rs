@@ -1,12 +1,12 @@
 //! What can be made of a run that is there: tables, comparisons and figures.
 
-use super::terminal::print;
-use super::{CompareArguments, GateArguments, PlotArguments, ReportArguments, ReportFormat, ShowArguments};
+use super::terminal::{page, print};
+use super::{CompareArguments, PlotArguments, ReportArguments, ReportFormat, ShowArguments};
 use anyhow::{Context, Result, ensure};
 use examiner_engine::progress::print_to_stderr;
 use examiner_report::compare::{self, ComparisonResult};
 use examiner_report::show::{self, Kind, Selection};
-use examiner_report::{figure, gate, github, json, markdown, spreadsheet, stage_summary, wide};
+use examiner_report::{figure, github, json, markdown, spreadsheet, stage_summary, wide};
 use examiner_store::provenance::Provenance;
 use examiner_store::summary::{self, SummaryRow};
 use std::path::{Path, PathBuf};
@@ -91,23 +91,11 @@ pub(super) fn show(arguments: ShowArguments) -> Result<ExitCode> {
         true => shown.iter().map(|sample| format!("{}\n", sample.line)).collect(),
         false => shown.iter().map(show::Shown::text).collect(),
     };
-    print(&texts.join(if arguments.json { "" } else { "\n----\n\n" }))?;
+    match arguments.json {
+        true => print(&texts.concat())?,
+        false => page(&texts.join("\n----\n\n"))?,
+    }
     Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn gate(arguments: &GateArguments) -> Result<ExitCode> {
-    let (rows, path) = (rows(&arguments.run)?, arguments.policy.display());
-    let text = std::fs::read_to_string(&arguments.policy).with_context(|| format!("cannot read `{path}`"))?;
-    let mut policy: gate::Policy = serde_yaml::from_str(&text).with_context(|| {
-        format!("`{path}` is no file of rules: expected `rules:` with a list of `{{ model, dataset, at_least: ... }}`")
-    })?;
-    // Runs that it names lie beside the file, wherever the command is given.
-    let folder = arguments.policy.parent().unwrap_or(Path::new(""));
-    policy.rules.iter_mut().flat_map(|rule| &mut rule.against).for_each(|against| *against = folder.join(&*against));
-    let judged = gate::judge(&arguments.run, &rows, &policy)?;
-    let lines = judged.iter().map(|rule| format!("{:<6} {}\n", if rule.holds { "ok" } else { "BROKEN" }, rule.what));
-    print(&lines.collect::<String>())?;
-    Ok(if judged.iter().all(|rule| rule.holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 pub(super) fn plot(arguments: &PlotArguments) -> Result<ExitCode> {
@@ -127,7 +115,7 @@ fn for_spreadsheets(csv: String, guards: bool) -> Result<String> {
 }
 
 /// The rows of a run's `summary.csv`.
-fn rows(run: &Path) -> Result<Vec<SummaryRow>> {
+pub(super) fn rows(run: &Path) -> Result<Vec<SummaryRow>> {
     let path = run.join("summary.csv");
     summary::read(&path).with_context(|| format!("cannot read `{}`", path.display()))
 }

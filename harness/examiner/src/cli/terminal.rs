@@ -4,9 +4,10 @@ use super::{EventsArguments, When};
 use anyhow::{Context, Result};
 use examiner_engine::progress::{Events, Talk, print_to_stderr};
 use examiner_store::visible::visible;
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -77,12 +78,36 @@ pub(super) fn on_interrupt(cancelled: &Arc<AtomicBool>) -> Result<()> {
 
 /// Writes to stdout, without characters that a terminal obeys. That nobody reads it (`| head`) is no failure.
 pub(super) fn print(text: &str) -> Result<()> {
-    let text = visible(text);
-    let text = if Talk::current().colour_on_stdout { highlighted(&text).into() } else { text };
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match std::io::stdout().write_all(painted(text).as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("cannot write to stdout"),
     }
+}
+
+/// As [`print`], page by page where a person reads it: through the program that `PAGER` names, `less` without it.
+pub(super) fn page(text: &str) -> Result<()> {
+    let pager = std::env::var("PAGER").unwrap_or_else(|_| "less".to_owned());
+    if !std::io::stdout().is_terminal() || matches!(pager.trim(), "" | "cat") {
+        return print(text);
+    }
+    let mut command = Command::new("sh");
+    // It ends by itself where the text fits on the screen, shows colours, and leaves the text there.
+    command.arg("-c").arg(&pager).env("LESS", std::env::var_os("LESS").unwrap_or_else(|| "FRX".into()));
+    let Ok(mut child) = command.stdin(Stdio::piped()).spawn() else { return print(text) };
+    if let Some(mut input) = child.stdin.take() {
+        // Whoever ends the pager has read enough.
+        let _ = input.write_all(painted(text).as_bytes());
+    }
+    match child.wait() {
+        // The shell found no such program.
+        Ok(status) if status.code() == Some(127) => print(text),
+        waited => waited.map(drop).context("cannot wait for the pager"),
+    }
+}
+
+fn painted(text: &str) -> Cow<'_, str> {
+    let text = visible(text);
+    if Talk::current().colour_on_stdout { highlighted(&text).into() } else { text }
 }
 
 /// What is wrong, in colour: failed cells of tables, broken rules, warnings.
