@@ -218,3 +218,40 @@ fn the_same_content_elsewhere_is_the_same_input() {
     std::fs::write(&library, bytes).unwrap();
     assert_eq!(world.run(), [""; 0]);
 }
+
+/// The answers of another run are copied, each is used only for what it was given to, and both commands say from where.
+#[test]
+fn a_new_run_begins_with_the_answers_of_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = |rows: u64, version: u64| {
+        let text = format!(
+            "name: t\n{}models: {{ a: {{ plugin: adder, count: asked, version: {version} }} }}\ndatasets: {{ sums: {{ plugin: numbers, rows: {rows} }} }}\nevaluate: [{{ models: all, datasets: all }}]\nreuse: runs\n",
+            build::fixture_pin()
+        );
+        std::fs::write(directory.path().join("suite.yaml"), text).unwrap();
+    };
+    let asked = || std::fs::read_to_string(directory.path().join("asked")).unwrap_or_default().lines().count();
+    let command = |arguments: &[&str]| {
+        let output = build::examiner(directory.path()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output)
+    };
+    suite(6, 0);
+    command(&["run", "suite.yaml", "--out", "runs/one"]);
+    assert_eq!(asked(), 6);
+    let plan = command(&["plan", "suite.yaml", "--out", "runs/two"]);
+    assert!(plan.contains("(with the answers of `runs/one`)"), "{plan}");
+    let said = command(&["run", "suite.yaml", "--out", "runs/two"]);
+    assert!(said.contains("evaluate/a/sums: begins with the answers of `runs/one`") && asked() == 6, "{said}");
+    // It is a run of its own: the other may vanish.
+    std::fs::remove_dir_all(directory.path().join("runs/one")).unwrap();
+    let again = command(&["run", "suite.yaml", "--out", "runs/two"]);
+    assert!(!again.contains("begins with") && asked() == 6, "{again}");
+    // More questions: only those are asked. Another model: all of them.
+    suite(8, 0);
+    command(&["run", "suite.yaml", "--out", "runs/three"]);
+    assert_eq!(asked(), 8);
+    suite(8, 1);
+    let said = command(&["run", "suite.yaml", "--out", "runs/four"]);
+    assert!(!said.contains("begins with") && asked() == 16, "{said}");
+}

@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 /// The keys of a suite.
-pub(super) const TOP_LEVEL: [&str; 17] = [
+pub(super) const TOP_LEVEL: [&str; 18] = [
     "name",
     "seed",
     "parallel",
@@ -22,6 +22,7 @@ pub(super) const TOP_LEVEL: [&str; 17] = [
     "on_truncation",
     "isolate",
     "paths",
+    "reuse",
     "vars",
     "plugins",
     "models",
@@ -63,8 +64,10 @@ pub(super) fn read(root: &Node, vars: Named<Value>, mut paths: Paths, reading: &
     if top.take("paths").and_then(|field| field.one_of(begins, problems)) == Some(false) {
         paths.directory = PathBuf::new();
     }
+    let reuse = top.take("reuse").and_then(|field| Some(paths.start(&field.path).join(field.text(problems)?)));
     top.take("vars");
     let suite = Suite {
+        reuse,
         name: name.unwrap_or_default(),
         seed: seed.unwrap_or(0),
         parallel: parallel.map_or(1, |parallel| parallel as usize),
@@ -105,6 +108,7 @@ fn empty() -> Suite {
         evaluate: Vec::new(),
         report: ReportSpec::default(),
         gate: Vec::new(),
+        reuse: None,
         paths: Paths::default(),
     }
 }

@@ -55,6 +55,9 @@ pub struct Suite {
     pub evaluate: Vec<Evaluation>,
     /// What is reported.
     pub report: ReportSpec,
+    /// The directory of runs whose answers are used again. Like `gate`, it is no part of what the suite is.
+    #[serde(skip)]
+    pub reuse: Option<PathBuf>,
     /// Rules that the results must keep. They decide nothing that is done, and are thus no part of what the suite is.
     #[serde(skip)]
     pub gate: Vec<Options>,

@@ -5,6 +5,7 @@
 //! only be decided when that product is there: until then it is [`Action::Blocked`].
 
 mod decide;
+mod other_runs;
 mod planner;
 
 pub use planner::{Execution, ModelStages, Next, PairStage, Planner, ProducerStage};
@@ -34,6 +35,8 @@ pub struct Stage {
     pub action: Action,
     /// Its questions and requests, where it has any.
     pub survey: Option<Survey>,
+    /// The other run whose answers are used, if there is one.
+    pub from: Option<PathBuf>,
 }
 
 /// What is to be done for a stage.

@@ -1,6 +1,7 @@
 //! Decides one stage after the other.
 
 use super::decide;
+use super::other_runs::OtherRuns;
 use super::{Action, Obstacle, Plan, Stage};
 use crate::evaluate::{self, Complete, EvaluateError, Prepared, Survey};
 use crate::graph::{Pair, Producer, pairs, producers, selected};
@@ -23,6 +24,8 @@ pub struct Planner {
     earlier: Provenance,
     limit: Option<u64>,
     only: Vec<String>,
+    /// Runs whose answers are used where this one has none.
+    others: OtherRuns,
     producers: VecDeque<Producer>,
     pairs: VecDeque<Pair>,
     /// Stages that were decided and will have a product once they have run.
@@ -70,6 +73,8 @@ pub struct PairStage {
     pub record: StageRecord,
     /// What is to be asked, where it was counted.
     pub survey: Option<Survey>,
+    /// The other run whose answers are used, if there is one.
+    pub from: Option<PathBuf>,
     /// What it takes to do it.
     pub execution: Execution,
 }
@@ -101,6 +106,7 @@ impl Planner {
             run,
             limit,
             only: only.to_vec(),
+            others: OtherRuns::of(suite.reuse.as_deref(), directory),
             producers: producers(suite).into(),
             pairs: pairs(suite).into_iter().filter(|pair| selected(only, &pair.stage())).collect(),
             ahead: BTreeSet::new(),
@@ -120,6 +126,7 @@ impl Planner {
                 identity: (!producer.inputs.is_empty()).then(|| identity(&producer.inputs)),
                 action: producer.action,
                 survey: None,
+                from: None,
             });
         }
         self.shared.take_back();
@@ -136,6 +143,7 @@ impl Planner {
                     identity: known.then(|| decided.record.identity.clone()),
                     action: decided.action,
                     survey: decided.survey,
+                    from: decided.from,
                 }
             }));
         }
@@ -238,6 +246,7 @@ impl Planner {
             action: Action::Blocked(obstacle),
             record,
             survey: None,
+            from: None,
             execution: Execution::Nothing,
         };
         let info = match info {
@@ -253,30 +262,38 @@ impl Planner {
         };
         let record = prepared.setup.record();
         match self.decide_prepared(pair, prepared, counted) {
-            Ok((action, survey, execution)) => PairStage { pair: pair.clone(), action, record, survey, execution },
+            Ok(Decided { action, survey, from, execution }) => {
+                PairStage { pair: pair.clone(), action, record, survey, from, execution }
+            }
             Err(error) => obstacle(as_obstacle(error), record),
         }
     }
 
-    fn decide_prepared(
-        &self,
-        pair: &Pair,
-        mut prepared: Prepared,
-        counted: bool,
-    ) -> Result<(Action, Option<Survey>, Execution), EvaluateError> {
+    fn decide_prepared(&self, pair: &Pair, mut prepared: Prepared, counted: bool) -> Result<Decided, EvaluateError> {
         let before = self.earlier.stages.get(&pair.stage());
         let inputs = prepared.setup.inputs().clone();
-        let journal = self
-            .directory
-            .as_ref()
-            .map(|path| path.join("journal").join(&pair.model).join(format!("{}.jsonl", pair.dataset)));
+        let own = self.directory.as_ref();
+        let own = own.map(|path| path.join("journal").join(&pair.model).join(format!("{}.jsonl", pair.dataset)));
         // Records of another model or of other scorers cannot hold.
         let may_hold =
             before.is_none_or(|before| before.inputs.is_empty() || prepared.setup.shares_keys_with(&before.inputs));
-        let journal = journal.filter(|path| may_hold && path.exists());
+        let is_new = own.as_ref().is_none_or(|path| !path.exists());
+        let other = if is_new { self.others.journal(pair, &prepared.setup) } else { None };
+        let journal = match (&other, own) {
+            // Nothing is written where questions are counted alone.
+            (Some(other), _) if counted => Some(other.path.clone()),
+            (Some(other), Some(own)) => {
+                other.copy(&own).map_err(EvaluateError::Storage)?;
+                let (stage, run) = (pair.stage(), other.run.display());
+                self.shared.progress.print(&format!("{stage}: begins with the answers of `{run}`"));
+                Some(own)
+            }
+            (_, own) => own.filter(|path| may_hold && path.exists()),
+        };
+        let from = other.map(|other| other.run);
         if journal.is_none() && !counted {
-            let reason = decide::without_records(before, &inputs);
-            return Ok((Action::Run(reason), None, Execution::Ask(Box::new(prepared))));
+            let action = Action::Run(decide::without_records(before, &inputs));
+            return Ok(Decided { action, survey: None, from, execution: Execution::Ask(Box::new(prepared)) });
         }
         let run = (self.run.0.as_str(), self.run.1.as_str());
         let review = evaluate::review(&self.shared, &mut prepared, journal.as_deref(), run, !counted)?;
@@ -287,8 +304,16 @@ impl Planner {
             Some(complete) => Execution::Complete(Box::new(complete.results(&prepared.setup))),
             None => Execution::Ask(Box::new(prepared)),
         };
-        Ok((action, Some(review.survey), execution))
+        Ok(Decided { action, survey: Some(review.survey), from, execution })
     }
+}
+
+/// What was decided for a pair that can be examined.
+struct Decided {
+    action: Action,
+    survey: Option<Survey>,
+    from: Option<PathBuf>,
+    execution: Execution,
 }
 
 fn as_obstacle(error: EvaluateError) -> Obstacle {

@@ -22,7 +22,10 @@ pub(super) fn render(plan: &Plan) -> String {
                 let points = smallest_paired_difference(survey.questions, 0.5).map(|difference| 100.0 * difference);
                 points.map_or("-".to_owned(), |points| format!("{points:.1} points"))
             }),
-            stage.action.to_string(),
+            match &stage.from {
+                Some(run) => format!("{} (with the answers of `{}`)", stage.action, run.display()),
+                None => stage.action.to_string(),
+            },
         ]);
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
