@@ -150,6 +150,33 @@ impl Chat {
         self.template.render(&turns)
     }
 
+    /// What a model learns from a conversation whose last turn is the assistant's: all up to where that turn begins, which is given, and
+    /// the turn as the template ends it.
+    ///
+    /// # Errors
+    /// What the template raises; `BadInput` where the last turn is another's, or where the template writes what stands before it otherwise
+    /// once it is there, so that the model would never be asked what it has learned.
+    pub fn lesson(&self, turns: &[Turn]) -> Result<(String, String)> {
+        let before = match turns.split_last() {
+            Some((last, before)) if last.speaker == Speaker::Assistant && !before.is_empty() => before,
+            _ => {
+                return Err(PluginError::bad_input("expected turns of which the last is the assistant's")
+                    .with_help("leave out what comes after the answer that is to be learned"));
+            }
+        };
+        let given = self.template.render(before)?;
+        let whole = self.template.render_to_end(turns)?;
+        match whole.strip_prefix(given.as_str()).filter(|learned| !learned.is_empty()) {
+            Some(learned) => Ok((given, learned.to_owned())),
+            None => Err(PluginError::bad_input(format!(
+                "the chat template {} writes `{}` before the answer, and otherwise when it is there",
+                self.source.origin,
+                given.lines().last().unwrap_or_default()
+            ))
+            .with_help("write the text of the conversation into `prompt` and `completion` instead")),
+        }
+    }
+
     /// The request with its text for a prompt.
     pub(crate) fn generation(&self, mut request: GenerateRequest) -> Result<GenerateRequest, (u64, PluginError)> {
         let text = self.text(&request.prompt, &request.turns);

@@ -63,7 +63,10 @@ impl OpenScorer {
     /// The result of `work` for all items at once; where that fails, for each alone.
     fn each<I, T>(&self, items: &[I], what: &str, work: &dyn Fn(&[I]) -> Result<Vec<T>>) -> Result<Vec<Result<T>>> {
         match work(items) {
-            Ok(results) => return Ok(self.one_each(results, items.len(), what)?.into_iter().map(Ok).collect()),
+            Ok(results) => {
+                self.deaths.store(0, Ordering::SeqCst);
+                return Ok(self.one_each(results, items.len(), what)?.into_iter().map(Ok).collect());
+            }
             Err(error) if is_of_all(&error) => return Err(error),
             Err(_) => {}
         }
@@ -148,6 +151,16 @@ mod tests {
             let found = open(code).requests(&questions(&prompts)).unwrap();
             let failed: Vec<bool> = found.iter().map(Result::is_err).collect();
             assert_eq!(failed, prompts.map(|prompt| prompt.starts_with("bad")), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn questions_that_others_stand_between_are_not_in_a_row() {
+        let scorer = open(ErrorCode::Crashed);
+        for _ in 0..4 {
+            let found = scorer.requests(&questions(&["good", "bad"])).unwrap();
+            assert!(found[0].is_ok() && found[1].is_err());
+            assert!(scorer.requests(&questions(&["good"])).unwrap()[0].is_ok());
         }
     }
 

@@ -92,9 +92,16 @@ pub struct ChatTemplate {
     renderer: Mutex<Renderer>,
 }
 
+/// What is to be rendered.
+struct Conversation {
+    turns: Vec<Turn>,
+    /// Whether the assistant's next turn begins at its end.
+    goes_on: bool,
+}
+
 /// The thread that has the compiled template.
 struct Renderer {
-    conversations: Sender<Vec<Turn>>,
+    conversations: Sender<Conversation>,
     texts: Bounded<Result<String, ChatError>>,
 }
 
@@ -112,7 +119,7 @@ impl ChatTemplate {
         date: Date,
         text_limits: TextLimits,
     ) -> Result<Self, ChatError> {
-        let (conversations, to_render) = channel::<Vec<Turn>>();
+        let (conversations, to_render) = channel::<Conversation>();
         let (source, tokens, named) = (source.to_owned(), tokens.clone(), origin.to_owned());
         let texts = Bounded::spawn(text_limits.work(), move |bounds, send| {
             let compiled = match bounds.within(0, || Compiled::new(&named, &source, &tokens, date)) {
@@ -123,8 +130,8 @@ impl ChatTemplate {
                 }
             };
             let mut is_wanted = send(Ok(String::new()));
-            while let (true, Ok(turns)) = (is_wanted, to_render.recv()) {
-                let text = bounds.within(1, || compiled.render(&turns));
+            while let (true, Ok(conversation)) = (is_wanted, to_render.recv()) {
+                let text = bounds.within(1, || compiled.render(&conversation));
                 is_wanted = send(text.and_then(|text| match text_limits.check(&text) {
                     Ok(()) => Ok(text),
                     Err(what) => Err(ChatError::Unbounded { origin: named.clone(), what }),
@@ -142,9 +149,21 @@ impl ChatTemplate {
     /// # Errors
     /// [`ChatError::Refused`] with the template's own words, [`ChatError::Failed`] or [`ChatError::Unbounded`].
     pub fn render(&self, turns: &[Turn]) -> Result<String, ChatError> {
+        self.rendered(Conversation { turns: turns.to_vec(), goes_on: true })
+    }
+
+    /// The text of a conversation that ends with its last turn.
+    ///
+    /// # Errors
+    /// As for [`ChatTemplate::render`].
+    pub fn render_to_end(&self, turns: &[Turn]) -> Result<String, ChatError> {
+        self.rendered(Conversation { turns: turns.to_vec(), goes_on: false })
+    }
+
+    fn rendered(&self, conversation: Conversation) -> Result<String, ChatError> {
         let mut renderer = self.renderer.lock().unwrap_or_else(PoisonError::into_inner);
         // Where the thread has ended, there is no text, and its limit is the reason.
-        let _ = renderer.conversations.send(turns.to_vec());
+        let _ = renderer.conversations.send(conversation);
         self.next(&mut renderer)
     }
 
@@ -183,11 +202,11 @@ impl Compiled {
         Ok(Compiled { environment, tokens, origin: origin.to_owned() })
     }
 
-    fn render(&self, turns: &[Turn]) -> Result<String, ChatError> {
+    fn render(&self, Conversation { turns, goes_on }: &Conversation) -> Result<String, ChatError> {
         let none = || Value::from(());
         let fields = [
             ("messages", Value::from(Serde(turns))),
-            ("add_generation_prompt", Value::from(true)),
+            ("add_generation_prompt", Value::from(*goes_on)),
             // What transformers always passes.
             ("tools", none()),
             ("documents", none()),

@@ -209,6 +209,22 @@ mod tests {
         );
     }
 
+    /// `scipy.stats.binomtest(gained, gained + lost, 0.5).pvalue` of scipy 1.17.1.
+    #[test]
+    fn mcnemar_by_scipy() {
+        for ((gained, lost), p) in [
+            ((15, 5), 0.041_389_465_332_031_25),
+            ((1, 0), 1.0),
+            ((0, 7), 0.015_625),
+            ((31, 17), 0.059_463_375_253_770_34),
+            ((120, 90), 0.045_114_087_864_840_696),
+            ((3, 40), 3.021_341_399_289_667_6e-9),
+        ] {
+            let found = mcnemar_exact(gained, lost);
+            assert!((found / p - 1.0).abs() < 1e-9, "{gained}, {lost}: {found}");
+        }
+    }
+
     #[test]
     fn binary_values_without_clusters_get_mcnemar() {
         let mut first = vec![0.0; 20];

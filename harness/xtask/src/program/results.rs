@@ -17,6 +17,9 @@ pub(crate) struct SampleLine {
     pub(crate) index: usize,
     pub(crate) id: String,
     pub(crate) context: String,
+    /// What the model read in its place.
+    #[serde(default)]
+    pub(crate) rendered: Vec<String>,
     pub(crate) answers: Vec<Answer>,
     pub(crate) verdicts: Vec<Verdict>,
 }

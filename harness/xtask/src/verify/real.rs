@@ -23,6 +23,8 @@ struct Choices {
 /// A row of `*-gsm8k.jsonl`.
 #[derive(Deserialize)]
 pub(super) struct Answer {
+    /// As the other program logs it, the chat template applied.
+    prompt: String,
     text: String,
     /// By how much the best logit leads, where it leads by least.
     smallest_gap: f64,
@@ -73,6 +75,7 @@ fn compare_model(setup: &Setup, model: &RealModel) -> Result<Vec<Comparison>> {
         for shots in ["0shot", "5shot"] {
             comparisons.extend(choices(model, &results, shots, &named)?);
         }
+        comparisons.push(prompts(model, &results, named("GSM8K prompts, as the model reads them"))?);
         comparisons.push(answers(model, &results, named("GSM8K answers, ties left out"))?);
         comparisons.push(perplexity(model, &results, named("perplexity (0.1 %)"))?);
     }
@@ -177,6 +180,14 @@ fn choices(
     let acc = total("acc", mean(&|row| row.acc))?;
     let acc_norm = total("acc_norm", mean(&|row| row.acc_norm))?;
     Ok([prompts, values, acc, acc_norm])
+}
+
+fn prompts(model: &RealModel, results: &Results, mut comparison: Comparison) -> Result<Comparison> {
+    let theirs: Vec<Answer> = reference(model, "gsm8k")?;
+    for (ours, theirs) in pairs(&results.samples("chat", "gsm8k")?, &theirs)? {
+        comparison.row(*ours.rendered.first().unwrap_or(&ours.context) == theirs.prompt);
+    }
+    Ok(comparison)
 }
 
 fn answers(model: &RealModel, results: &Results, mut comparison: Comparison) -> Result<Comparison> {

@@ -49,6 +49,10 @@ pub struct TrainOptions {
     /// The field of a row that holds what is learned, with its delimiter.
     #[serde(skip_serializing)]
     pub completion_field: String,
+    /// The field of a row that holds a conversation, a list of `{ role, content }`, in place of prompt and completion. The checkpoint's
+    /// chat template writes it: all up to its last turn, which is the assistant's, is given, and that turn is learned.
+    #[serde(skip_serializing)]
+    pub messages_field: Option<String>,
     /// Whether a row begins with the beginning-of-text token of the checkpoint that is started from: `auto` (as its tokenizer has it),
     /// `true` or `false`. Examine what comes of it with the same `add_bos`.
     #[serde(skip_serializing)]
@@ -115,6 +119,7 @@ impl Default for TrainOptions {
             too_long: TooLong::Cut,
             prompt_field: "prompt".to_owned(),
             completion_field: "completion".to_owned(),
+            messages_field: None,
             add_bos: AutoBool::default(),
             loss_on: LossOn::Completion,
             end_of_text: true,

@@ -2,7 +2,8 @@
 
 use super::options::{LossOn, TooLong, TrainOptions};
 use examiner_api::random::Stream;
-use examiner_api::{PluginError, Result, ScoreRequest, Span};
+use examiner_api::{PluginError, Result, ScoreRequest, Span, Turn};
+use examiner_lm::chat::Chat;
 use examiner_lm::{Tokenizer, split};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
@@ -37,18 +38,22 @@ pub(super) struct Line {
     completion: String,
     prompt_tokens: Option<Vec<u32>>,
     completion_tokens: Option<Vec<u32>>,
+    /// A conversation, which stands for both texts.
+    turns: Vec<Turn>,
 }
 
-/// The fields that hold prompt and completion; no prompt where its name is empty.
-#[derive(Debug, Clone, Copy)]
+/// The fields that hold prompt and completion, or both as a conversation; no prompt where its name is empty.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Fields<'o> {
+    pub(super) messages: Option<&'o str>,
     pub(super) prompt: &'o str,
     pub(super) completion: &'o str,
 }
 
 impl<'o> Fields<'o> {
     pub(super) fn of(options: &'o TrainOptions) -> Self {
-        Fields { prompt: &options.prompt_field, completion: &options.completion_field }
+        let messages = options.messages_field.as_deref();
+        Fields { messages, prompt: &options.prompt_field, completion: &options.completion_field }
     }
 }
 
@@ -56,6 +61,15 @@ impl Line {
     /// # Errors
     /// What is wrong with the row: a field is missing, or is not what it must be. Other fields may say anything.
     fn of(mut row: Map<String, Value>, fields: Fields<'_>) -> Result<Self, String> {
+        if let Some(name) = fields.messages {
+            let turns = row.remove(name).ok_or_else(|| {
+                let names: Vec<String> = row.keys().map(|name| format!("`{name}`")).collect();
+                format!("it has no `{name}`; it has {}", names.join(", "))
+            })?;
+            let turns = serde_json::from_value(turns)
+                .map_err(|error| format!("`{name}` is no list of `{{ role, content }}`: {error}"))?;
+            return Ok(Line { id: row.remove("id").unwrap_or_default(), turns, ..Line::default() });
+        }
         let names = || row.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let tokens = |name: &str| match row.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -74,7 +88,7 @@ impl Line {
         let prompt = if fields.prompt.is_empty() { String::new() } else { text(fields.prompt)? };
         let completion = text(fields.completion)?;
         let id = row.remove("id").unwrap_or_default();
-        Ok(Line { id, prompt, completion, prompt_tokens, completion_tokens })
+        Ok(Line { id, prompt, completion, prompt_tokens, completion_tokens, turns: Vec::new() })
     }
 
     /// A line of two texts.
@@ -85,12 +99,13 @@ impl Line {
 
     /// Prompt and completion, to train a tokenizer on.
     pub(super) fn text(&self) -> String {
-        format!("{}{}", self.prompt, self.completion)
+        let turns: String = self.turns.iter().map(|turn| turn.content.as_str()).collect();
+        format!("{}{}{turns}", self.prompt, self.completion)
     }
 
     /// Whether a tokenizer is needed.
     pub(super) fn is_text(&self) -> bool {
-        self.completion_tokens.is_none()
+        self.completion_tokens.is_none() && self.turns.is_empty()
     }
 }
 
@@ -132,6 +147,8 @@ fn first_failure<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
 /// How texts become tokens.
 pub(super) struct Encoder<'a> {
     pub(super) tokenizer: Option<&'a Tokenizer>,
+    /// What writes conversations.
+    pub(super) chat: Option<&'a Chat>,
     /// What is added to a completion.
     pub(super) end: Option<u32>,
     pub(super) max_length: usize,
@@ -208,6 +225,13 @@ impl Encoder<'_> {
             PluginError::bad_input("it is a text, but the start has no `tokenizer.json`")
                 .with_help("start from a checkpoint with a tokenizer, or give `prompt_tokens` and `completion_tokens`")
         })?;
+        if let Some(chat) = self.chat {
+            let (context, continuation) = chat.lesson(&line.turns)?;
+            let request = ScoreRequest { context, continuation, span: Span::Continuation, ..ScoreRequest::default() };
+            // The template writes what stands at the beginning and at the end.
+            let split = split(&request, tokenizer, false, usize::MAX - 1)?;
+            return Ok((split.tokens, split.first_target));
+        }
         let (mut tokens, first) = if line.completion.is_empty() && self.loss_on == LossOn::All {
             let (tokens, before) = tokenizer.encode_whole(&line.prompt, true)?;
             (tokens, before.max(1))
@@ -252,12 +276,23 @@ mod tests {
     use serde_json::json;
 
     fn encoder(loss_on: LossOn, max_length: usize) -> Encoder<'static> {
-        Encoder { tokenizer: None, end: Some(9), max_length, too_long: TooLong::Cut, loss_on, vocabulary: 10 }
+        Encoder {
+            tokenizer: None,
+            chat: None,
+            end: Some(9),
+            max_length,
+            too_long: TooLong::Cut,
+            loss_on,
+            vocabulary: 10,
+        }
     }
 
     fn lines(rows: &[Value]) -> Vec<Line> {
         let of = |row: &Value| {
-            Line::of(row.as_object().unwrap().clone(), Fields { prompt: "prompt", completion: "completion" })
+            Line::of(
+                row.as_object().unwrap().clone(),
+                Fields { messages: None, prompt: "prompt", completion: "completion" },
+            )
         };
         rows.iter().map(|row| of(row).unwrap()).collect()
     }
@@ -308,7 +343,7 @@ mod tests {
     #[test]
     fn a_field_that_is_missing_is_named_and_may_have_another_name() {
         let row = || json!({ "question": "q", "completion": "c", "task": 7 }).as_object().unwrap().clone();
-        let read = |prompt, completion| Line::of(row(), Fields { prompt, completion });
+        let read = |prompt, completion| Line::of(row(), Fields { messages: None, prompt, completion });
         let missing = "it has no `prompt`; it has `question`, `completion`, `task`";
         assert_eq!(read("prompt", "completion").unwrap_err(), missing);
         assert_eq!(read("question", "task").unwrap_err(), "expected a text in `task`, found `7`");

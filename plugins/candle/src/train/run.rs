@@ -141,6 +141,7 @@ impl Data {
         }
         let encoder = Encoder {
             tokenizer: start.tokenizer.as_ref(),
+            chat: start.chat.as_ref(),
             end,
             max_length,
             too_long: options.too_long,

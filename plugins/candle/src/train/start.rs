@@ -7,8 +7,9 @@ use super::tokenizer;
 use crate::tensors::Tensors;
 use candle_core::DType;
 use examiner_api::{ErrorCode, Host, PluginError, Result};
+use examiner_lm::chat::Chat;
 use examiner_lm::checkpoint::{Checkpoint, Gpt2Config};
-use examiner_lm::{AutoBool, Tokenizer, fingerprint};
+use examiner_lm::{AutoBool, LocalOptions, Tokenizer, fingerprint};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -19,6 +20,8 @@ pub(super) struct Start {
     pub(super) layout: Layout,
     pub(super) weights: Vec<f32>,
     pub(super) tokenizer: Option<Tokenizer>,
+    /// The chat template, where rows are conversations.
+    pub(super) chat: Option<Chat>,
     /// The token that ends a text.
     pub(super) end: Option<u32>,
     /// Names and contents, `config.json` among them.
@@ -28,7 +31,8 @@ pub(super) struct Start {
 }
 
 /// Files that are carried over as they are, where the start has them.
-const CARRIED: [&str; 6] = [
+const CARRIED: [&str; 7] = [
+    "chat_template.jinja",
     "generation_config.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -85,16 +89,20 @@ impl Start {
         host: &Host,
     ) -> Result<Start> {
         match where_from(from, options)? {
-            Whence::Checkpoint(from) => Self::checkpoint(from, options.add_bos, host),
+            Whence::Checkpoint(from) => Self::checkpoint(from, options, host),
+            Whence::Scratch(_) if options.messages_field.is_some() => {
+                Err(PluginError::bad_options("`messages_field` needs a chat template, which a new model has not")
+                    .with_help("start from a checkpoint that has one"))
+            }
             Whence::Scratch(scratch) => Self::scratch(scratch, &options.tokenizer, lines, seed, host),
         }
     }
 
-    fn checkpoint(source: &str, add_bos: AutoBool, host: &Host) -> Result<Start> {
+    fn checkpoint(source: &str, options: &TrainOptions, host: &Host) -> Result<Start> {
         let mut checkpoint = Checkpoint::open(source, host)?;
         // Rows in tokens can be learned without a tokenizer.
         if checkpoint.tokenizer().is_ok() {
-            checkpoint.decide_beginning(add_bos)?;
+            checkpoint.decide_beginning(options.add_bos)?;
         }
         check_family(&checkpoint)?;
         let config_path = &checkpoint.config_path;
@@ -108,6 +116,10 @@ impl Start {
                 *value = json!("float32");
             }
         }
+        let chat = match options.messages_field {
+            Some(_) => checkpoint.chat(&LocalOptions { chat: AutoBool::Fixed(true), ..LocalOptions::default() })?,
+            None => None,
+        };
         let mut files = vec![("config.json".to_owned(), pretty(&file))];
         let read = |path: &Path| std::fs::read(path).map_err(|error| PluginError::io("read", path, &error));
         for name in CARRIED {
@@ -127,7 +139,8 @@ impl Start {
         let end = named.or(tokenizer.as_ref().and_then(|tokenizer| tokenizer.special_token(tokenizer::END)));
         let weights = load(&layout, &config, tensors)?;
         let hash = blake3::hash(bytemuck::cast_slice(&weights)).to_hex().to_string();
-        Self::finish(config, layout, weights, tokenizer, end, files, Some(hash))
+        let start = Self::finish(config, layout, weights, tokenizer, end, files, Some(hash))?;
+        Ok(Start { chat, ..start })
     }
 
     fn scratch(shape: &Scratch, options: &TokenizerOptions, lines: &[Line], seed: u64, host: &Host) -> Result<Start> {
@@ -179,7 +192,7 @@ impl Start {
         let hashes = files.iter().map(|(name, bytes)| (name.as_str(), blake3::hash(bytes).to_hex().to_string()));
         let identity = Identity { version: VERSION, weights: weights_hash, files: hashes.collect() };
         let fingerprint = fingerprint(&identity)?;
-        Ok(Start { config, layout, weights, tokenizer, end, files, fingerprint })
+        Ok(Start { config, layout, weights, tokenizer, chat: None, end, files, fingerprint })
     }
 }
 

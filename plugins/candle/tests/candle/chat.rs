@@ -25,8 +25,14 @@ fn requests_go_through_the_template_of_the_checkpoint() {
     let turns = Arc::new(vec![Turn::user("1?"), Turn::assistant("1"), Turn::user("2?")]);
     let mut asked = prompt(0, "1? 1 2?", 5);
     asked.turns = turns.clone();
-    assert_eq!(generate(&mut chat, vec![asked]), generate(&mut plain(), vec![prompt(0, text, 5)]));
+    let mut answers = generate(&mut chat, vec![asked]);
+    let rendered = answers.values_mut().map(|answer| answer.rendered.take()).collect::<Vec<_>>();
+    assert_eq!(rendered, [Some(text.to_owned())]);
+    assert_eq!(answers, generate(&mut plain(), vec![prompt(0, text, 5)]));
     let mut asked = loglikelihood(0, "1? 1 2?", " 2");
     asked.turns = turns;
-    assert_eq!(score(&mut chat, vec![asked]), score(&mut plain(), vec![loglikelihood(0, text, "2")]));
+    let mut scores = score(&mut chat, vec![asked]);
+    let rendered = scores.values_mut().map(|score| score.rendered.take()).collect::<Vec<_>>();
+    assert_eq!(rendered, [Some(text.to_owned())]);
+    assert_eq!(scores, score(&mut plain(), vec![loglikelihood(0, text, "2")]));
 }

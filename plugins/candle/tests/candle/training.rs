@@ -120,6 +120,38 @@ fn a_model_from_scratch_learns_and_can_be_asked() {
     assert_eq!(train(options, &job).unwrap(), report, "a finished training is not done again");
 }
 
+/// Conversations are learned as the texts that the template writes, and the template goes with the model.
+#[test]
+fn conversations_are_learned_through_the_chat_template() {
+    let start = TinyGpt2::new(json!({ "n_positions": 64 })).write();
+    let template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
+    std::fs::write(start.path().join("chat_template.jinja"), template).unwrap();
+    let turn = |role: &str, content: &str| json!({ "role": role, "content": content });
+    let talks = [
+        json!({ "id": "a", "talk": [turn("user", "one?"), turn("assistant", "1")] }),
+        json!({ "id": "b", "talk": [turn("system", "s"), turn("user", "two?"), turn("assistant", "2"), turn("user", "x"), turn("assistant", "3")] }),
+    ];
+    let texts = [
+        json!({ "id": "a", "prompt": "<|user|>one?\n<|assistant|>", "completion": "1\n" }),
+        json!({ "id": "b", "prompt": "<|system|>s\n<|user|>two?\n<|assistant|>2\n<|user|>x\n<|assistant|>", "completion": "3\n" }),
+    ];
+    let learned = |rows: &[Value], changes: Value| {
+        let directory = tempfile::tempdir().unwrap();
+        let job = job(directory.path(), Some(start.path()), rows);
+        let options = with(json!({ "max_steps": 3, "lr": 0.01, "device": "cpu" }), changes);
+        train(options, &job).map(|report| {
+            assert!(report.checkpoint.join("chat_template.jinja").exists());
+            weights(&report.checkpoint)
+        })
+    };
+    let talked = learned(&talks, json!({ "messages_field": "talk" })).unwrap();
+    assert_eq!(talked, learned(&texts, json!({ "end_of_text": false })).unwrap());
+    let refused = |rows: &[Value]| learned(rows, json!({ "messages_field": "talk" })).unwrap_err().to_string();
+    let unanswered = [json!({ "id": "c", "talk": [turn("user", "one?")] })];
+    assert!(refused(&unanswered).contains("training row `c`: expected turns of which the last is the assistant's"));
+    assert!(refused(&texts).contains("it has no `talk`; it has `id`, `prompt`, `completion`"));
+}
+
 #[test]
 fn a_loss_is_what_the_model_gives_as_a_score() {
     let start = TinyGpt2::new(json!({})).write();
