@@ -217,6 +217,10 @@ fn runs_are_listed_and_removed() {
     };
     let all = names();
     assert_eq!(all.len(), 3);
+    let (code, use_of_disk, _) = examiner(directory.path(), &["runs", "du"]);
+    let lines: Vec<&str> = use_of_disk.lines().collect();
+    assert!(code == Some(0) && lines[0].starts_with("run ") && lines.len() == 2 + all.len(), "{use_of_disk}");
+    assert!(lines.last().is_some_and(|line| line.starts_with("all ")), "{use_of_disk}");
     assert_eq!(examiner(directory.path(), &["runs", "rm", &all[2]]).0, Some(0));
     assert_eq!(names(), all[..2]);
     assert_eq!(std::fs::read_link(directory.path().join("outputs/latest")).unwrap(), Path::new(&all[1]));

@@ -273,6 +273,20 @@ fn judgement(text: &mut String, verdict: &ScorerVerdict, place: &str) {
     if let Some(how) = normalized("matched") {
         let _ = write!(text, ": {how}");
     }
+    let steps = verdict.details.get("steps").and_then(serde_json::Value::as_array);
+    let steps: Vec<String> = steps.into_iter().flatten().filter_map(step).collect();
     let metrics: Vec<String> = verdict.metrics.iter().map(|(name, value)| format!("{name} {value}")).collect();
     let _ = writeln!(text, "; {}", metrics.join(", "));
+    if !steps.is_empty() {
+        let _ = writeln!(text, "    {}", steps.join("\n    "));
+    }
+}
+
+/// What a step of an extraction found, `["after", "42"]`, or that it found nothing.
+fn step(step: &serde_json::Value) -> Option<String> {
+    let name = step.get(0)?.as_str()?;
+    Some(match step.get(1).and_then(serde_json::Value::as_str) {
+        Some(found) => format!("`{name}` found `{}`", found.replace('\n', "\\n")),
+        None => format!("`{name}` found nothing"),
+    })
 }

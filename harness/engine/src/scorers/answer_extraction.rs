@@ -142,8 +142,14 @@ impl AnswerExtraction {
         verdict.metrics.insert(METRIC.to_owned(), 0.0);
         let normalized: Vec<String> = golds.iter().map(|gold| self.match_rule.normalize(gold)).collect();
         verdict.details.insert("gold_normalized".to_owned(), one_or_list(normalized));
-        let Some(found) = self.pipeline(&sample.gold).find(&answer.text)? else { return Ok(verdict) };
-        let Some(Match { is_right, how }) = self.matched(sample, &golds, &found) else { return Ok(verdict) };
+        let pipeline = self.pipeline(&sample.gold);
+        let found = pipeline.find(&answer.text)?;
+        let matched = found.as_ref().and_then(|found| self.matched(sample, &golds, found));
+        if !matched.as_ref().is_some_and(|matched| matched.is_right) {
+            // Whoever looks at the sample wants to know where the right answer was passed over.
+            verdict.details.extend(steps(pipeline, &answer.text)?.map(|steps| (STEPS.to_owned(), steps)));
+        }
+        let (Some(found), Some(Match { is_right, how })) = (found, matched) else { return Ok(verdict) };
         verdict.outcome = Outcome::Scored;
         verdict.metrics.insert(METRIC.to_owned(), f64::from(u8::from(is_right)));
         verdict.details.insert("normalized".to_owned(), json!(self.match_rule.normalize(&found)));
@@ -170,6 +176,25 @@ impl AnswerExtraction {
         let of = if is_right { "the right choice".to_owned() } else { format!("choice {}", place + 1) };
         Some(Match { is_right, how: Some(format!("the {what} of {of}")) })
     }
+}
+
+/// The detail of a verdict that says what each step of the pipeline found, where the answer is not right: a list of
+/// `[step, text]`, without a text where it found none.
+const STEPS: &str = "steps";
+/// Of a text so many characters are kept there.
+const STEP_CHARS: usize = 120;
+
+/// What the steps of a pipeline found; none of a single step, whose result stands in the verdict.
+fn steps(pipeline: &Pipeline, text: &str) -> Result<Option<Value>> {
+    if pipeline.0.len() < 2 {
+        return Ok(None);
+    }
+    let shortened = |text: String| match text.char_indices().nth(STEP_CHARS) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    };
+    let steps = pipeline.steps(text)?.into_iter();
+    Ok(Some(steps.map(|(name, found)| json!([name, found.map(shortened)])).collect()))
 }
 
 /// The detail of a verdict that says how the answer is that of the right one, or of which choice it is.

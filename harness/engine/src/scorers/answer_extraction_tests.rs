@@ -43,6 +43,20 @@ fn scored_unanswered_and_error_are_distinguished() {
 }
 
 #[test]
+fn an_answer_that_is_not_right_says_what_each_step_found() {
+    let options = json!({ "extract": [{ "cut": "\n" }, { "after": "is " }, "last-number"] });
+    let steps =
+        |answer: &str| verdict(options.clone(), item(answer, Gold::text("7"), &[])).details.get("steps").cloned();
+    let wrong = json!([["cut", "it is 3 and 8"], ["after", "3 and 8"], ["last-number", "8"]]);
+    assert_eq!(steps("it is 3 and 8\nnot 7"), Some(wrong));
+    let nothing = json!([["cut", "I do not know"], ["after", null]]);
+    assert_eq!(steps("I do not know\n7"), Some(nothing));
+    assert_eq!(steps("it is 7"), None);
+    let long = steps(&"x".repeat(500)).unwrap();
+    assert_eq!(long[0][1].as_str().unwrap().len(), STEP_CHARS + 3);
+}
+
+#[test]
 fn the_default_pipeline_depends_on_the_right_answer() {
     assert!(is_right(json!({}), "Thus the answer is 5 apples.", Gold::text("5"), &[]));
     assert!(is_right(json!({}), "Thus the answer is: Paris.", Gold::text("Paris"), &[]));

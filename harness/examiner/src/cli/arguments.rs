@@ -208,6 +208,9 @@ pub(super) enum RunsCommand {
         /// Its new name; or, with a `/` in it, the path where it is to lie.
         to: String,
     },
+    /// Say what the runs take on the disk, the largest first, and what in them.
+    #[command(name = "du")]
+    DiskUse,
     /// Remove all but the newest runs of each suite.
     Prune {
         /// How many stay.

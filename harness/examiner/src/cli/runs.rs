@@ -18,6 +18,7 @@ pub(super) fn runs(arguments: &RunsArguments) -> Result<ExitCode> {
     let outputs = &arguments.outputs;
     match &arguments.command {
         None => print(&table(&found(outputs)?))?,
+        Some(RunsCommand::DiskUse) => print(&disk_use(&found(outputs)?))?,
         Some(RunsCommand::Remove { runs }) => {
             let all = found(outputs)?;
             for name in runs {
@@ -125,9 +126,39 @@ fn table(runs: &[Found]) -> String {
         let (took, size) = (format!("{seconds:.0} s"), format!("{:.1} MB", size(&run.path) as f64 / 1e6));
         rows.push([run.name(), suite.clone(), status.word().to_owned(), began, took, size]);
     }
-    let widths: [usize; 6] =
+    aligned(&rows)
+}
+
+/// The parts of a run that can be large. All else is counted together.
+const PARTS: [&str; 5] = ["journal", "samples", "train", "export", "logs"];
+
+/// A line for each run, the largest first, and one for all.
+fn disk_use(runs: &[Found]) -> String {
+    let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
+    let mut sized: Vec<(u64, &Found)> = runs.iter().map(|run| (size(&run.path), run)).collect();
+    sized.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+    let mut rows = vec![["run", "MB", "journal", "samples", "train", "export", "logs", "other"].map(str::to_owned)];
+    let mut all = [0; 7];
+    let row = |name: String, sizes: [u64; 7]| {
+        let mut cells = std::iter::once(name).chain(sizes.map(megabytes));
+        std::array::from_fn(|_| cells.next().unwrap_or_default())
+    };
+    for (whole, run) in sized {
+        let parts = PARTS.map(|part| size(&run.path.join(part)));
+        let other = whole.saturating_sub(parts.iter().sum());
+        let sizes = [whole, parts[0], parts[1], parts[2], parts[3], parts[4], other];
+        all.iter_mut().zip(sizes).for_each(|(all, size)| *all += size);
+        rows.push(row(run.name(), sizes));
+    }
+    rows.push(row("all".to_owned(), all));
+    aligned(&rows)
+}
+
+/// Rows with their cells below each other.
+fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let widths: [usize; N] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default());
-    let line = |row: &[String; 6]| {
+    let line = |row: &[String; N]| {
         let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
         format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };

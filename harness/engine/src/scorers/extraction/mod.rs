@@ -49,6 +49,20 @@ impl Pipeline {
         Ok((!found.is_empty()).then(|| found.to_owned()))
     }
 
+    /// What each step finds in `text`, by the name of the step, up to the first that finds nothing: for people.
+    ///
+    /// # Errors
+    /// As for [`Pipeline::find`].
+    pub fn steps(&self, text: &str) -> Result<Vec<(String, Option<String>)>> {
+        let (mut steps, mut found) = (Vec::new(), Some(text.to_owned()));
+        for step in &self.0 {
+            let Some(text) = found else { break };
+            found = step.apply(&text)?;
+            steps.push((step.name(), found.clone()));
+        }
+        Ok(steps)
+    }
+
     /// Reads a pipeline as it is written in a suite.
     ///
     /// # Errors

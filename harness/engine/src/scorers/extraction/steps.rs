@@ -4,6 +4,7 @@ use super::{Pattern, Pipeline, Take, first_number, last_number};
 use examiner_api::Result;
 use examiner_api::schemars::{self, JsonSchema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// One step: a text in, a text or nothing out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -130,6 +131,15 @@ fn last() -> Take {
 }
 
 impl Step {
+    /// Its name in a suite.
+    pub(super) fn name(&self) -> String {
+        match serde_json::to_value(self) {
+            Ok(Value::String(name)) => name,
+            Ok(Value::Object(step)) => step.keys().next().cloned().unwrap_or_default(),
+            _ => String::new(),
+        }
+    }
+
     /// Refuses options that can never match.
     pub(super) fn check(&self) -> Result<(), String> {
         match self {
