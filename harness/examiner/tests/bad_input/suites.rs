@@ -134,7 +134,7 @@ fn a_key_that_stands_there_twice() {
 #[test]
 fn unknown_keys() {
     assert_snapshot!(changed("models:\n", "modles:\n"), @r#"
-    error: suite.yaml:3:1: modles: unknown key, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `paths`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`
+    error: suite.yaml:3:1: modles: unknown key, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `paths`, `reuse`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `gate`
       help: did you mean `models`?
     suite.yaml:8:15: evaluate.0.models: no model `echo`, expected a name of `models`, of which the suite has none
     "#);
@@ -147,7 +147,7 @@ fn unknown_keys() {
 #[test]
 fn values_of_the_wrong_type() {
     assert_snapshot!(changed("evaluate:\n", "models2: 7\nseed: soon\nfail_on_error: [1]\nevaluate:\n"), @r#"
-    error: suite.yaml:7:1: models2: unknown key, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `paths`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`
+    error: suite.yaml:7:1: models2: unknown key, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `paths`, `reuse`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `gate`
       help: did you mean `models`?
     suite.yaml:8:7: seed: expected a whole number, found the text `soon`
     suite.yaml:9:16: fail_on_error: expected `true`, `false`, a share between 0 and 1, or a number of samples, found a list
