@@ -84,7 +84,7 @@ pub(super) fn print(text: &str) -> Result<()> {
     }
 }
 
-/// As [`print`], page by page where a person reads it: through the program that `PAGER` names, `less` without it.
+/// As [`print()`], page by page where a person reads it: through the program that `PAGER` names, `less` without it.
 pub(super) fn page(text: &str) -> Result<()> {
     let pager = std::env::var("PAGER").unwrap_or_else(|_| "less".to_owned());
     if !std::io::stdout().is_terminal() || matches!(pager.trim(), "" | "cat") {
