@@ -151,6 +151,19 @@ fn a_plugin_file_that_cannot_describe_itself_is_named_and_passed_over() {
 }
 
 #[test]
+fn a_plugin_file_whose_process_another_one_ended_is_asked_again() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::copy(build::fixture("faulty_registration"), directory.path().join("libfaulty.so")).unwrap();
+    let ended = directory.path().join("ended");
+    let mut program = build::examiner(directory.path());
+    program.env("EXAMINER_TEST_REGISTRATION", "ended once").env("EXAMINER_TEST_ENDED", &ended);
+    let output = program.args(["plugins", "--plugins", "."]).output().unwrap();
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(ended.exists() && listed.contains("faulty 1.0.0"), "{listed}");
+    assert!(!listed.contains("cannot describe itself"), "{listed}");
+}
+
+#[test]
 fn what_a_plugin_prints_while_it_describes_itself_is_not_part_of_the_output() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::copy(build::fixture("faulty_registration"), directory.path().join("libfaulty.so")).unwrap();

@@ -15,7 +15,7 @@ const DEADLINE_S: f64 = 30.0;
 
 /// Asks plugin files in a worker, which is a process of `program`; in this process where there is none.
 pub fn registration(program: Option<PathBuf>) -> Box<dyn Register> {
-    let Some(program) = program.filter(|_| cfg!(unix)) else { return Box::new(InThisProcess) };
+    let Some(program) = program else { return Box::new(InThisProcess) };
     let set = std::env::var("EXAMINER_REGISTRATION_S").ok().and_then(|text| text.parse().ok());
     let deadline_s = set.filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0).unwrap_or(DEADLINE_S);
     let isolation = Isolation { deadline_s, ..Isolation::default() };
@@ -30,13 +30,11 @@ struct Registration {
 
 impl Register for Registration {
     fn describe(&mut self, path: &Path, identity: &FileIdentity) -> Result<PluginInfo, LoadProblem> {
-        let process = self.process.take().filter(|process| !process.is_dead());
-        let described = process.map_or_else(|| self.start(), Ok).and_then(|process| {
-            process.serve_next("the plugin".to_owned(), &bare_host());
-            let described = (&process).call(DESCRIBE, &wire::encode(&(path, identity))?, &|_| Flow::Stop)?;
-            self.process = Some(process);
-            wire::decode::<Result<PluginInfo, LoadProblem>>(&described)
-        });
+        let mut described = self.ask(path, identity);
+        // Another process may have ended this one, the kernel out of memory among them. A plugin that does so does it again.
+        if described.as_ref().is_err_and(|error| error.code == ErrorCode::Crashed) {
+            described = self.ask(path, identity);
+        }
         described.map_err(|error| {
             let help = match error.code {
                 ErrorCode::Timeout => "`EXAMINER_REGISTRATION_S` allows more seconds",
@@ -48,6 +46,15 @@ impl Register for Registration {
 }
 
 impl Registration {
+    fn ask(&mut self, path: &Path, identity: &FileIdentity) -> Result<Result<PluginInfo, LoadProblem>> {
+        let process = self.process.take().filter(|process| !process.is_dead());
+        let process = process.map_or_else(|| self.start(), Ok)?;
+        process.serve_next("the plugin".to_owned(), &bare_host());
+        let described = (&process).call(DESCRIBE, &wire::encode(&(path, identity))?, &|_| Flow::Stop)?;
+        self.process = Some(process);
+        wire::decode(&described)
+    }
+
     fn start(&self) -> Result<WorkerProcess> {
         // To describe itself a plugin needs no key of any server.
         let withheld: Vec<OsString> = super::environment::withheld(&Metadata::new());

@@ -6,6 +6,14 @@ fn plugin() -> Plugin {
     match std::env::var("EXAMINER_TEST_REGISTRATION").unwrap_or_default().as_str() {
         "exit" => std::process::exit(0),
         "abort" => std::process::abort(),
+        // As another process would end it, once: `EXAMINER_TEST_ENDED` is there from then on.
+        "ended once" => {
+            let ended = std::env::var("EXAMINER_TEST_ENDED").unwrap_or_default();
+            if std::fs::File::create_new(ended).is_ok() {
+                // SAFETY: asks the kernel to end this process.
+                unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+            }
+        }
         // SAFETY: none; that is the point.
         "segfault" => unsafe { std::ptr::null_mut::<u8>().write_volatile(1) },
         "block" => std::thread::sleep(std::time::Duration::from_secs(3600)),
