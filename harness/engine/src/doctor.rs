@@ -3,7 +3,7 @@
 
 use crate::bare_host::bare_host;
 use crate::loader::Plugins;
-use crate::worker::{WorkerRole, Workers};
+use crate::worker::{self, Workers};
 use examiner_api::{Diagnostic, ErrorCode, Finding, FindingState, Metadata, OpenRole, PluginError, Result, RoleKind};
 use examiner_hub::Settings;
 use examiner_suite::Isolation;
@@ -47,13 +47,7 @@ pub fn findings(plugins: &Plugins, program: Option<PathBuf>) -> Vec<Finding> {
 }
 
 fn diagnostic(plugins: &Plugins, workers: Option<&Workers>, name: &str) -> Result<Box<dyn Diagnostic>> {
-    let (kind, options) = (RoleKind::Diagnostic, Metadata::new());
-    let (file, role) = plugins.find(kind, name)?;
-    let opened = match workers.and_then(|workers| Some((workers, WorkerRole::of(file, role, Metadata::new())?))) {
-        Some((workers, role)) => workers.open(role, bare_host())?,
-        None => plugins.open(kind, name, options, bare_host())?,
-    };
-    match opened {
+    match worker::open(workers, plugins, RoleKind::Diagnostic, name, Metadata::new(), bare_host())? {
         OpenRole::Diagnostic(diagnostic) => Ok(diagnostic),
         _ => Err(PluginError::new(ErrorCode::Protocol, "the plugin opened another role")),
     }

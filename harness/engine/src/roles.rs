@@ -2,7 +2,7 @@
 
 use crate::loader::Plugins;
 use crate::paths;
-use crate::worker::{WorkerRole, Workers};
+use crate::worker::{self, Workers};
 use examiner_api::{
     Dataset, Exporter, Host, Metadata, Model, ModelInfo, OpenRole, PluginError, Recipe, Result, RoleKind, Scorer,
     Trainer,
@@ -27,7 +27,8 @@ macro_rules! open {
     ($(#[$doc:meta])* $method:ident, $kind:ident) => {
         $(#[$doc])*
         pub fn $method(&self, plugin: &str, options: &Options, host: Host) -> Result<Box<dyn $kind>> {
-            match self.open(RoleKind::$kind, plugin, self.filled(options)?, host)? {
+            let options = self.filled(options)?;
+            match worker::open(self.workers.as_ref(), &self.plugins, RoleKind::$kind, plugin, options, host)? {
                 OpenRole::$kind(role) => Ok(role),
                 _ => Err(PluginError::new(
                     examiner_api::ErrorCode::Protocol,
@@ -47,20 +48,9 @@ impl Roles {
     /// The same, with the roles of plugin files in workers, which are `program`, if the suite wants it.
     #[must_use]
     pub fn in_workers(mut self, program: Option<PathBuf>) -> Self {
-        let isolation = self.suite.isolate.clone().filter(|_| cfg!(unix));
+        let isolation = self.suite.isolate.clone();
         self.workers = program.zip(isolation).map(|(program, isolation)| Workers::new(program, isolation));
         self
-    }
-
-    /// Opens a role: in a worker, unless it is a part of the program or the suite wants none.
-    fn open(&self, kind: RoleKind, plugin: &str, options: Metadata, host: Host) -> Result<OpenRole> {
-        let (file, role) = self.plugins.find(kind, plugin)?;
-        if let Some(workers) = &self.workers
-            && let Some(role) = WorkerRole::of(file, role, options.clone())
-        {
-            return workers.open(role, host);
-        }
-        self.plugins.open(kind, plugin, options, host)
     }
 
     /// From now on, `${stage.name}` means `product`.

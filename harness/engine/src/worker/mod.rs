@@ -29,17 +29,18 @@ mod trace;
 
 pub use pool::Workers;
 pub use registration::registration;
-pub use role::WorkerRole;
 pub use serve::main;
 
-use examiner_api::{Host, OpenRole, Result, RoleKind};
+use crate::loader::Plugins;
+use examiner_api::{Host, Metadata, OpenRole, Result, RoleKind};
 use isolated::{IsolatedCalls, IsolatedRole};
 use parking_lot::Mutex;
+use role::WorkerRole;
 use std::path::PathBuf;
 
 impl Workers {
     /// A role in a worker.
-    pub fn open(&self, role: WorkerRole, host: Host) -> Result<OpenRole> {
+    fn open(&self, role: WorkerRole, host: Host) -> Result<OpenRole> {
         let kind = role.kind;
         let isolated = IsolatedRole::open(self, role, host)?;
         Ok(match kind {
@@ -54,8 +55,28 @@ impl Workers {
     }
 }
 
-/// The path of this program. It stays valid while the process runs, even if the file is moved or replaced.
+/// Opens a role: in one of `workers`, if there are any and the plugin is not a part of the program.
+pub fn open(
+    workers: Option<&Workers>,
+    plugins: &Plugins,
+    kind: RoleKind,
+    name: &str,
+    options: Metadata,
+    host: Host,
+) -> Result<OpenRole> {
+    let (file, role) = plugins.find(kind, name)?;
+    match (workers, file.library()) {
+        (Some(workers), Some(identity)) => workers.open(WorkerRole::of(file, identity, role, options), host),
+        _ => plugins.open(kind, name, options, host),
+    }
+}
+
+/// The path of this program, of which workers are processes; none on a system without workers. It stays valid while the process
+/// runs, even if the file is moved or replaced.
 pub fn program() -> Option<PathBuf> {
+    if !cfg!(unix) {
+        return None;
+    }
     let running = PathBuf::from("/proc/self/exe");
     if running.exists() { Some(running) } else { std::env::current_exe().ok() }
 }

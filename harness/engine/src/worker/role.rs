@@ -24,32 +24,32 @@ pub(super) struct WorkerSettings {
 
 /// The role that a worker opens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct WorkerRole {
+pub(super) struct WorkerRole {
     /// The plugin's file.
-    pub library: PathBuf,
+    pub(super) library: PathBuf,
     /// The SHA-256 that it must have.
-    pub sha256: String,
+    pub(super) sha256: String,
     /// The identity of the file that had it: while the file has this one, it need not be read again.
-    pub identity: FileIdentity,
+    pub(super) identity: FileIdentity,
     /// The kind of role.
-    pub kind: RoleKind,
+    pub(super) kind: RoleKind,
     /// The role's name.
-    pub name: String,
+    pub(super) name: String,
     /// Its options, in which references are filled in.
-    pub options: Metadata,
+    pub(super) options: Metadata,
 }
 
 impl WorkerRole {
-    /// A role of a plugin file, unless the plugin is a part of the program.
-    pub fn of(file: &LoadedFile, role: &RoleInfo, options: Metadata) -> Option<Self> {
-        Some(WorkerRole {
+    /// A role of a plugin file whose identity is `identity`.
+    pub(super) fn of(file: &LoadedFile, identity: &FileIdentity, role: &RoleInfo, options: Metadata) -> Self {
+        WorkerRole {
             library: file.path.clone(),
             sha256: file.sha256.clone(),
-            identity: file.library()?.clone(),
+            identity: identity.clone(),
             kind: role.kind,
             name: role.name.clone(),
             options,
-        })
+        }
     }
 
     /// The role, for messages: `` model `candle` ``.

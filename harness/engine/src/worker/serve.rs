@@ -13,8 +13,6 @@ use examiner_api::{
     AskAll, AskReport, GenerateResult, Host, HostApi, Level, PluginError, Progress, RecipeReport, Response, Result,
     RoleAddress, RowsContent, RowsFile, Sink,
 };
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -92,7 +90,7 @@ fn listen(connection: &Arc<Connection>, cancelled: &AtomicBool, input: File, to_
 
 fn serve_calls(connection: &Arc<Connection>, cancelled: &Arc<AtomicBool>, calls: &Receiver<QueuedCall>) {
     let mut role: Option<Box<dyn Call>> = None;
-    let mut libraries = Libraries::new();
+    let mut library = None;
     let mut trace = Trace::from_env();
     for QueuedCall { id, name, payload } in calls {
         trace.record(&name, &payload);
@@ -101,7 +99,7 @@ fn serve_calls(connection: &Arc<Connection>, cancelled: &Arc<AtomicBool>, calls:
         connection.serve(id, gathered, |sink| match (&role, name.as_str()) {
             (_, OPEN) => {
                 let host = Host::new(WorkerHost::new(connection, cancelled));
-                role = Some(open(&mut libraries, wire::decode(&payload)?, host)?);
+                role = Some(open(&mut library, wire::decode(&payload)?, host)?);
                 wire::encode(&())
             }
             (_, RELEASE) => {
@@ -120,17 +118,11 @@ fn serve_calls(connection: &Arc<Connection>, cancelled: &Arc<AtomicBool>, calls:
     }
 }
 
-/// The plugin files that this worker has opened, by path and SHA-256.
-type Libraries = HashMap<(PathBuf, String), LoadedPlugin>;
-
-fn open(libraries: &mut Libraries, role: WorkerRole, host: Host) -> Result<Box<dyn Call>> {
-    let plugin = match libraries.entry((role.library, role.sha256)) {
-        Entry::Occupied(opened) => *opened.get(),
-        Entry::Vacant(entry) => {
-            let (library, sha256) = entry.key();
-            let plugin = loader::open_file(library, sha256, &role.identity)?;
-            *entry.insert(plugin)
-        }
+/// Opens a role of the plugin file that the worker serves: a worker gets roles of one file only.
+fn open(library: &mut Option<LoadedPlugin>, role: WorkerRole, host: Host) -> Result<Box<dyn Call>> {
+    let plugin = match library {
+        Some(opened) => *opened,
+        None => *library.insert(loader::open_file(&role.library, &role.sha256, &role.identity)?),
     };
     Ok(Box::new(plugin.open_call(role.kind, &role.name, role.options, host)?))
 }

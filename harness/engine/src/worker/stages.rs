@@ -8,6 +8,7 @@ use examiner_api::{
     RecipeReport, Result, Sink, TrainEvent, TrainJob, TrainReport, Trainer,
 };
 use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Asks a role whether it could start.
@@ -27,35 +28,16 @@ impl Trainer for IsolatedTrainer {
     }
 
     fn train(&mut self, mut job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport> {
-        let (furthest, last) = (AtomicU64::new(0), AtomicU64::new(job.recorded.unwrap_or(0)));
-        let failure: Mutex<Option<PluginError>> = Mutex::new(None);
-        let receive = |event: &[u8]| match decode::<TrainEvent>(event) {
-            Ok(event) => {
-                furthest.fetch_max(event.step, Ordering::SeqCst);
-                last.store(event.step, Ordering::SeqCst);
-                sink.send(event)
-            }
-            Err(error) => {
-                failure.lock().get_or_insert(error);
-                Flow::Stop
-            }
+        let last = AtomicU64::new(job.recorded.unwrap_or(0));
+        let receive = |event: TrainEvent| {
+            last.store(event.step, Ordering::SeqCst);
+            (event.step, sink.send(event))
         };
-        let mut attempts = Attempts::new(&self.0);
-        loop {
-            let before = furthest.load(Ordering::SeqCst);
+        carry_out(&mut self.0, method::TRAIN, &receive, || {
             // A new process continues where the events of the last one ended.
             job.recorded = job.recorded.map(|_| last.load(Ordering::SeqCst));
-            let end = self.0.call(method::TRAIN, &encode(&job)?, &receive)?;
-            if let Some(error) = failure.lock().take() {
-                return Err(error);
-            }
-            match end {
-                CallEnd::Returned(report) => return decode(&report?),
-                CallEnd::Died(error) => {
-                    attempts.after_death(&self.0, error, furthest.load(Ordering::SeqCst) > before)?
-                }
-            }
-        }
+            encode(&job)
+        })
     }
 }
 
@@ -68,32 +50,8 @@ impl Recipe for IsolatedRecipe {
     }
 
     fn make(&mut self, job: RecipeJob, sink: &dyn Sink<RecipeEvent>) -> Result<RecipeReport> {
-        let role = self.0.get_mut();
-        let done = AtomicU64::new(0);
-        let failure: Mutex<Option<PluginError>> = Mutex::new(None);
-        let receive = |event: &[u8]| match decode::<RecipeEvent>(event) {
-            Ok(event) => {
-                done.fetch_max(event.done, Ordering::SeqCst);
-                sink.send(event)
-            }
-            Err(error) => {
-                failure.lock().get_or_insert(error);
-                Flow::Stop
-            }
-        };
-        let job = encode(&job)?;
-        let mut attempts = Attempts::new(role);
-        loop {
-            let before = done.load(Ordering::SeqCst);
-            let end = role.call(method::MAKE, &job, &receive)?;
-            if let Some(error) = failure.lock().take() {
-                return Err(error);
-            }
-            match end {
-                CallEnd::Returned(report) => return decode(&report?),
-                CallEnd::Died(error) => attempts.after_death(role, error, done.load(Ordering::SeqCst) > before)?,
-            }
-        }
+        let receive = |event: RecipeEvent| (event.done, sink.send(event));
+        carry_out(self.0.get_mut(), method::MAKE, &receive, || encode(&job))
     }
 }
 
@@ -106,13 +64,42 @@ impl Exporter for IsolatedExporter {
     }
 
     fn export(&mut self, job: ExportJob) -> Result<ExportReport> {
-        let job = encode(&job)?;
-        let mut attempts = Attempts::new(&self.0);
-        loop {
-            match self.0.call(method::EXPORT, &job, &|_| Flow::Stop)? {
-                CallEnd::Returned(report) => return decode(&report?),
-                CallEnd::Died(error) => attempts.after_death(&self.0, error, false)?,
-            }
+        // An exporter sends no events: each attempt begins anew.
+        carry_out(&mut self.0, method::EXPORT, &|()| (0, Flow::Stop), || encode(&job))
+    }
+}
+
+/// Asks a role to do a job, and a new process of it once more when one has died. `receive` passes an event on, and says how far the
+/// job has come; `job` is what the next process is asked.
+fn carry_out<E: DeserializeOwned, R: DeserializeOwned>(
+    role: &mut IsolatedRole,
+    method: &str,
+    receive: &(dyn Fn(E) -> (u64, Flow) + Sync),
+    mut job: impl FnMut() -> Result<Vec<u8>>,
+) -> Result<R> {
+    let furthest = AtomicU64::new(0);
+    let failure: Mutex<Option<PluginError>> = Mutex::new(None);
+    let receive = |event: &[u8]| match decode::<E>(event) {
+        Ok(event) => {
+            let (reached, flow) = receive(event);
+            furthest.fetch_max(reached, Ordering::SeqCst);
+            flow
+        }
+        Err(error) => {
+            failure.lock().get_or_insert(error);
+            Flow::Stop
+        }
+    };
+    let mut attempts = Attempts::new(role);
+    loop {
+        let before = furthest.load(Ordering::SeqCst);
+        let end = role.call(method, &job()?, &receive)?;
+        if let Some(error) = failure.lock().take() {
+            return Err(error);
+        }
+        match end {
+            CallEnd::Returned(report) => return decode(&report?),
+            CallEnd::Died(error) => attempts.after_death(role, error, furthest.load(Ordering::SeqCst) > before)?,
         }
     }
 }
