@@ -9,7 +9,7 @@ use crate::split::check_vocabulary;
 use crate::{Decoder, LocalOptions, Split, Tokenizer, fingerprint, generator, scorer, split};
 use examiner_api::{
     Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, Response, Result, ScoreRequest, ScoreResult,
-    Sink, Span,
+    Sink,
 };
 use rayon::prelude::*;
 use serde::Serialize;
@@ -164,18 +164,15 @@ impl<D: Decoder> Model for LocalModel<D> {
         let splits: Vec<Result<(Split, Option<String>)>> = requests
             .par_iter()
             .map(|request| {
-                let adds_before = options.adds_before(chat.is_some() && Chat::writes_context(request));
+                let is_rendered = chat.is_some() && Chat::writes_context(request);
+                let adds_before = options.adds_before(is_rendered);
                 let request = match chat {
                     Some(chat) => Cow::Owned(chat.scoring(request)?),
                     None => Cow::Borrowed(request),
                 };
                 let split = split(&request, tokenizer, adds_before, context_length)?;
                 check_vocabulary(&split.tokens, vocabulary)?;
-                let rendered = match request {
-                    Cow::Owned(request) if request.span != Span::All => Some(request.context),
-                    _ => None,
-                };
-                Ok((split, rendered))
+                Ok((split, is_rendered.then(|| request.into_owned().context)))
             })
             .collect();
         let mut scored = Vec::with_capacity(requests.len());
@@ -201,13 +198,7 @@ impl<D: Decoder> Model for LocalModel<D> {
         // Scored sequences are done after a pass or two; how many there are at once follows from the other limits.
         let limits = Limits { sequences: usize::MAX, ..self.limits() };
         let decoder = &mut self.decoder;
-        let texts = Mutex::new(texts);
-        let with_text = |mut response: Response<ScoreResult>| {
-            if let Ok(result) = &mut response.result {
-                result.rendered = taken(&texts, response.id);
-            }
-            sink.send(response)
-        };
+        let with_text = with_text(texts, sink, |result, text| result.rendered = text);
         on_the_threads(|| scorer::score(decoder, scored, sharing, limits, &with_text));
         Ok(())
     }
@@ -248,21 +239,25 @@ impl<D: Decoder> Model for LocalModel<D> {
         let sharing = if share { self.prefixes() } else { Sharing::Nothing };
         let limits = self.limits();
         let decoder = &mut self.decoder;
-        let texts = Mutex::new(texts);
-        let with_text = |mut response: Response<GenerateResult>| {
-            if let Ok(result) = &mut response.result {
-                result.rendered = taken(&texts, response.id);
-            }
-            sink.send(response)
-        };
+        let with_text = with_text(texts, sink, |result, text| result.rendered = text);
         on_the_threads(|| generator::generate(decoder, tokenizer, answers, sharing, limits, &with_text));
         Ok(())
     }
 }
 
-/// The text that the chat template wrote for a request.
-fn taken(texts: &Mutex<HashMap<u64, String>>, id: u64) -> Option<String> {
-    texts.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
+/// A sink that adds to each result the text that the chat template wrote for its request.
+fn with_text<R>(
+    texts: HashMap<u64, String>,
+    sink: &dyn Sink<Response<R>>,
+    set: impl Fn(&mut R, Option<String>) + Sync,
+) -> impl Fn(Response<R>) -> Flow + Sync {
+    let texts = Mutex::new(texts);
+    move |mut response| {
+        if let Ok(result) = &mut response.result {
+            set(result, texts.lock().unwrap_or_else(PoisonError::into_inner).remove(&response.id));
+        }
+        sink.send(response)
+    }
 }
 
 /// Runs a walk on one of the threads that compute, so that sharing work with the others wakes no further thread.

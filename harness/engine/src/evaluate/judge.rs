@@ -5,7 +5,7 @@ use super::prepare::Setup;
 use super::reader::Item;
 use super::truncation;
 use examiner_api::{Aggregation, Answer, Answered, ErrorCode, MetricInfo, Outcome, PluginError, Result, Verdict};
-use examiner_store::record::{Record, ScorerVerdict};
+use examiner_store::record::{Record, ScorerVerdict, take_rendered};
 use std::collections::BTreeMap;
 
 /// Scores the answers of some questions, and returns their records in the same order.
@@ -14,7 +14,8 @@ pub(crate) fn judge(setup: &Setup, mut answered: Vec<(Item, Vec<Result<Answer>>)
         truncation::refuse(answer, setup.on_truncation);
     }
     // No scorer needs it.
-    let rendered: Vec<Vec<String>> = answered.iter_mut().map(|(_, answers)| rendered(answers)).collect();
+    let rendered: Vec<Vec<String>> =
+        answered.iter_mut().map(|(_, answers)| take_rendered(answers.iter_mut().flatten())).collect();
     let mut verdicts: Vec<Vec<ScorerVerdict>> = answered.iter().map(|_| Vec::new()).collect();
     for (index, scorer) in setup.scorers.iter().enumerate() {
         let mut to_score = Vec::new();
@@ -71,16 +72,6 @@ fn record(item: Item, answers: Vec<Result<Answer>>, rendered: Vec<String>, verdi
         tokens_in,
         tokens_out,
     }
-}
-
-/// What the model read where that is not what was asked, said once where it is the same for all answers.
-fn rendered(answers: &mut [Result<Answer>]) -> Vec<String> {
-    let given = answers.iter().flatten().count();
-    let mut texts: Vec<String> = answers.iter_mut().flatten().filter_map(|answer| answer.rendered().take()).collect();
-    if texts.len() == given && texts.iter().all(|text| *text == texts[0]) {
-        texts.truncate(1);
-    }
-    texts
 }
 
 /// The answers, and the errors of the other requests by index.

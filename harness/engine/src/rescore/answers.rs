@@ -8,7 +8,7 @@ use crate::evaluate::{EvaluateError, Item, Prepared, read_items};
 use examiner_api::{Answer, Ask, ErrorCode, Flow, PluginError, Result};
 use examiner_store::journal::{Damage, Reader};
 use examiner_store::provenance::Inputs;
-use examiner_store::record::Record;
+use examiner_store::record::{Record, give_rendered};
 use parking_lot::Mutex;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -156,12 +156,7 @@ fn recorded(record: Record, count: usize) -> Vec<RecordedAnswer> {
     let why = record.error().cloned();
     if record.answers.len() + record.failed.len() == count {
         let mut given = record.answers;
-        // The same for all is said once.
-        let mut rendered = record.rendered.into_iter();
-        let same = (rendered.len() == 1).then(|| rendered.next()).flatten();
-        for answer in &mut given {
-            *answer.rendered() = same.clone().or_else(|| rendered.next());
-        }
+        give_rendered(record.rendered, &mut given);
         let (mut answers, mut failed) = (given.into_iter(), record.failed);
         let answer_of = |index| match failed.remove(&index) {
             Some(error) => Some(RecordedAnswer::Failed(error)),
