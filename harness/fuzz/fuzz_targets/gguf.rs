@@ -1,8 +1,5 @@
 //! GGUF files of any bytes behind their first eight: the model opens and answers, its tokenizer and chat template among it, or an error
 //! says why it does not.
-//!
-//! The first byte says how the metadata are spoiled besides: an even one not at all, an odd one by the texts that follow it, which take
-//! the place of the chat template.
 #![no_main]
 
 use examiner_api::testing::FakeHost;

@@ -3,13 +3,10 @@
 use super::{Run, RunResult};
 use crate::host::cancelled;
 use examiner_api::{PluginError, Result};
+use examiner_store::journal::Reader;
 use examiner_store::record::Record;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-/// The length of a checksum and the space after it, in a journal's line.
-const CHECKSUM: usize = 9;
 /// So many lines of a log are told when it goes.
 const LOG_LINES: usize = 3;
 
@@ -46,13 +43,15 @@ fn has_answers(directory: &Path) -> bool {
 }
 
 fn holds_an_answer(journal: &Path) -> bool {
-    let Ok(file) = File::open(journal) else { return false };
-    // The first line says whose journal it is; each other one has its checksum before the record.
-    let mut lines = BufReader::new(file).split(b'\n').map_while(std::io::Result::ok).skip(1);
-    lines.any(|line| {
-        let record = line.get(CHECKSUM..).and_then(|json| serde_json::from_slice::<Record>(json).ok());
-        record.is_some_and(|record| record.failed.is_empty() && record.error().is_none())
-    })
+    let mut found = false;
+    let scanned = Reader::open(journal).and_then(|mut reader| {
+        reader.scan(None, |_, json| {
+            let record = || serde_json::from_str::<Record>(json).ok();
+            found = found || record().is_some_and(|record| record.failed.is_empty() && record.error().is_none());
+        })
+    });
+    // What cannot be read is kept.
+    found || scanned.is_err()
 }
 
 /// The message with the end of the log in place of the log's path.
@@ -73,26 +72,34 @@ fn without_log(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{has_answers, without_log};
+    use examiner_store::journal::Journal;
 
     #[test]
     fn an_answer_in_a_journal_is_worth_keeping() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("m")).unwrap();
-        let journal = |lines: &str| {
-            std::fs::write(folder.path().join("m/d.jsonl"), lines).unwrap();
+        let directory = folder.path().join("m");
+        let journal = |records: &[&str]| {
+            let _ = std::fs::remove_dir_all(&directory);
+            std::fs::create_dir(&directory).unwrap();
+            let header = serde_json::json!({ "format": 1 });
+            let (mut journal, _) = Journal::open(&directory.join("d.jsonl"), &header, |_, _| {}).unwrap();
+            for record in records {
+                journal.append(record).unwrap();
+            }
             has_answers(folder.path())
         };
         let error = r#"{"outcome":{"error":{"code":"quota","message":"no more"}},"metrics":{}}"#;
         let record = |verdict: &str| {
             format!(
-                r#"00000000 {{"index":0,"id":"0","repeat":0,"key":"k","context":"c","choices":[],"gold":"none","answers":[],"verdicts":[{verdict}],"tokens_in":0,"tokens_out":0}}"#
+                r#"{{"index":0,"id":"0","repeat":0,"key":"k","context":"c","choices":[],"gold":"none","answers":[],"verdicts":[{verdict}],"tokens_in":0,"tokens_out":0}}"#
             )
         };
-        let scored = r#"{"scorer":"s","outcome":"scored","metrics":{"accuracy":1.0}}"#;
-        let failed = error.replacen('{', r#"{"scorer":"s","#, 1);
-        assert!(!journal("00000000 {\"format\":1}\n"));
-        assert!(!journal(&format!("00000000 {{}}\n{}\n", record(&failed))));
-        assert!(journal(&format!("00000000 {{}}\n{}\n{}\n", record(&failed), record(scored))));
+        let scored = record(r#"{"scorer":"s","outcome":"scored","metrics":{"accuracy":1.0}}"#);
+        let failed = record(&error.replacen('{', r#"{"scorer":"s","#, 1));
+        assert!(!journal(&[]));
+        assert!(!journal(&[&failed]));
+        assert!(journal(&[&failed, &scored]));
+        assert!(!journal(&["{}"]), "no record");
         assert!(!has_answers(&folder.path().join("none")));
     }
 
