@@ -40,6 +40,13 @@ pub struct Rule {
     pub by: By,
 }
 
+impl Rule {
+    /// Whether it has no condition.
+    pub fn is_empty(&self) -> bool {
+        self.at_least.is_none() && self.at_most.is_none() && self.against.is_none()
+    }
+}
+
 /// How a drop is told from chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -111,7 +118,7 @@ pub fn judge(directory: &Path, rows: &[SummaryRow], policy: &Policy) -> Result<V
     for (number, rule) in (1..).zip(&policy.rules) {
         let row = find(rows, rule, number)?;
         let name = format!("{} on {}, {}", rule.model, shown(rule), row.metric);
-        if rule.at_least.is_none() && rule.at_most.is_none() && rule.against.is_none() {
+        if rule.is_empty() {
             return Err(GateError::Empty(number));
         }
         if let Some(least) = rule.at_least {

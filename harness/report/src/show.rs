@@ -1,6 +1,7 @@
 //! Samples of a run as a person reads them: what was asked, what was answered, and how it was judged.
 
 use examiner_api::{Answer, FinishReason, Gold, ModelInfo, Outcome, PluginError, Result};
+use examiner_store::directory::samples_path;
 use examiner_store::provenance::Provenance;
 use examiner_store::record::{Record, ScorerVerdict};
 use std::collections::{BTreeMap, HashMap};
@@ -76,7 +77,7 @@ pub fn select(run: &Path, selection: &Selection) -> Result<Vec<Shown>> {
     for (model, dataset, path) in chosen {
         let before = provenance.models.get(model).map(tokens_before).unwrap_or_default();
         let others = match &selection.flips {
-            Some(other) => Some(verdicts(&other.join("samples").join(model).join(format!("{dataset}.jsonl")))?),
+            Some(other) => Some(verdicts(&samples_path(other, model, dataset))?),
             None => None,
         };
         for line in lines(path, &selection.ids)? {
@@ -189,7 +190,8 @@ impl Shown {
             [] if self.before.is_empty() => section(&mut text, "asked", context),
             [] => section(&mut text, &format!("asked, behind `{}`", self.before), context),
             texts => {
-                texts.iter().for_each(|rendered| section(&mut text, "asked, as the chat template wrote it", rendered))
+                let written = texts.iter().filter(|text| !text.is_empty());
+                written.for_each(|rendered| section(&mut text, "asked, as the chat template wrote it", rendered))
             }
         }
         if !choices.is_empty() {

@@ -80,18 +80,12 @@ impl RunDirectory {
 
     /// The path of a pair's journal, whose directory is created.
     pub fn journal(&self, model: &str, dataset: &str) -> Result<PathBuf> {
-        self.file("journal", model, dataset)
+        with_parent(journal_path(&self.path, model, dataset))
     }
 
     /// The path of a pair's samples, whose directory is created.
     pub fn samples(&self, model: &str, dataset: &str) -> Result<PathBuf> {
-        self.file("samples", model, dataset)
-    }
-
-    fn file(&self, part: &str, model: &str, dataset: &str) -> Result<PathBuf> {
-        let directory = self.path.join(part).join(model);
-        make(&directory)?;
-        Ok(directory.join(format!("{dataset}.jsonl")))
+        with_parent(samples_path(&self.path, model, dataset))
     }
 
     /// Points `<outputs>/latest` to this run.
@@ -99,6 +93,25 @@ impl RunDirectory {
         let Some(outputs) = self.path.parent() else { return Ok(()) };
         link_latest(outputs, &self.name())
     }
+}
+
+/// The path of a pair's journal in the directory of a run.
+pub fn journal_path(run: &Path, model: &str, dataset: &str) -> PathBuf {
+    of_pair(run, "journal", model, dataset)
+}
+
+/// The path of a pair's samples in the directory of a run.
+pub fn samples_path(run: &Path, model: &str, dataset: &str) -> PathBuf {
+    of_pair(run, "samples", model, dataset)
+}
+
+fn of_pair(run: &Path, part: &str, model: &str, dataset: &str) -> PathBuf {
+    run.join(part).join(model).join(format!("{dataset}.jsonl"))
+}
+
+fn with_parent(path: PathBuf) -> Result<PathBuf> {
+    path.parent().map_or(Ok(()), make)?;
+    Ok(path)
 }
 
 /// Points `<outputs>/latest` to `newest`, if the run that it points to is gone; without one, it goes, too.

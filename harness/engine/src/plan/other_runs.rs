@@ -4,6 +4,7 @@ use crate::evaluate::Setup;
 use crate::graph::Pair;
 use examiner_api::Result;
 use examiner_store::atomic;
+use examiner_store::directory::journal_path;
 use examiner_store::provenance::{self, Provenance};
 use examiner_store::storage::failure;
 use std::fs::File;
@@ -44,7 +45,7 @@ impl OtherRuns {
     pub(super) fn journal(&self, pair: &Pair, setup: &Setup) -> Option<OtherJournal> {
         self.0.iter().find_map(|(run, provenance)| {
             let stage = provenance.stages.get(&pair.stage())?;
-            let path = run.join("journal").join(&pair.model).join(format!("{}.jsonl", pair.dataset));
+            let path = journal_path(run, &pair.model, &pair.dataset);
             let may_hold = !stage.inputs.is_empty() && setup.shares_keys_with(&stage.inputs);
             (may_hold && path.is_file()).then(|| OtherJournal { run: run.clone(), path })
         })

@@ -8,6 +8,7 @@ use crate::graph::{Pair, Producer, pairs, producers, selected};
 use crate::host::Shared;
 use crate::{parallel, stages};
 use examiner_api::{ErrorCode, Model, ModelInfo, PluginError, Result};
+use examiner_store::directory::journal_path;
 use examiner_store::product::Damage;
 use examiner_store::provenance::{Inputs, Provenance, StageRecord, Status, identity};
 use std::collections::{BTreeSet, VecDeque};
@@ -273,7 +274,7 @@ impl Planner {
         let before = self.earlier.stages.get(&pair.stage());
         let inputs = prepared.setup.inputs().clone();
         let own = self.directory.as_ref();
-        let own = own.map(|path| path.join("journal").join(&pair.model).join(format!("{}.jsonl", pair.dataset)));
+        let own = own.map(|path| journal_path(path, &pair.model, &pair.dataset));
         // Records of another model or of other scorers cannot hold.
         let may_hold =
             before.is_none_or(|before| before.inputs.is_empty() || prepared.setup.shares_keys_with(&before.inputs));

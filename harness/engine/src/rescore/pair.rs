@@ -5,6 +5,7 @@ use super::judging::{Counts, Earlier, RescoredPair, rescore_pair};
 use crate::evaluate::{EvaluateError, metric_failure};
 use crate::graph::{Pair, pairs};
 use examiner_api::{PluginError, Result};
+use examiner_store::directory::{journal_path, samples_path};
 use examiner_store::provenance::{StageRecord, Status, identity};
 use examiner_store::summary::SummaryRow;
 
@@ -14,14 +15,14 @@ impl Scoring {
         let stage = pair.stage();
         let earlier = self.of.stages.get(&stage);
         let inputs = earlier.map(|earlier| &earlier.inputs).filter(|inputs| !inputs.is_empty());
-        let journal = self.run.join("journal").join(&pair.model).join(format!("{}.jsonl", pair.dataset));
+        let journal = journal_path(&self.run, &pair.model, &pair.dataset);
         let before = pairs(&self.before.roles.suite).into_iter().find(|before| before.stage() == stage);
         let (Some(inputs), Some(before), true) = (inputs, before, journal.exists()) else {
             let why = earlier.and_then(|earlier| earlier.message.as_ref()).map(|why| format!(": {why}"));
             let message = format!("the run has no answers to judge{}", why.unwrap_or_default());
             return Err(PluginError::not_found(message).with_help("`examiner run` the suite").into());
         };
-        let path = self.directory.join("samples").join(&pair.model).join(format!("{}.jsonl", pair.dataset));
+        let path = samples_path(&self.directory, &pair.model, &pair.dataset);
         let parent = path.parent().unwrap_or(&self.directory);
         std::fs::create_dir_all(parent).map_err(|error| PluginError::io("make the directory", parent, &error))?;
         let limit = self.of.request.limit;

@@ -2,7 +2,7 @@
 
 use super::GateArguments;
 use super::results::rows;
-use super::search::overrides;
+use super::search::suite_of_run;
 use super::terminal::print;
 use anyhow::{Context, Result, anyhow};
 use examiner_engine::rescore::provenance_of;
@@ -56,9 +56,7 @@ fn of_file(path: &Path) -> Result<Policy> {
 /// The rules of the suite that a run was made with.
 fn of_run(run: &Path) -> Result<Policy> {
     let made = provenance_of(run)?;
-    let mut loaded = examiner_suite::load(&run.join("suite.yaml"), &overrides(&made.request.set)?)?;
-    examiner_engine::paths::begin_in(&mut loaded, &made.suite_directory);
-    let policy = of_suite(&loaded)?;
+    let policy = of_suite(&suite_of_run(run, &made, &made.request.set)?)?;
     match policy.rules.is_empty() {
         true => Err(anyhow!("the suite of `{}` has no `gate`; `--policy FILE` names other rules", run.display())),
         false => Ok(policy),
@@ -90,7 +88,7 @@ fn rule(suite: &Suite, path: &FieldPath, options: examiner_suite::Options) -> Re
             return Err(format!("the suite has no {what} `{name}`"));
         }
     }
-    if rule.at_least.is_none() && rule.at_most.is_none() && rule.against.is_none() {
+    if rule.is_empty() {
         return Err("expected one of `at_least`, `at_most` and `against`".to_owned());
     }
     if let Some(against) = &mut rule.against {

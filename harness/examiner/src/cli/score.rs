@@ -1,6 +1,6 @@
 //! `examiner score`: a run's answers, judged once more.
 
-use super::search::overrides;
+use super::search::{overrides, suite_of_run};
 use super::terminal::{ended, on_interrupt, print};
 use super::{ScoreArguments, search};
 use anyhow::{Context, Result};
@@ -10,7 +10,6 @@ use examiner_engine::progress::Progress;
 use examiner_engine::rescore::{Rescore, Typed, provenance_of, rescore};
 use examiner_engine::worker;
 use examiner_report::{Reports, markdown};
-use examiner_suite::Loaded;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,21 +19,15 @@ pub(super) fn score(arguments: ScoreArguments, directories: &[PathBuf]) -> Resul
     let typed = Typed { name, suite, set, scorer, only };
     let progress = Progress::on_stderr();
     let made = provenance_of(&run)?;
-    let made_with = made.request.set;
-    let own = run.join("suite.yaml");
-    let load_own = |set: &[String]| -> Result<Loaded> {
-        let mut loaded = examiner_suite::load(&own, &overrides(set)?)?;
-        paths::begin_in(&mut loaded, &made.suite_directory);
-        Ok(loaded)
-    };
-    let mut before = load_own(&made_with).context("the run's own suite cannot be read any more")?;
+    let made_with = &made.request.set;
+    let mut before = suite_of_run(&run, &made, made_with).context("the run's own suite cannot be read any more")?;
     let before_plugins = search::plugins_left(&before, directories)?;
     paths::locate(&mut before, &before_plugins);
 
     // The scorers that were typed are changes like any other, so that what is wrong with them has a place, too.
     let load = |set: &[String]| match &typed.suite {
         Some(path) => Ok(examiner_suite::load(path, &overrides(set)?)?),
-        None => load_own(set),
+        None => suite_of_run(&run, &made, set),
     };
     let mut set: Vec<String> = made_with.iter().chain(&typed.set).cloned().collect();
     if !made_with.is_empty() {

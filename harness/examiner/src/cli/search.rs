@@ -5,9 +5,10 @@ use examiner_engine::loader::{self, LoadError, Plugins, SearchPath};
 use examiner_engine::paths;
 use examiner_engine::progress::print_to_stderr;
 use examiner_engine::worker;
+use examiner_store::provenance::Provenance;
 use examiner_suite::{FieldPath, Loaded, Override, Problem, Problems, Suite};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The places to look in, in order: the suite's own files, `--plugins`, `EXAMINER_PLUGINS`, `plugins` beside the
 /// program, the program's directory.
@@ -82,6 +83,13 @@ fn at_its_line(loaded: &Loaded, error: LoadError) -> anyhow::Error {
     let path = FieldPath::of(&["plugins", name, key]);
     let position = loaded.locate(&path);
     Problems(vec![Problem { position, path: path.to_string(), message: error.to_string(), help: None }]).into()
+}
+
+/// The suite in the directory of a run, with these changes, and with its paths as they began where the run was made.
+pub(super) fn suite_of_run(run: &Path, made: &Provenance, set: &[String]) -> Result<Loaded> {
+    let mut loaded = examiner_suite::load(&run.join("suite.yaml"), &overrides(set)?)?;
+    paths::begin_in(&mut loaded, &made.suite_directory);
+    Ok(loaded)
 }
 
 /// `--set`, as typed.

@@ -3,6 +3,7 @@
 use super::judged::{JudgedSamples, read};
 use super::{CompareError, ComparisonLine, ComparisonResult, pair};
 use crate::metrics::Metric;
+use examiner_store::directory::samples_path;
 use examiner_store::provenance::Provenance;
 use examiner_store::summary::{MACRO, RowStatus, SummaryRow, WHOLE};
 use std::path::Path;
@@ -89,7 +90,7 @@ impl<'a> Side<'a> {
     }
 
     fn samples(&self, metrics: &[Metric]) -> Result<JudgedSamples, CompareError> {
-        let path = self.run.directory.join("samples").join(self.model).join(format!("{}.jsonl", self.dataset));
+        let path = samples_path(self.run.directory, self.model, self.dataset);
         read(&path, metrics).map_err(|reason| CompareError::Samples { path: path.display().to_string(), reason })
     }
 
