@@ -103,9 +103,17 @@ pub(super) struct RunArguments {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct PluginsArguments {
+    #[command(subcommand)]
+    pub(super) command: Option<PluginsCommand>,
     /// Print the JSON Schema of the options of every role of this name.
-    #[arg(long, value_name = "ROLE")]
+    #[arg(long, value_name = "ROLE", conflicts_with = "command")]
     pub(super) schema: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PluginsCommand {
+    /// List the plugins and their roles, the files that are not used, and where was looked.
+    List,
 }
 
 #[derive(Debug, clap::Args)]

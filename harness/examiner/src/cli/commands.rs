@@ -4,7 +4,7 @@ use super::gates;
 use super::results::below;
 use super::search::overrides;
 use super::terminal::{ended, on_interrupt, print};
-use super::{CheckArguments, PluginsArguments, RunArguments, SuiteArguments};
+use super::{CheckArguments, RunArguments, SuiteArguments};
 use super::{next_steps, plan_table, search};
 use anyhow::{Context, Result, anyhow};
 use examiner_api::{ErrorCode, FindingState};
@@ -12,7 +12,7 @@ use examiner_engine::check as checks;
 use examiner_engine::doctor;
 use examiner_engine::graph::pairs;
 use examiner_engine::host::Shared;
-use examiner_engine::loader::{Plugins, SearchPath};
+use examiner_engine::loader::Plugins;
 use examiner_engine::paths;
 use examiner_engine::plan::Planner;
 use examiner_engine::progress::{Progress, Talk, print_to_stderr};
@@ -102,46 +102,6 @@ pub(super) fn plan(arguments: RunArguments, directories: &[PathBuf]) -> Result<E
     print(&plan_table::render(&plan))?;
     let fails = plan.stages.iter().any(|stage| stage.action.is_failure());
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-pub(super) fn plugins(arguments: &PluginsArguments, directories: &[PathBuf]) -> Result<ExitCode> {
-    let plugins = search::plugins(None, directories)?;
-    if let Some(name) = &arguments.schema {
-        return schema(&plugins, name);
-    }
-    let mut text = String::new();
-    for file in plugins.loaded() {
-        text.push_str(&format!("{} {}  `{}`\n", file.info.name, file.info.version, file.path.display()));
-        text.push_str(&format!("  sha256 {}\n", file.sha256));
-        for role in &file.info.roles {
-            text.push_str(&format!("  {} `{}`: {}\n", role.kind, role.name, role.summary));
-        }
-    }
-    for rejected in plugins.rejected() {
-        text.push_str(&format!("not used: {rejected}\n"));
-    }
-    text.push_str("looked for in:\n");
-    for place in search::places(None, directories) {
-        text.push_str(&match place {
-            SearchPath::Directory(path) => format!("  `{}`\n", path.display()),
-            SearchPath::BesideProgram(path) => format!("  `{}` (`libexaminer_plugin_*`)\n", path.display()),
-            SearchPath::File(path) => format!("  `{}`\n", path.display()),
-            SearchPath::Plugin { path, start, .. } => format!("  `{}`\n", start.join(path).display()),
-        });
-    }
-    print(&text)?;
-    Ok(if plugins.rejected().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn schema(plugins: &Plugins, name: &str) -> Result<ExitCode> {
-    let roles = plugins.loaded().iter().flat_map(|file| &file.info.roles);
-    let schemas: serde_json::Map<String, serde_json::Value> =
-        roles.filter(|role| role.name == name).map(|role| (role.kind.to_string(), role.options.clone())).collect();
-    if schemas.is_empty() {
-        return Err(anyhow!("no plugin has a role named `{name}`; `examiner plugins` lists them"));
-    }
-    print(&format!("{}\n", serde_json::to_string_pretty(&schemas)?))?;
-    Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn doctor(directories: &[PathBuf]) -> Result<ExitCode> {

@@ -6,6 +6,7 @@ mod gates;
 mod init;
 mod next_steps;
 mod plan_table;
+mod plugins;
 mod results;
 mod runs;
 mod score;
@@ -57,7 +58,7 @@ enum Command {
     Check(CheckArguments),
     /// Show the stages of a suite: what is reused and why, how many requests there are, what a dataset can show.
     Plan(RunArguments),
-    /// List the plugins, their roles and, with `--schema`, their options.
+    /// List the plugins, their roles and, with `--schema`, their options; with a command behind it, work with them.
     Plugins(PluginsArguments),
     /// Look at what the program and its plugins need of this machine: what is there, what is missing, and the command
     /// that fixes it.
@@ -120,7 +121,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(run) => commands::run(run, &directories),
         Command::Check(suite) => commands::check(&suite, &directories),
         Command::Plan(run) => commands::plan(run, &directories),
-        Command::Plugins(plugins) => commands::plugins(&plugins, &directories),
+        Command::Plugins(plugins) => plugins::plugins(&plugins, &directories),
         Command::Doctor => commands::doctor(&directories),
         Command::Report(report) => results::report(&report),
         Command::Runs(arguments) => runs::runs(&arguments),

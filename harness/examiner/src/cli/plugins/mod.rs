@@ -1,0 +1,16 @@
+//! `examiner plugins`: a file for each of its commands.
+
+mod list;
+
+use super::arguments::{PluginsArguments, PluginsCommand};
+use anyhow::Result;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Does what the command after `examiner plugins` says; without one, lists the plugins.
+pub(super) fn plugins(arguments: &PluginsArguments, directories: &[PathBuf]) -> Result<ExitCode> {
+    match (&arguments.command, &arguments.schema) {
+        (Some(PluginsCommand::List), _) | (None, None) => list::list(directories),
+        (None, Some(name)) => list::schema(name, directories),
+    }
+}
