@@ -83,12 +83,11 @@ fn read_header(file: &object::File<'_>) -> Result<HeaderFields, LoadProblem> {
     find(ROOT_SYMBOL)?;
     let address = find(HEADER_SYMBOL)?.address();
     // An older header ends earlier, perhaps at the end of its segment.
-    let read = |size: usize| {
-        let bytes = |segment: object::Segment<'_, '_>| segment.data_range(address, size as u64).ok().flatten();
-        file.segments().filter_map(bytes).find_map(Header::read)
+    let read = |size: u64| {
+        file.segments().filter_map(|segment| segment.data_range(address, size).ok().flatten()).find_map(Header::read)
     };
-    read(Header::SIZE)
-        .or_else(|| read(Header::FIRST_SIZE))
+    read(Header::SIZE as u64)
+        .or_else(|| read(Header::FIRST_SIZE as u64))
         .ok_or(LoadProblem::BadHeader(examiner_api::API_VERSION.to_owned()))
 }
 
