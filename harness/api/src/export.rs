@@ -15,7 +15,7 @@ macro_rules! export_plugin {
             // SAFETY: the names are the plugin interface's own; a library holds one plugin.
             #[unsafe(no_mangle)]
             #[used]
-            pub static EXAMINER_PLUGIN_HEADER: $crate::ffi::Header = $crate::ffi::Header::CURRENT;
+            pub static EXAMINER_PLUGIN_HEADER: $crate::ffi::Header = $crate::ffi::HEADER;
             // SAFETY: as above.
             #[unsafe(no_mangle)]
             #[used]

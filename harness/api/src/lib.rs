@@ -62,5 +62,7 @@ pub use turn::{Speaker, Turn};
 // A plugin needs these to derive its options, and should not have to pick the versions itself.
 pub use {schemars, serde, serde_json};
 
-/// The version of this crate, which is the version of the plugin interface.
+pub use examiner_interface::INTERFACE;
+
+/// The version of this crate. Programs open plugins that were built with another one, too, as long as the [`INTERFACE`] is the same.
 pub const API_VERSION: &str = env!("CARGO_PKG_VERSION");

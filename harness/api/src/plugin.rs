@@ -4,7 +4,8 @@ use crate::{
     Dataset, Diagnostic, Exporter, Host, Metadata, Model, OpenRole, PluginError, Recipe, Result, RoleKind, Scorer,
     Trainer,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::de::{DeserializeOwned, Error as _, IntoDeserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// The description of one role of a plugin.
@@ -30,8 +31,30 @@ pub struct PluginInfo {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Its roles.
+    /// Its roles. Those of a kind that this version does not know are left out: nothing here could ask for them.
+    #[serde(deserialize_with = "of_known_kinds")]
     pub roles: Vec<RoleInfo>,
+}
+
+fn of_known_kinds<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<RoleInfo>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum AnyRole {
+        Known(RoleInfo),
+        Unknown { kind: String },
+    }
+    let roles = Vec::<AnyRole>::deserialize(deserializer)?.into_iter().filter_map(|role| match role {
+        AnyRole::Known(role) => Some(Ok(role)),
+        // What fails to be read for another reason than its kind is not to vanish.
+        AnyRole::Unknown { kind } => match RoleKind::deserialize(kind.as_str().into_deserializer()) {
+            Ok(kind) => Some(Err(D::Error::custom(format!("a {kind} without `name`, `summary` or `options`")))),
+            Err(error) => {
+                let _: serde::de::value::Error = error;
+                None
+            }
+        },
+    });
+    roles.collect()
 }
 
 /// How a role comes to be: from its options in the suite.
@@ -119,5 +142,26 @@ impl Plugin {
                 PluginError::not_found(format!("plugin `{}` has no {kind} named `{name}`", self.name))
             })?;
         open(options, host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{decode, encode};
+    use serde_json::json;
+
+    #[test]
+    fn a_role_of_a_kind_of_a_newer_version_is_left_out_and_a_broken_one_is_an_error() {
+        let role =
+            |kind: &str| json!({ "kind": kind, "name": "n", "summary": "s", "options": {}, "from_the_future": 1 });
+        let newer = json!({ "name": "p", "version": "1", "roles": [role("model"), role("solver"), role("scorer")] });
+        let info: PluginInfo = decode(&encode(&newer).unwrap()).unwrap();
+        let kinds: Vec<RoleKind> = info.roles.iter().map(|role| role.kind).collect();
+        assert_eq!(kinds, [RoleKind::Model, RoleKind::Scorer]);
+        assert_eq!(decode::<PluginInfo>(&encode(&info).unwrap()).unwrap(), info);
+        let broken = json!({ "name": "p", "version": "1", "roles": [{ "kind": "model" }] });
+        let error = decode::<PluginInfo>(&encode(&broken).unwrap()).unwrap_err();
+        assert!(error.to_string().contains("a model without `name`"), "{error}");
     }
 }

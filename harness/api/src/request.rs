@@ -87,6 +87,9 @@ pub struct ScoreResult {
 }
 
 /// How to choose tokens.
+///
+/// A field that this version does not know is refused: a model that passed over one would choose other tokens than were asked for.
+/// What later versions add is thus left out of requests where it has its default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sampling {
@@ -153,6 +156,9 @@ pub enum FinishReason {
     Length,
     /// The model's context was full before that.
     ContextLength,
+    /// For another reason, or for one that a newer version added.
+    #[serde(other)]
+    Other,
 }
 
 /// A generated text.

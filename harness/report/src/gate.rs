@@ -3,6 +3,7 @@
 use crate::compare::{self, CompareError, CompareRequest, ComparisonResult, Test};
 use crate::metrics::did_you_mean;
 use examiner_store::summary::{RowStatus, SummaryRow, WHOLE};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -15,8 +16,9 @@ pub struct Policy {
 }
 
 /// What must hold of a metric.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{ "required": ["at_least"] }, { "required": ["at_most"] }, { "required": ["against"] }]))]
 pub struct Rule {
     /// The model.
     pub model: String,
@@ -48,7 +50,7 @@ impl Rule {
 }
 
 /// How a drop is told from chance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum By {
     /// The 95 % interval of the paired difference must rule out a larger drop.
@@ -58,6 +60,11 @@ pub enum By {
     Test,
     /// The values alone.
     Value,
+}
+
+/// The JSON Schema of a [`Rule`].
+pub fn rule_schema() -> serde_json::Value {
+    schemars::schema_for!(Rule).to_value()
 }
 
 /// Why rules could not be judged at all.

@@ -8,6 +8,7 @@
 
 mod datasets;
 mod fields;
+mod json_schema;
 mod links;
 mod loaded;
 mod other_words;
@@ -28,6 +29,7 @@ mod types;
 mod variables;
 mod yaml;
 
+pub use json_schema::json_schema;
 pub use loaded::Loaded;
 pub use overrides::Override;
 pub use paths::Paths;

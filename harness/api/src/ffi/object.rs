@@ -1,46 +1,17 @@
-//! The three objects that cross the boundary, and what turns them into this crate's types on either side.
-#![allow(
-    non_local_definitions,
-    missing_docs,
-    clippy::undocumented_unsafe_blocks,
-    reason = "`sabi_trait` expands to items and unsafe code that cannot be annotated from here"
-)]
+//! Turns the three objects that cross the boundary into this crate's types, on either side.
 
 use super::catch;
 use crate::wire::{self, Call};
 use crate::{Flow, OpenRole, PluginError, Result};
 use abi_stable::{
-    RRef, sabi_trait,
-    std_types::{RArc, RBox, RErr, ROk, RResult, RSlice, RStr, RVec},
+    RRef,
+    std_types::{RArc, RErr, ROk, RSlice, RStr},
     type_level::downcasting::TD_Opaque,
 };
+use examiner_interface::{
+    BoxedRole, RawHost, RawHost_TO, RawResult, RawRole, RawRole_TO, RawSink, RawSink_TO, SharedHost,
+};
 use parking_lot::Mutex;
-
-/// Bytes of an answer, or of a [`PluginError`], in wire form.
-pub type RawResult = RResult<RVec<u8>, RVec<u8>>;
-
-/// A role of a plugin, as the program sees it.
-#[sabi_trait]
-pub trait RawRole: Send {
-    fn call(&mut self, name: RStr<'_>, payload: RSlice<'_, u8>, sink: RawSink_TO<'_, RRef<'_, ()>>) -> RawResult;
-}
-
-/// Where results of one call go.
-#[sabi_trait]
-pub trait RawSink: Send + Sync {
-    fn send(&self, frame: RSlice<'_, u8>) -> bool;
-}
-
-/// The program, as a plugin sees it.
-#[sabi_trait]
-pub trait RawHost: Send + Sync {
-    fn call(&self, name: RStr<'_>, payload: RSlice<'_, u8>, sink: RawSink_TO<'_, RRef<'_, ()>>) -> RawResult;
-}
-
-/// An owned [`RawRole`].
-pub type BoxedRole = RawRole_TO<'static, RBox<()>>;
-/// A shared [`RawHost`].
-pub type SharedHost = RawHost_TO<'static, RArc<()>>;
 
 /// A result on its way out.
 pub(super) fn into_raw(result: Result<Vec<u8>>) -> RawResult {

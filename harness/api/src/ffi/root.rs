@@ -1,47 +1,20 @@
-//! The root module of a plugin library: two functions.
-#![allow(
-    non_local_definitions,
-    missing_docs,
-    clippy::undocumented_unsafe_blocks,
-    reason = "`StableAbi` expands to items and unsafe code that cannot be annotated from here"
-)]
+//! The root module of a plugin library, on either side.
 
-use super::object::{self, BoxedRole, HostCall, RawResult, SharedHost};
+use super::object::{self, HostCall};
 use super::{catch, guard};
 use crate::wire::{Call, RemoteHost, decode, encode};
 use crate::{Host, Metadata, OpenRole, Plugin, PluginInfo, Result, RoleKind};
 use abi_stable::{
-    StableAbi,
-    library::{CheckTypeLayout, LibHeader, RootModule, RootModuleResult},
-    package_version_strings,
+    library::{CheckTypeLayout, LibHeader, RootModuleResult},
     prefix_type::PrefixTypeTrait,
-    sabi_types::VersionStrings,
     std_types::{RErr, ROk, RResult, RSlice, RVec},
 };
+use examiner_interface::{BoxedRole, PluginModule, PluginModuleRef, RawResult, SharedHost};
 use parking_lot::Mutex;
-
-/// What a plugin library exports.
-#[repr(C)]
-#[derive(StableAbi)]
-#[sabi(kind(Prefix(prefix_ref = PluginModuleRef)))]
-#[sabi(missing_field(panic))]
-pub struct PluginModule {
-    /// A [`PluginInfo`] in wire form.
-    pub describe: extern "C" fn() -> RawResult,
-    /// Opens the role that (kind, name, options), in wire form, ask for.
-    #[sabi(last_prefix_field)]
-    pub open: extern "C" fn(RSlice<'_, u8>, SharedHost) -> RResult<BoxedRole, RVec<u8>>,
-}
-
-impl RootModule for PluginModuleRef {
-    abi_stable::declare_root_module_statics! {PluginModuleRef}
-    const BASE_NAME: &'static str = "examiner_plugin";
-    const NAME: &'static str = "examiner plugin";
-    const VERSION_STRINGS: VersionStrings = package_version_strings!();
-}
 
 /// Implemented by [`crate::export_plugin!`].
 pub trait MakePlugin: 'static {
+    /// The plugin.
     fn make() -> Plugin;
 }
 

@@ -5,6 +5,8 @@
 //! answers calls on a role; [`Remote`] makes such calls look like the role; [`serve_host`] and [`RemoteHost`] do the same for the program. What carries the bytes between them, the
 //! library boundary or a pipe, does not matter to either.
 
+#[cfg(test)]
+mod growth;
 mod host;
 mod remote;
 mod serve;
@@ -33,7 +35,10 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
             format!("{} bytes are not the wire form of a `{}`", bytes.len(), std::any::type_name::<T>()),
         )
         .with_cause(&error)
-        .with_help("rebuild the plugin against the program's version of `examiner-api`")
+        .with_help(format!(
+            "this side has `examiner-api` {}; build the plugin with the program's version, or use a newer program",
+            crate::API_VERSION
+        ))
     })
 }
 

@@ -1,5 +1,6 @@
 //! Why a file is not used as a plugin.
 
+use super::versions;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -63,14 +64,14 @@ pub enum LoadProblem {
     /// Its header cannot be read.
     #[error("has a plugin header that cannot be read; rebuild it with `examiner-api` {0}")]
     BadHeader(String),
-    /// It is built with another version of the interface.
-    #[error(
-        "was built with `examiner-api` {plugin}, this program speaks {program}; rebuild it: `cargo update -p examiner-api --precise {program} && cargo build --release`"
-    )]
-    WrongApiVersion {
-        /// The plugin's version.
+    /// It is built with another interface.
+    #[error("{}", versions::other_interface(plugin, *interface, program))]
+    WrongInterface {
+        /// The version of `examiner-api` that the plugin was built with.
         plugin: String,
-        /// The program's version.
+        /// The plugin's interface; none where it was built before interfaces had numbers.
+        interface: Option<u32>,
+        /// The program's version of `examiner-api`.
         program: String,
     },
     /// The system cannot open it.

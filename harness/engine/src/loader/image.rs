@@ -1,10 +1,11 @@
 //! Checks the bytes of a plugin file.
 
 use super::error::LoadProblem;
-use examiner_api::ffi::{HEADER_SYMBOL, Header, HeaderFields, ROOT_SYMBOL};
+use examiner_api::INTERFACE;
+use examiner_api::ffi::{HEADER_SYMBOL, Header, HeaderFields, ROOT_SYMBOL, TARGET};
 use object::{Architecture, BinaryFormat, Object, ObjectSegment, ObjectSymbol};
 
-/// Checks that the bytes are a complete shared library for this machine, and a plugin of a compatible version. No code of it
+/// Checks that the bytes are a complete shared library for this machine, and a plugin of the program's interface. No code of it
 /// runs.
 pub(super) fn check(bytes: &[u8]) -> Result<HeaderFields, LoadProblem> {
     if bytes.len() < 64 {
@@ -18,7 +19,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<HeaderFields, LoadProblem> {
     check_machine(&file)?;
     check_segments(&file, bytes.len() as u64)?;
     let header = read_header(&file)?;
-    check_version(&header.api_version)?;
+    check_interface(&header)?;
     Ok(header)
 }
 
@@ -50,7 +51,7 @@ fn check_machine(file: &object::File<'_>) -> Result<(), LoadProblem> {
     Err(LoadProblem::WrongMachine {
         found: format!("{architecture:?} ({format:?})"),
         expected: format!("{} ({})", std::env::consts::ARCH, std::env::consts::OS),
-        target: HeaderFields::current().target,
+        target: TARGET.to_owned(),
     })
 }
 
@@ -81,32 +82,25 @@ fn read_header(file: &object::File<'_>) -> Result<HeaderFields, LoadProblem> {
     };
     find(ROOT_SYMBOL)?;
     let address = find(HEADER_SYMBOL)?.address();
-    file.segments()
-        .filter_map(|segment| segment.data_range(address, Header::SIZE as u64).ok().flatten())
-        .find_map(Header::read)
+    // An older header ends earlier, perhaps at the end of its segment.
+    let read = |size: u64| {
+        file.segments().filter_map(|segment| segment.data_range(address, size).ok().flatten()).find_map(Header::read)
+    };
+    read(Header::SIZE as u64)
+        .or_else(|| read(Header::FIRST_SIZE as u64))
         .ok_or(LoadProblem::BadHeader(examiner_api::API_VERSION.to_owned()))
 }
 
-fn check_version(plugin: &str) -> Result<(), LoadProblem> {
-    if compatible(plugin, examiner_api::API_VERSION) {
+/// A plugin may be older or newer than the program, as long as both have the same interface.
+fn check_interface(header: &HeaderFields) -> Result<(), LoadProblem> {
+    if header.interface == Some(INTERFACE) {
         return Ok(());
     }
-    Err(LoadProblem::WrongApiVersion { plugin: plugin.to_owned(), program: examiner_api::API_VERSION.to_owned() })
-}
-
-/// The caret rule: a plugin may be built with the program's version, or with an older one that is compatible with it.
-fn compatible(plugin: &str, program: &str) -> bool {
-    let parse = |text: &str| -> Option<[u64; 3]> {
-        let numbers: Vec<u64> = text.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
-        numbers.try_into().ok()
-    };
-    let (Some(plugin), Some(program)) = (parse(plugin), parse(program)) else { return false };
-    let fixed = match program {
-        [0, 0, _] => 3,
-        [0, _, _] => 2,
-        _ => 1,
-    };
-    plugin[..fixed] == program[..fixed] && plugin <= program
+    Err(LoadProblem::WrongInterface {
+        plugin: header.api_version.clone(),
+        interface: header.interface,
+        program: examiner_api::API_VERSION.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -114,19 +108,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_follow_the_caret_rule() {
-        for (plugin, program, fits) in [
-            ("0.1.0", "0.1.0", true),
-            ("0.1.0", "0.1.7", true),
-            ("0.1.8", "0.1.7", false),
-            ("0.2.0", "0.1.0", false),
-            ("0.0.1", "0.0.2", false),
-            ("1.2.0", "1.4.0", true),
-            ("1.5.0", "1.4.0", false),
-            ("2.0.0", "1.4.0", false),
-            ("nonsense", "1.4.0", false),
-        ] {
-            assert_eq!(compatible(plugin, program), fits, "{plugin} in {program}");
+    fn the_interface_decides_and_not_the_version() {
+        let header = |api_version: &str, interface| HeaderFields {
+            api_version: api_version.to_owned(),
+            target: TARGET.to_owned(),
+            interface,
+        };
+        for version in ["0.0.1", examiner_api::API_VERSION, "99.0.0", "nonsense"] {
+            assert!(check_interface(&header(version, Some(INTERFACE))).is_ok(), "{version}");
+            for other in [None, Some(INTERFACE + 1)] {
+                assert!(check_interface(&header(version, other)).is_err(), "{version}");
+            }
         }
     }
 

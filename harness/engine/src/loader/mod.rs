@@ -12,6 +12,7 @@ mod image;
 mod library;
 mod plugins;
 mod search_path;
+mod versions;
 
 pub use error::{LoadError, LoadProblem};
 pub use file::FileIdentity;

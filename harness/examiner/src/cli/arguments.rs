@@ -117,6 +117,16 @@ pub(super) enum PluginsCommand {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct SchemaArguments {
+    /// A suite whose `plugins` name files: their roles are in the schema, too.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(super) suite: Option<PathBuf>,
+    /// Without plugins: any role, with any options.
+    #[arg(long, conflicts_with = "suite")]
+    pub(super) generic: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct ReportArguments {
     /// The run's directory.
     #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]

@@ -9,6 +9,7 @@ mod plan_table;
 mod plugins;
 mod results;
 mod runs;
+mod schema;
 mod score;
 mod search;
 mod shells;
@@ -19,10 +20,11 @@ use clap::{Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 /// Trains language models and examines them from one YAML file.
 #[derive(Debug, Parser)]
-#[command(name = "examiner", version, about, max_term_width = 100)]
+#[command(name = "examiner", version = version(), about, max_term_width = 100)]
 #[command(
     after_help = "To begin: `examiner init` writes a first suite; `examiner plugins` lists what there is.\n\nExit status: 0 complete; 1 finished with failures (a line for each on stderr); 2 bad usage or \
                         suite; 130 interrupted (run the same command again to go on)."
@@ -60,6 +62,8 @@ enum Command {
     Plan(RunArguments),
     /// List the plugins, their roles and, with `--schema`, their options; with a command behind it, work with them.
     Plugins(PluginsArguments),
+    /// Print the JSON Schema of suites, with the options of the plugins that are found: for completion and checks in editors.
+    Schema(SchemaArguments),
     /// Look at what the program and its plugins need of this machine: what is there, what is missing, and the command
     /// that fixes it.
     Doctor,
@@ -122,6 +126,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(suite) => commands::check(&suite, &directories),
         Command::Plan(run) => commands::plan(run, &directories),
         Command::Plugins(plugins) => plugins::plugins(&plugins, &directories),
+        Command::Schema(arguments) => schema::schema(&arguments, &directories),
         Command::Doctor => commands::doctor(&directories),
         Command::Report(report) => results::report(&report),
         Command::Runs(arguments) => runs::runs(&arguments),
@@ -134,6 +139,15 @@ pub(crate) fn main() -> ExitCode {
         Command::Man { directory } => shells::manual(&directory),
         Command::Worker { program } => Ok(examiner_engine::worker::main(program)),
     })
+}
+
+/// The program's version, and the interface of the plugins that it opens.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let (version, interface) = (env!("CARGO_PKG_VERSION"), examiner_api::INTERFACE);
+        format!("{version} (plugin interface {interface}, examiner-api {})", examiner_api::API_VERSION)
+    });
+    &VERSION
 }
 
 /// The exit status of a command; what is wrong is said.

@@ -1,5 +1,5 @@
 //! A plugin whose header is right and whose root module has another shape than the program's: what a plugin built with
-//! an altered `examiner-api` of the same version would look like.
+//! an altered `examiner-interface` of the same version would look like.
 #![allow(
     missing_docs,
     non_local_definitions,
@@ -10,7 +10,7 @@
 use abi_stable::library::{CheckTypeLayout, LibHeader, RootModule, RootModuleResult};
 use abi_stable::prefix_type::PrefixTypeTrait;
 use abi_stable::{StableAbi, sabi_types::VersionStrings};
-use examiner_api::ffi::Header;
+use examiner_api::ffi::{HEADER, Header};
 
 #[repr(C)]
 #[derive(StableAbi)]
@@ -24,7 +24,7 @@ impl RootModule for OtherModuleRef {
     abi_stable::declare_root_module_statics! {OtherModuleRef}
     const BASE_NAME: &'static str = "examiner_plugin";
     const NAME: &'static str = "examiner plugin";
-    const VERSION_STRINGS: VersionStrings = VersionStrings::new(examiner_api::API_VERSION);
+    const VERSION_STRINGS: VersionStrings = VersionStrings::new("1.0.0");
 }
 
 extern "C" fn describe(number: u64) -> u64 {
@@ -37,7 +37,7 @@ extern "C" fn construct() -> RootModuleResult {
 
 // SAFETY: the names are the plugin interface's own; a library holds one plugin.
 #[unsafe(no_mangle)]
-pub static EXAMINER_PLUGIN_HEADER: Header = Header::CURRENT;
+pub static EXAMINER_PLUGIN_HEADER: Header = HEADER;
 
 // SAFETY: as above; `construct` erases an `OtherModuleRef`.
 #[unsafe(no_mangle)]

@@ -82,6 +82,7 @@ fn check(found: &GenerateResult, request: &GenerateRequest) {
             let cut = stop.iter().any(|stop| whole[found.text.len()..].starts_with(stop));
             assert!(cut || found.tokens.last() == Some(&crate::testing::TURN));
         }
+        FinishReason::Other => panic!("an answer ends for a reason that is known"),
     }
 }
 

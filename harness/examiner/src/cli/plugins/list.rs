@@ -3,6 +3,7 @@
 use crate::cli::search;
 use crate::cli::terminal::print;
 use anyhow::{Result, anyhow};
+use examiner_api::INTERFACE;
 use examiner_engine::loader::SearchPath;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ pub(super) fn list(directories: &[PathBuf]) -> Result<ExitCode> {
     for rejected in plugins.rejected() {
         text.push_str(&format!("not used: {rejected}\n"));
     }
-    text.push_str("looked for in:\n");
+    text.push_str(&format!("plugin interface {INTERFACE}\nlooked for in:\n"));
     for place in search::places(None, directories) {
         text.push_str(&match place {
             SearchPath::Directory(path) => format!("  `{}`\n", path.display()),
