@@ -10,6 +10,7 @@ mod datasets;
 mod fields;
 mod links;
 mod loaded;
+mod option_list;
 mod other_words;
 mod overrides;
 mod paths;
@@ -29,6 +30,7 @@ mod variables;
 mod yaml;
 
 pub use loaded::Loaded;
+pub use option_list::{OptionInfo, option_list};
 pub use overrides::Override;
 pub use paths::Paths;
 pub use problem::{FieldPath, Position, Problem, Problems, Segment};
