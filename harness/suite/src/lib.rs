@@ -11,6 +11,7 @@ mod fields;
 mod json_schema;
 mod links;
 mod loaded;
+mod option_list;
 mod other_words;
 mod overrides;
 mod paths;
@@ -31,6 +32,7 @@ mod yaml;
 
 pub use json_schema::json_schema;
 pub use loaded::Loaded;
+pub use option_list::{OptionInfo, option_list};
 pub use overrides::Override;
 pub use paths::Paths;
 pub use problem::{FieldPath, Position, Problem, Problems, Segment};

@@ -114,6 +114,60 @@ pub(super) struct PluginsArguments {
 pub(super) enum PluginsCommand {
     /// List the plugins and their roles, the files that are not used, and where was looked.
     List,
+    /// Write a plugin to begin with: a crate that builds, with tests, data and a suite that runs.
+    New(NewArguments),
+    /// Show one plugin: its file, versions and hash, and the options of its roles.
+    Info(InfoArguments),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct NewArguments {
+    /// What the plugin, its role and its crate are called.
+    pub(super) name: String,
+    /// The role that it plays.
+    #[arg(long, value_name = "ROLE")]
+    pub(super) role: NewRole,
+    /// A local language model: on `examiner-lm`, which needs no more than a decoder.
+    #[arg(long)]
+    pub(super) lm: bool,
+    /// Where the crate goes; if not given, into a new directory that is called like it.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) directory: Option<PathBuf>,
+    /// Take Examiner's crates from its sources in this directory, not from the registry.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) examiner: Option<PathBuf>,
+}
+
+/// The roles of a new plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum NewRole {
+    /// Answers questions, or scores texts.
+    Model,
+    /// Gives questions.
+    Dataset,
+    /// Says what is asked, and judges answers.
+    Scorer,
+    /// Teaches a model.
+    Trainer,
+    /// Makes training data by asking a model.
+    Recipe,
+    /// Turns a checkpoint into another format.
+    Exporter,
+    /// Tells `examiner doctor` what a plugin needs.
+    Diagnostic,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct InfoArguments {
+    /// A plugin, a role, or a plugin's file.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(super) name: String,
+    /// Say whether this suite pins the plugin's file, and take the plugins that it names.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) suite: Option<PathBuf>,
+    /// Print JSON, with the schemas of the options.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,8 @@
 //! `examiner plugins`: a file for each of its commands.
 
+mod info;
 mod list;
+mod new;
 
 use super::arguments::{PluginsArguments, PluginsCommand};
 use anyhow::Result;
@@ -11,6 +13,8 @@ use std::process::ExitCode;
 pub(super) fn plugins(arguments: &PluginsArguments, directories: &[PathBuf]) -> Result<ExitCode> {
     match (&arguments.command, &arguments.schema) {
         (Some(PluginsCommand::List), _) | (None, None) => list::list(directories),
+        (Some(PluginsCommand::New(new)), _) => new::new(new, directories),
+        (Some(PluginsCommand::Info(info)), _) => info::info(info, directories),
         (None, Some(name)) => list::schema(name, directories),
     }
 }
