@@ -11,6 +11,21 @@
 //!
 //! This crate sets the global allocator of the library or program that it is linked into. It is the system's, and costs some
 //! nanoseconds more for each allocation.
+//!
+//! ```
+//! use examiner_bounds::{Bounded, Exceeded, Limits, What};
+//! use std::time::Duration;
+//!
+//! let limits = Limits { memory_bytes: 8 << 20, time: Duration::from_secs(60) };
+//! let mut texts = Bounded::spawn(limits, |bounds, send| {
+//!     for length in [3, 1 << 40] {
+//!         send(bounds.within(length, || "x".repeat(length as usize)));
+//!     }
+//! });
+//! assert_eq!(texts.next(), Ok(Some("xxx".to_owned())));
+//! // A terabyte: the thread has stopped, and the process goes on.
+//! assert_eq!(texts.next(), Err(Exceeded { number: 1 << 40, what: What::Memory(8 << 20) }));
+//! ```
 
 mod allocator;
 mod thread;

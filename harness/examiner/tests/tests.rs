@@ -2,6 +2,7 @@
 //!
 //! - `loader`: plugins that load, and every way in which a file can fail to be one
 //! - `out_of_tree`: the tutorial plugin, built from a directory of its own
+//! - `interfaces`: plugins that were built with another version of `examiner-api`, and those of another interface
 //! - `plan`: what `plan` prints is what `run` does
 //! - `run`: suites from YAML to CSV, through the program
 //! - `report`: what is made of a run: comparisons and pictures
@@ -33,6 +34,7 @@ mod check;
 mod curves;
 mod failures;
 mod identity;
+mod interfaces;
 mod isolation;
 mod loader;
 mod out_of_tree;

@@ -20,6 +20,127 @@
 //! when. Results do not, because nothing here reduces over more than one row of logits, random numbers are a function
 //! of (seed, sample, repetition, step), and ties go to the first token. What remains is the decoder: where its rows
 //! are bit-identical whatever stands beside them, so are the results.
+//!
+//! A whole model, whose decoder knows the alphabet, and a checkpoint for it:
+//!
+//! ```
+//! use examiner_api::testing::FakeHost;
+//! use examiner_api::{Flow, GenerateRequest, GenerateResult, Host, Metadata, Model, Response, Result, Sampling, schemars, serde_json};
+//! use examiner_lm::checkpoint::Checkpoint;
+//! use examiner_lm::{
+//!     CacheId, CacheLayout, Decoder, LoadModel, LocalModel, LocalOptions, ModelSource, OnLogits, OwnOptions, Row, Segment,
+//!     WithLocalOptions,
+//! };
+//! use std::collections::HashMap;
+//! use std::sync::Mutex;
+//!
+//! /// After each letter comes the next one. A cache is the number of tokens in it.
+//! #[derive(Default)]
+//! struct Alphabet {
+//!     caches: HashMap<CacheId, usize>,
+//!     made: u64,
+//! }
+//!
+//! impl Decoder for Alphabet {
+//!     fn context_length(&self) -> usize {
+//!         64
+//!     }
+//!     fn vocabulary(&self) -> usize {
+//!         26
+//!     }
+//!     fn cache_layout(&self) -> CacheLayout {
+//!         CacheLayout::Ragged
+//!     }
+//!     fn can_fork(&self) -> bool {
+//!         true
+//!     }
+//!     fn new_cache(&mut self) -> Result<CacheId> {
+//!         self.made += 1;
+//!         self.caches.insert(CacheId(self.made), 0);
+//!         Ok(CacheId(self.made))
+//!     }
+//!     fn fork(&mut self, _from: CacheId, length: usize) -> Result<CacheId> {
+//!         let fork = self.new_cache()?;
+//!         self.caches.insert(fork, length);
+//!         Ok(fork)
+//!     }
+//!     fn free(&mut self, cache: CacheId) {
+//!         self.caches.remove(&cache);
+//!     }
+//!     fn cache_bytes_per_token(&self) -> usize {
+//!         1
+//!     }
+//!     fn forward(&mut self, segments: &[Segment<'_>], on_logits: &mut OnLogits<'_>) -> Result<()> {
+//!         for (number, segment) in segments.iter().enumerate() {
+//!             let past = self.caches.entry(segment.cache).or_default();
+//!             segment.check(*past, 64, 26)?;
+//!             *past += segment.tokens.len();
+//!             for &index in segment.wanted {
+//!                 let mut logits = vec![0.0; 26];
+//!                 logits[(segment.tokens[index] as usize + 1) % 26] = 9.0;
+//!                 on_logits(&[Row { segment: number, index }], &logits)?;
+//!             }
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! /// The options of the plugin beside those of every local model.
+//! #[derive(serde::Deserialize, schemars::JsonSchema)]
+//! #[serde(deny_unknown_fields)]
+//! #[schemars(crate = "examiner_api::schemars")]
+//! struct Options {
+//!     /// The directory of the checkpoint.
+//!     checkpoint: String,
+//! }
+//!
+//! impl OwnOptions for Options {}
+//!
+//! /// `Plugin::model::<LoadedModel<Loader>>` makes a role of it.
+//! struct Loader;
+//!
+//! impl LoadModel for Loader {
+//!     type Options = Options;
+//!
+//!     fn load(options: WithLocalOptions<Options>, host: Host) -> Result<Box<dyn Model>> {
+//!         let checkpoint = Checkpoint::open(&options.own.checkpoint, &host)?;
+//!         let source = ModelSource {
+//!             name: "alphabet".into(),
+//!             // Weights would be named here.
+//!             identity: checkpoint.identity(&[])?,
+//!             checkpoint,
+//!             arithmetic: Metadata::new(),
+//!             warnings: Vec::new(),
+//!             details: Metadata::new(),
+//!         };
+//!         Ok(Box::new(LocalModel::open(Alphabet::default(), source, options.local)?))
+//!     }
+//! }
+//!
+//! fn main() -> Result<()> {
+//!     let directory = tempfile::tempdir()?;
+//!     let vocabulary: HashMap<String, u32> = ('a'..='z').map(String::from).zip(0..).collect();
+//!     let tokenizer = serde_json::json!({
+//!         "version": "1.0", "added_tokens": [], "decoder": { "type": "Fuse" },
+//!         "model": { "type": "BPE", "vocab": vocabulary, "merges": [] }
+//!     });
+//!     std::fs::write(directory.path().join("config.json"), r#"{ "model_type": "alphabet" }"#)?;
+//!     std::fs::write(directory.path().join("tokenizer.json"), tokenizer.to_string())?;
+//!
+//!     let own = Options { checkpoint: directory.path().display().to_string() };
+//!     let options = WithLocalOptions { own, local: LocalOptions::default() };
+//!     let mut model = Loader::load(options, FakeHost::new().host())?;
+//!     let sampling = Sampling { max_new_tokens: 3, ..Sampling::default() };
+//!     let request = GenerateRequest { prompt: "abc".into(), sampling, ..GenerateRequest::default() };
+//!     let texts = Mutex::new(Vec::new());
+//!     model.generate(vec![request], &|response: Response<GenerateResult>| {
+//!         texts.lock().unwrap().push(response.result.unwrap().text);
+//!         Flow::Continue
+//!     })?;
+//!     assert_eq!(texts.into_inner().unwrap(), ["def"]);
+//!     Ok(())
+//! }
+//! ```
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod answer;

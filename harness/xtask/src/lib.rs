@@ -5,10 +5,12 @@
 //! is an example for anyone's own comparisons.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod api;
 mod bench;
 mod checkpoints;
 pub mod docs;
 mod families;
+pub mod package;
 mod program;
 mod quickstart;
 mod real_models;
@@ -45,6 +47,10 @@ enum Command {
     SampleData,
     /// Write the parts of the pages that are generated from the plugins' schemas and from tables in the code.
     Docs(docs::DocsArguments),
+    /// Write the lists of what the published crates offer; a test compares them with the sources.
+    Api(api::ApiArguments),
+    /// Pack the published crates, and build them from their packages.
+    Package,
     /// Get two published checkpoints, convert them, and compute with other programs what `verify --only real` compares.
     RealModels(real_models::RealModelsArguments),
     /// Compare the program's numbers with those that other programs computed for the same input.
@@ -63,6 +69,8 @@ pub fn main() -> ExitCode {
         Command::Deny => test::deny::deny(),
         Command::SampleData => sample_data().map(|()| true),
         Command::Docs(arguments) => docs::docs(&arguments),
+        Command::Api(arguments) => api::api(&arguments),
+        Command::Package => package::package(),
         Command::RealModels(arguments) => real_models::real_models(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Torture(arguments) => torture::torture(&arguments),

@@ -1,14 +1,35 @@
-//! Every suite that the repository shows is a good one: `examiner check` says so. The files that they name are the reader's.
+//! Every suite that the repository shows is a good one: `examiner check` says so, and both JSON Schemas. The files that they name are
+//! the reader's.
 
 use crate::blocks::blocks;
 use examiner_test_support::build::program;
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 
 fn check(program: &Path, suite: &Path, place: &str) {
     let output =
         Command::new(program).args(["check", "--quick"]).arg(suite).current_dir(xtask::root()).output().unwrap();
     assert!(output.status.success(), "{place}: {}", String::from_utf8_lossy(&output.stderr));
+    is_valid(&std::fs::read_to_string(suite).unwrap(), place);
+}
+
+/// Whether the suite is valid by the schema with the plugins' options, and by the one that the repository ships.
+fn is_valid(text: &str, place: &str) {
+    static SCHEMAS: LazyLock<[jsonschema::Validator; 2]> = LazyLock::new(|| {
+        let output = Command::new(program()).arg("schema").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let shipped = std::fs::read(xtask::root().join("docs/suite.schema.json")).unwrap();
+        [output.stdout, shipped].map(|text| jsonschema::validator_for(&serde_json::from_slice(&text).unwrap()).unwrap())
+    });
+    let mut suite: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
+    suite.apply_merge().unwrap();
+    let suite = serde_json::to_value(suite).unwrap();
+    for schema in &*SCHEMAS {
+        let problems: Vec<String> =
+            schema.iter_errors(&suite).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(problems.is_empty(), "{place}: {}", problems.join("\n"));
+    }
 }
 
 #[test]
@@ -17,6 +38,12 @@ fn every_config_is_a_good_suite_with_a_header() {
     for entry in std::fs::read_dir(xtask::root().join("configs")).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
+        // Editors read it, and find the schema from the suite's own place.
+        assert!(
+            text.starts_with("# yaml-language-server: $schema=../docs/suite.schema.json\n"),
+            "`{}`",
+            path.display()
+        );
         let header: String = text.lines().take_while(|line| line.starts_with('#')).collect();
         for part in ["Command:", "Cost:", "Result:"] {
             assert!(header.contains(part), "the header of `{}` has no `{part}`", path.display());

@@ -2,12 +2,14 @@
 //! nothing ends in a panic or a signal.
 //!
 //! - `suites`: files that are no suite, or one with mistakes; options of the command line
+//! - `by_schema`: which of these suites an editor refuses, too
 //! - `data_files`: rows of `table`, `gsm8k`, `bbh` and `replay`
 //! - `checkpoints`: models of `candle` and `onnx`
 //! - `plugins`: libraries, links, paths and pins
 //!
 //! Each row makes its files in a directory of its own and starts the program once.
 
+mod by_schema;
 mod checkpoints;
 mod data_files;
 mod model_files;

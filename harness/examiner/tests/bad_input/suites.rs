@@ -1,6 +1,7 @@
 //! Suites: what stands in the file, and what is said of it on the command line.
 
 use super::World;
+use super::by_schema::{self, Seen};
 use insta::assert_snapshot;
 
 /// A suite that is good.
@@ -16,16 +17,31 @@ evaluate:
 
 const ROWS: &str = "{\"q\": \"one?\", \"a\": \"1\"}\n{\"q\": \"two?\", \"a\": \"2\"}\n";
 
-/// What `examiner check` says of the file.
+/// What `examiner check` says of the file, which the JSON Schemas of suites refuse, too.
 fn check(content: impl AsRef<[u8]>) -> String {
+    check_seen(Seen::ByForm, content)
+}
+
+/// What `examiner check` says of the file, of which the schemas see as much as this.
+fn check_seen(seen: Seen, content: impl AsRef<[u8]>) -> String {
+    by_schema::compare(content.as_ref(), seen);
     World::new().with("suite.yaml", content).refused(&["check", "suite.yaml"])
 }
 
 /// The good suite with one thing another.
 fn changed(from: &str, to: &str) -> String {
-    assert!(GOOD.contains(from), "{from}");
-    check(GOOD.replace(from, to))
+    changed_seen(Seen::ByForm, from, to)
 }
+
+fn changed_seen(seen: Seen, from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    check_seen(seen, GOOD.replace(from, to))
+}
+
+/// Names of the suite itself.
+const NAMES: Seen = Seen::Unseen("a schema does not know the names in a suite, nor what depends on what");
+/// JSON knows `1e3` and `1000` as one number, and neither `.nan` nor `.inf`.
+const NUMBERS: Seen = Seen::Unseen("JSON has fewer numbers than YAML");
 
 /// What a command says of the good suite with these arguments.
 fn asked(arguments: &[&str]) -> String {
@@ -138,7 +154,7 @@ fn unknown_keys() {
       help: did you mean `models`?
     suite.yaml:8:15: evaluate.0.models: no model `echo`, expected a name of `models`, of which the suite has none
     "#);
-    assert_snapshot!(changed("gold: a", "gold: a, glod: a"), @r#"
+    assert_snapshot!(changed_seen(Seen::WithPlugins, "gold: a", "gold: a, glod: a"), @r#"
     error: suite.yaml:6:76: datasets.rows.glod: unknown option, expected one of `path`, `format`, `pointer`, `where`, `fields`, `prompt`, `choices`, `gold`, `gold_is`, `id`, `delimiter`, `subset`, `cluster`, `metadata`, `few_shot`, `shot_answer`, `preamble`, `shot_separator`, `scorer`, `stop`, `max_new_tokens`, `template_max_mib`, `template_max_s`, `plugin`, `shots`, `shots_from`, `contamination`, `repeats`, `limit`, `generation`
       help: did you mean `gold`?
     "#);
@@ -152,7 +168,7 @@ fn values_of_the_wrong_type() {
     suite.yaml:8:7: seed: expected a whole number, found the text `soon`
     suite.yaml:9:16: fail_on_error: expected `true`, `false`, a share between 0 and 1, or a number of samples, found a list
     "#);
-    assert_snapshot!(changed("gold: a", "gold: { a: 1 }, max_new_tokens: many, where: 7"), @r#"
+    assert_snapshot!(changed_seen(Seen::WithPlugins, "gold: a", "gold: { a: 1 }, max_new_tokens: many, where: 7"), @r#"
     error: suite.yaml:6:73: datasets.rows.gold: expected a whole number or text or a list, found a mapping
     suite.yaml:6:99: datasets.rows.max_new_tokens: expected a whole number, found the text `many`
     suite.yaml:6:112: datasets.rows.where: expected text or a mapping, found the number `7`
@@ -162,11 +178,11 @@ fn values_of_the_wrong_type() {
 #[test]
 fn numbers_that_are_none_or_too_large() {
     assert_snapshot!(changed("name: good", "name: good\nseed: 18446744073709551616"), @"error: suite.yaml:2:7: seed: expected a whole number of at most 18446744073709551615, found the text `18446744073709551616`");
-    assert_snapshot!(changed("name: good", "name: good\nseed: 1e3\nfail_on_error: .nan"), @r#"
+    assert_snapshot!(changed_seen(NUMBERS, "name: good", "name: good\nseed: 1e3\nfail_on_error: .nan"), @r#"
     error: suite.yaml:2:7: seed: expected a whole number, found the number `1000.0`
     suite.yaml:3:16: fail_on_error: expected a finite number, found `.nan`
     "#);
-    assert_snapshot!(changed("gold: a", "gold: a, generation: { temperature: -.inf, top_p: 1e999 }"), @r#"
+    assert_snapshot!(changed_seen(NUMBERS, "gold: a", "gold: a, generation: { temperature: -.inf, top_p: 1e999 }"), @r#"
     error: suite.yaml:6:103: datasets.rows.generation.temperature: expected a finite number, found `-.inf`
     suite.yaml:6:117: datasets.rows.generation.top_p: expected a number above 0, at most 1, found the text `1e999`
     "#);
@@ -184,35 +200,35 @@ fn names_that_could_not_be_files() {
 
 #[test]
 fn references_that_lead_nowhere() {
-    assert_snapshot!(changed("models: echo", "models: ecko"), @r#"
+    assert_snapshot!(changed_seen(NAMES, "models: echo", "models: ecko"), @r#"
     error: suite.yaml:8:15: evaluate.0.models: no model `ecko`, expected `echo`
       help: did you mean `echo`?
     "#);
-    assert_snapshot!(changed("${vars.rows}", "${vars.row}"), @r#"
+    assert_snapshot!(changed_seen(NAMES, "${vars.rows}", "${vars.row}"), @r#"
     error: suite.yaml:6:32: datasets.rows.path: no variable `row`, expected one of `rows`
       help: did you mean `rows`?
     "#);
-    assert_snapshot!(changed("plugin: echo", "plugin: echo, prefix: \"${train.student}\""), @"error: suite.yaml:4:33: models.echo.prefix: `${train.student}` leads nowhere, expected a name of `train`, of which the suite has none");
+    assert_snapshot!(changed_seen(NAMES, "plugin: echo", "plugin: echo, prefix: \"${train.student}\""), @"error: suite.yaml:4:33: models.echo.prefix: `${train.student}` leads nowhere, expected a name of `train`, of which the suite has none");
 }
 
 #[test]
 fn a_circle() {
     let circle = "train:\n  a: { trainer: candle, from: \"${train.b}\", data: x.jsonl }\n  \
                   b: { trainer: candle, from: \"${train.a}\", data: x.jsonl }\nevaluate:\n";
-    assert_snapshot!(changed("evaluate:\n", circle), @"error: suite.yaml:9:31: train.b.from: depends on itself: `train.a` needs `train.b` needs `train.a`");
+    assert_snapshot!(changed_seen(NAMES, "evaluate:\n", circle), @"error: suite.yaml:9:31: train.b.from: depends on itself: `train.a` needs `train.b` needs `train.a`");
 }
 
 #[test]
 fn plugins_and_scorers_that_there_are_not() {
-    assert_snapshot!(changed("plugin: table", "plugin: tabel"), @r#"
+    assert_snapshot!(changed_seen(Seen::WithPlugins, "plugin: table", "plugin: tabel"), @r#"
     error: suite.yaml:6:19: datasets.rows.plugin: there is no dataset named `tabel` in any plugin
       help: did you mean `table`? the datasets at hand are `bbh`, `gsm8k`, `table`
     "#);
-    assert_snapshot!(changed("gold: a", "gold: a, scorer: exact-match"), @r#"
+    assert_snapshot!(changed_seen(Seen::WithPlugins, "gold: a", "gold: a, scorer: exact-match"), @r#"
     error: suite.yaml:6:84: datasets.rows.scorer.0.name: there is no scorer named `exact-match` in any plugin
       help: the scorers at hand are `perplexity-choice`, `answer-extraction`
     "#);
-    assert_snapshot!(changed("gold: a", "gold: a, scorer: { name: answer-extraction, extract: [{ regx: x }] }"), @r#"
+    assert_snapshot!(changed_seen(Seen::WithPlugins, "gold: a", "gold: a, scorer: { name: answer-extraction, extract: [{ regx: x }] }"), @r#"
     error: suite.yaml:6:123: datasets.rows.scorer.0.extract.0.regx: unknown option, expected one of `regex`
       help: did you mean `regex`?
     "#);

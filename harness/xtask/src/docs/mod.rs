@@ -5,6 +5,7 @@
 //!   the comments of the plugins' option types.
 //! - The tables of model families in `README.md` and `docs/models.md`, between `<!-- begin NAME ... -->` and
 //!   `<!-- end NAME -->`, are made from `families.rs`.
+//! - `docs/suite.schema.json` is what `examiner schema --generic` prints.
 
 mod families;
 mod options;
@@ -73,6 +74,9 @@ fn pages(program: &Path) -> Result<Vec<Page>> {
         }
         pages.push(Page { path, text });
     }
+    let text = schemas::output(program, &["schema", "--generic"])?;
+    ensure!(text.len() < 100_000, "expected a schema of less than 100 kB, found {} bytes", text.len());
+    pages.push(Page { path: "docs/suite.schema.json", text });
     Ok(pages)
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Schemas {
 
 impl Schemas {
     pub(super) fn of_program(program: &Path) -> Result<Self> {
-        let list = output(program, &[])?;
+        let list = output(program, &["plugins"])?;
         // A line of a role is indented: `  model `candle`: what it is`.
         let role = |line: &str| {
             let (kind, rest) = line.strip_prefix("  ")?.split_once(" `")?;
@@ -25,7 +25,7 @@ impl Schemas {
         let mut options = BTreeMap::new();
         let roles = list.lines().take_while(|line| *line != "looked for in:").filter_map(role);
         for (kind, name) in roles.filter(|(kind, _)| !kind.contains(' ')) {
-            let schemas: Map<String, Value> = serde_json::from_str(&output(program, &["--schema", &name])?)?;
+            let schemas: Map<String, Value> = serde_json::from_str(&output(program, &["plugins", "--schema", &name])?)?;
             let schema = schemas.get(&kind).ok_or_else(|| anyhow!("`{name}` has no schema of its {kind}"))?;
             options.insert((kind, name), schema.clone());
         }
@@ -52,11 +52,13 @@ impl Schemas {
     }
 }
 
-fn output(program: &Path, arguments: &[&str]) -> Result<String> {
+/// What the program prints.
+pub(super) fn output(program: &Path, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new(program);
-    let output = command.arg("plugins").args(arguments).output();
+    let output = command.args(arguments).output();
     let output = output.with_context(|| format!("cannot start `{}`", program.display()))?;
     let stderr = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "`{} plugins` ended with {}: {stderr}", program.display(), output.status);
+    let line = format!("{} {}", program.display(), arguments.join(" "));
+    ensure!(output.status.success(), "`{line}` ended with {}: {stderr}", output.status);
     Ok(String::from_utf8(output.stdout)?)
 }
