@@ -20,6 +20,7 @@ mod setup;
 mod teacher;
 mod train;
 mod transformers;
+mod versions;
 
 use crate::program::{self, DeviceArguments, ProgramArguments, onnxruntime};
 use crate::real_models;
@@ -52,7 +53,7 @@ pub(crate) struct VerifyArguments {
 type Group = fn(&Setup) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 15] = [
+const GROUPS: [(&str, Group); 16] = [
     ("transformers", transformers::compare),
     ("onnx", onnx::compare),
     ("families", families::compare),
@@ -66,6 +67,7 @@ const GROUPS: [(&str, Group); 15] = [
     ("teacher", teacher::compare),
     ("distill", distill::compare),
     ("endpoint", endpoint::compare),
+    ("versions", versions::compare),
     (REAL, real::compare),
     (LLAMA_CPP, llama_cpp::compare),
 ];
