@@ -1,6 +1,6 @@
 //! Builds what the tests load and run.
 
-use examiner_test_support::build::{cargo, library};
+use examiner_test_support::build::library;
 pub(crate) use examiner_test_support::build::{plugin, target};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,12 +12,15 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
     path
 }
 
-/// The tutorial plugin, built in a directory that has its own manifest and lock file.
-pub(crate) fn out_of_tree() -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/out-of-tree/Cargo.toml");
-    let build_directory = target().parent().unwrap().join("out-of-tree");
-    cargo(&["build", "--quiet", "--locked", "--manifest-path", manifest.to_str().unwrap()], &build_directory);
-    build_directory.join(target().file_name().unwrap()).join(library("examiner_out_of_tree"))
+/// The plugin of other versions, built without optimization in a directory that has its own manifest and lock file.
+pub(crate) fn other_versions() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/other-versions/Cargo.toml");
+    let build_directory = target().parent().unwrap().join("other-versions");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--locked", "--manifest-path"]).arg(manifest);
+    cargo.env("CARGO_TARGET_DIR", &build_directory).env("CARGO_PROFILE_DEV_DEBUG", "0");
+    assert!(cargo.status().unwrap().success(), "the plugin of other versions cannot be built");
+    build_directory.join("debug").join(library("examiner_other_versions"))
 }
 
 /// The program, ready to run in `directory` with the plugins of the tests and of this repository.

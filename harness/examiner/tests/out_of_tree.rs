@@ -1,25 +1,35 @@
-//! A third party's way: the tutorial plugin built from a directory of its own, with its own lock file, on `examiner-api`
-//! alone.
+//! A third party's plugin: built from a directory of its own, with its own lock file, without optimization, and with other versions of
+//! common crates than the program's.
 
 use crate::build;
-use examiner_engine::loader::{Plugins, SearchPath};
-use examiner_engine::worker::registration;
-use std::collections::BTreeMap;
+use crate::run::{run, stderr, whole};
 
 #[test]
-fn the_tutorial_builds_and_loads_from_its_own_directory() {
-    let path = build::out_of_tree();
-    let mut plugins = Plugins::default();
-    plugins.search(&[SearchPath::File(path)], &BTreeMap::new(), &mut *registration(None)).unwrap();
-    assert_eq!(plugins.loaded()[0].info.name, "echo");
+fn a_plugin_of_other_versions_in_debug_is_right() {
+    let theirs = include_str!("other-versions/Cargo.lock");
+    let ours = include_str!("../../../Cargo.lock");
+    let versions = |lock: &str, name: &str| -> Vec<String> {
+        let packages = lock.split("[[package]]").filter(|package| package.contains(&format!("\nname = \"{name}\"\n")));
+        packages.map(|package| package.split("version = ").nth(1).unwrap().lines().next().unwrap().to_owned()).collect()
+    };
+    for name in ["serde", "serde_json"] {
+        assert_ne!(versions(theirs, name), versions(ours, name), "{name}");
+    }
+    assert!(
+        !versions(ours, "rand").iter().any(|version| version.starts_with("\"0.8.")),
+        "the program has the same rand"
+    );
 
-    let manifest = include_str!("out-of-tree/Cargo.toml");
-    let dependencies: Vec<&str> = manifest
-        .lines()
-        .skip_while(|line| *line != "[dependencies]")
-        .skip(1)
-        .filter(|line| line.contains('='))
-        .collect();
-    assert_eq!(dependencies.len(), 1, "{dependencies:?}");
-    assert!(dependencies[0].starts_with("examiner-api"), "{dependencies:?}");
+    let directory = tempfile::tempdir().unwrap();
+    let suite = format!(
+        "name: other\nplugins:\n  fixture: {{ path: {} }}\n  other-versions: {{ path: {} }}\n\
+         models:\n  other: {{ plugin: other-adder, seed: 7 }}\ndatasets:\n  sums: {{ plugin: numbers, rows: 100 }}\n\
+         evaluate:\n  - {{ models: all, datasets: all }}\n",
+        build::fixture("fixture").display(),
+        build::other_versions().display()
+    );
+    let output = run(directory.path(), &suite, &["--out", "run"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let row = whole(&directory.path().join("run"), "other", "sums", "accuracy");
+    assert_eq!((&*row["value"], &*row["n"], &*row["status"]), ("1.0", "100", "ok"), "{row:?}");
 }

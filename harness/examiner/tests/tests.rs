@@ -1,8 +1,10 @@
 //! The integration tests of the program, one binary.
 //!
 //! - `loader`: plugins that load, and every way in which a file can fail to be one
-//! - `out_of_tree`: the tutorial plugin, built from a directory of its own
+//! - `out_of_tree`: a plugin of other versions of common crates, built from a directory of its own
 //! - `interfaces`: plugins that were built with another version of `examiner-api`, and those of another interface
+//! - `authors`: plugins of every role, from `plugins new` to a row of the summary
+//! - `info`: what is said of one plugin
 //! - `plan`: what `plan` prints is what `run` does
 //! - `run`: suites from YAML to CSV, through the program
 //! - `report`: what is made of a run: comparisons and pictures
@@ -27,6 +29,7 @@
 //! - `storage`: a run whose files could not be written goes on, too
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod authors;
 mod bad_input;
 mod begin;
 mod build;
@@ -34,6 +37,7 @@ mod check;
 mod curves;
 mod failures;
 mod identity;
+mod info;
 mod interfaces;
 mod isolation;
 mod loader;

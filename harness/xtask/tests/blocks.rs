@@ -11,11 +11,11 @@ pub(crate) struct Block {
     pub(crate) text: String,
 }
 
-/// Every page that people read: those in the root, in `docs/`, and the pages about directories.
+/// Every page that people read: those in the root, in `docs/` and below it, and the pages about directories.
 pub(crate) fn pages() -> Vec<(String, String)> {
     let root = xtask::root();
     let mut paths: Vec<PathBuf> = Vec::new();
-    for directory in ["", "docs", "data", "figs", "outputs"] {
+    for directory in ["", "docs", "docs/plugins", "data", "figs", "outputs"] {
         let entries = std::fs::read_dir(root.join(directory)).unwrap();
         paths.extend(
             entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "md")),

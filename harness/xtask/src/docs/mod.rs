@@ -1,12 +1,14 @@
 //! `cargo xtask docs`: writes the parts of the pages that are generated from definitions, so that they cannot be out of date.
 //!
 //! - `docs/plugin-options.md` is `docs/templates/plugin-options.md` with a table of options in place of each line
-//!   `{{ options ROLE NAME }}`. The tables are made from the schemas that the built program prints, whose descriptions are
+//!   `{{ options ROLE NAME }}`. The tables are made from the options that the built program lists, whose descriptions are
 //!   the comments of the plugins' option types.
 //! - The tables of model families in `README.md` and `docs/models.md`, between `<!-- begin NAME ... -->` and
 //!   `<!-- end NAME -->`, are made from `families.rs`.
 //! - `docs/suite.schema.json` is what `examiner schema --generic` prints.
+//! - Between the same marks, the pages for authors of plugins show what `examiner plugins new` writes.
 
+mod examples;
 mod families;
 mod options;
 mod schemas;
@@ -15,6 +17,7 @@ use crate::program::files::{read, write};
 use crate::program::process::root;
 use crate::program::{self, ProgramArguments};
 use anyhow::{Context, Result, anyhow, ensure};
+use examples::Region;
 use schemas::Schemas;
 use std::path::Path;
 
@@ -65,14 +68,18 @@ fn pages(program: &Path) -> Result<Vec<Page>> {
     let schemas = Schemas::of_program(program)?;
     families::compare(&schemas.model_types()?)?;
     let template = read(&root().join("docs/templates/plugin-options.md"))?;
-    let tables = families::tables();
     let mut pages = vec![Page { path: "docs/plugin-options.md", text: options_page(&template, &schemas)? }];
-    for path in ["README.md", "docs/models.md"] {
-        let mut text = read(&root().join(path))?;
-        for (name, table) in tables.iter().filter(|(page, _, _)| *page == path).map(|(_, name, table)| (name, table)) {
-            text = replace_region(&text, name, table).with_context(|| format!("in `{path}`"))?;
-        }
-        pages.push(Page { path, text });
+    let tables = families::tables().into_iter().map(|(page, name, text)| Region { page, name, text });
+    for Region { page: path, name, text } in tables.chain(examples::regions(program)?) {
+        let place = match pages.iter().position(|page| page.path == path) {
+            Some(place) => place,
+            None => {
+                pages.push(Page { path, text: read(&root().join(path))? });
+                pages.len() - 1
+            }
+        };
+        let page = &mut pages[place];
+        page.text = replace_region(&page.text, name, &text).with_context(|| format!("in `{path}`"))?;
     }
     let text = schemas::output(program, &["schema", "--generic"])?;
     ensure!(text.len() < 100_000, "expected a schema of less than 100 kB, found {} bytes", text.len());

@@ -1,7 +1,9 @@
-//! The schemas of all roles, as the program prints them.
+//! The options of all roles, as the program prints them.
 
+use super::options::RoleOption;
 use anyhow::{Context, Result, anyhow, ensure};
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -11,43 +13,65 @@ const WITHOUT_TABLE: [&str; 2] = ["scorer", "diagnostic"];
 
 /// The options of every role, by its kind and name.
 pub(super) struct Schemas {
-    options: BTreeMap<(String, String), Value>,
+    roles: BTreeMap<(String, String), Role>,
+}
+
+/// A role in the output of `examiner plugins info --json`.
+#[derive(Deserialize)]
+struct Role {
+    kind: String,
+    name: String,
+    options: Vec<RoleOption>,
+    schema: Value,
+}
+
+#[derive(Deserialize)]
+struct Plugin {
+    roles: Vec<Role>,
+}
+
+#[derive(Deserialize)]
+struct Info {
+    plugins: Vec<Plugin>,
 }
 
 impl Schemas {
     pub(super) fn of_program(program: &Path) -> Result<Self> {
         let list = output(program, &["plugins"])?;
-        // A line of a role is indented: `  model `candle`: what it is`.
-        let role = |line: &str| {
-            let (kind, rest) = line.strip_prefix("  ")?.split_once(" `")?;
-            Some((kind.to_owned(), rest.split_once('`')?.0.to_owned()))
+        // A plugin's line has its name, its version and its file: `candle 0.1.0  `FILE``.
+        let plugin = |line: &str| {
+            let (name, _) = line.strip_suffix('`')?.split_once(' ')?;
+            (!name.is_empty()).then(|| name.to_owned())
         };
-        let mut options = BTreeMap::new();
-        let roles = list.lines().take_while(|line| *line != "looked for in:").filter_map(role);
-        for (kind, name) in roles.filter(|(kind, _)| !kind.contains(' ')) {
-            let schemas: Map<String, Value> = serde_json::from_str(&output(program, &["plugins", "--schema", &name])?)?;
-            let schema = schemas.get(&kind).ok_or_else(|| anyhow!("`{name}` has no schema of its {kind}"))?;
-            options.insert((kind, name), schema.clone());
+        let mut roles = BTreeMap::new();
+        for name in list.lines().take_while(|line| *line != "looked for in:").filter_map(plugin) {
+            let info: Info = serde_json::from_str(&output(program, &["plugins", "info", &name, "--json"])?)?;
+            let found = info.plugins.into_iter().flat_map(|plugin| plugin.roles);
+            roles.extend(found.map(|role| ((role.kind.clone(), role.name.clone()), role)));
         }
-        ensure!(!options.is_empty(), "expected `{} plugins` to list roles, found none", program.display());
-        Ok(Schemas { options })
+        ensure!(!roles.is_empty(), "expected `{} plugins` to list roles, found none", program.display());
+        Ok(Schemas { roles })
     }
 
-    /// The schema of a role's options.
-    pub(super) fn options(&self, kind: &str, name: &str) -> Result<&Value> {
-        let options = self.options.get(&(kind.to_owned(), name.to_owned()));
-        options.ok_or_else(|| anyhow!("the program has no {kind} `{name}`; is its plugin beside it?"))
+    fn role(&self, kind: &str, name: &str) -> Result<&Role> {
+        let role = self.roles.get(&(kind.to_owned(), name.to_owned()));
+        role.ok_or_else(|| anyhow!("the program has no {kind} `{name}`; is its plugin beside it?"))
+    }
+
+    /// A role's options.
+    pub(super) fn options(&self, kind: &str, name: &str) -> Result<&[RoleOption]> {
+        Ok(&self.role(kind, name)?.options)
     }
 
     /// Kind and name of every role that has a table.
     pub(super) fn with_options(&self) -> impl Iterator<Item = (&str, &str)> {
-        let roles = self.options.keys().map(|(kind, name)| (kind.as_str(), name.as_str()));
+        let roles = self.roles.keys().map(|(kind, name)| (kind.as_str(), name.as_str()));
         roles.filter(|(kind, _)| !WITHOUT_TABLE.contains(kind))
     }
 
     /// The `model_type`s that the plugin `candle` supports.
     pub(super) fn model_types(&self) -> Result<Vec<String>> {
-        let types = &self.options("model", "candle")?["properties"]["checkpoint"]["x-model-types"];
+        let types = &self.role("model", "candle")?.schema["properties"]["checkpoint"]["x-model-types"];
         serde_json::from_value(types.clone()).context("the schema of `candle` lists no `x-model-types`")
     }
 }

@@ -21,6 +21,7 @@ mod setup;
 mod teacher;
 mod train;
 mod transformers;
+mod versions;
 
 use crate::program::{self, DeviceArguments, ProgramArguments, onnxruntime};
 use crate::real_models;
@@ -53,7 +54,7 @@ pub(crate) struct VerifyArguments {
 type Group = fn(&Setup) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 16] = [
+const GROUPS: [(&str, Group); 17] = [
     ("transformers", transformers::compare),
     ("onnx", onnx::compare),
     ("families", families::compare),
@@ -68,6 +69,7 @@ const GROUPS: [(&str, Group); 16] = [
     ("distill", distill::compare),
     ("endpoint", endpoint::compare),
     ("editors", editors::compare),
+    ("versions", versions::compare),
     (REAL, real::compare),
     (LLAMA_CPP, llama_cpp::compare),
 ];

@@ -64,9 +64,7 @@ impl Exporter for Halving {
             error.message = format!("`{}`: {}", source.display(), error.message);
             error
         })?;
-        // Another place than the checkpoint's, so that the name tells a complete export.
-        let out = job.out.join("bf16");
-        std::fs::create_dir_all(&out).map_err(|error| io("make the directory", &out, &error))?;
+        let out = job.out;
         for path in json_files(&from)? {
             let copy = out.join(path.file_name().unwrap_or_default());
             std::fs::copy(&path, &copy).map_err(|error| io("copy", &path, &error))?;
@@ -92,6 +90,7 @@ impl Exporter for Halving {
 fn round(bytes: &[u8], smallest: usize) -> Result<Vec<u8>> {
     let failed = |error| PluginError::bad_input("these are no weights").with_cause(&error);
     let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(failed)?;
     for (name, tensor) in SafeTensors::deserialize(bytes).map_err(failed)?.tensors() {
         let numbers = tensor.shape().iter().product::<usize>();
         let (dtype, data) = match tensor.dtype() {
@@ -104,7 +103,8 @@ fn round(bytes: &[u8], smallest: usize) -> Result<Vec<u8>> {
         Ok((name, TensorView::new(*dtype, shape.clone(), data)?))
     });
     let views = views.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    safetensors::serialize(views, None).map_err(failed)
+    // Other programs want what the header says of the format.
+    safetensors::serialize(views, header.metadata().clone()).map_err(failed)
 }
 
 /// Numbers of 32 bits, little-endian, as numbers of 16 bits.

@@ -86,7 +86,7 @@ impl Trainer for ByteTrainer {
         let texts = texts(&job.rows)?;
         let steps = texts.len() as u64 * u64::from(self.options.epochs);
         let mut weights = self.begin(&job)?;
-        let (start, mut last) = (weights.step, None);
+        let mut resumed_after = (weights.step > 0).then_some(weights.step);
         while weights.step < steps {
             if self.host.is_cancelled() {
                 return Err(interrupted());
@@ -101,12 +101,11 @@ impl Trainer for ByteTrainer {
             let event = TrainEvent {
                 step: weights.step,
                 steps,
-                resumed_after: (start > 0 && last.is_none()).then_some(start),
+                resumed_after: resumed_after.take(),
                 loss: Some(loss),
                 learning_rate: Some(self.options.lr),
                 ..TrainEvent::default()
             };
-            last = Some(loss);
             if sink.send(event) == Flow::Stop {
                 return Err(interrupted());
             }
@@ -116,12 +115,11 @@ impl Trainer for ByteTrainer {
                 weights.write(&checkpoint(&job.out, weights.step))?;
             }
         }
-        let details = last.map(|loss| ("loss".to_owned(), json!(loss)));
         let checkpoint = checkpoint(&job.out, steps);
         Ok(TrainReport {
             checkpoint,
             steps,
-            details: details.into_iter().collect(),
+            ..TrainReport::default()
         })
     }
 }
