@@ -3,6 +3,7 @@
 //! - `docs/plugin-options.md` is `docs/templates/plugin-options.md` with a table of options in place of each line
 //!   `{{ options ROLE NAME }}`. The tables are made from the schemas that the built program prints, whose descriptions are
 //!   the comments of the plugins' option types.
+//! - The table of clauses in `docs/plugins/check.md`, between marks, is what `examiner plugins check --clauses` prints.
 //! - The tables of model families in `README.md` and `docs/models.md`, between `<!-- begin NAME ... -->` and
 //!   `<!-- end NAME -->`, are made from `families.rs`.
 
@@ -66,6 +67,11 @@ fn pages(program: &Path) -> Result<Vec<Page>> {
     let template = read(&root().join("docs/templates/plugin-options.md"))?;
     let tables = families::tables();
     let mut pages = vec![Page { path: "docs/plugin-options.md", text: options_page(&template, &schemas)? }];
+    let clauses = "docs/plugins/check.md";
+    let table = schemas::output(program, &["check", "--clauses"])?;
+    let text =
+        replace_region(&read(&root().join(clauses))?, "clauses", &table).with_context(|| format!("in `{clauses}`"))?;
+    pages.push(Page { path: clauses, text });
     for path in ["README.md", "docs/models.md"] {
         let mut text = read(&root().join(path))?;
         for (name, table) in tables.iter().filter(|(page, _, _)| *page == path).map(|(_, name, table)| (name, table)) {

@@ -52,7 +52,7 @@ impl Schemas {
     }
 }
 
-fn output(program: &Path, arguments: &[&str]) -> Result<String> {
+pub(super) fn output(program: &Path, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new(program);
     let output = command.arg("plugins").args(arguments).output();
     let output = output.with_context(|| format!("cannot start `{}`", program.display()))?;
