@@ -74,6 +74,9 @@ pub struct ModelInfo {
     pub can_generate: bool,
     /// Whether it makes use of a request's turns; they are left out of requests to any other model.
     pub reads_turns: bool,
+    /// Whether results depend on which requests share a batch. Exact unless the model says otherwise.
+    #[serde(skip_serializing_if = "BatchInvariance::is_exact")]
+    pub batch_invariance: BatchInvariance,
     /// Longest sequence, in tokens.
     pub context_length: Option<u32>,
     /// Number of tokens in the vocabulary.
@@ -90,6 +93,26 @@ pub struct ModelInfo {
     pub notes: Vec<String>,
     /// Anything else worth writing to `run.json`: parameters, device, number type.
     pub details: Metadata,
+}
+
+/// Whether a model's results depend on which other requests stand in a batch, in what order, and how many.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchInvariance {
+    /// They do not, in any bit: the same request has the same result in every batch.
+    #[default]
+    Exact,
+    /// A log-likelihood moves by no more than so many nats, the sum of its tokens. Answers may differ.
+    Within(f64),
+    /// Nothing is promised: it is not known how the results are computed, on a server for example.
+    NotPromised,
+}
+
+impl BatchInvariance {
+    /// Whether results are the same in every bit.
+    pub fn is_exact(&self) -> bool {
+        *self == BatchInvariance::Exact
+    }
 }
 
 /// A set of questions.

@@ -1,6 +1,6 @@
 //! What roles declare of themselves, checked before anything is computed by it.
 
-use examiner_api::{ErrorCode, PluginError, Result, RoleKind, ScorerInfo};
+use examiner_api::{ErrorCode, Gold, PluginError, Result, RoleKind, Sample, ScorerInfo};
 
 /// Checks that a role says what its results depend on: without it, records of another version would be used again.
 pub(crate) fn fingerprint(kind: RoleKind, name: &str, fingerprint: &str) -> Result<()> {
@@ -16,6 +16,11 @@ pub(crate) fn fingerprint(kind: RoleKind, name: &str, fingerprint: &str) -> Resu
 /// that can be kept.
 pub(crate) fn scorer(label: &str, info: &ScorerInfo) -> Result<()> {
     fingerprint(RoleKind::Scorer, label, &info.fingerprint)?;
+    metrics(label, info)
+}
+
+/// Checks what the scorer with this label declares of its metrics.
+pub(crate) fn metrics(label: &str, info: &ScorerInfo) -> Result<()> {
     let role = format!("scorer `{label}`");
     if info.metrics.is_empty() {
         return Err(broken(format!("{role} declares no metric, so that nothing would be reported")));
@@ -36,6 +41,34 @@ pub(crate) fn scorer(label: &str, info: &ScorerInfo) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Checks that a dataset sent as many samples as it declares.
+pub(crate) fn rows(declared: u64, sent: u64) -> Result<()> {
+    if declared == sent {
+        return Ok(());
+    }
+    Err(broken(format!("expected the {declared} samples that the dataset declares, found {sent}")))
+}
+
+/// Checks that an answer to a sample can be right: a choice is one of the choices, and a text is not empty.
+pub(crate) fn gold(sample: &Sample) -> Result<()> {
+    let id = &sample.id;
+    match &sample.gold {
+        Gold::Choice(index) if *index >= sample.choices.len() => {
+            let count = sample.choices.len();
+            Err(broken(format!(
+                "expected the right choice of sample `{id}` among its {count} choices, found number {index}, counted from 0"
+            )))
+        }
+        Gold::Text(texts) if texts.is_empty() => {
+            Err(broken(format!("expected a right text of sample `{id}`, found an empty list")))
+        }
+        Gold::Text(texts) if texts.iter().any(String::is_empty) => {
+            Err(broken(format!("expected right texts of sample `{id}` that are not empty, found an empty one")))
+        }
+        Gold::Choice(_) | Gold::Text(_) | Gold::None => Ok(()),
+    }
 }
 
 fn broken(message: String) -> PluginError {

@@ -8,6 +8,7 @@
 
 mod bare_host;
 pub mod check;
+pub mod conformance;
 mod declared;
 pub mod doctor;
 pub mod evaluate;

@@ -16,6 +16,7 @@
 //! - `rescore`: what a run's models answered, judged once more
 //! - `begin`: a first suite, and what to do next
 //! - `check`: what is found without running
+//! - `conformance`: plugin files held against the contract of their roles
 //! - `paths`: where the paths of a suite begin
 //! - `bad_input`: suites, data files, checkpoints and plugins that are none, and what is said of them
 //! - `resume`: a killed run goes on, and its results are those of an undisturbed one
@@ -34,6 +35,7 @@ mod bad_input;
 mod begin;
 mod build;
 mod check;
+mod conformance;
 mod curves;
 mod failures;
 mod identity;

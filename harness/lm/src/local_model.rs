@@ -8,8 +8,8 @@ use crate::scheduler::Limits;
 use crate::split::check_vocabulary;
 use crate::{Decoder, LocalOptions, Split, Tokenizer, fingerprint, generator, scorer, split};
 use examiner_api::{
-    Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, Response, Result, ScoreRequest, ScoreResult,
-    Sink,
+    BatchInvariance, Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, Response, Result, ScoreRequest,
+    ScoreResult, Sink,
 };
 use rayon::prelude::*;
 use serde::Serialize;
@@ -42,6 +42,8 @@ pub struct ModelSource {
     pub identity: CheckpointIdentity,
     /// What else results depend on: device, number type, the version of a library. It is in the model's description, too.
     pub arithmetic: Metadata,
+    /// Whether the decoder's logits depend on what else stands in a pass.
+    pub batch_invariance: BatchInvariance,
     /// What users should know of it: that it uses another device than the requested one, for example.
     pub warnings: Vec<String>,
     /// What else its description has.
@@ -72,7 +74,8 @@ impl<D: Decoder> LocalModel<D> {
     /// that cannot be used, `NotFound` without a tokenizer.
     pub fn open(decoder: D, source: ModelSource, options: LocalOptions) -> Result<Self> {
         options.check()?;
-        let ModelSource { name, mut checkpoint, identity, arithmetic, mut warnings, mut details } = source;
+        let ModelSource { name, mut checkpoint, identity, arithmetic, batch_invariance, mut warnings, mut details } =
+            source;
         let chat = checkpoint.chat(&options)?;
         let mut beginning = checkpoint.beginning(options.add_bos)?;
         warnings.extend(beginning.warning.take());
@@ -105,6 +108,7 @@ impl<D: Decoder> LocalModel<D> {
             fingerprint,
             can_score: true,
             can_generate: true,
+            batch_invariance,
             context_length: u32::try_from(decoder.context_length()).ok(),
             vocabulary: u32::try_from(decoder.vocabulary()).ok(),
             reads_turns: chat.as_ref().is_some_and(Chat::reads_turns),

@@ -20,15 +20,19 @@ const DATE: &str = "2024-07-26";
 pub struct LocalOptions {
     /// Most tokens in one pass through the model. More is faster up to a point, and takes memory for activations.
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-no-effect" = true))]
     pub max_batch_tokens: usize,
     /// Most sequences computed at the same time.
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-no-effect" = true))]
     pub max_sequences: usize,
     /// Most positions whose keys and values are kept, all sequences together; never less than one whole context. An
     /// answer counts with its prompt and `max_new_tokens` from the start, so that none has to give way later. If not
     /// given: as many as fit into 2 GiB.
+    #[schemars(extend("x-no-effect" = true))]
     pub max_cache_tokens: Option<usize>,
     /// Whether what several sequences begin with is computed once.
+    #[schemars(extend("x-no-effect" = true))]
     pub share_prefixes: bool,
     /// Whether prompts go through the checkpoint's chat template: `auto` (if it has one), `true` (it must have one) or
     /// `false` (as they are).
@@ -44,9 +48,11 @@ pub struct LocalOptions {
     pub chat_date: Option<String>,
     /// Most MiB of a text that the chat template makes.
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-no-effect" = true))]
     pub template_max_mib: u64,
     /// Most seconds that the chat template may take for it.
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-no-effect" = true))]
     pub template_max_s: u64,
 }
 

@@ -8,7 +8,7 @@ use crate::gguf::Gguf;
 use crate::options::{CandleOptions, Options};
 use crate::tensors::Tensors;
 use candle_core::DType;
-use examiner_api::{Host, Metadata, Model, PluginError, Result};
+use examiner_api::{BatchInvariance, Host, Metadata, Model, PluginError, Result};
 use examiner_lm::checkpoint::{Checkpoint, GgufFile};
 use examiner_lm::{Decoder, LoadModel, LoadedModel, LocalModel, ModelSource};
 use std::path::{Path, PathBuf};
@@ -33,11 +33,13 @@ impl LoadModel for CandleLoader {
         match (family, device) {
             (Family::Described(plan), ComputeDevice::Cpu) => {
                 let backend = Cpu::new(numbers.weight_type());
-                source.model(|tensors| Transformer::load(backend, *plan, tensors), arithmetic(kind, numbers), options)
+                let load = |tensors| Transformer::load(backend, *plan, tensors);
+                source.model(load, arithmetic(kind, numbers), BatchInvariance::Exact, options)
             }
             (Family::Described(plan), ComputeDevice::Ops(device)) => {
                 let backend = Ops::new(device, numbers.dtype());
-                source.model(|tensors| Transformer::load(backend, *plan, tensors), arithmetic(kind, numbers), options)
+                let load = |tensors| Transformer::load(backend, *plan, tensors);
+                source.model(load, arithmetic(kind, numbers), BatchInvariance::NotPromised, options)
             }
             (Family::Adapted(adapted), device) => {
                 adapted.check(numbers)?;
@@ -45,7 +47,7 @@ impl LoadModel for CandleLoader {
                 let mut arithmetic = arithmetic(ComputeDevice::Ops(device.clone()).kind(), numbers);
                 arithmetic.insert("implementation".to_owned(), CRATE.into());
                 let source = Source { details: adapted.details(), ..source };
-                source.model(|tensors| adapted.load(device, tensors), arithmetic, options)
+                source.model(|tensors| adapted.load(device, tensors), arithmetic, BatchInvariance::NotPromised, options)
             }
         }
     }
@@ -108,6 +110,7 @@ impl Source {
         self,
         load: impl FnOnce(Tensors) -> Result<D>,
         arithmetic: Metadata,
+        batch_invariance: BatchInvariance,
         options: Options,
     ) -> Result<Box<dyn Model>> {
         let Source { checkpoint, tensors, files, details } = self;
@@ -125,6 +128,7 @@ impl Source {
             checkpoint,
             identity,
             arithmetic,
+            batch_invariance,
             warnings: Vec::new(),
             details,
         };

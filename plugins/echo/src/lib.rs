@@ -7,7 +7,7 @@ use examiner_api::serde::{Deserialize, Serialize};
 use examiner_api::serde_json::json;
 use examiner_api::{
     FinishReason, Flow, GenerateRequest, GenerateResult, Host, Model, ModelInfo, Open, Plugin, Response, Result,
-    ScoreRequest, ScoreResult, Sink, schemars, serde,
+    ScoreRequest, ScoreResult, Sink, Span, schemars, serde,
 };
 
 /// What a suite may say of the model. The doc comments become the descriptions of the published JSON Schema.
@@ -39,19 +39,26 @@ impl Open for Echo {
 impl Model for Echo {
     // The fingerprint changes whenever an answer could: with the options, or with the version of this code.
     fn info(&self) -> Result<ModelInfo> {
-        let fingerprint = json!({ "model": "echo", "version": 1, "options": self.options }).to_string();
+        let fingerprint = json!({ "model": "echo", "version": 2, "options": self.options }).to_string();
         Ok(ModelInfo { name: "echo".into(), fingerprint, can_score: true, can_generate: true, ..ModelInfo::default() })
     }
 
     // One response for each request, each id once, in any order. A text costs one nat a character.
     fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
         for request in requests {
-            let length = request.continuation.chars().count() as u32;
+            let length = (request.context.chars().count() + request.continuation.chars().count()) as u32;
+            let before = match request.span {
+                // White space at the end of the context is scored with the continuation.
+                Span::Continuation => request.context.trim_end().chars().count() as u32,
+                // Nothing stands before the first character.
+                Span::All => 1,
+            };
+            let scored = length.saturating_sub(before);
             let result = ScoreResult {
-                sum: -f64::from(length),
-                token_logprobs: vec![-1.0; length as usize],
-                scored_tokens: length,
-                total_tokens: length + request.context.chars().count() as u32,
+                sum: -f64::from(scored),
+                token_logprobs: vec![-1.0; scored as usize],
+                scored_tokens: scored,
+                total_tokens: length,
                 ..ScoreResult::default()
             };
             if sink.send(Response::ok(request.id, result)) == Flow::Stop {
@@ -61,11 +68,15 @@ impl Model for Echo {
         Ok(())
     }
 
-    // The answer is the prompt.
+    // The answer is the prompt, up to the first stop string of the request.
     fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
         for request in requests {
-            let text = format!("{}{}", self.options.prefix, request.prompt);
-            let result = GenerateResult { text, finish: FinishReason::EndOfText, ..GenerateResult::default() };
+            let mut text = format!("{}{}", self.options.prefix, request.prompt);
+            let stops = request.sampling.stop.iter().filter(|stop| !stop.is_empty());
+            let stop = stops.filter_map(|stop| text.find(stop.as_str())).min();
+            text.truncate(stop.unwrap_or(text.len()));
+            let finish = if stop.is_some() { FinishReason::StopString } else { FinishReason::EndOfText };
+            let result = GenerateResult { text, finish, ..GenerateResult::default() };
             if sink.send(Response::ok(request.id, result)) == Flow::Stop {
                 break;
             }

@@ -19,7 +19,7 @@ use crate::runtime::{Runtime, failed};
 use assemble::Assembler;
 use cache::Caches;
 use decoder::OnnxDecoder;
-use examiner_api::{Host, Metadata, Model, PluginError, Result};
+use examiner_api::{BatchInvariance, Host, Metadata, Model, PluginError, Result};
 use examiner_lm::checkpoint::Checkpoint;
 use examiner_lm::{LoadModel, LoadedModel, LocalModel, ModelSource};
 use file::ModelFile;
@@ -139,6 +139,8 @@ fn source(checkpoint: Checkpoint, file: &ModelFile, runtime: &Runtime, chosen: &
         checkpoint,
         identity,
         arithmetic,
+        // The library sums in another order for another shape of a call.
+        batch_invariance: BatchInvariance::NotPromised,
         warnings: chosen.warnings.clone(),
         details,
     })

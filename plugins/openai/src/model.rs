@@ -12,8 +12,8 @@ use crate::request_log::AttemptLog;
 use crate::request_thread::RequestThread;
 use examiner_api::rows::digest;
 use examiner_api::{
-    Answer, ErrorCode, Flow, GenerateRequest, GenerateResult, Host, Model, ModelInfo, Open, PluginError, Response,
-    Result, ScoreRequest, ScoreResult, Sink,
+    Answer, BatchInvariance, ErrorCode, Flow, GenerateRequest, GenerateResult, Host, Model, ModelInfo, Open,
+    PluginError, Response, Result, ScoreRequest, ScoreResult, Sink,
 };
 use parking_lot::Mutex;
 use serde_json::json;
@@ -85,6 +85,8 @@ impl Model for OpenAi {
             fingerprint: digest([fingerprint(&self.options, &self.http), method.to_owned()]),
             can_score: found.method.is_some(),
             can_generate: true,
+            // How a server computes is not known, and it may change.
+            batch_invariance: BatchInvariance::NotPromised,
             reads_turns: self.options.reads_turns(),
             details: details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             ..ModelInfo::default()

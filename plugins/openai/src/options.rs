@@ -30,6 +30,7 @@ pub struct Options {
     pub api_key_env: Option<String>,
     /// The organization that is charged, where the key belongs to several.
     #[serde(default)]
+    #[schemars(extend("x-no-effect" = true))]
     pub organization: Option<String>,
     /// Which interface of the server is used.
     #[serde(default)]
@@ -49,6 +50,7 @@ pub struct Options {
     pub beginning_of_text: Option<String>,
     /// Whether repeated answers are asked for in one request.
     #[serde(default)]
+    #[schemars(extend("x-no-effect" = true))]
     pub n: Repeats,
     /// Which field carries the most new tokens.
     #[serde(default)]
@@ -62,28 +64,36 @@ pub struct Options {
 
     /// Most requests in flight at a time. The plugin finds out by itself how many are good.
     #[serde(default = "max_concurrency")]
+    #[schemars(extend("x-no-effect" = true))]
     pub max_concurrency: usize,
     /// Most requests a minute; without it the server's own limit is found out.
     #[serde(default)]
+    #[schemars(extend("x-no-effect" = true))]
     pub requests_per_minute: Option<f64>,
     /// Most tokens a minute, estimated before and counted after each request.
     #[serde(default)]
+    #[schemars(extend("x-no-effect" = true))]
     pub tokens_per_minute: Option<f64>,
 
     /// Longest time for one attempt, its last byte included, in seconds.
     #[serde(default = "attempt_timeout_s")]
+    #[schemars(extend("x-no-effect" = true))]
     pub attempt_timeout_s: f64,
     /// Longest time for a sample from its first attempt on, all waiting included, in seconds.
     #[serde(default = "sample_timeout_s")]
+    #[schemars(extend("x-no-effect" = true))]
     pub sample_timeout_s: f64,
     /// Most attempts for a sample.
     #[serde(default = "max_attempts")]
+    #[schemars(extend("x-no-effect" = true))]
     pub max_attempts: u32,
     /// The pause after a sample's first failed attempt, in seconds; it doubles with each one.
     #[serde(default = "backoff_s")]
+    #[schemars(extend("x-no-effect" = true))]
     pub backoff_s: f64,
     /// A longer pause that the server asks for is cut to this, in seconds.
     #[serde(default = "max_retry_after_s")]
+    #[schemars(extend("x-no-effect" = true))]
     pub max_retry_after_s: f64,
 
     /// What tokens cost.
@@ -91,9 +101,11 @@ pub struct Options {
     pub price: Option<Price>,
     /// The most that one run may cost, in the price's currency. A request that could exceed it is not sent.
     #[serde(default)]
+    #[schemars(extend("x-no-effect" = true))]
     pub max_cost: Option<f64>,
     /// The most tokens that one run may take, read and generated ones together.
     #[serde(default)]
+    #[schemars(extend("x-no-effect" = true))]
     pub max_tokens_total: Option<u64>,
 
     /// A directory where answers are kept, and found again by later runs.
@@ -102,6 +114,7 @@ pub struct Options {
     pub cache: Option<String>,
     /// Whether each attempt is noted in the stage's log; or the file that gets a line of JSON for each.
     #[serde(default)]
+    #[schemars(extend("x-no-effect" = true))]
     pub request_log: RequestLog,
 }
 

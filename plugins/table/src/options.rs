@@ -87,10 +87,12 @@ pub struct Options {
     /// Most MiB of a text that a template makes.
     #[serde(default = "template_max_mib", skip_serializing)]
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-no-effect" = true))]
     pub template_max_mib: u64,
     /// Most seconds that the templates of a row may take.
     #[serde(default = "template_max_s", skip_serializing)]
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-no-effect" = true))]
     pub template_max_s: u64,
 }
 

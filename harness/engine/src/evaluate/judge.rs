@@ -4,7 +4,9 @@ use super::open_scorer::OpenScorer;
 use super::prepare::Setup;
 use super::reader::Item;
 use super::truncation;
-use examiner_api::{Aggregation, Answer, Answered, ErrorCode, MetricInfo, Outcome, PluginError, Result, Verdict};
+use examiner_api::{
+    Aggregation, Answer, Answered, ErrorCode, MetricInfo, Outcome, PluginError, Result, ScorerInfo, Verdict,
+};
 use examiner_store::record::{Record, ScorerVerdict, take_rendered};
 use std::collections::BTreeMap;
 
@@ -96,17 +98,23 @@ impl OpenScorer {
     /// Otherwise it becomes an error. This also holds for unanswered questions: a sample without statistics would not be counted
     /// at all.
     fn checked(&self, verdict: Verdict) -> ScorerVerdict {
-        if !matches!(verdict.outcome, Outcome::Error(_)) {
-            for metric in &self.info.metrics {
-                if let Some(fault) = fault(metric, &verdict) {
-                    let message =
-                        format!("metric `{}` of scorer `{}` {fault} in this sample's verdict", metric.name, self.label);
-                    return self.error(PluginError::new(ErrorCode::Numeric, message));
-                }
-            }
+        match verdict_fault(&self.label, &self.info, &verdict) {
+            Some(error) => self.error(error),
+            None => ScorerVerdict { scorer: self.label.clone(), verdict },
         }
-        ScorerVerdict { scorer: self.label.clone(), verdict }
     }
+}
+
+/// What is wrong with the numbers of a verdict of the scorer with this label.
+pub(crate) fn verdict_fault(label: &str, info: &ScorerInfo, verdict: &Verdict) -> Option<PluginError> {
+    if matches!(verdict.outcome, Outcome::Error(_)) {
+        return None;
+    }
+    info.metrics.iter().find_map(|metric| {
+        let fault = fault(metric, verdict)?;
+        let message = format!("metric `{}` of scorer `{label}` {fault} in this sample's verdict", metric.name);
+        Some(PluginError::new(ErrorCode::Numeric, message))
+    })
 }
 
 /// What is wrong with the number or the statistics that a verdict has for a metric.

@@ -30,8 +30,9 @@ pub use prepare::{Prepared, prepare};
 pub use review::{Complete, Review, Survey, review};
 
 pub(crate) use first_questions::first_questions;
-pub(crate) use judge::judge;
+pub(crate) use judge::{judge, verdict_fault};
 pub(crate) use open_scorer::OpenScorer;
 pub(crate) use prepare::{Setup, dataset_spec, prepare_dataset, prepare_judging};
 pub(crate) use questions::has_turns;
 pub(crate) use reader::{Item, read_items};
+pub(crate) use sample_ids::SampleIds;

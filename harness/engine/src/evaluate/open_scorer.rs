@@ -16,7 +16,7 @@ pub(crate) struct OpenScorer {
 }
 
 impl OpenScorer {
-    pub(super) fn new(label: String, info: ScorerInfo, role: Box<dyn Scorer>, deaths_max: u32) -> Self {
+    pub(crate) fn new(label: String, info: ScorerInfo, role: Box<dyn Scorer>, deaths_max: u32) -> Self {
         OpenScorer { label, info, role: Mutex::new(role), deaths: AtomicU32::new(0), deaths_max: deaths_max.max(1) }
     }
 
@@ -24,7 +24,7 @@ impl OpenScorer {
     ///
     /// # Errors
     /// The scorer breaks its contract, or can do nothing for any question.
-    pub(super) fn requests(&self, questions: &[Question]) -> Result<Vec<Result<Vec<Ask>>>> {
+    pub(crate) fn requests(&self, questions: &[Question]) -> Result<Vec<Result<Vec<Ask>>>> {
         self.each(questions, "lists of requests", &|questions| self.role.lock().requests(questions))
     }
 
@@ -32,14 +32,14 @@ impl OpenScorer {
     ///
     /// # Errors
     /// As for [`OpenScorer::requests`].
-    pub(super) fn score(&self, items: &[Answered]) -> Result<Vec<Verdict>> {
+    pub(crate) fn score(&self, items: &[Answered]) -> Result<Vec<Verdict>> {
         let verdicts = self.each(items, "verdicts", &|items| self.role.lock().score(items))?;
         let of_error = |error| Verdict { outcome: Outcome::Error(error), ..Verdict::default() };
         Ok(verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(of_error)).collect())
     }
 
     /// The value of a corpus metric, which is a finite number.
-    pub(super) fn corpus(&self, metric: &str, statistics: &[Vec<f64>]) -> Result<f64> {
+    pub(crate) fn corpus(&self, metric: &str, statistics: &[Vec<f64>]) -> Result<f64> {
         let value = self.role.lock().corpus(metric, statistics)?;
         if value.is_finite() {
             return Ok(value);

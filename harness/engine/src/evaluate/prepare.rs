@@ -35,6 +35,8 @@ pub(crate) struct Setup {
     base: blake3::Hash,
     /// Questions, where it is known before reading them.
     pub(crate) questions: Option<u64>,
+    /// How many samples the dataset declares.
+    pub(super) rows: Option<u64>,
     /// The dataset's version of the prompt.
     pub(crate) version: String,
     macro_average: bool,
@@ -139,6 +141,7 @@ pub(crate) fn prepare_dataset(
         inputs,
         base,
         questions,
+        rows: info.rows,
         version: info.version,
         macro_average: info.macro_average,
     };

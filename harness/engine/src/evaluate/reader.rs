@@ -4,6 +4,7 @@ use super::known::KnownRecord;
 use super::prepare::Setup;
 use super::sample_ids::SampleIds;
 use super::truncation::Truncated;
+use crate::declared;
 use examiner_api::{Ask, Dataset, Flow, PluginError, Question, Result, Sample, Span};
 use examiner_suite::OnTruncation;
 use parking_lot::Mutex;
@@ -103,7 +104,7 @@ pub(super) fn read(
 /// Reads all samples and sends them in windows, with their requests and keys; returns how many there are.
 ///
 /// # Errors
-/// The dataset fails, or two of its samples have one id; or a scorer fails.
+/// The dataset fails, sends another number of samples than it declares, or two of its samples have one id; or a scorer fails.
 pub(crate) fn read_items(
     dataset: &mut dyn Dataset,
     setup: &Setup,
@@ -123,6 +124,9 @@ pub(crate) fn read_items(
     let mut reader = state.into_inner();
     if reader.failure.is_none() && !reader.stopped {
         let _ = reader.flush();
+    }
+    if reader.failure.is_none() && !reader.stopped && setup.limit.is_none() {
+        reader.failure = setup.rows.and_then(|rows| declared::rows(rows, reader.counts.samples).err());
     }
     match reader.failure {
         Some(error) => Err(error),

@@ -11,7 +11,7 @@ const KEPT: usize = 12;
 
 /// The ids of a dataset so far: of each no more than a hash and its number.
 #[derive(Default)]
-pub(super) struct SampleIds {
+pub(crate) struct SampleIds {
     numbers: HashMap<[u8; KEPT], u32>,
 }
 
@@ -20,7 +20,7 @@ impl SampleIds {
     ///
     /// # Errors
     /// It is empty, or an earlier sample has it.
-    pub(super) fn add(&mut self, id: &str) -> Result<()> {
+    pub(crate) fn add(&mut self, id: &str) -> Result<()> {
         let number = self.numbers.len() + 1;
         let fault = |message: String| {
             let help = "set the dataset's option that names the ids if it has one; else tell the author of its plugin";

@@ -105,7 +105,7 @@ fn go_on(shared: &Shared) -> Flow {
 
 /// The checkpoint that `from`, which stands in `field`, means. A model's is that of the option which its plugin declares to name it. A local one must
 /// be there.
-fn start(shared: &Shared, field: &[&str], from: &Start) -> Result<String> {
+pub(crate) fn start(shared: &Shared, field: &[&str], from: &Start) -> Result<String> {
     let checkpoint = match from {
         Start::Checkpoint(text) => shared.roles.path(field, text)?,
         Start::Model(name) => shared.roles.checkpoint(name)?.ok_or_else(|| {

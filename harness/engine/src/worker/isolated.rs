@@ -6,6 +6,7 @@ use super::role::{OPEN, WorkerRole};
 use examiner_api::wire::{self, Call, RawSink};
 use examiner_api::{ErrorCode, Flow, Host, PluginError, Result};
 use parking_lot::Mutex;
+use std::sync::Arc;
 
 /// A role in a process of its own.
 pub(super) struct IsolatedRole {
@@ -40,6 +41,11 @@ impl IsolatedRole {
     /// The role, for messages.
     pub(super) fn label(&self) -> String {
         self.role.label()
+    }
+
+    /// What its process held of its own when it last told, in KiB; none where it has ended.
+    pub(super) fn memory_kib(&self) -> Option<u64> {
+        self.process.as_ref().map(WorkerProcess::memory_kib)
     }
 
     /// Calls a method of the role, in a new process if the last one has died.
@@ -82,7 +88,7 @@ impl Drop for IsolatedRole {
 }
 
 /// The calls of a role of which a death is no more than an error: another call gets a new process.
-pub(super) struct IsolatedCalls(pub(super) Mutex<IsolatedRole>);
+pub(super) struct IsolatedCalls(pub(super) Arc<Mutex<IsolatedRole>>);
 
 impl Call for IsolatedCalls {
     fn call(&self, name: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<Vec<u8>> {

@@ -11,6 +11,7 @@
 //!
 //! **Invariant:** what a plugin prints never reaches the pipe; it goes to the log.
 
+mod alone;
 mod connection;
 mod death;
 mod environment;
@@ -27,7 +28,9 @@ mod stages;
 mod stderr_tail;
 mod trace;
 
+pub(crate) use alone::{HeldMemory, open_alone};
 pub use pool::Workers;
+pub(crate) use registration::printed_at_registration;
 pub use registration::registration;
 pub use serve::main;
 
@@ -37,6 +40,7 @@ use isolated::{IsolatedCalls, IsolatedRole};
 use parking_lot::Mutex;
 use role::WorkerRole;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 impl Workers {
     /// A role in a worker.
@@ -49,7 +53,7 @@ impl Workers {
             RoleKind::Exporter => OpenRole::Exporter(Box::new(stages::IsolatedExporter(isolated))),
             RoleKind::Recipe => OpenRole::Recipe(Box::new(stages::IsolatedRecipe(Mutex::new(isolated)))),
             RoleKind::Dataset | RoleKind::Scorer | RoleKind::Diagnostic => {
-                OpenRole::remote(kind, IsolatedCalls(Mutex::new(isolated)))
+                OpenRole::remote(kind, IsolatedCalls(Arc::new(Mutex::new(isolated))))
             }
         })
     }

@@ -128,6 +128,11 @@ impl WorkerProcess {
         Ok(())
     }
 
+    /// What the process held of its own when it last told, in KiB: it does so five times a second.
+    pub(super) fn memory_kib(&self) -> u64 {
+        self.shared.memory_kib.load(Ordering::SeqCst)
+    }
+
     /// Whether its process has ended, or was given up.
     pub(super) fn is_dead(&self) -> bool {
         let has_fault = self.shared.fault.lock().is_some();

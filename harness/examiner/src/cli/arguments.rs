@@ -118,6 +118,8 @@ pub(super) enum PluginsCommand {
     New(NewArguments),
     /// Show one plugin: its file, versions and hash, and the options of its roles.
     Info(InfoArguments),
+    /// Hold a plugin file against the contract of each of its roles: a line for each clause, exit status 1 where one is broken.
+    Check(CheckPluginArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -168,6 +170,31 @@ pub(super) struct InfoArguments {
     /// Print JSON, with the schemas of the options.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckPluginArguments {
+    /// The plugin file, a shared library.
+    #[arg(value_hint = ValueHint::FilePath, required_unless_present = "clauses")]
+    pub(super) file: Option<PathBuf>,
+    /// Take the options of roles, and with them data and checkpoints, from this suite's entries.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) suite: Option<PathBuf>,
+    /// Change a field of the suite (repeatable).
+    #[arg(long, value_name = "KEY=VALUE", requires = "suite")]
+    pub(super) set: Vec<String>,
+    /// Look at this role alone (repeatable): `--role model/echo`.
+    #[arg(long, value_name = "KIND/NAME")]
+    pub(super) role: Vec<String>,
+    /// The options of the role (repeatable), as JSON or one by one: `--options path=rows.jsonl`.
+    #[arg(long, value_name = "JSON or KEY=VALUE")]
+    pub(super) options: Vec<String>,
+    /// Print the report as JSON, for programs.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Print the clauses, a table in Markdown: what each holds, and why.
+    #[arg(long, conflicts_with = "file")]
+    pub(super) clauses: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -50,6 +50,13 @@ pub(super) fn plugins(loaded: Option<&Loaded>, directories: &[PathBuf]) -> Resul
     found(loaded, places(loaded.map(|loaded| &loaded.suite), directories))
 }
 
+/// As [`plugins`], with this file among them, whatever other plugin has its name.
+pub(super) fn plugins_with(file: &Path, loaded: &Loaded, directories: &[PathBuf]) -> Result<Plugins> {
+    let mut places = places(Some(&loaded.suite), directories);
+    places.insert(0, SearchPath::File(file.to_owned()));
+    found(Some(loaded), places)
+}
+
 /// As [`plugins`], but a file that the suite names may be gone: it may have held a model that is not needed.
 pub(super) fn plugins_left(loaded: &Loaded, directories: &[PathBuf]) -> Result<Plugins> {
     let mut places = places(Some(&loaded.suite), directories);

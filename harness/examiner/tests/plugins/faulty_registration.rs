@@ -1,6 +1,6 @@
 //! A plugin that does what `EXAMINER_TEST_REGISTRATION` says while it says what it is.
 
-use examiner_api::Plugin;
+use examiner_api::{Diagnostic, Finding, Host, Open, Plugin, Result, schemars};
 
 fn plugin() -> Plugin {
     match std::env::var("EXAMINER_TEST_REGISTRATION").unwrap_or_default().as_str() {
@@ -24,9 +24,37 @@ fn plugin() -> Plugin {
             }
         }
         "print" => println!("hello, I am a plugin"),
+        "bad name" => return Plugin::new("faulty plugin", "1.0.0"),
+        "bad version" => return Plugin::new("faulty", "one"),
+        "two of one name" => {
+            return Plugin::new("faulty", "1.0.0")
+                .diagnostic::<Nothing>("one", "One.")
+                .diagnostic::<Nothing>("one", "Two.");
+        }
         _ => {}
     }
     Plugin::new("faulty", "1.0.0")
+}
+
+/// A role that finds nothing.
+struct Nothing;
+
+#[derive(examiner_api::serde::Deserialize, schemars::JsonSchema)]
+#[serde(crate = "examiner_api::serde", deny_unknown_fields)]
+#[schemars(crate = "schemars")]
+struct NoOptions {}
+
+impl Open for Nothing {
+    type Options = NoOptions;
+    fn open(_: NoOptions, _: Host) -> Result<Self> {
+        Ok(Nothing)
+    }
+}
+
+impl Diagnostic for Nothing {
+    fn findings(&self) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
 }
 
 examiner_api::export_plugin!(plugin);

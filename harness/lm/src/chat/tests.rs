@@ -214,7 +214,9 @@ fn model(files: &[(&str, &str)], value: Value) -> LocalModel<Toy> {
     let (_folder, _, checkpoint) = checkpoint(files);
     let identity = checkpoint.identity(&[]).unwrap();
     let (name, arithmetic, details) = ("toy".to_owned(), Metadata::new(), Metadata::new());
-    let source = ModelSource { name, checkpoint, identity, arithmetic, warnings: Vec::new(), details };
+    let batch_invariance = examiner_api::BatchInvariance::Exact;
+    let source =
+        ModelSource { name, checkpoint, identity, arithmetic, batch_invariance, warnings: Vec::new(), details };
     LocalModel::open(Toy::new(CacheLayout::Ragged, true), source, options(value)).unwrap()
 }
 

@@ -3,6 +3,7 @@
 //! - `docs/plugin-options.md` is `docs/templates/plugin-options.md` with a table of options in place of each line
 //!   `{{ options ROLE NAME }}`. The tables are made from the options that the built program lists, whose descriptions are
 //!   the comments of the plugins' option types.
+//! - The table of clauses in `docs/plugins/check.md`, between marks, is what `examiner plugins check --clauses` prints.
 //! - The tables of model families in `README.md` and `docs/models.md`, between `<!-- begin NAME ... -->` and
 //!   `<!-- end NAME -->`, are made from `families.rs`.
 //! - `docs/suite.schema.json` is what `examiner schema --generic` prints.
@@ -70,7 +71,9 @@ fn pages(program: &Path) -> Result<Vec<Page>> {
     let template = read(&root().join("docs/templates/plugin-options.md"))?;
     let mut pages = vec![Page { path: "docs/plugin-options.md", text: options_page(&template, &schemas)? }];
     let tables = families::tables().into_iter().map(|(page, name, text)| Region { page, name, text });
-    for Region { page: path, name, text } in tables.chain(examples::regions(program)?) {
+    let clauses = schemas::output(program, &["plugins", "check", "--clauses"])?;
+    let clauses = Region { page: "docs/plugins/check.md", name: "clauses", text: clauses };
+    for Region { page: path, name, text } in tables.chain([clauses]).chain(examples::regions(program)?) {
         let place = match pages.iter().position(|page| page.path == path) {
             Some(place) => place,
             None => {

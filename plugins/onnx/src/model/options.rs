@@ -37,6 +37,7 @@ pub struct OnnxOptions {
     /// Threads that compute. If not given: one for each core.
     #[serde(default)]
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-no-effect" = true))]
     pub threads: Option<usize>,
     /// How much ONNX Runtime rearranges the graph before it runs it. If not given: `all`.
     #[serde(default)]
@@ -44,6 +45,7 @@ pub struct OnnxOptions {
     /// Most memory of a GPU that ONNX Runtime takes, in MiB. If not given: what it needs.
     #[serde(default)]
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-no-effect" = true))]
     pub memory_limit_mib: Option<usize>,
 }
 

@@ -1,5 +1,6 @@
 //! `examiner plugins`: a file for each of its commands.
 
+mod check;
 mod info;
 mod list;
 mod new;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 /// Does what the command after `examiner plugins` says; without one, lists the plugins.
 pub(super) fn plugins(arguments: &PluginsArguments, directories: &[PathBuf]) -> Result<ExitCode> {
     match (&arguments.command, &arguments.schema) {
+        (Some(PluginsCommand::Check(arguments)), _) => check::check(arguments, directories),
         (Some(PluginsCommand::List), _) | (None, None) => list::list(directories),
         (Some(PluginsCommand::New(new)), _) => new::new(new, directories),
         (Some(PluginsCommand::Info(info)), _) => info::info(info, directories),

@@ -1,0 +1,124 @@
+//! Options, and roles whose options are wrong.
+
+use crate::dataset::sample;
+use examiner_api::serde::Deserialize;
+use examiner_api::{
+    Dataset, DatasetInfo, Diagnostic, Finding, Flow, Host, Open, Result, Sample, Sink, schemars, serde, serde_json,
+};
+
+/// What a suite may say.
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(crate = "serde", deny_unknown_fields)]
+#[schemars(crate = "schemars")]
+pub(crate) struct Flavour {
+    /// Other texts for each number.
+    #[serde(default)]
+    pub(crate) flavour: Option<u32>,
+}
+
+/// No option at all.
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(crate = "serde", deny_unknown_fields)]
+#[schemars(crate = "schemars")]
+pub(crate) struct Nothing {}
+
+macro_rules! finds_nothing {
+    ($role:ident, $options:ident, $open:expr) => {
+        pub(crate) struct $role;
+
+        impl Open for $role {
+            type Options = $options;
+
+            fn open(options: $options, _: Host) -> Result<Self> {
+                let open: fn($options) -> Self = $open;
+                Ok(open(options))
+            }
+        }
+
+        impl Diagnostic for $role {
+            fn findings(&self) -> Result<Vec<Finding>> {
+                Ok(Vec::new())
+            }
+        }
+    };
+}
+
+/// A schema that is none.
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(crate = "serde", deny_unknown_fields)]
+#[schemars(crate = "schemars", extend("minProperties" = "many"))]
+pub(crate) struct NoSchema {}
+
+finds_nothing!(Unreadable, NoSchema, |_| Unreadable);
+
+/// Keys that are not known are passed over.
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(crate = "serde")]
+#[schemars(crate = "schemars")]
+pub(crate) struct AnyKey {}
+
+finds_nothing!(Misspeller, AnyKey, |_| Misspeller);
+
+/// A number, says the schema.
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(crate = "serde", deny_unknown_fields)]
+#[schemars(crate = "schemars")]
+pub(crate) struct AnyValue {
+    /// How many.
+    #[serde(default)]
+    #[schemars(with = "Option<u32>")]
+    count: serde_json::Value,
+}
+
+finds_nothing!(Lenient, AnyValue, |options| {
+    drop(options.count);
+    Lenient
+});
+
+finds_nothing!(Moody, Nothing, |_| panic!("not today"));
+
+/// Another default than the one of the schema.
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(crate = "serde", deny_unknown_fields)]
+#[schemars(crate = "schemars")]
+pub(crate) struct Count {
+    /// How many samples there are.
+    #[serde(default = "five")]
+    #[schemars(extend("default" = 4), range(min = 1, max = 9))]
+    count: u32,
+}
+
+fn five() -> u32 {
+    5
+}
+
+pub(crate) struct OtherDefault {
+    count: u32,
+}
+
+impl Open for OtherDefault {
+    type Options = Count;
+
+    fn open(options: Count, _: Host) -> Result<Self> {
+        Ok(OtherDefault { count: options.count })
+    }
+}
+
+impl Dataset for OtherDefault {
+    fn info(&self) -> Result<DatasetInfo> {
+        Ok(DatasetInfo {
+            fingerprint: format!("{} sums", self.count),
+            scorer: Some("perplexity-choice".to_owned()),
+            ..DatasetInfo::default()
+        })
+    }
+
+    fn samples(&mut self, sink: &dyn Sink<Sample>) -> Result<()> {
+        for number in 0..self.count {
+            if sink.send(sample(number, 0)) == Flow::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
