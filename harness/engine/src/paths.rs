@@ -134,23 +134,24 @@ pub fn fields(suite: &Suite, plugins: &Plugins) -> Vec<PathField> {
 }
 
 /// Every scorer that the suite names, with its place there.
-fn scorers(suite: &Suite) -> impl Iterator<Item = (FieldPath, &ScorerSpec)> {
-    let numbered = |entry: FieldPath, specs: &'_ [ScorerSpec]| {
-        specs.iter().enumerate().map(move |(index, spec)| (entry.index(index), spec)).collect::<Vec<_>>()
-    };
-    let of_datasets = suite
-        .datasets
+fn scorers(suite: &Suite) -> Vec<(FieldPath, &ScorerSpec)> {
+    let of_datasets =
+        suite.datasets.iter().map(|(name, spec)| (FieldPath::of(&["datasets", name, "scorer"]), &spec.scorers));
+    let of_entries = suite
+        .evaluate
         .iter()
-        .flat_map(move |(name, spec)| numbered(FieldPath::of(&["datasets", name, "scorer"]), &spec.scorers));
-    let of_entries = suite.evaluate.iter().enumerate().flat_map(move |(index, entry)| {
-        numbered(FieldPath::of(&["evaluate"]).index(index).key("scorer"), &entry.scorers)
-    });
-    of_datasets.chain(of_entries)
+        .enumerate()
+        .map(|(index, entry)| (FieldPath::of(&["evaluate"]).index(index).key("scorer"), &entry.scorers));
+    let mut found = Vec::new();
+    for (place, specs) in of_datasets.chain(of_entries) {
+        found.extend(specs.iter().enumerate().map(|(index, spec)| (place.index(index), spec)));
+    }
+    found
 }
 
 /// The options of a scorer, with the paths in them as they were found where the suite names it. Options that a dataset gives stay as they are.
 pub(crate) fn in_scorer_options(suite: &Suite, spec: &ScorerSpec) -> Options {
-    match scorers(suite).find(|(_, named)| *named == spec) {
+    match scorers(suite).into_iter().find(|(_, named)| *named == spec) {
         Some((entry, _)) => in_options(&suite.paths, &entry, &spec.options),
         None => spec.options.clone(),
     }
@@ -417,9 +418,7 @@ mod tests {
         let file = folder.path().join("model.py").display().to_string();
         std::fs::write(&file, "").unwrap();
         let directory = folder.path().display().to_string();
-        let listed = |format: &str| {
-            json!({ "items": { "format": format, "x-identity": "content" } })
-        };
+        let listed = |format: &str| json!({ "items": { "format": format, "x-identity": "content" } });
         let schema = json!({ "properties": {
             "command": listed("command-word"), "files": listed("path"), "log": { "format": "path" }
         } });

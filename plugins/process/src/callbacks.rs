@@ -2,7 +2,7 @@
 //! the program.
 
 use crate::input::Input;
-use crate::protocol::{Head, Outgoing, Outcome, WithPayload};
+use crate::protocol::{Head, Outcome, Outgoing, WithPayload};
 use examiner_api::wire::{self, host_method};
 use examiner_api::{
     AskAll, ErrorCode, Flow, GenerateResult, Host, PluginError, Response, Result, RoleAddress, RowsContent, RowsFile,

@@ -34,7 +34,10 @@ impl CommandLine {
         let files = options.files.iter().map(|file| absolute(&host.fetch(&file.0)?)).collect::<Result<_>>()?;
         let directory = options.directory.as_ref().map(|directory| absolute(Path::new(directory))).transpose()?;
         if let Some(directory) = directory.as_ref().filter(|directory| !directory.is_dir()) {
-            return Err(PluginError::not_found(format!("`directory`: there is no directory `{}`", directory.display())));
+            return Err(PluginError::not_found(format!(
+                "`directory`: there is no directory `{}`",
+                directory.display()
+            )));
         }
         Ok(CommandLine { words, files, directory })
     }

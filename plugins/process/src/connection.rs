@@ -77,10 +77,9 @@ impl Call<'_> {
             let head: Head = self.read(&line)?;
             match head.kind {
                 Kind::Item | Kind::Return if head.call != call => {
-                    return Err(process.breach(format!(
-                        "answered call {}, expected call {call}, `{}`",
-                        head.call, self.method
-                    )));
+                    return Err(
+                        process.breach(format!("answered call {}, expected call {call}, `{}`", head.call, self.method))
+                    );
                 }
                 Kind::Item => {
                     let WithValue { value } = self.read(&line)?;
@@ -127,6 +126,8 @@ pub(crate) fn read<T: DeserializeOwned>(process: &Process, line: &[u8], expected
         let text = text.trim_end();
         let shown: String = text.chars().take(SHOWN).collect();
         let more = if shown.len() < text.len() { "..." } else { "" };
-        process.breach(format!("sent something else than the protocol: expected {expected}, found `{shown}{more}` ({error})"))
+        process.breach(format!(
+            "sent something else than the protocol: expected {expected}, found `{shown}{more}` ({error})"
+        ))
     })
 }

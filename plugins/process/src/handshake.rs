@@ -29,7 +29,7 @@ pub(crate) fn open(kind: RoleKind, options: &Options, host: &Host) -> Result<Ope
     let command = CommandLine::find(options, host)?;
     let identity = Identity::of(&command, options)?;
     let process = Process::start(&command, limits, kind, host)?;
-    let greeting = Outgoing::<()>::Hello {
+    let greeting: Outgoing<'_, ()> = Outgoing::Hello {
         protocol: PROTOCOL,
         version: env!("CARGO_PKG_VERSION"),
         role: kind,
@@ -46,7 +46,9 @@ pub(crate) fn open(kind: RoleKind, options: &Options, host: &Host) -> Result<Ope
             ErrorCode::Protocol,
             format!("{label} speaks version {found} of the protocol, expected version {PROTOCOL}"),
         )
-        .with_help("use a version of the Python package, or of the program, that was made for this version of Examiner"));
+        .with_help(
+            "use a version of the Python package, or of the program, that was made for this version of Examiner",
+        ));
     }
     if let Some(schema) = &hello.options {
         check_options(label, schema, &options.options)?;

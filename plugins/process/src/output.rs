@@ -34,6 +34,5 @@ pub(crate) fn read_lines(shared: &Arc<Shared>, output: impl Read, lines: &SyncSe
 }
 
 fn is_heartbeat(line: &[u8]) -> bool {
-    line.len() <= HEARTBEAT_MAX
-        && serde_json::from_slice::<Head>(line).is_ok_and(|head| head.kind == Kind::Heartbeat)
+    line.len() <= HEARTBEAT_MAX && serde_json::from_slice::<Head>(line).is_ok_and(|head| head.kind == Kind::Heartbeat)
 }

@@ -147,7 +147,10 @@ impl Process {
             }
             Some(Fault::Silent(silent)) => {
                 let seconds = silent.as_secs_f64();
-                (self.code_of_silence(), format!("{program} sent nothing for {seconds:.1} seconds, not even a heartbeat"))
+                (
+                    self.code_of_silence(),
+                    format!("{program} sent nothing for {seconds:.1} seconds, not even a heartbeat"),
+                )
             }
             Some(Fault::Cancelled) => (ErrorCode::Cancelled, format!("{program} was interrupted")),
             None => (ErrorCode::Crashed, format!("{program} {}", ending(status))),
@@ -158,7 +161,9 @@ impl Process {
                 "its stdout is for the protocol alone, and what it prints belongs on stderr; `docs/plugins/process.md` has the \
                  protocol"
             }
-            _ => "what it wrote to stderr is in the log of its stage; a heartbeat is due every `heartbeat_s` seconds while it works",
+            _ => {
+                "what it wrote to stderr is in the log of its stage; a heartbeat is due every `heartbeat_s` seconds while it works"
+            }
         };
         PluginError::new(code, format!("{what}{}", self.shared.last_line.describe())).with_help(help)
     }

@@ -8,7 +8,12 @@ use examiner_suite::Options;
 use std::path::{Path, PathBuf};
 
 /// The input of a product by which another content of those files is noticed; none where the role's schema marks no option so.
-pub(super) fn input(shared: &Shared, kind: RoleKind, role: &str, options: &Options) -> Result<Option<(String, String)>> {
+pub(super) fn input(
+    shared: &Shared,
+    kind: RoleKind,
+    role: &str,
+    options: &Options,
+) -> Result<Option<(String, String)>> {
     let (_, info) = shared.roles.plugins.find(kind, role)?;
     let mut files = Vec::new();
     for path in paths::of_identity(&info.options, &shared.roles.filled(options)?) {

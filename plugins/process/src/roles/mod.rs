@@ -22,7 +22,8 @@ fn ask<R: DeserializeOwned>(
     method: &str,
     payload: &(impl Serialize + ?Sized),
 ) -> Result<R> {
-    let refuse = |_: serde_json::Value| -> Result<Flow, String> { Err(format!("sent an item, which `{method}` has none of")) };
+    let refuse =
+        |_: serde_json::Value| -> Result<Flow, String> { Err(format!("sent an item, which `{method}` has none of")) };
     connection.call(method, payload, &mut { refuse })
 }
 

@@ -69,4 +69,3 @@ fn answer<T: DeserializeOwned>(
         wrong.map_or(Ok(flow), Err)
     })
 }
-

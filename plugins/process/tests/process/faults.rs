@@ -52,7 +52,10 @@ fn a_program_that_says_nothing_is_ended() {
 fn what_is_not_the_protocol_is_shown() {
     for (fault, what) in [
         ("print", "expected a line of `generate`, found `a progress bar: 3/10` (expected value at line 1 column 1)"),
-        ("misfit", "found `{\"type\": \"item\", \"call\": 1, \"value\": {\"id\": 3, \"result\": {\"Ok\": {\"answer\": \"x...`"),
+        (
+            "misfit",
+            "found `{\"type\": \"item\", \"call\": 1, \"value\": {\"id\": 3, \"result\": {\"Ok\": {\"answer\": \"x\"}}...`",
+        ),
         ("misfit", "missing field `text`"),
         ("kind", "unknown variant `answer`, expected one of `hello`, `item`, `return`"),
         ("nan", "(expected value at line 1 column"),
@@ -76,10 +79,13 @@ fn an_answer_that_belongs_to_no_request_ends_the_call() {
 
     let mut model = faulty("twice").unwrap();
     let seen = std::sync::Mutex::new(Vec::new());
-    let end = model.generate((0..10).map(|id| prompt(id, &id.to_string(), 8)).collect(), &|response: examiner_api::Response<_>| {
-        seen.lock().unwrap().push(response.id);
-        examiner_api::Flow::Continue
-    });
+    let end = model.generate(
+        (0..10).map(|id| prompt(id, &id.to_string(), 8)).collect(),
+        &|response: examiner_api::Response<_>| {
+            seen.lock().unwrap().push(response.id);
+            examiner_api::Flow::Continue
+        },
+    );
     assert_eq!(seen.into_inner().unwrap(), [0, 1, 2, 3, 3]);
     let error = end.unwrap_err();
     assert_eq!(error.message, format!("`python3 faulty.py` answered request 3 twice{LAST_LINE}"));
@@ -102,7 +108,8 @@ fn without_a_fault_everything_is_answered() {
     let mut model = faulty("none").unwrap();
     assert_eq!(model.info().unwrap().name, "faulty");
     for _ in 0..3 {
-        let answers = examiner_test_support::model::generate(&mut model, vec![prompt(7, "seven", 8), prompt(1, "one", 8)]);
+        let answers =
+            examiner_test_support::model::generate(&mut model, vec![prompt(7, "seven", 8), prompt(1, "one", 8)]);
         assert_eq!((&*answers[&7].text, &*answers[&1].text), ("answer to seven", "answer to one"));
     }
 }

@@ -43,10 +43,13 @@ fn a_script_that_is_not_there_is_named() {
 fn a_program_that_does_not_greet_is_told_with_what_it_did() {
     let of = |fault: &str| faulty(fault).err().expect("an error");
     let error = of("start-exit");
-    assert_eq!((error.code, &*error.message), (
-        ErrorCode::Crashed,
-        "`python3 faulty.py` ended by itself, with exit code 3; the last line of its stderr: `fault: start-exit`"
-    ));
+    assert_eq!(
+        (error.code, &*error.message),
+        (
+            ErrorCode::Crashed,
+            "`python3 faulty.py` ended by itself, with exit code 3; the last line of its stderr: `fault: start-exit`"
+        )
+    );
     let error = of("start-print");
     assert_eq!(error.code, ErrorCode::Protocol);
     assert!(error.message.contains("expected the answer to `hello`, found `Loading the weights ...`"), "{error}");
@@ -59,7 +62,8 @@ fn a_program_that_does_not_greet_is_told_with_what_it_did() {
     let error = of("role");
     let said = (error.code, &*error.message);
     assert_eq!(said, (ErrorCode::BadOptions, "`python3 faulty.py` plays `dataset`, expected the role `model`"));
-    let error = ProcessTrainer::open(options(json!({ "command": ["python3", script("faulty.py")] })), FakeHost::new().host());
+    let error =
+        ProcessTrainer::open(options(json!({ "command": ["python3", script("faulty.py")] })), FakeHost::new().host());
     assert_eq!(error.err().unwrap().message, "`python3 faulty.py` plays `model`, expected the role `trainer`");
 }
 
@@ -69,7 +73,10 @@ fn options_that_do_not_fit_the_published_schema_are_named() {
     let of = |given: Value| refused(json!({ "command": ["python3", script("faulty.py")], "options": given }));
     let error = of(json!({ "at": 3 }));
     assert_eq!(error.code, ErrorCode::BadOptions);
-    assert!(error.message.starts_with("`options.at` does not fit what `python3 faulty.py` knows: 3 is not of type"), "{error}");
+    assert!(
+        error.message.starts_with("`options.at` does not fit what `python3 faulty.py` knows: 3 is not of type"),
+        "{error}"
+    );
     let error = of(json!({ "fualt": "exit" }));
     assert!(error.message.contains("'fualt' was unexpected"), "{error}");
     assert_eq!(error.help.as_deref(), Some("its options are `fault`, `at`"));
@@ -95,9 +102,8 @@ fn the_fingerprint_has_what_the_program_says_and_the_content_of_its_files() {
         std::fs::write(&path, std::fs::read_to_string(script("roles.py")).unwrap() + text).unwrap();
         path.display().to_string()
     };
-    let fingerprint = |given: Value| {
-        ProcessModel::open(options(given), FakeHost::new().host()).unwrap().info().unwrap().fingerprint
-    };
+    let fingerprint =
+        |given: Value| ProcessModel::open(options(given), FakeHost::new().host()).unwrap().info().unwrap().fingerprint;
     let first = fingerprint(json!({ "command": python(&script_of("")) }));
     assert_eq!(fingerprint(json!({ "command": python(&script_of("")) })), first);
     assert_ne!(fingerprint(json!({ "command": python(&script_of("# another version")) })), first);

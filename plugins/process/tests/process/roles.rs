@@ -4,8 +4,8 @@ use crate::{options, python, script};
 use examiner_api::testing::FakeHost;
 use examiner_api::{
     Aggregation, Answer, Answered, Ask, Dataset, ErrorCode, Flow, GenerateResult, Gold, Model, Open, OpenRole, Outcome,
-    Question, Recipe, RecipeEvent, RecipeJob, Response, RoleKind, Sample, ScoreResult, Scorer, Shot, TrainEvent, TrainJob,
-    Trainer,
+    Question, Recipe, RecipeEvent, RecipeJob, Response, RoleKind, Sample, ScoreResult, Scorer, Shot, TrainEvent,
+    TrainJob, Trainer,
 };
 use examiner_plugin_process::{ProcessDataset, ProcessModel, ProcessRecipe, ProcessScorer, ProcessTrainer};
 use examiner_test_support::model::{generate, loglikelihood, prompt, responses};

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Optional, Type
 from . import _methods, _streams
 from ._errors import PluginError
 from ._host import Host
+from ._json import line
 from ._roles import Role
 from ._schema import options_schema
 from ._streams import Streams
@@ -50,7 +51,6 @@ class Server:
         self._under_way = 0
         threading.Thread(target=self._listen, name="examiner calls", daemon=True).start()
         role = self._open(hello)
-        self._under_way = None
         if role is None:
             return
         while True:
@@ -77,6 +77,8 @@ class Server:
         except Exception as error:  # noqa: BLE001
             reply["error"] = _methods.failed(error)
             role = None
+        # From here on the end of the input is no surprise.
+        self._under_way = None
         self._streams.send(reply)
         return role
 
@@ -92,15 +94,17 @@ class Server:
         ended: Dict[str, Any] = {"type": "return", "call": number}
         try:
             ended["value"] = _methods.call(role, call["method"], call.get("payload"), send)
-            self._streams.send(ended)
+            data = line(ended)
         except Exception as error:  # noqa: BLE001
-            self._streams.send({"type": "return", "call": number, "error": _methods.failed(error)})
+            data = line({"type": "return", "call": number, "error": _methods.failed(error)})
+        # From here on the end of the input is no surprise.
         self._under_way = None
+        self._streams.send_line(data)
 
     def _listen(self) -> None:
         """Reads what Examiner sends, until it closes its end."""
-        for line in self._streams.incoming:
-            message = json.loads(line)
+        for data in self._streams.incoming:
+            message = json.loads(data)
             kind = message["type"]
             if kind == "call":
                 self._calls.put(message)
