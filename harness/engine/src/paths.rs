@@ -1,12 +1,13 @@
 //! Finds where the paths of a suite lead, once, before anything is opened.
 //!
 //! The schema that a role publishes says which of its options are paths: `"format": "path"` for what must be there,
-//! `"format": "output-path"` for what may be made. Only these are looked for; any other text reaches the plugin as it was typed.
+//! `"format": "output-path"` for what may be made, and `"format": "command-word"` for a word of a command, which is a path where it names a
+//! file. Only these are looked for; any other text reaches the plugin as it was typed.
 
 use crate::loader::Plugins;
 use examiner_api::RoleKind;
 use examiner_hub::Hub;
-use examiner_suite::{FieldPath, Loaded, Options, Paths, Start, Suite, TrainData};
+use examiner_suite::{FieldPath, Loaded, Options, Paths, ScorerSpec, Start, Suite, TrainData};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
@@ -18,15 +19,26 @@ pub struct PathField {
     pub field: FieldPath,
     /// What was typed.
     pub text: String,
-    /// Whether it must be there before a run.
-    pub is_input: bool,
+    /// What it leads to.
+    pub kind: PathKind,
+}
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathKind {
+    /// What must be there before a run.
+    Input,
+    /// What may be made.
+    Output,
+    /// A word of a command: a file where one of that name is there, and no path otherwise.
+    Word,
 }
 
 /// Finds where every path of the suite leads, and notes it in [`Suite::paths`]. Returns what users should know of that.
 pub fn locate(loaded: &mut Loaded, plugins: &Plugins) -> Vec<String> {
     let (mut elsewhere, mut both) = (Vec::new(), Vec::new());
     for path in fields(&loaded.suite, plugins) {
-        let found = find(loaded.suite.paths.start(&path.field), &path.text);
+        let found = find(loaded.suite.paths.start(&path.field), &path.text, path.kind);
         let Some(found) = found else { continue };
         match found.by {
             Rule::Suite => {}
@@ -93,25 +105,71 @@ pub fn fields(suite: &Suite, plugins: &Plugins) -> Vec<PathField> {
     for (name, spec) in &suite.export {
         of_role(&["export", name], RoleKind::Exporter, &spec.exporter, &spec.options);
     }
-    let mut own = |keys: &[&str], text: &str, is_input: bool| {
-        found.push(PathField { field: FieldPath::of(keys), text: text.to_owned(), is_input });
+    for (entry, spec) in scorers(suite) {
+        if let Ok((_, role)) = plugins.find(RoleKind::Scorer, &spec.name) {
+            let walk = Walk { root: &role.options };
+            walk.collect(&role.options, &Value::Object(spec.options.clone()), &entry, &mut found);
+        }
+    }
+    let mut own = |keys: &[&str], text: &str, kind: PathKind| {
+        found.push(PathField { field: FieldPath::of(keys), text: text.to_owned(), kind });
     };
     for (name, spec) in &suite.train {
         if let Some(Start::Checkpoint(text)) = &spec.from {
-            own(&["train", name, "from"], text, true);
+            own(&["train", name, "from"], text, PathKind::Input);
         }
         if let TrainData::File(text) = &spec.data {
-            own(&["train", name, "data"], text, true);
+            own(&["train", name, "data"], text, PathKind::Input);
         }
     }
     for (name, spec) in &suite.export {
         if let Start::Checkpoint(text) = &spec.from {
-            own(&["export", name, "from"], text, true);
+            own(&["export", name, "from"], text, PathKind::Input);
         }
     }
     if let Some(figure) = &suite.report.figure {
-        own(&["report", "figure"], &figure.to_string_lossy(), false);
+        own(&["report", "figure"], &figure.to_string_lossy(), PathKind::Output);
     }
+    found
+}
+
+/// Every scorer that the suite names, with its place there.
+fn scorers(suite: &Suite) -> Vec<(FieldPath, &ScorerSpec)> {
+    let of_datasets =
+        suite.datasets.iter().map(|(name, spec)| (FieldPath::of(&["datasets", name, "scorer"]), &spec.scorers));
+    let of_entries = suite
+        .evaluate
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| (FieldPath::of(&["evaluate"]).index(index).key("scorer"), &entry.scorers));
+    let mut found = Vec::new();
+    for (place, specs) in of_datasets.chain(of_entries) {
+        found.extend(specs.iter().enumerate().map(|(index, spec)| (place.index(index), spec)));
+    }
+    found
+}
+
+/// The options of a scorer, with the paths in them as they were found where the suite names it. Options that a dataset gives stay as they are.
+pub(crate) fn in_scorer_options(suite: &Suite, spec: &ScorerSpec) -> Options {
+    match scorers(suite).into_iter().find(|(_, named)| *named == spec) {
+        Some((entry, _)) => in_options(&suite.paths, &entry, &spec.options),
+        None => spec.options.clone(),
+    }
+}
+
+/// The local paths in options whose content decides what a role makes: those that its schema marks with `"x-identity": "content"`.
+pub(crate) fn of_identity(schema: &Value, options: &Options) -> Vec<PathBuf> {
+    let (mut found, walk) = (Vec::new(), Walk { root: schema });
+    walk.each(schema, &Value::Object(options.clone()), &FieldPath::default(), &mut |schema, text, _| {
+        let path = Path::new(text);
+        let is_local = match schema["format"].as_str() {
+            Some("command-word") => path.is_file(),
+            _ => path.exists(),
+        };
+        if schema["x-identity"] == "content" && is_local {
+            found.push(path.to_owned());
+        }
+    });
     found
 }
 
@@ -132,7 +190,7 @@ enum Rule {
 }
 
 /// What a path leads to; none where it is what it was typed as.
-fn find(start: &Path, typed: &str) -> Option<Found> {
+fn find(start: &Path, typed: &str, kind: PathKind) -> Option<Found> {
     // An escaped `${` is a part of a name; any other is the product of a stage, whose path is absolute.
     let text = typed.replace("$${", "\0");
     let is_relative = !text.is_empty() && !text.contains("${") && !Path::new(&text).is_absolute();
@@ -141,6 +199,9 @@ fn find(start: &Path, typed: &str) -> Option<Found> {
     }
     let text = text.replace('\0', "${");
     let (by_suite, by_working_directory) = (simplified(&start.join(&text)), Path::new(&text));
+    if kind == PathKind::Word && !by_suite.is_file() {
+        return None;
+    }
     let of_suite = || by_suite.to_string_lossy().replace("${", "$${");
     Some(match (by_suite.exists(), by_working_directory.exists()) {
         (false, true) => Found { path: typed.to_owned(), by: Rule::WorkingDirectory },
@@ -224,32 +285,38 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Adds the texts in `value` that `schema` declares to be paths.
     fn collect(&self, schema: &Value, value: &Value, field: &FieldPath, found: &mut Vec<PathField>) {
+        self.each(schema, value, field, &mut |schema, text, field| {
+            let kind = match schema["format"].as_str() {
+                Some("path") => PathKind::Input,
+                Some("output-path") => PathKind::Output,
+                Some("command-word") => PathKind::Word,
+                _ => return,
+            };
+            let path = PathField { field: field.clone(), text: text.to_owned(), kind };
+            if !found.contains(&path) {
+                found.push(path);
+            }
+        });
+    }
+
+    /// Calls `visit` with each text in `value`, with its schema and its place; more than once where several schemas hold for it.
+    fn each(&self, schema: &Value, value: &Value, field: &FieldPath, visit: &mut dyn FnMut(&Value, &str, &FieldPath)) {
         if let Some(target) = schema["$ref"].as_str().and_then(|to| self.root.pointer(to.trim_start_matches('#'))) {
-            self.collect(target, value, field, found);
+            self.each(target, value, field, visit);
         }
         for alternatives in ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|key| schema[key].as_array()) {
-            alternatives.iter().for_each(|schema| self.collect(schema, value, field, found));
+            alternatives.iter().for_each(|schema| self.each(schema, value, field, visit));
         }
         match value {
-            Value::String(text) => {
-                let is_input = match schema["format"].as_str() {
-                    Some("path") => true,
-                    Some("output-path") => false,
-                    _ => return,
-                };
-                let path = PathField { field: field.clone(), text: text.clone(), is_input };
-                if !found.contains(&path) {
-                    found.push(path);
-                }
-            }
+            Value::String(text) => visit(schema, text, field),
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
-                    self.collect(&schema["items"], item, &field.index(index), found);
+                    self.each(&schema["items"], item, &field.index(index), visit);
                 }
             }
             Value::Object(entries) => {
                 for (key, item) in entries {
-                    self.collect(&schema["properties"][key], item, &field.key(key), found);
+                    self.each(&schema["properties"][key], item, &field.key(key), visit);
                 }
             }
             _ => {}
@@ -285,14 +352,14 @@ mod tests {
         let mut found = Vec::new();
         Walk { root: &schema }.collect(&schema, &options, &FieldPath::of(&["models", "m"]), &mut found);
         let mut shown: Vec<String> =
-            found.iter().map(|path| format!("{} {} {}", path.field, path.text, path.is_input)).collect();
+            found.iter().map(|path| format!("{} {} {:?}", path.field, path.text, path.kind)).collect();
         shown.sort();
         let expected = [
-            "models.m.log c false",
-            "models.m.more.0 e true",
-            "models.m.more.1 f true",
-            "models.m.path a true",
-            "models.m.pool.path d true",
+            "models.m.log c Output",
+            "models.m.more.0 e Input",
+            "models.m.more.1 f Input",
+            "models.m.path a Input",
+            "models.m.pool.path d Input",
         ];
         assert_eq!(shown, expected);
         // What is there no path, a number say, is left to the check of the options.
@@ -328,10 +395,35 @@ mod tests {
     #[test]
     fn what_is_no_relative_path_stays_as_it_was_typed() {
         for typed in ["hf://a/b", "/etc/hosts", "", "${train.one}/x"] {
-            assert!(find(Path::new("configs"), typed).is_none(), "{typed}");
+            assert!(find(Path::new("configs"), typed, PathKind::Input).is_none(), "{typed}");
         }
-        assert!(find(Path::new(""), "data").is_none());
-        let found = find(Path::new("/no/such"), "a$${b}").unwrap();
+        assert!(find(Path::new(""), "data", PathKind::Input).is_none());
+        let found = find(Path::new("/no/such"), "a$${b}", PathKind::Input).unwrap();
         assert_eq!(found.path, "/no/such/a$${b}");
+    }
+
+    #[test]
+    fn a_word_of_a_command_is_a_path_where_it_names_a_file_beside_the_suite() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("model.py"), "").unwrap();
+        std::fs::create_dir(folder.path().join("python3")).unwrap();
+        let found = |word: &str| find(folder.path(), word, PathKind::Word).map(|found| found.path);
+        assert_eq!(found("model.py"), Some(folder.path().join("model.py").display().to_string()));
+        assert_eq!((found("python3"), found("other.py"), found("--quiet")), (None, None, None));
+    }
+
+    #[test]
+    fn content_counts_where_a_schema_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.py").display().to_string();
+        std::fs::write(&file, "").unwrap();
+        let directory = folder.path().display().to_string();
+        let listed = |format: &str| json!({ "items": { "format": format, "x-identity": "content" } });
+        let schema = json!({ "properties": {
+            "command": listed("command-word"), "files": listed("path"), "log": { "format": "path" }
+        } });
+        let options = json!({ "command": ["python3", file, directory], "files": [directory, "none"], "log": file });
+        let found = of_identity(&schema, options.as_object().unwrap());
+        assert_eq!(found, [PathBuf::from(&file), folder.path().to_owned()]);
     }
 }

@@ -130,7 +130,7 @@ impl Roles {
 
     /// A scorer.
     pub fn scorer(&self, spec: &ScorerSpec, host: Host) -> Result<Box<dyn Scorer>> {
-        self.open_scorer(&spec.name, &spec.options, host)
+        self.open_scorer(&spec.name, &paths::in_scorer_options(&self.suite, spec), host)
     }
 
     open!(/// A model by its plugin.

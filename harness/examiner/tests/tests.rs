@@ -12,6 +12,7 @@
 //! - `failures`: what a faulty role does to a run, and what it does not
 //! - `unsound`: declarations and numbers that cannot be relied on
 //! - `workers`: models that end, leave or lock up the process they run in
+//! - `process`: programs of other languages as roles
 //! - `isolation`: datasets, scorers, recipes and plugin files that do
 //! - `rescore`: what a run's models answered, judged once more
 //! - `begin`: a first suite, and what to do next
@@ -46,6 +47,7 @@ mod loader;
 mod out_of_tree;
 mod paths;
 mod plan;
+mod process;
 mod products;
 mod recipes;
 mod replan;

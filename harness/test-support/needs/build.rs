@@ -1,13 +1,17 @@
-//! Looks for the data that tests need and the repository does not hold.
+//! Looks for the data and the programs that tests need and the repository does not hold.
 //!
 //! The attribute is the one place that depends on the answer. A plugin's own build never runs this script, because only
 //! tests depend on this crate.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(has_shared)");
-    for variable in ["EXAMINER_SHARED", "EXAMINER_REQUIRE_SHARED"] {
+    println!("cargo::rustc-check-cfg=cfg(has_shared, has_python)");
+    if has_python() {
+        println!("cargo::rustc-cfg=has_python");
+    }
+    for variable in ["EXAMINER_SHARED", "EXAMINER_REQUIRE_SHARED", "PATH"] {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
@@ -27,4 +31,9 @@ fn beside_the_repository() -> PathBuf {
     // Cargo sets the variable for every build script.
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
     manifest.join("../../../../shared")
+}
+
+fn has_python() -> bool {
+    let is_new_enough = "import sys; sys.exit(sys.version_info < (3, 9))";
+    Command::new("python3").args(["-c", is_new_enough]).status().is_ok_and(|status| status.success())
 }

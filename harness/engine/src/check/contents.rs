@@ -6,7 +6,7 @@ use crate::evaluate::first_questions;
 use crate::graph::{Pair, Producer, pairs};
 use crate::host::Shared;
 use crate::parallel;
-use crate::paths;
+use crate::paths::{self, PathKind};
 use crate::stages;
 use examiner_api::{ErrorCode, PluginError, Result};
 use examiner_hub::{Hub, was_offline};
@@ -54,7 +54,8 @@ impl Contents<'_> {
     fn files(&mut self) {
         for path in paths::fields(self.suite(), &self.shared.roles.plugins) {
             let found = self.suite().paths.of_field(&path.field, &path.text).replace("$${", "\0");
-            let is_local = path.is_input && !found.is_empty() && !found.contains("${") && !Hub::is_address(&found);
+            let is_local =
+                path.kind == PathKind::Input && !found.is_empty() && !found.contains("${") && !Hub::is_address(&found);
             // A recipe may be about to make the rows.
             let is_made = !self.suite().teach.is_empty() && path.field.to_string().ends_with(".data");
             if !is_local || is_made || Path::new(&found.replace('\0', "${")).exists() {

@@ -1,6 +1,7 @@
 //! The stages before the examination: teach, train, export. Each leaves a product that later stages refer to.
 
 mod export;
+mod option_files;
 mod rows;
 mod teach;
 mod train;

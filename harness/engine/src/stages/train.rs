@@ -1,5 +1,6 @@
 //! Trains; the product is a checkpoint directory.
 
+use super::option_files;
 use super::rows::{self, training_rows};
 use super::{StageProduct, absolute, checkpoint_identity, content, go_on, make_directory, start};
 use crate::declared;
@@ -35,14 +36,18 @@ pub(crate) fn train_inputs(shared: &Arc<Shared>, name: &str, spec: &TrainSpec, l
     };
     let from =
         spec.from.as_ref().map(|from| checkpoint_identity(shared, &["train", name, "from"], from)).transpose()?;
-    Ok(Inputs::from([
+    let options = shared.roles.located(&["train", name], &spec.options);
+    let files = option_files::input(shared, RoleKind::Trainer, &spec.trainer, &options)?;
+    let mut inputs = Inputs::from([
         ("trainer".to_owned(), spec.trainer.clone()),
         ("plugin".to_owned(), shared.roles.build(RoleKind::Trainer, &spec.trainer)?),
         ("options".to_owned(), super::described(shared, &spec.options)?),
         ("from".to_owned(), from.unwrap_or_default()),
         ("data".to_owned(), data),
         ("seed".to_owned(), shared.roles.suite.seed.to_string()),
-    ]))
+    ]);
+    inputs.extend(files);
+    Ok(inputs)
 }
 
 /// Whether the trainer can start, and the dataset has the form that is to be learned. A device that is not there is none of its business:

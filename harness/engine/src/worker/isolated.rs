@@ -53,8 +53,8 @@ impl IsolatedRole {
         let process = self.process()?;
         let result = process.call(method, payload, sink);
         Ok(match result {
-            // A role that has panicked is not used again, although its process still runs.
-            Err(error) if error.code == ErrorCode::Panic || process.is_dead() => {
+            // A role that has panicked, or whose own process has ended, is not used again, although the worker still runs.
+            Err(error) if matches!(error.code, ErrorCode::Panic | ErrorCode::Crashed) || process.is_dead() => {
                 self.process = None;
                 CallEnd::Died(error)
             }

@@ -1,23 +1,25 @@
-//! The attribute `#[needs(shared)]`: a test whose data is absent is reported as ignored, with the reason.
+//! The attribute `#[needs(shared)]`: a test whose data, or whose program, is absent is reported as ignored, with the reason.
 //!
 //! The test harness knows ignored tests only from their attributes, so that it is decided when tests are built. The build
-//! script of this crate looks for the data; the tests of all crates that use the attribute are rebuilt if the answer changes.
+//! script of this crate looks for what is needed; the tests of all crates that use the attribute are rebuilt if the answer changes.
 
 use proc_macro::TokenStream;
 
 /// What tests may need, the reason for which they are ignored without it, and whether it was there at build time.
-const NEEDS: [(&str, &str, bool); 1] =
-    [("shared", "needs the reference data: `../shared`, or the directory in `EXAMINER_SHARED`", cfg!(has_shared))];
+const NEEDS: [(&str, &str, bool); 2] = [
+    ("shared", "needs the reference data: `../shared`, or the directory in `EXAMINER_SHARED`", cfg!(has_shared)),
+    ("python", "needs Python 3.9 or newer: `python3`", cfg!(has_python)),
+];
 
-/// Ignores a test if what it needs is absent. The one need is `shared`, the reference data that is not part of the
-/// repository. With `EXAMINER_REQUIRE_SHARED=1` the test runs in any case, and fails without the data.
+/// Ignores a test if what it needs is absent: `shared`, the reference data that is not part of the repository, or `python`, a
+/// `python3`. With `EXAMINER_REQUIRE_SHARED=1` a test of the data runs in any case, and fails without it.
 #[proc_macro_attribute]
 pub fn needs(need: TokenStream, test: TokenStream) -> TokenStream {
     let need = need.to_string();
     let prefix = match NEEDS.iter().find(|(name, ..)| *name == need) {
         Some((_, _, true)) => String::new(),
         Some((_, reason, false)) => format!("#[ignore = {reason:?}]"),
-        None => format!("compile_error!({:?});", format!("expected `shared`, found `{need}`")),
+        None => format!("compile_error!({:?});", format!("expected `shared` or `python`, found `{need}`")),
     };
     let mut tokens: TokenStream = prefix.parse().unwrap_or_default();
     tokens.extend(test);
