@@ -118,3 +118,20 @@ fn an_unknown_variant_is_other_or_an_error() {
     refused::<FindingState>();
     refused::<RoleKind>();
 }
+
+/// A newer side may call what an older one does not have.
+#[test]
+fn a_method_that_the_other_side_has_not_is_unsupported_by_name() {
+    struct Mute;
+    impl Model for Mute {
+        fn info(&self) -> Result<ModelInfo> {
+            Ok(ModelInfo::default())
+        }
+    }
+    let of_role = super::serve(&mut OpenRole::Model(Box::new(Mute)), "from-the-future", &[], &|_| Flow::Stop);
+    let of_host = testing::FakeHost::new().host().serve("from-the-future", &[], &|_| Flow::Stop);
+    for error in [of_role.unwrap_err(), of_host.unwrap_err()] {
+        assert_eq!(error.code, ErrorCode::Unsupported);
+        assert!(error.message.contains("`from-the-future`"), "{error}");
+    }
+}

@@ -25,11 +25,12 @@ pub(super) fn compare(content: &[u8], seen: Seen) {
         };
         [printed(&["schema"]), printed(&["schema", "--generic"])]
     });
-    let text = String::from_utf8_lossy(content);
-    let read = serde_yaml::from_str::<serde_yaml::Value>(&text).ok().and_then(|mut suite| {
+    let text = std::str::from_utf8(content).unwrap_or_default();
+    let read = serde_yaml::from_str::<serde_yaml::Value>(text).ok().and_then(|mut suite| {
         suite.apply_merge().ok()?;
         serde_json::to_value(suite).ok()
     });
+    // What is no text or no YAML is shown by whatever reads it.
     let refused = match &read {
         Some(suite) => SCHEMAS.each_ref().map(|schema| !schema.is_valid(suite)),
         None => [true; 2],

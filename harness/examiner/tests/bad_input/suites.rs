@@ -25,6 +25,11 @@ fn check(content: impl AsRef<[u8]>) -> String {
 /// What `examiner check` says of the file, of which the schemas see as much as this.
 fn check_seen(seen: Seen, content: impl AsRef<[u8]>) -> String {
     by_schema::compare(content.as_ref(), seen);
+    refused_alone(content)
+}
+
+/// What `examiner check` says of the file alone: other readers of YAML take minutes for some.
+fn refused_alone(content: impl AsRef<[u8]>) -> String {
     World::new().with("suite.yaml", content).refused(&["check", "suite.yaml"])
 }
 
@@ -40,7 +45,7 @@ fn changed_seen(seen: Seen, from: &str, to: &str) -> String {
 
 /// Names of the suite itself.
 const NAMES: Seen = Seen::Unseen("a schema does not know the names in a suite, nor what depends on what");
-/// JSON knows `1e3` and `1000` as one number, and neither `.nan` nor `.inf`.
+/// JSON knows `1e3` and `1000` as one number, and has no `.nan`.
 const NUMBERS: Seen = Seen::Unseen("JSON has fewer numbers than YAML");
 
 /// What a command says of the good suite with these arguments.
@@ -182,7 +187,7 @@ fn numbers_that_are_none_or_too_large() {
     error: suite.yaml:2:7: seed: expected a whole number, found the number `1000.0`
     suite.yaml:3:16: fail_on_error: expected a finite number, found `.nan`
     "#);
-    assert_snapshot!(changed_seen(NUMBERS, "gold: a", "gold: a, generation: { temperature: -.inf, top_p: 1e999 }"), @r#"
+    assert_snapshot!(changed("gold: a", "gold: a, generation: { temperature: -.inf, top_p: 1e999 }"), @r#"
     error: suite.yaml:6:103: datasets.rows.generation.temperature: expected a finite number, found `-.inf`
     suite.yaml:6:117: datasets.rows.generation.top_p: expected a number above 0, at most 1, found the text `1e999`
     "#);
@@ -236,8 +241,8 @@ fn plugins_and_scorers_that_there_are_not() {
 
 #[test]
 fn nesting_without_end() {
-    assert_snapshot!(check(format!("name: n\nmodels: {}", "[".repeat(100_000))), @"error: suite.yaml:2:264: not valid YAML: recursion limit exceeded");
-    assert_snapshot!(check(format!("name: n\nmodels: {}1", "{a: ".repeat(100_000))), @"error: suite.yaml:2:261: nested more than 64 levels deep");
+    assert_snapshot!(refused_alone(format!("name: n\nmodels: {}", "[".repeat(100_000))), @"error: suite.yaml:2:264: not valid YAML: recursion limit exceeded");
+    assert_snapshot!(refused_alone(format!("name: n\nmodels: {}1", "{a: ".repeat(100_000))), @"error: suite.yaml:2:261: nested more than 64 levels deep");
 }
 
 #[test]

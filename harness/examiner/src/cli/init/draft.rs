@@ -45,7 +45,9 @@ impl Draft {
              #   examiner check {file}    # every mistake at once, with its line\n\
              #   examiner run {file} --limit 10    # a first look at ten questions\n\
              #   examiner run {file}    # all of them; interrupted, the same command goes on\n\
-             #   examiner show --wrong    # what was answered wrongly\n#\n\
+             #   examiner show --wrong    # what was answered wrongly\n\
+             #   examiner schema > suite.schema.json    # for completion in an editor, which finds it by a first line\n\
+             #                                          # `yaml-language-server: $schema=suite.schema.json`\n#\n\
              # Paths begin at this file.\n\
              name: {name}\nseed: 1\n\nmodels:\n{}\ndatasets:\n{}\n\
              # Each model on each dataset. A second model, or a second wording of the dataset, is compared with the first by\n\
