@@ -265,10 +265,11 @@ fn interrupted() -> PluginError {
     )
 }
 
-/// What a suite may say of the model.
+/// What a suite may say of the model. `examiner check` tells who asks it for answers.
 #[derive(Clone, Deserialize, schemars::JsonSchema)]
 #[serde(crate = "serde", deny_unknown_fields)]
 #[schemars(crate = "schemars")]
+#[schemars(extend("x-cannot" = [{ "what": "generate", "because": "it only weighs texts" }]))]
 pub struct ModelOptions {
     /// A checkpoint of the trainer: a directory.
     #[schemars(extend("format" = "path"))]
