@@ -22,12 +22,10 @@ pub(super) fn properties(root: &Value) -> impl Iterator<Item = Property<'_>> {
 impl Property<'_> {
     /// Why the option is left as it is, if it is.
     pub(super) fn left_alone(&self, checkpoint_option: Option<&str>) -> Option<&'static str> {
-        let has = |key: &str| {
-            self.alternatives().iter().any(|schema| schema.get(key).is_some_and(|mark| *mark != json!(false)))
-        };
-        if has(NO_EFFECT) || self.schema.get(NO_EFFECT) == Some(&json!(true)) {
+        let all = self.alternatives();
+        if all.iter().any(|schema| schema.get(NO_EFFECT) == Some(&json!(true))) {
             Some("it is marked `x-no-effect`")
-        } else if has("format") || self.schema.get("format").is_some() {
+        } else if all.iter().any(|schema| is_address(schema)) {
             Some("it is a path or an address")
         } else if checkpoint_option == Some(self.name) {
             Some("it names a checkpoint")
@@ -89,6 +87,12 @@ impl Property<'_> {
     }
 }
 
+/// Whether a schema is that of a text with a format, a path for example. Numbers have formats, too: `uint32`, `double`.
+fn is_address(schema: &Value) -> bool {
+    let format = schema.get("format").and_then(Value::as_str);
+    format.is_some_and(|format| !["int", "uint", "float", "double"].iter().any(|number| format.starts_with(number)))
+}
+
 fn others_of(schema: &Value, current: Option<&Value>, found: &mut Vec<Value>) {
     found.extend(schema.get("const").cloned());
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
@@ -111,15 +115,15 @@ fn others_of(schema: &Value, current: Option<&Value>, found: &mut Vec<Value>) {
                 let now = current.and_then(Value::as_i64);
                 found.extend(now.map(|now| json!(now + 1)));
                 found.extend(now.filter(|now| *now > 0).map(|now| json!(now - 1)));
+                found.extend([json!(1), json!(2), json!(3)]);
                 let bounds = [bound("minimum"), bound("maximum")].into_iter().flatten();
                 found.extend(bounds.map(|bound| json!(bound as i64)));
-                found.extend([json!(1), json!(2), json!(3)]);
             }
             "number" => {
                 let now = current.and_then(Value::as_f64);
                 found.extend(now.map(|now| json!(now * 0.5 + 0.125)));
-                found.extend([bound("minimum"), bound("maximum")].into_iter().flatten().map(|bound| json!(bound)));
                 found.extend([json!(0.25), json!(0.75), json!(2.5)]);
+                found.extend([bound("minimum"), bound("maximum")].into_iter().flatten().map(|bound| json!(bound)));
             }
             "string" => {
                 let now = current.and_then(Value::as_str).unwrap_or_default();
@@ -146,7 +150,7 @@ mod tests {
         let root = json!({
             "properties": {
                 "on": { "type": "boolean", "default": true },
-                "count": { "type": ["integer", "null"], "minimum": 1, "maximum": 9, "default": 3 },
+                "count": { "type": ["integer", "null"], "format": "uint32", "minimum": 1, "maximum": 9, "default": 3 },
                 "share": { "type": "number", "default": 0.5 },
                 "kind": { "$ref": "#/$defs/Kind", "default": "one" },
                 "text": { "type": "string" },
@@ -162,7 +166,7 @@ mod tests {
             .collect();
         let others = |name: &str| all.iter().find(|(found, ..)| *found == name).unwrap().2.to_string();
         assert_eq!(others("on"), "[false]");
-        assert_eq!(others("count"), "[4,2,1,9,1,2]");
+        assert_eq!(others("count"), "[4,2,1,2,1,9]");
         assert!(others("share").starts_with("[0.375"));
         assert_eq!(others("kind"), r#"["two","three"]"#);
         assert!(others("text").contains("examiner"));

@@ -170,8 +170,10 @@ fn an_endpoint_keeps_every_clause_that_it_can_promise() {
         )
     });
     let directory = tempfile::tempdir().unwrap();
-    let suite =
-        format!("name: t\nmodels: {{ m: {{ plugin: openai, model: m, max_attempts: 2, backoff_s: 0.01, base_url: \"{}/v1\" }} }}\n", server.url());
+    let suite = format!(
+        "name: t\nmodels: {{ m: {{ plugin: openai, model: m, max_attempts: 2, backoff_s: 0.01, base_url: \"{}/v1\" }} }}\n",
+        server.url()
+    );
     let looked_at = [
         ("model/openai", "model/ids-once"),
         ("model/openai", "model/stop-strings"),
