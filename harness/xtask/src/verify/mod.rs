@@ -14,6 +14,7 @@ mod onnx;
 mod opencompass_bbh;
 mod opencompass_extraction;
 mod opencompass_perplexity;
+mod process;
 mod real;
 mod recorded_solutions;
 mod setup;
@@ -52,7 +53,7 @@ pub(crate) struct VerifyArguments {
 type Group = fn(&Setup) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 15] = [
+const GROUPS: [(&str, Group); 16] = [
     ("transformers", transformers::compare),
     ("onnx", onnx::compare),
     ("families", families::compare),
@@ -68,11 +69,14 @@ const GROUPS: [(&str, Group); 15] = [
     ("endpoint", endpoint::compare),
     (REAL, real::compare),
     (LLAMA_CPP, llama_cpp::compare),
+    (PROCESS, process::compare),
 ];
 
 /// The groups that need what `cargo xtask real-models` gets; without it, they are left out unless they are asked for.
 const REAL: &str = "real";
 const LLAMA_CPP: &str = "llama-cpp";
+/// The group that installs packages of Python; it is left out until it was asked for once, or a Python is named.
+const PROCESS: &str = "process";
 
 /// Runs the comparisons and prints a line for each. Whether all hold.
 pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
@@ -94,6 +98,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
         [] => match name {
             REAL => has_real,
             LLAMA_CPP => llama_cpp::is_available(),
+            PROCESS => arguments.python.is_some() || process::is_available(),
             _ => true,
         },
         only => only.iter().any(|only| name.contains(only)),
