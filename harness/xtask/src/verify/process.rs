@@ -31,7 +31,9 @@ pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
     };
     let model = json!({
         "plugin": "process",
-        "command": ["env", format!("{PYTHON_PATH}={}", package().display()), python, example("transformers_model.py")],
+        // One thread: the sums of several have another order, and on a busy machine they wait for each other.
+        "command": ["env", format!("{PYTHON_PATH}={}", package().display()), "OMP_NUM_THREADS=1", python,
+            example("transformers_model.py")],
         "files": [setup.shared("models/tiny-gpt2")]
     });
     let mut lines = transformers::agreement(setup, "process", &json!({ "models": { "tiny": model } }))?;
