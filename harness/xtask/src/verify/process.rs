@@ -81,7 +81,8 @@ fn beside_candle(setup: &Setup, process: &Value) -> Result<Vec<Comparison>> {
     ensure!(run.stderr.contains("going on in"), "the killed run was not gone on with:\n{}", run.stderr.trim_end());
     let mut resumed = Comparison::new("process, killed and resumed: samples, byte by byte");
     for model in ["candle", "process"] {
-        let lines = |results: &Results| std::fs::read_to_string(results.path(&format!("samples/{model}/continuation.jsonl")));
+        let lines =
+            |results: &Results| std::fs::read_to_string(results.path(&format!("samples/{model}/continuation.jsonl")));
         let (whole, again) = (lines(&undisturbed)?, lines(&run.results)?);
         for (one, other) in pairs(&whole.lines().collect::<Vec<_>>(), &again.lines().collect::<Vec<_>>())? {
             resumed.row(one == other);
