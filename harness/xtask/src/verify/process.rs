@@ -79,7 +79,7 @@ fn beside_candle(setup: &Setup, process: &Value) -> Result<Vec<Comparison>> {
     let run = run_suite(&setup.program, &setup.work, &disturbed, &[])?;
     ensure!(run.status == Some(0), "the resumed run ended with {:?}:\n{}", run.status, run.stderr.trim_end());
     ensure!(run.stderr.contains("going on in"), "the killed run was not gone on with:\n{}", run.stderr.trim_end());
-    let mut resumed = Comparison::new("process, killed and resumed: samples, byte by byte");
+    let mut resumed = Comparison::new("process, killed and resumed: samples");
     for model in ["candle", "process"] {
         let lines =
             |results: &Results| std::fs::read_to_string(results.path(&format!("samples/{model}/continuation.jsonl")));
