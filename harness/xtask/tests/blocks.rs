@@ -15,7 +15,7 @@ pub(crate) struct Block {
 pub(crate) fn pages() -> Vec<(String, String)> {
     let root = xtask::root();
     let mut paths: Vec<PathBuf> = Vec::new();
-    for directory in ["", "docs", "docs/plugins", "data", "figs", "outputs"] {
+    for directory in ["", "docs", "docs/plugins", "data", "figs", "outputs", "python/examiner-plugin"] {
         let entries = std::fs::read_dir(root.join(directory)).unwrap();
         paths.extend(
             entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "md")),

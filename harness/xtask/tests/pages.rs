@@ -11,7 +11,7 @@ fn every_block_is_of_a_kind_that_is_tested() {
     let pages = pages();
     assert!(pages.len() >= 24, "only {} pages", pages.len());
     for block in pages.iter().flat_map(|(name, text)| of_page(name, text)) {
-        let known = ["yaml", "sh", "rust", "toml", "csv", "text"].contains(&block.language.as_str());
+        let known = ["yaml", "sh", "rust", "python", "toml", "csv", "text"].contains(&block.language.as_str());
         assert!(known, "{}: nothing tests a block of `{}`", block.place, block.language);
     }
 }
@@ -81,6 +81,18 @@ fn every_rust_block_is_code_that_is_compiled() {
     for block in blocks {
         let is_compiled = compiled.iter().any(|code| code.contains(&block.text));
         assert!(is_compiled, "{}: not a part of `plugins/echo/src/lib.rs` or of `{TEMPLATES}`", block.place);
+    }
+}
+
+#[test]
+fn every_python_block_is_a_part_of_an_example() {
+    let files = std::fs::read_dir(xtask::root().join("python/examples")).unwrap();
+    let examples: Vec<String> = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    let blocks = blocks("python");
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        let is_there = examples.iter().any(|example| example.contains(&block.text));
+        assert!(is_there, "{}: not a part of any file in `python/examples`", block.place);
     }
 }
 

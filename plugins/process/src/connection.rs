@@ -43,7 +43,7 @@ impl Connection {
         }
         self.calls += 1;
         let call = Call { process: &self.process, id: self.calls, method };
-        let result = self.process.while_called(|| call.run(payload, on_item));
+        let result = self.process.program().while_called(|| call.run(payload, on_item));
         result.unwrap_or_else(|ended: PluginError| {
             self.ended = Some(ended.clone());
             Err(ended)
@@ -70,7 +70,7 @@ impl Call<'_> {
     ) -> Result<Result<R>> {
         let (process, call) = (self.process, self.id);
         let line = Outgoing::Call { call, method: self.method, payload };
-        process.shared.input.send(&line).map_err(|_| process.end())?;
+        process.program().input.send(&line).map_err(|_| process.end())?;
         let mut wanted = Flow::Continue;
         loop {
             let line = process.next_line()?;
@@ -87,7 +87,7 @@ impl Call<'_> {
                     if flow == Flow::Stop && wanted == Flow::Continue {
                         wanted = Flow::Stop;
                         // A program that has ended is noticed by the next line.
-                        let _ = process.shared.input.send::<()>(&Outgoing::Stop { call });
+                        let _ = process.program().input.send::<()>(&Outgoing::Stop { call });
                     }
                 }
                 Kind::Return => {
@@ -96,7 +96,7 @@ impl Call<'_> {
                         None => self.read(&line).map(|WithValue { value }| Ok(value)),
                     };
                 }
-                Kind::Call => callbacks::serve(process.host(), &process.shared.input, &head, &line),
+                Kind::Call => callbacks::serve(process.host(), &process.program().input, &head, &line),
                 Kind::Log => {
                     let Log { level, message } = self.read(&line)?;
                     process.host().log(level, message);

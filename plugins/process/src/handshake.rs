@@ -37,8 +37,8 @@ pub(crate) fn open(kind: RoleKind, options: &Options, host: &Host) -> Result<Ope
         files: &command.files,
     };
     // One that has ended already says so below.
-    let _ = process.shared.input.send(&greeting);
-    let hello = process.while_called(|| hear(&process)).map_err(|error| explain(error, &command))?;
+    let _ = process.program().input.send(&greeting);
+    let hello = process.program().while_called(|| hear(&process)).map_err(|error| explain(error, &command))?;
     let label = process.label();
     if hello.protocol != PROTOCOL {
         let found = hello.protocol;
@@ -93,7 +93,7 @@ fn hear(process: &Process) -> Result<Hello> {
                 let Log { level, message } = read(process, &line, expected)?;
                 process.host().log(level, message);
             }
-            Kind::Call => crate::callbacks::serve(process.host(), &process.shared.input, &head, &line),
+            Kind::Call => crate::callbacks::serve(process.host(), &process.program().input, &head, &line),
             Kind::Item | Kind::Return => return Err(process.breach("sent a result before it was asked for one")),
         }
     }

@@ -4,7 +4,7 @@
 //! type that Rust plugins use, so that the protocol says nothing twice and grows with the interface. `protocol` is the envelope
 //! around them, `docs/plugins/process.md` describes both.
 //!
-//! `process` starts a program, `output` reads its lines and `watch` ends one that is silent; `connection` makes calls on it, and
+//! `process` starts a `program`, `output` reads its lines and `watch` ends one that is silent; `connection` makes calls on it, and
 //! `callbacks` answers its own. `handshake` opens a role, of which `identity` makes the fingerprint; `roles` has a file for each
 //! kind. A program that ends, hangs or breaks the protocol is the error `Crashed` of the call: the engine then starts another worker,
 //! and with it another program, and finds the request that did it.
@@ -19,8 +19,10 @@ mod input;
 mod options;
 mod output;
 mod process;
+mod program;
 mod protocol;
 mod roles;
+mod silence;
 mod start;
 mod stderr;
 mod watch;

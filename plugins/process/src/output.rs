@@ -1,9 +1,8 @@
 //! The lines that a program writes to stdout.
 
-use crate::process::{Fault, Shared};
+use crate::program::{Fault, Program};
 use crate::protocol::{Head, Kind, LINE_MAX};
 use std::io::{BufRead, BufReader, Read};
-use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 /// A line as long as this cannot be a heartbeat, and is not looked at before it is wanted.
@@ -11,7 +10,7 @@ const HEARTBEAT_MAX: usize = 128;
 
 /// Reads lines until the program closes its stdout or sends one that is too long. A heartbeat is noted, all else is passed on; when
 /// nobody takes it, the program waits.
-pub(crate) fn read_lines(shared: &Arc<Shared>, output: impl Read, lines: &SyncSender<Vec<u8>>) {
+pub(crate) fn read_lines(program: &Program, output: impl Read, lines: &SyncSender<Vec<u8>>) {
     let mut output = BufReader::with_capacity(1 << 16, output);
     loop {
         let mut line = Vec::new();
@@ -22,11 +21,11 @@ pub(crate) fn read_lines(shared: &Arc<Shared>, output: impl Read, lines: &SyncSe
         if line.last() != Some(&b'\n') {
             // Anything shorter is cut off by the end of the program.
             if line.len() > LINE_MAX {
-                shared.end_because(Fault::LongLine);
+                program.end_because(Fault::LongLine);
             }
             return;
         }
-        shared.silence.heard();
+        program.silence.heard();
         if !is_heartbeat(&line) && lines.send(line).is_err() {
             return;
         }

@@ -1,18 +1,15 @@
 //! A program that runs: its lines, and how it ended.
 
 use crate::command::CommandLine;
-use crate::input::Input;
 use crate::options::Limits;
 use crate::output::read_lines;
+use crate::program::{Fault, Program};
 use crate::protocol::LINE_MAX;
 use crate::start::start;
-use crate::stderr::LastLine;
-use crate::watch::{self, Silence};
+use crate::watch;
 use examiner_api::{ErrorCode, Host, PluginError, Result, RoleKind};
-use parking_lot::Mutex;
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -29,7 +26,7 @@ const STDERR_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A program that runs.
 pub(crate) struct Process {
-    pub(crate) shared: Arc<Shared>,
+    program: Arc<Program>,
     /// The program, for messages: `` `python3 model.py` ``.
     label: String,
     kind: RoleKind,
@@ -38,65 +35,25 @@ pub(crate) struct Process {
     stderr: JoinHandle<()>,
 }
 
-/// What the threads around a program share.
-pub(crate) struct Shared {
-    pub(crate) input: Input,
-    pub(crate) silence: Silence,
-    last_line: LastLine,
-    child: Mutex<Child>,
-    fault: Mutex<Option<Fault>>,
-    is_called: AtomicBool,
-}
-
-/// Why a program was ended.
-#[derive(Debug, Clone)]
-pub(crate) enum Fault {
-    /// It sent a line that is none of the protocol, or not now.
-    Breach(String),
-    /// It sent a line that is longer than all that is read.
-    LongLine,
-    /// It sent nothing for so long.
-    Silent(Duration),
-    /// The user wants to stop.
-    Cancelled,
-}
-
-impl Shared {
-    /// Ends the program. The first reason is kept.
-    pub(crate) fn end_because(&self, fault: Fault) {
-        self.fault.lock().get_or_insert(fault);
-        // One that has ended already cannot be killed.
-        let _ = self.child.lock().kill();
-    }
-
-    /// Whether a call waits for it.
-    pub(crate) fn is_called(&self) -> bool {
-        self.is_called.load(Ordering::SeqCst)
-    }
-}
-
 impl Process {
     /// Starts a program, and the threads that read what it writes.
     pub(crate) fn start(line: &CommandLine, limits: Limits, kind: RoleKind, host: &Host) -> Result<Self> {
         let mut child = start(line)?;
-        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (stdin, Some(stdout), Some(stderr)) = pipes else {
+        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(PluginError::new(ErrorCode::Io, "a program was started without pipes"));
         };
-        let shared = Arc::new(Shared {
-            input: Input::new(stdin),
-            silence: Silence::new(limits),
-            last_line: LastLine::default(),
-            child: Mutex::new(child),
-            fault: Mutex::new(None),
-            is_called: AtomicBool::new(false),
-        });
+        let program = Arc::new(Program::new(child, limits));
         let (to_caller, lines) = sync_channel(QUEUE);
-        let (of_stdout, of_stderr) = (shared.clone(), shared.clone());
+        let (of_stdout, of_stderr) = (program.clone(), program.clone());
         std::thread::spawn(move || read_lines(&of_stdout, stdout, &to_caller));
         let stderr = std::thread::spawn(move || of_stderr.last_line.copy(stderr));
-        watch::start(&shared, host);
-        Ok(Process { shared, label: format!("`{}`", line.label()), kind, host: host.clone(), lines, stderr })
+        watch::start(&program, host);
+        Ok(Process { program, label: format!("`{}`", line.label()), kind, host: host.clone(), lines, stderr })
+    }
+
+    /// The program itself.
+    pub(crate) fn program(&self) -> &Program {
+        &self.program
     }
 
     /// The program, for messages.
@@ -109,25 +66,17 @@ impl Process {
         &self.host
     }
 
-    /// Does something for which the program works: from now on silence and interruptions count.
-    pub(crate) fn while_called<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.shared.is_called.store(true, Ordering::SeqCst);
-        let result = work();
-        self.shared.is_called.store(false, Ordering::SeqCst);
-        result
-    }
-
     /// The next line.
     ///
     /// # Errors
     /// The program has ended.
     pub(crate) fn next_line(&self) -> Result<Vec<u8>> {
-        self.shared.silence.while_waiting(|| self.lines.recv()).map_err(|_| self.end())
+        self.program.silence.while_waiting(|| self.lines.recv()).map_err(|_| self.end())
     }
 
     /// Ends the program because it broke the protocol, and says so.
     pub(crate) fn breach(&self, what: impl Into<String>) -> PluginError {
-        self.shared.end_because(Fault::Breach(what.into()));
+        self.program.end_because(Fault::Breach(what.into()));
         self.end()
     }
 
@@ -139,21 +88,18 @@ impl Process {
         while !self.stderr.is_finished() && began.elapsed() < STDERR_TIMEOUT {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let program = &self.label;
-        let (code, what) = match self.shared.fault.lock().clone() {
-            Some(Fault::Breach(what)) => (ErrorCode::Protocol, format!("{program} {what}")),
+        let label = &self.label;
+        let (code, what) = match self.program.fault() {
+            Some(Fault::Breach(what)) => (ErrorCode::Protocol, format!("{label} {what}")),
             Some(Fault::LongLine) => {
-                (ErrorCode::Crashed, format!("{program} sent a line of more than {} MiB", LINE_MAX >> 20))
+                (ErrorCode::Crashed, format!("{label} sent a line of more than {} MiB", LINE_MAX >> 20))
             }
             Some(Fault::Silent(silent)) => {
                 let seconds = silent.as_secs_f64();
-                (
-                    self.code_of_silence(),
-                    format!("{program} sent nothing for {seconds:.1} seconds, not even a heartbeat"),
-                )
+                (self.code_of_silence(), format!("{label} sent nothing for {seconds:.1} seconds, not even a heartbeat"))
             }
-            Some(Fault::Cancelled) => (ErrorCode::Cancelled, format!("{program} was interrupted")),
-            None => (ErrorCode::Crashed, format!("{program} {}", ending(status))),
+            Some(Fault::Cancelled) => (ErrorCode::Cancelled, format!("{label} was interrupted")),
+            None => (ErrorCode::Crashed, format!("{label} {}", ending(status))),
         };
         let help = match code {
             ErrorCode::Cancelled => return PluginError::new(code, what),
@@ -165,7 +111,7 @@ impl Process {
                 "what it wrote to stderr is in the log of its stage; a heartbeat is due every `heartbeat_s` seconds while it works"
             }
         };
-        PluginError::new(code, format!("{what}{}", self.shared.last_line.describe())).with_help(help)
+        PluginError::new(code, format!("{what}{}", self.program.last_line.describe())).with_help(help)
     }
 
     /// A request may be tried once more in another process; a whole job would only be silent again.
@@ -178,7 +124,7 @@ impl Process {
 
     fn exit_status(&self) -> Option<ExitStatus> {
         let ended = self.wait(END_TIMEOUT);
-        let mut child = self.shared.child.lock();
+        let mut child = self.program.child.lock();
         if ended.is_none() {
             let _ = child.kill();
             // After the kill this returns soon.
@@ -191,7 +137,7 @@ impl Process {
     fn wait(&self, timeout: Duration) -> Option<ExitStatus> {
         let began = Instant::now();
         loop {
-            match self.shared.child.lock().try_wait() {
+            match self.program.child.lock().try_wait() {
                 Ok(Some(status)) => return Some(status),
                 Ok(None) if began.elapsed() < timeout => {}
                 _ => return None,
@@ -204,9 +150,9 @@ impl Process {
 impl Drop for Process {
     /// Lets the program clean up, and then ends it in any case.
     fn drop(&mut self) {
-        self.shared.input.close();
+        self.program.input.close();
         self.wait(if self.host.is_cancelled() { CANCEL_TIMEOUT } else { CLOSE_TIMEOUT });
-        let mut child = self.shared.child.lock();
+        let mut child = self.program.child.lock();
         let _ = child.kill();
         // Without it a zombie would be left.
         let _ = child.wait();

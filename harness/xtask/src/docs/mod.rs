@@ -108,8 +108,12 @@ fn options_page(template: &str, schemas: &Schemas) -> Result<String> {
         }
     }
     for (kind, name) in schemas.with_options() {
+        let options = schemas.options(kind, name)?;
+        // One table is enough for roles of one name that have the same options.
+        let is_shown =
+            |&(kind, of): &(&str, &str)| of == name && schemas.options(kind, of).is_ok_and(|of| of == options);
         ensure!(
-            shown.contains(&(kind, name)),
+            shown.iter().any(is_shown),
             "`docs/templates/plugin-options.md` has no `{{{{ options {kind} {name} }}}}`, which the program has"
         );
     }

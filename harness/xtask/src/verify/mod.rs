@@ -15,6 +15,7 @@ mod onnx;
 mod opencompass_bbh;
 mod opencompass_extraction;
 mod opencompass_perplexity;
+mod process;
 mod real;
 mod recorded_solutions;
 mod setup;
@@ -54,7 +55,7 @@ pub(crate) struct VerifyArguments {
 type Group = fn(&Setup) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 17] = [
+const GROUPS: [(&str, Group); 18] = [
     ("transformers", transformers::compare),
     ("onnx", onnx::compare),
     ("families", families::compare),
@@ -72,11 +73,14 @@ const GROUPS: [(&str, Group); 17] = [
     ("versions", versions::compare),
     (REAL, real::compare),
     (LLAMA_CPP, llama_cpp::compare),
+    (PROCESS, process::compare),
 ];
 
 /// The groups that need what `cargo xtask real-models` gets; without it, they are left out unless they are asked for.
 const REAL: &str = "real";
 const LLAMA_CPP: &str = "llama-cpp";
+/// The group that installs packages of Python; it is left out until it was asked for once, or a Python is named.
+const PROCESS: &str = "process";
 
 /// Runs the comparisons and prints a line for each. Whether all hold.
 pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
@@ -98,6 +102,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
         [] => match name {
             REAL => has_real,
             LLAMA_CPP => llama_cpp::is_available(),
+            PROCESS => arguments.python.is_some() || process::is_available(),
             _ => true,
         },
         only => only.iter().any(|only| name.contains(only)),

@@ -4,12 +4,14 @@
 //! - `opening`: commands, options, versions and roles that do not fit
 //! - `roles`: each role in Python, by the package in `python/examiner-plugin`
 //! - `package`: the package's own tests
+//! - `page`: the example of the documentation
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 #![cfg(unix)]
 
 mod faults;
 mod opening;
 mod package;
+mod page;
 mod roles;
 
 use examiner_api::testing::FakeHost;
