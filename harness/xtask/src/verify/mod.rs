@@ -67,7 +67,7 @@ const GROUPS: [(&str, Group); 16] = [
     ("teacher", teacher::compare),
     ("distill", distill::compare),
     ("endpoint", endpoint::compare),
-    ("editors", editors::compare),
+    (EDITORS, editors::compare),
     (REAL, real::compare),
     (LLAMA_CPP, llama_cpp::compare),
 ];
@@ -75,6 +75,8 @@ const GROUPS: [(&str, Group); 16] = [
 /// The groups that need what `cargo xtask real-models` gets; without it, they are left out unless they are asked for.
 const REAL: &str = "real";
 const LLAMA_CPP: &str = "llama-cpp";
+/// The group that needs npm; where it is not installed, it is left out likewise.
+const EDITORS: &str = "editors";
 
 /// Runs the comparisons and prints a line for each. Whether all hold.
 pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
@@ -96,6 +98,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
         [] => match name {
             REAL => has_real,
             LLAMA_CPP => llama_cpp::is_available(),
+            EDITORS => editors::is_available(),
             _ => true,
         },
         only => only.iter().any(|only| name.contains(only)),
