@@ -1,6 +1,7 @@
 //! Plugins and programs of one interface, of which one was built with a newer `examiner-api` than the other; and those of another
 //! interface.
 
+use crate::build;
 use crate::loader::{load_all, problem};
 use crate::run::{run, stderr, summary};
 use examiner_api::testing::FakeHost;
@@ -174,4 +175,16 @@ fn a_plugin_that_was_built_when_the_interface_was_new_still_runs() {
     assert_eq!(rows.len(), 1, "{}", stderr(&output));
     let cell = |name: &str| rows[0][name].as_str();
     assert_eq!((cell("metric"), cell("value"), cell("n"), cell("n_error")), ("accuracy", "0.5", "3", "1"), "{rows:?}");
+}
+
+#[test]
+fn the_program_says_which_interface_it_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = |arguments: &[&str]| {
+        let output = build::examiner(directory.path()).args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let interface = format!("plugin interface {INTERFACE}");
+    assert!(said(&["--version"]).contains(&format!("({interface}, examiner-api {API_VERSION})")));
+    assert!(said(&["plugins"]).lines().any(|line| line == interface));
 }

@@ -29,8 +29,11 @@ const ANNOTATIONS: [&str; 8] =
     ["title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment"];
 
 /// The schema of options, to stand in `$defs` under `name`, with the keys of the harness in its properties, which come before the
-/// plugin's of the same name.
+/// plugin's of the same name. A schema that is not valid would spoil all others: of its plugin any options are taken, and `check`
+/// says what is wrong with it.
 pub(super) fn embedded(name: &str, options: &Value, keys: &Map<String, Value>) -> Value {
+    let any = json!({ "type": "object" });
+    let options = if options.is_object() && jsonschema::validator_for(options).is_ok() { options } else { &any };
     let mut schema = options.clone();
     let place = format!("#/$defs/{name}");
     relocate(&mut schema, &place);

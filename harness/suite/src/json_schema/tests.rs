@@ -187,6 +187,15 @@ fn what_is_wrong_by_its_form_is_refused_by_all() {
     }
 }
 
+#[test]
+fn a_plugin_whose_schema_is_not_valid_does_not_spoil_the_others() {
+    let mut plugins = plugins();
+    plugins[0].roles[0].options = json!({ "properties": { "rows": { "$ref": "#/$defs/Missing" } } });
+    let validator = jsonschema::validator_for(&json_schema(Some(&plugins), rule())).unwrap();
+    assert!(validator.is_valid(&instance(GOOD)));
+    assert!(!validator.is_valid(&instance(&GOOD.replacen("rows: 7", "rows: x", 1))));
+}
+
 /// The reader leaves options to the plugins' schemas, and so does the schema without plugins.
 #[test]
 fn options_are_held_against_the_plugins() {

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde::Deserialize;
 
 /// An option as `examiner plugins info --json` lists it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, PartialEq)]
 pub(super) struct RoleOption {
     name: String,
     #[serde(rename = "type")]

@@ -69,7 +69,7 @@ const GROUPS: [(&str, Group); 18] = [
     ("teacher", teacher::compare),
     ("distill", distill::compare),
     ("endpoint", endpoint::compare),
-    ("editors", editors::compare),
+    (EDITORS, editors::compare),
     ("versions", versions::compare),
     (REAL, real::compare),
     (LLAMA_CPP, llama_cpp::compare),
@@ -81,6 +81,8 @@ const REAL: &str = "real";
 const LLAMA_CPP: &str = "llama-cpp";
 /// The group that installs packages of Python; it is left out until it was asked for once, or a Python is named.
 const PROCESS: &str = "process";
+/// The group that needs npm; where it is not installed, it is left out likewise.
+const EDITORS: &str = "editors";
 
 /// Runs the comparisons and prints a line for each. Whether all hold.
 pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
@@ -103,6 +105,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
             REAL => has_real,
             LLAMA_CPP => llama_cpp::is_available(),
             PROCESS => arguments.python.is_some() || process::is_available(),
+            EDITORS => editors::is_available(),
             _ => true,
         },
         only => only.iter().any(|only| name.contains(only)),

@@ -5,7 +5,7 @@ mod language_server;
 use super::comparison::Comparison;
 use super::setup::Setup;
 use crate::program::files::{read, write};
-use crate::program::process::{root, run, target};
+use crate::program::process::{root, run, succeeds, target};
 use crate::program::python;
 use anyhow::{Context, Result, ensure};
 use language_server::LanguageServer;
@@ -38,6 +38,11 @@ const MISTAKES: [(&str, &str); 8] = [
     ("extract: strict", "extrakt: strict"),
     ("models: all", "models: []"),
 ];
+
+/// Whether the language server can be installed and started.
+pub(super) fn is_available() -> bool {
+    ["npm", "node"].iter().all(|program| succeeds(Command::new(program).arg("--version")))
+}
 
 pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
     let directory = setup.work.join("editors");
