@@ -7,9 +7,26 @@ use crate::build;
 use crate::run::{stderr, whole};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 /// Commands of the README that the program does not have yet.
 const NOT_YET: [&str; 1] = ["examiner plugins check"];
+
+/// The target directory of all crates, without libraries that an earlier version of the program may have left there.
+fn shared_target() -> &'static Path {
+    static SHARED: OnceLock<PathBuf> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let shared = build::target().parent().unwrap().join("authors");
+        std::fs::create_dir_all(shared.join("debug")).unwrap();
+        for entry in std::fs::read_dir(shared.join("debug")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_name().unwrap().to_string_lossy().starts_with("libauthor_") {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        shared
+    })
+}
 
 /// A crate that `examiner plugins new` wrote, in a directory of its own.
 struct Crate {
@@ -27,9 +44,7 @@ impl Crate {
         assert!(output.status.success(), "{}", stderr(&output));
         // The versions that are compiled, and thus here, already: nothing is downloaded.
         std::fs::copy(sources.join("Cargo.lock"), made.path("Cargo.lock")).unwrap();
-        let shared = build::target().parent().unwrap().join("authors");
-        std::fs::create_dir_all(&shared).unwrap();
-        std::os::unix::fs::symlink(shared, made.path("target")).unwrap();
+        std::os::unix::fs::symlink(shared_target(), made.path("target")).unwrap();
         made
     }
 
@@ -72,7 +87,7 @@ impl Crate {
     /// The value of a metric in `summary.csv`, of all six questions.
     fn value(&self, model: &str, dataset: &str, metric: &str) -> f64 {
         let row = whole(&self.path("outputs/latest"), model, dataset, metric);
-        assert_eq!((&*row["status"], &*row["n"], &*row["n_errors"]), ("ok", "6", "0"), "{row:?}");
+        assert_eq!((&*row["status"], &*row["n"], &*row["n_error"]), ("ok", "6", "0"), "{row:?}");
         row["value"].parse().unwrap()
     }
 }

@@ -65,6 +65,7 @@ impl Exporter for Halving {
             error
         })?;
         let out = job.out;
+        std::fs::create_dir_all(&out).map_err(|error| io("make the directory", &out, &error))?;
         for path in json_files(&from)? {
             let copy = out.join(path.file_name().unwrap_or_default());
             std::fs::copy(&path, &copy).map_err(|error| io("copy", &path, &error))?;
