@@ -138,7 +138,7 @@ fn an_exporter_and_a_diagnostic_keep_every_clause() {
     let tiny = directory.path().join("tiny");
     std::fs::create_dir_all(&tiny).unwrap();
     TinyGpt2::new(json!({})).write_to(&tiny);
-    let suite = "name: t\nexport: { e: { exporter: onnx, from: tiny } }\n";
+    let suite = "name: t\nexport: { e: { exporter: onnx, from: ./tiny } }\n";
     let looked_at = [("exporter/onnx", "exporter/product"), ("diagnostic/onnx", "diagnostic/findings")];
     keeps_all(directory.path(), "onnx", suite, &looked_at);
 }
