@@ -89,7 +89,8 @@ fn a_damaged_answer_is_reported_and_asked_again() {
 fn a_plan_says_that_a_finished_recipe_is_current_and_what_has_changed() {
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path());
-    let echo = suite("plugin: echo", "shots: 0, keep: all");
+    // The prompt begins with what ends an answer.
+    let echo = suite("plugin: echo", "shots: 0, keep: all, stop: []");
     assert!(run(folder.path(), &echo, &["--out", "run"]).status.success());
     let plan = || {
         let output = build::examiner(folder.path()).args(["plan", "suite.yaml", "--out", "run"]).output().unwrap();

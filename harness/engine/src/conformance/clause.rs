@@ -159,7 +159,7 @@ clauses! {
         because "Its error is estimated from samples that are drawn with repetition.";
 
     TRAINER_EVENTS = "trainer/events":
-        "The steps of events rise, and are not beyond `steps`.",
+        "The steps of events do not fall, and are not beyond `steps`.",
         because "`train.csv` has a line for each step.";
     TRAINER_RESUME = "trainer/resume":
         "A training that was interrupted and goes on leaves the same weights as one that was not.",
@@ -171,7 +171,7 @@ clauses! {
         "The product is where the report says, and a model of the suite that is made of it opens.",
         because "The next stage would fail.";
     DIAGNOSTIC_FINDINGS = "diagnostic/findings":
-        "Each finding has a subject and a sentence; what is broken or absent and has a fix names one.",
+        "Each finding has a subject and a sentence, and no fix is empty.",
         because "`examiner doctor` prints them.";
     DIAGNOSTIC_CHANGES_NOTHING = "diagnostic/changes-nothing":
         "The working directory is as it was before.",

@@ -62,7 +62,7 @@ pub(super) fn check(subject: &Subject<'_>, opened: Opened, findings: &mut Findin
     findings.add_result(&DATASET_REPEATABLE, repeatable(subject, &mut *dataset, &pass));
     findings.add_result(&DATASET_STOP, stop(&mut *dataset));
     findings.add_result(&DATASET_FEW_SHOT_POOL, few_shot_pool(&mut *dataset, &pass));
-    findings.add_result(&DATASET_FORMS, forms(&mut *dataset, &info));
+    findings.add_result(&DATASET_FORMS, forms(&mut *dataset, &info, &pass));
     findings.add(&DATASET_SCORER, scorer(subject, &info));
     Ok(())
 }
@@ -163,7 +163,7 @@ fn few_shot_pool(dataset: &mut dyn Dataset, pass: &Pass) -> Result<Held> {
     Ok(Held::Yes(format!("{} examples are the same at each call", pool.len())))
 }
 
-fn forms(dataset: &mut dyn Dataset, info: &DatasetInfo) -> Result<Held> {
+fn forms(dataset: &mut dyn Dataset, info: &DatasetInfo, first: &Pass) -> Result<Held> {
     if !info.forms.iter().any(|form| form == ANSWERS_FORM) {
         return Ok(Held::No(format!(
             "expected the form `{ANSWERS_FORM}` among `forms`, found `{}`",
@@ -185,7 +185,8 @@ fn forms(dataset: &mut dyn Dataset, info: &DatasetInfo) -> Result<Held> {
                 )));
             }
         };
-        if let Some(fault) = pass.id_fault {
+        // What is wrong with the samples themselves is another clause's.
+        if let Some(fault) = pass.id_fault.filter(|_| first.id_fault.is_none()) {
             return Ok(Held::No(format!("in the form `{form}`: {fault}")));
         }
         if pass.hashes.is_empty() {

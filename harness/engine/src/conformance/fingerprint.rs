@@ -112,8 +112,12 @@ fn moves(subject: &Subject<'_>, fingerprint: &str, behaviour: Behaviour<'_>) -> 
         false => format!("it moves with `{}`", list(&moved)),
     };
     if !stayed.is_empty() {
+        let what = match before {
+            Some(Some(_)) => "neither it nor an answer of the check moves",
+            _ => "it does not move, and answers that are not exact are not compared,",
+        };
         text.push_str(&format!(
-            "; neither it nor an answer of the check moves with `{}` (`{NO_EFFECT}: true` in the schema says that none ever does)",
+            "; {what} with `{}` (`{NO_EFFECT}: true` in the schema says that none ever does)",
             list(&stayed)
         ));
     }

@@ -115,8 +115,8 @@ impl Findings<'_> {
 
     /// Whether a clause was found to be broken.
     pub(super) fn is_broken(&self, clause: &Clause) -> bool {
-        let of_role = self.list.iter().filter(|finding| finding.role == self.role);
-        of_role.into_iter().any(|found| found.clause == clause.name && found.outcome == Outcome::Broken)
+        let mut of_role = self.list.iter().filter(|finding| finding.role == self.role);
+        of_role.any(|found| found.clause == clause.name && found.outcome == Outcome::Broken)
     }
 
     /// Whether something was found of a clause.

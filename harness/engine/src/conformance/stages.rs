@@ -4,7 +4,7 @@
 use super::bench::Subject;
 use super::clause::{EXPORTER_PRODUCT, RECIPE_ASKS_ONCE, TRAINER_EVENTS, TRAINER_RESUME};
 use super::control::{Control, TEACHER};
-use super::report::{Findings, Held, is_breach};
+use super::report::{Findings, Held, is_breach, is_of_the_world};
 use crate::stages::start;
 use examiner_api::{
     ErrorCode, ExportJob, Flow, PluginError, RecipeEvent, RecipeJob, RecipeReport, Result, TrainEvent, TrainJob,
@@ -85,12 +85,12 @@ fn steps(events: &[TrainEvent]) -> Held {
         return Held::No("expected an event for each step, found none".to_owned());
     }
     if let Some(pair) = events.windows(2).find(|pair| pair[1].step < pair[0].step) {
-        return Held::No(format!("expected steps that rise, found {} after {}", pair[1].step, pair[0].step));
+        return Held::No(format!("expected steps that do not fall, found {} after {}", pair[1].step, pair[0].step));
     }
     if let Some(event) = events.iter().find(|event| event.step > event.steps) {
         return Held::No(format!("expected a step of at most {}, found {}", event.steps, event.step));
     }
-    Held::Yes(format!("{} events rise to step {}", events.len(), events.last().map_or(0, |event| event.step)))
+    Held::Yes(format!("{} events lead to step {}", events.len(), events.last().map_or(0, |event| event.step)))
 }
 
 fn resumed(
@@ -244,6 +244,11 @@ fn product(subject: &Subject<'_>, name: &str, spec: &ExportSpec) -> Result<Held>
     let mut opened = Vec::new();
     for (model, _) in models {
         if let Err(error) = shared.roles.model_with_info(model, subject.bench.host()) {
+            if is_of_the_world(&error) {
+                return Ok(Held::Skipped(format!(
+                    "the product is there, and `{model}` cannot be opened here: {error}"
+                )));
+            }
             return Ok(Held::No(format!("expected the model `{model}` to open with the product, found: {error}")));
         }
         opened.push(model.as_str());

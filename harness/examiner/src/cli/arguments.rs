@@ -106,7 +106,7 @@ pub(super) struct PluginsArguments {
     #[command(subcommand)]
     pub(super) command: Option<PluginsCommand>,
     /// Print the JSON Schema of the options of every role of this name.
-    #[arg(long, value_name = "ROLE", conflicts_with = "command")]
+    #[arg(long, value_name = "ROLE")]
     pub(super) schema: Option<String>,
 }
 

@@ -48,7 +48,7 @@ fn datasets_recipes_and_recorded_answers_keep_every_clause() {
     let (problems, train) = (data("problems.jsonl"), data("train.jsonl"));
     let suite = format!(
         "name: t\nmodels: {{ m: {{ plugin: replay, path: {}, key: [index] }} }}\ndatasets:\n  d: {{ plugin: gsm8k, path: {problems}, \
-         train: {train} }}\nteach:\n  r: {{ recipe: gsm8k, teacher: m, path: {train} }}\nevaluate: [{{ models: m, datasets: d }}]\n",
+         train: {train} }}\nteach:\n  r: {{ recipe: gsm8k, teacher: m, path: {train}, keep: all }}\nevaluate: [{{ models: m, datasets: d }}]\n",
         data("recorded.jsonl")
     );
     let dataset = ["dataset/repeatable", "dataset/gold", "dataset/rows", "dataset/forms", "fingerprint/moves"];
@@ -98,7 +98,7 @@ fn the_benchmark_keeps_every_clause() {
     let directory = tempfile::tempdir().unwrap();
     benchmark(directory.path());
     let suite = "name: t\nmodels: { m: { plugin: echo } }\ndatasets: { d: { plugin: bbh, path: ., tasks: [navigate] } }\nteach:\n  r: { \
-                 recipe: bbh, teacher: m, path: ., tasks: [navigate] }\n";
+                 recipe: bbh, teacher: m, path: ., tasks: [navigate], keep: all }\n";
     let bbh =
         [("dataset/bbh", "dataset/repeatable"), ("dataset/bbh", "dataset/forms"), ("recipe/bbh", "recipe/asks-once")];
     keeps_all(directory.path(), "bbh", suite, &bbh);
@@ -138,7 +138,7 @@ fn an_exporter_and_a_diagnostic_keep_every_clause() {
     let tiny = directory.path().join("tiny");
     std::fs::create_dir_all(&tiny).unwrap();
     TinyGpt2::new(json!({})).write_to(&tiny);
-    let suite = "name: t\nexport: { e: { exporter: onnx, from: tiny } }\n";
+    let suite = "name: t\nexport: { e: { exporter: onnx, from: ./tiny } }\n";
     let looked_at = [("exporter/onnx", "exporter/product"), ("diagnostic/onnx", "diagnostic/findings")];
     keeps_all(directory.path(), "onnx", suite, &looked_at);
 }

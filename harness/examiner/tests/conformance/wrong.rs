@@ -19,7 +19,7 @@ fn each_wrong_role_breaks_its_clause_and_no_other() {
     let directory = tempfile::tempdir().unwrap();
     let suite = format!(
         "name: wrong\nplugins: {{ wrong: {{ path: {} }} }}\ntrain:\n  a: {{ trainer: trainer-resume, data: rows.jsonl }}\n  b: {{ \
-         trainer: trainer-events, data: rows.jsonl }}\nexport:\n  c: {{ exporter: exporter-product, from: checkpoint }}\n",
+         trainer: trainer-events, data: rows.jsonl }}\nexport:\n  c: {{ exporter: exporter-product, from: ./checkpoint }}\n",
         file.display()
     );
     std::fs::write(directory.path().join("wrong.yaml"), suite).unwrap();

@@ -127,8 +127,8 @@ fn texts(results: &Results<GenerateResult>) -> Vec<Option<&str>> {
 
 /// The prompt whose answers differ, with both.
 fn difference(session: &Session, one: &Results<GenerateResult>, other: &Results<GenerateResult>) -> Option<String> {
-    let pairs = texts(one).into_iter().zip(texts(other)).zip(&session.prompts);
-    pairs.into_iter().find(|((one, other), _)| one != other).map(|((one, other), prompt)| {
+    let mut pairs = texts(one).into_iter().zip(texts(other)).zip(&session.prompts);
+    pairs.find(|((one, other), _)| one != other).map(|((one, other), prompt)| {
         let said = |text: Option<&str>| text.map_or("an error".to_owned(), |text| format!("{:?}", shown(text)));
         format!("{} and {} after {:?}", said(one), said(other), shown(&prompt.context))
     })
