@@ -87,6 +87,35 @@ evaluate:
     assert_eq!(std::fs::read_to_string(run.join("train/learned/weights")).unwrap(), "trained better");
 }
 
+#[needs(python)]
+#[test]
+fn a_trainer_whose_program_ends_is_tried_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let suite = "name: t\ntrain:\n  learned: { trainer: process, data: rows.jsonl, command: [python3, roles.py], options: { dies_at: 2 } }\n";
+    write(directory.path(), suite);
+    std::fs::write(directory.path().join("suites/rows.jsonl"), "{}\n{}\n{}\n").unwrap();
+    let output = command(directory.path(), &[]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("with exit code 9"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("continuing in a new process"), "{}", stderr(&output));
+    let curve = std::fs::read_to_string(directory.path().join("run/train/learned/train.csv")).unwrap();
+    let steps: Vec<&str> = curve.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+    assert_eq!(steps, ["1", "2", "3"], "{curve}");
+}
+
+#[needs(python)]
+#[test]
+fn a_secret_of_the_environment_is_passed_by_its_name_alone() {
+    for (pass, said) in [("", "the token is None"), (", pass_env: [EXAMINER_TEST_TOKEN]", "the token is t0ken")] {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), &ten(&format!("command: [python3, roles.py]{pass}")));
+        let output = command(directory.path(), &["--limit", "1"]).env("EXAMINER_TEST_TOKEN", "t0ken").output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let log = std::fs::read_to_string(directory.path().join("run/logs/models.tried.log")).unwrap();
+        assert!(log.contains(said), "{log}");
+    }
+}
+
 /// A suite of ten sums with this model.
 fn ten(model: &str) -> String {
     format!(

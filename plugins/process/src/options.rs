@@ -10,7 +10,7 @@ use std::time::Duration;
 #[serde(deny_unknown_fields)]
 pub struct Options {
     /// The program and its arguments, a word each: `[python3, model.py]`. No shell reads them. A word that names a file beside the
-    /// suite is that file; any other stays as it is.
+    /// suite, or else in the working directory, is that file; any other stays as it is.
     pub command: Vec<Word>,
     /// Files and directories whose content decides the results besides: data, weights, modules that the program imports. The program
     /// is told where they lie.

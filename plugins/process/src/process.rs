@@ -24,6 +24,12 @@ const CANCEL_TIMEOUT: Duration = Duration::from_millis(300);
 /// How long its last words may take to arrive.
 const STDERR_TIMEOUT: Duration = Duration::from_millis(500);
 
+const PROTOCOL_HELP: &str = "its stdout is for the protocol alone, and what it prints belongs on stderr; `docs/plugins/process.md` has the \
+                             protocol";
+const SILENCE_HELP: &str = "while it works, a line is due every `heartbeat_s` seconds, and the first one within `start_s`; both \
+                            are options of the role";
+const END_HELP: &str = "all that it wrote to stderr is in the log of its stage";
+
 /// A program that runs.
 pub(crate) struct Process {
     program: Arc<Program>,
@@ -89,27 +95,20 @@ impl Process {
             std::thread::sleep(Duration::from_millis(1));
         }
         let label = &self.label;
-        let (code, what) = match self.program.fault() {
-            Some(Fault::Breach(what)) => (ErrorCode::Protocol, format!("{label} {what}")),
+        let (code, what, help) = match self.program.fault() {
+            Some(Fault::Breach(what)) => (ErrorCode::Protocol, format!("{label} {what}"), PROTOCOL_HELP),
             Some(Fault::LongLine) => {
-                (ErrorCode::Crashed, format!("{label} sent a line of more than {} MiB", LINE_MAX >> 20))
+                (ErrorCode::Crashed, format!("{label} sent a line of more than {} MiB", LINE_MAX >> 20), PROTOCOL_HELP)
             }
             Some(Fault::Silent(silent)) => {
                 let seconds = silent.as_secs_f64();
-                (self.code_of_silence(), format!("{label} sent nothing for {seconds:.1} seconds, not even a heartbeat"))
+                let what = format!("{label} sent nothing for {seconds:.1} seconds, not even a heartbeat");
+                (self.code_of_silence(), what, SILENCE_HELP)
             }
-            Some(Fault::Cancelled) => (ErrorCode::Cancelled, format!("{label} was interrupted")),
-            None => (ErrorCode::Crashed, format!("{label} {}", ending(status))),
-        };
-        let help = match code {
-            ErrorCode::Cancelled => return PluginError::new(code, what),
-            ErrorCode::Protocol => {
-                "its stdout is for the protocol alone, and what it prints belongs on stderr; `docs/plugins/process.md` has the \
-                 protocol"
+            Some(Fault::Cancelled) => {
+                return PluginError::new(ErrorCode::Cancelled, format!("{label} was interrupted"));
             }
-            _ => {
-                "what it wrote to stderr is in the log of its stage; a heartbeat is due every `heartbeat_s` seconds while it works"
-            }
+            None => (ErrorCode::Crashed, format!("{label} {}", ending(status)), END_HELP),
         };
         PluginError::new(code, format!("{what}{}", self.program.last_line.describe())).with_help(help)
     }

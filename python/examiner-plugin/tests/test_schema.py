@@ -23,7 +23,7 @@ class Schema(unittest.TestCase):
                 "count": {"type": "integer", "default": 3},
                 "rate": {"type": ["number", "null"]},
                 "names": {"type": "array", "items": {"type": "string"}},
-                "more": {"type": "object"},
+                "more": {"type": ["object", "null"]},
                 "any": {"default": 1},
             },
         )

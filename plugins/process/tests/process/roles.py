@@ -45,6 +45,7 @@ class Adder(Model):
 
     def generate(self, request):
         print("this goes to the log")
+        print("the token is", os.environ.get("EXAMINER_TEST_TOKEN"))
         os.system("echo this, too")
         time.sleep(self.sleep_s)
         one, other = request.prompt.split(" + ")
@@ -85,6 +86,9 @@ class SquaredError(Scorer):
 
 
 class Learner(Trainer):
+    def __init__(self, dies_at: int = 0):
+        self.dies_at = dies_at
+
     def check(self, from_):
         if from_ == "nowhere":
             raise PluginError("there is nothing to start from", code="not-found")
@@ -95,6 +99,10 @@ class Learner(Trainer):
         for step in range(1, count + 1):
             if not send(TrainEvent(step, count, loss=1 / step)):
                 raise PluginError("interrupted", code="cancelled")
+            mark = os.path.join(job.out, "died")
+            if step == self.dies_at and not os.path.exists(mark):
+                open(mark, "w").close()
+                os._exit(9)
         self.host.flush()
         with open(os.path.join(job.out, "weights"), "w", encoding="utf-8") as weights:
             weights.write("trained")

@@ -34,6 +34,8 @@ def _property(parameter: inspect.Parameter, hint: Any) -> Dict[str, Any]:
     schema = _type(hint)
     if isinstance(parameter.default, (str, int, float, bool)):
         schema["default"] = parameter.default
+    if parameter.default is None and isinstance(schema.get("type"), str):
+        schema["type"] = [schema["type"], "null"]
     return schema
 
 
