@@ -20,7 +20,8 @@ fn a_plugin_a_role_and_a_file_are_described() {
     let directory = tempfile::tempdir().unwrap();
     let plugin = json(directory.path(), &["echo"])["plugins"][0].clone();
     assert_eq!(plugin["name"], "echo");
-    assert_eq!(plugin["interface_version"], examiner_api::API_VERSION);
+    assert_eq!(plugin["interface"], examiner_api::INTERFACE);
+    assert_eq!(plugin["api_version"], examiner_api::API_VERSION);
     assert_eq!(plugin["pin"], Value::Null);
     let role = &plugin["roles"][0];
     assert_eq!((&role["kind"], &role["options"][0]["name"]), (&"model".into(), &"prefix".into()));

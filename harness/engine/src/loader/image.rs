@@ -6,14 +6,14 @@ use examiner_api::ffi::{HEADER_SYMBOL, Header, HeaderFields, ROOT_SYMBOL, TARGET
 use object::{Architecture, BinaryFormat, Object, ObjectSegment, ObjectSymbol};
 use std::path::Path;
 
-/// The version of the plugin interface that a plugin file was built with, by its header. No code of it runs.
+/// The header of a plugin file: what it was built with. No code of it runs.
 ///
 /// # Errors
 /// The file cannot be read, or has no header.
-pub fn interface_version(path: &Path) -> Result<String, LoadProblem> {
+pub fn header(path: &Path) -> Result<HeaderFields, LoadProblem> {
     let bytes = std::fs::read(path).map_err(|error| LoadProblem::Unreadable(error.to_string()))?;
     let file = object::File::parse(&*bytes).map_err(|error| LoadProblem::NotALibrary(error.to_string()))?;
-    read_header(&file).map(|header| header.api_version)
+    read_header(&file)
 }
 
 /// Checks that the bytes are a complete shared library for this machine, and a plugin of the program's interface. No code of it

@@ -4,8 +4,8 @@ use crate::cli::arguments::InfoArguments;
 use crate::cli::search;
 use crate::cli::terminal::print;
 use anyhow::{Result, anyhow};
-use examiner_api::{API_VERSION, RoleInfo};
-use examiner_engine::loader::{LoadedFile, Plugins, SearchPath, interface_version};
+use examiner_api::{API_VERSION, INTERFACE, RoleInfo};
+use examiner_engine::loader::{LoadedFile, Plugins, SearchPath, header};
 use examiner_engine::worker;
 use examiner_suite::{Loaded, OptionInfo, option_list};
 use serde::Serialize;
@@ -23,8 +23,10 @@ struct PluginReport {
     name: String,
     version: String,
     path: PathBuf,
-    /// The version of the plugin interface that it was built with.
-    interface_version: String,
+    /// The plugin interface: that of the program, or it would not be opened.
+    interface: u32,
+    /// The version of `examiner-api` that it was built with.
+    api_version: String,
     sha256: String,
     /// The hash that the suite pins its file to.
     pin: Option<String>,
@@ -101,8 +103,8 @@ fn report<'a>(
     roles: impl Iterator<Item = &'a RoleInfo>,
     suite: Option<&Loaded>,
 ) -> Result<PluginReport> {
-    let interface_version = match file.library() {
-        Some(_) => interface_version(&file.path).map_err(|problem| anyhow!("`{}`: {problem}", file.path.display()))?,
+    let api_version = match file.library() {
+        Some(_) => header(&file.path).map_err(|problem| anyhow!("`{}` {problem}", file.path.display()))?.api_version,
         None => API_VERSION.to_owned(),
     };
     let role = |role: &RoleInfo| RoleReport {
@@ -117,7 +119,8 @@ fn report<'a>(
         name: file.info.name.clone(),
         version: file.info.version.clone(),
         path: file.path.clone(),
-        interface_version,
+        interface: INTERFACE,
+        api_version,
         sha256: file.sha256.clone(),
         pin: suite.and_then(|loaded| loaded.suite.plugins.get(&file.info.name)?.sha256.clone()),
         roles: roles.map(role).collect(),
@@ -126,9 +129,9 @@ fn report<'a>(
 
 /// The same for people; `suite` is the suite that may pin the file.
 fn text(report: &PluginReport, suite: Option<&str>) -> String {
-    let PluginReport { name, version, path, interface_version, sha256, pin, roles } = report;
+    let PluginReport { name, version, path, interface, api_version, sha256, pin, roles } = report;
     let mut text = format!(
-        "{name} {version}\n  file       `{}`\n  interface  {interface_version}\n  sha256     {sha256}\n",
+        "{name} {version}\n  file       `{}`\n  interface  {interface}, built with `examiner-api` {api_version}\n  sha256     {sha256}\n",
         path.display()
     );
     match (suite, pin) {

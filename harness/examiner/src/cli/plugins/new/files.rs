@@ -25,7 +25,7 @@ pub(super) fn commands(template: &Template, name: &str) -> Vec<String> {
     let first = [
         "cargo build".to_owned(),
         "cargo test".to_owned(),
-        format!("examiner plugins check {library}"),
+        format!("examiner plugins check {library} --suite suite.yaml"),
         format!("examiner plugins info {name} --plugins target/debug"),
     ];
     let own = template.commands.iter().map(|command| command.replace(NAME, name));
