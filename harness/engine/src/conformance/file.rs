@@ -55,9 +55,7 @@ fn is_version(text: &str) -> bool {
     let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let is_word = |part: &str| !part.is_empty() && part.chars().all(|char| char.is_ascii_alphanumeric() || char == '-');
     let rest = rest.strip_prefix(['-', '+']);
-    parts.len() == 3
-        && parts.iter().all(|part| is_number(part))
-        && rest.is_none_or(|rest| rest.split(['.', '+']).all(is_word))
+    parts.len() == 3 && parts.iter().all(is_number) && rest.is_none_or(|rest| rest.split(['.', '+']).all(is_word))
 }
 
 fn conflicts(file: &LoadedFile, others: &Plugins) -> Held {

@@ -121,9 +121,9 @@ impl<const FAULT: usize> WrongModel<FAULT> {
             [at(2), at(1)]
         };
         let (mut logprobs, mut is_greedy) = (Vec::new(), true);
-        for place in first..bytes.len() {
+        for (place, byte) in bytes.iter().enumerate().skip(first) {
             let all = self.log_probabilities(before(place));
-            let token = usize::from(bytes[place]);
+            let token = usize::from(*byte);
             logprobs.push(all[token] as f32);
             is_greedy &= best(&all, 0) == token as u32;
         }

@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_stop_string_is_taken_from_the_middle() {
-        assert_eq!(middle("abcdef"), Some("de"));
+        assert_eq!(middle("abcdef"), Some("cd"));
         assert_eq!(middle("äöü"), Some("öü"));
         assert_eq!((middle("a"), middle("")), (None, None));
     }
