@@ -7,7 +7,7 @@
 use crate::loader::Plugins;
 use examiner_api::RoleKind;
 use examiner_hub::Hub;
-use examiner_suite::{FieldPath, Loaded, Options, Paths, ScorerSpec, Start, Suite, TrainData};
+use examiner_suite::{FieldPath, Loaded, Options, Paths, ScorerSpec, Segment, Start, Suite, TrainData};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
@@ -38,7 +38,7 @@ pub enum PathKind {
 pub fn locate(loaded: &mut Loaded, plugins: &Plugins) -> Vec<String> {
     let (mut elsewhere, mut both) = (Vec::new(), Vec::new());
     for path in fields(&loaded.suite, plugins) {
-        let found = find(loaded.suite.paths.start(&path.field), &path.text, path.kind);
+        let found = find(start(&loaded.suite.paths, &path.field), &path.text, path.kind);
         let Some(found) = found else { continue };
         match found.by {
             Rule::Suite => {}
@@ -48,6 +48,20 @@ pub fn locate(loaded: &mut Loaded, plugins: &Plugins) -> Vec<String> {
         loaded.suite.paths.located.insert(path.field, found.path);
     }
     notes(loaded, elsewhere, both)
+}
+
+/// Where a relative path in a field begins. A single scorer is written with or without a list, and was typed on the command line as either.
+fn start<'a>(paths: &'a Paths, field: &FieldPath) -> &'a Path {
+    let mut without_list = FieldPath::default();
+    let mut before = None;
+    for segment in field.segments() {
+        if before.as_deref() != Some("scorer") || *segment != Segment::Index(0) {
+            without_list = without_list.then(segment.clone());
+        }
+        before = Some(segment.to_string());
+    }
+    let typed = paths.start(&without_list);
+    if typed.as_os_str().is_empty() { typed } else { paths.start(field) }
 }
 
 /// Where a relative path of a plugin's file begins: where the suite lies, unless it leads to a file from the working directory alone.
@@ -332,6 +346,7 @@ fn escaped(step: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use examiner_suite::{Override, load_text};
     use serde_json::json;
 
     #[test]
@@ -425,5 +440,17 @@ mod tests {
         let options = json!({ "command": ["python3", file, directory], "files": [directory, "none"], "log": file });
         let found = of_identity(&schema, options.as_object().unwrap());
         assert_eq!(found, [PathBuf::from(&file), folder.path().to_owned()]);
+    }
+
+    #[test]
+    fn the_path_of_a_single_scorer_begins_where_it_was_typed() {
+        let text = "name: s\ndatasets:\n  d: { plugin: p, scorer: { name: judge, script: a } }\n";
+        let field = FieldPath::of(&["datasets", "d", "scorer"]).index(0).key("script");
+        let starts = |overrides: &[Override]| {
+            let loaded = load_text("configs/s.yaml".as_ref(), text.to_owned(), overrides, &|_| None).unwrap();
+            start(&loaded.suite.paths, &field).to_owned()
+        };
+        assert_eq!(starts(&[]), Path::new("configs"));
+        assert_eq!(starts(&["datasets.d.scorer.script=b".parse().unwrap()]), Path::new(""));
     }
 }
