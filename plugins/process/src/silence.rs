@@ -54,9 +54,9 @@ mod tests {
 
     #[test]
     fn silence_counts_while_somebody_waits() {
-        let (start, heartbeat) = (Duration::from_millis(400), Duration::from_millis(20));
+        let (start, heartbeat) = (Duration::from_secs(5), Duration::from_millis(300));
         let silence = Silence::new(Limits { start, heartbeat });
-        let pause = || std::thread::sleep(Duration::from_millis(40));
+        let pause = || std::thread::sleep(Duration::from_millis(400));
         silence.while_waiting(|| {
             pause();
             assert_eq!(silence.is_too_long(), None, "before the first line another limit holds");
