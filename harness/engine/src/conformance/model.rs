@@ -28,7 +28,7 @@ struct First {
 /// Tokens of most answers that are asked for.
 const TOKENS: u32 = 12;
 
-const SCORING: [&super::clause::Clause; 6] = [
+const SCORING: [&Clause; 6] = [
     &MODEL_SCORE_NUMBERS,
     &MODEL_SCORE_COUNTS,
     &MODEL_SCORE_BATCH,
@@ -36,8 +36,7 @@ const SCORING: [&super::clause::Clause; 6] = [
     &MODEL_CHOICE_PROBABILITIES,
     &MODEL_EMPTY_CONTEXT,
 ];
-const GENERATING: [&super::clause::Clause; 4] =
-    [&MODEL_STOP_STRINGS, &MODEL_MAX_NEW_TOKENS, &MODEL_SEED, &MODEL_GENERATE_BATCH];
+const GENERATING: [&Clause; 4] = [&MODEL_STOP_STRINGS, &MODEL_MAX_NEW_TOKENS, &MODEL_SEED, &MODEL_GENERATE_BATCH];
 
 /// Holds a model against its clauses. `name` is its name in the suite, if it is of one.
 pub(super) fn check(
