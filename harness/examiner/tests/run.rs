@@ -220,9 +220,8 @@ fn the_repetitions_of_one_sample_are_not_all_held_at_once() {
     let suite = "name: t\nmodels: { m: { plugin: echo } }\ndatasets:\n  d: { plugin: table, path: rows.jsonl, prompt: '{{ q }}', gold: a, repeats: 100000 }\nevaluate: [{ models: m, datasets: d }]\n";
     std::fs::write(directory.path().join("suite.yaml"), suite).unwrap();
     let mut command = build::examiner(directory.path());
-    command.args(["run", "suite.yaml", "--out", "run"]).stdout(std::process::Stdio::null());
-    let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
-    let (mib, _) = crate::templates::usage(&mut child);
+    command.args(["run", "suite.yaml", "--out", "run"]);
+    let (mib, _) = crate::measured::usage(&command, &directory.path().join("said"));
     let row = whole(&directory.path().join("run"), "m", "d", "accuracy");
     assert_eq!((&*row["n"], &*row["n_error"]), ("100000", "0"), "{row:?}");
     // All of them together were 350 MB.

@@ -2,38 +2,23 @@
 #![cfg(target_os = "linux")]
 
 use crate::build;
+use crate::measured::usage;
 use examiner_test_support::checkpoint::TinyGpt2;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 /// Templates, one in a line, that ask for more memory than any machine has; the last two ask for little memory and much time.
 const BOMBS: &str = include_str!("../../test-support/template-bombs.txt");
-
-/// What a process and those that it has waited for took: MiB of the largest, and seconds of a processor of all.
-pub(crate) fn usage(child: &mut Child) -> (i64, f64) {
-    // SAFETY: `rusage` is plain data, for which zeros are a value, and the call writes into it and `status` alone.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        let mut status = 0;
-        let process = child.id().try_into().unwrap();
-        assert_eq!(libc::wait4(process, &raw mut status, 0, &raw mut usage), process);
-        usage
-    };
-    let seconds = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000).as_secs_f64();
-    (usage.ru_maxrss / 1024, seconds(usage.ru_utime) + seconds(usage.ru_stime))
-}
 
 /// Runs a suite, and returns what the program says in the end. No process may take 200 MB, nor all of them 6 s.
 fn bounded(directory: &Path, suite: &str) -> String {
     std::fs::write(directory.join("suite.yaml"), suite).unwrap();
     let said = directory.join("said");
     let mut command: Command = build::examiner(directory);
-    command.args(["run", "suite.yaml", "--out", "run", "--fresh"]).stdout(Stdio::null());
-    let mut child = command.stderr(std::fs::File::create(&said).unwrap()).spawn().unwrap();
-    let (mib, seconds) = usage(&mut child);
+    command.args(["run", "suite.yaml", "--out", "run", "--fresh"]);
+    let (mib, seconds) = usage(&command, &said);
     let said = std::fs::read_to_string(said).unwrap();
     assert!(mib < 200 && seconds < 6.0, "{mib} MiB, {seconds} s: {suite}\n{said}");
     said

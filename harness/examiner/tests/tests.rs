@@ -28,6 +28,7 @@
 //! - `identity`: what has changed is done again, and nothing else
 //! - `products`: runs that are moved, copied and replaced, and products that are damaged
 //! - `templates`: templates that ask for more than there is
+//! - `measured`: what a run takes of memory and time, for tests that bound it
 //! - `storage`: a run whose files could not be written goes on, too
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -44,6 +45,7 @@ mod info;
 mod interfaces;
 mod isolation;
 mod loader;
+mod measured;
 mod out_of_tree;
 mod paths;
 mod plan;
