@@ -2,7 +2,7 @@
 #![no_main]
 
 use examiner_api::testing::FakeHost;
-use examiner_api::{Dataset, Flow, Open, Sample};
+use examiner_api::{Dataset, Flow, Open, PluginError, Sample};
 use examiner_fuzz::{file, let_caught_panics_pass, parquet, sow, watch};
 use examiner_plugin_table::{Options, Table};
 use libfuzzer_sys::fuzz_target;
@@ -12,19 +12,20 @@ use serde_json::json;
 
 extern crate parquet as parquet_of_the_crate;
 
-fn reads(data: &[u8]) -> bool {
+/// What was wrong with the file, if it was.
+fn error_of(data: &[u8]) -> Option<PluginError> {
     let path = file("rows.parquet");
     std::fs::write(&path, data).expect("an input");
-    let options = json!({ "path": path, "prompt": "{{ text }}", "gold": "number", "gold_is": "text" });
+    let options = json!({ "path": path, "prompt": "{{ text | default('none', true) }}", "gold": "number", "gold_is": "text" });
     let options: Options = serde_json::from_value(options).expect("options");
     match Table::open(options, FakeHost::new().host()) {
         Ok(mut table) => {
             let _ = table.samples(&|_: Sample| Flow::Continue);
-            true
+            None
         }
         Err(error) => {
             assert!(!error.message.is_empty());
-            false
+            Some(error)
         }
     }
 }
@@ -44,12 +45,12 @@ fuzz_target!(
             (name.to_owned(), parquet(WriterProperties::builder().set_compression(codec).build()))
         });
         for (name, seed) in &seeds {
-            assert!(reads(seed), "the seed `{name}` is good");
+            assert_eq!(error_of(seed), None, "the seed `{name}` is good");
         }
         sow("parquet", seeds);
         let_caught_panics_pass();
     },
     |data: &[u8]| watch(|| {
-        reads(data);
+        error_of(data);
     })
 );

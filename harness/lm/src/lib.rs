@@ -25,7 +25,9 @@
 //!
 //! ```
 //! use examiner_api::testing::FakeHost;
-//! use examiner_api::{Flow, GenerateRequest, GenerateResult, Host, Metadata, Model, Response, Result, Sampling, schemars, serde_json};
+//! use examiner_api::{
+//!     BatchInvariance, Flow, GenerateRequest, GenerateResult, Host, Metadata, Model, Response, Result, Sampling, schemars, serde_json,
+//! };
 //! use examiner_lm::checkpoint::Checkpoint;
 //! use examiner_lm::{
 //!     CacheId, CacheLayout, Decoder, LoadModel, LocalModel, LocalOptions, ModelSource, OnLogits, OwnOptions, Row, Segment,
@@ -110,6 +112,7 @@
 //!             identity: checkpoint.identity(&[])?,
 //!             checkpoint,
 //!             arithmetic: Metadata::new(),
+//!             batch_invariance: BatchInvariance::Exact,
 //!             warnings: Vec::new(),
 //!             details: Metadata::new(),
 //!         };

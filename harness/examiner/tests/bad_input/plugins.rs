@@ -85,12 +85,14 @@ fn a_library_for_another_machine() {
 fn libraries_that_are_no_plugin_of_this_program() {
     let program = std::fs::read(env!("CARGO_BIN_EXE_examiner")).unwrap();
     assert_snapshot!(file(program), @"error: suite.yaml:1:26: plugins.mine.path: `[DIR]/mine.so` is a shared library but not an Examiner plugin: it has no symbol `EXAMINER_PLUGIN_ROOT`; write `examiner_api::export_plugin!(plugin);` at the root of the crate");
-    let old = altered(|bytes| {
+    let other = altered(|bytes| {
         let header = b"examiner plugin\0";
         let at = bytes.windows(header.len()).position(|window| window == header).unwrap() + 20;
         bytes[at..at + 5].copy_from_slice(b"9.7.3");
+        // Behind both texts of 64 bytes.
+        bytes[at + 128] = 2;
     });
-    assert_snapshot!(file(old), @"error: suite.yaml:1:26: plugins.mine.path: `[DIR]/mine.so` was built with `examiner-api` 9.7.3, this program speaks 0.2.0; rebuild it: `cargo update -p examiner-api --precise 0.2.0 && cargo build --release`");
+    assert_snapshot!(file(other), @r#"error: suite.yaml:1:26: plugins.mine.path: `[DIR]/mine.so` was built with plugin interface 2 (`examiner-api` 9.7.3), this program has plugin interface 1 (`examiner-api` 0.3.0); use a newer program, or build the plugin for this one: write `examiner-api = "0.3.0"` into its `Cargo.toml`, then `cargo build --release`"#);
     assert_snapshot!(file(std::fs::read(build::fixture("panics_at_registration")).unwrap()), @"error: suite.yaml:1:26: plugins.mine.path: `[DIR]/mine.so` failed while registering its roles: panicked while registering its roles: no roles today (at `harness/examiner/tests/plugins/panics_at_registration.rs:6`); this is an error in the plugin, tell its author");
 }
 
@@ -120,13 +122,13 @@ fn a_link_that_leaves_the_plugin_directory() {
     link(&world, "mine/libfixture.so", &world.path().join("elsewhere/fixture.so"));
     assert_snapshot!(world.refused(&["check", "--quick", "suite.yaml", "--plugins", "mine"]), @r#"
     error: suite.yaml:1:21: plugins.fixture: there is no plugin named `fixture`
-      help: the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `onnx`, `openai`, `replay`, `table`; not used: `mine/libfixture.so` is a link to `[DIR]/elsewhere/fixture.so`, which is outside of the plugin directory `[DIR]/mine`; copy the library into the directory, or name it in the suite: `plugins: { NAME: { path: FILE, sha256: DIGITS } }`
+      help: the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `onnx`, `openai`, `process`, `replay`, `table`; not used: `mine/libfixture.so` is a link to `[DIR]/elsewhere/fixture.so`, which is outside of the plugin directory `[DIR]/mine`; copy the library into the directory, or name it in the suite: `plugins: { NAME: { path: FILE, sha256: DIGITS } }`
     "#);
     // Neither does a link that leads nowhere do harm.
     std::fs::remove_file(world.path().join("elsewhere/fixture.so")).unwrap();
     assert_snapshot!(world.refused(&["check", "--quick", "suite.yaml", "--plugins", "mine"]), @r#"
     error: suite.yaml:1:21: plugins.fixture: there is no plugin named `fixture`
-      help: the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `onnx`, `openai`, `replay`, `table`; not used: `mine/libfixture.so` cannot be read: No such file or directory (os error 2); check the path and its permissions
+      help: the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `onnx`, `openai`, `process`, `replay`, `table`; not used: `mine/libfixture.so` cannot be read: No such file or directory (os error 2); check the path and its permissions
     "#);
 }
 
@@ -199,7 +201,7 @@ fn pins_that_hold_nothing() {
     let digits = "0".repeat(64);
     assert_snapshot!(check(&format!("ecko: {{ sha256: {digits} }}")), @r#"
     error: suite.yaml:1:18: plugins.ecko: there is no plugin named `ecko`
-      help: did you mean `echo`? the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `onnx`, `openai`, `replay`, `table`
+      help: did you mean `echo`? the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `onnx`, `openai`, `process`, `replay`, `table`
     "#);
     assert_snapshot!(check(&format!("core: {{ sha256: {digits} }}")), @r#"
     error: suite.yaml:1:18: plugins.core: plugin `core` is part of the program and has no file to pin

@@ -227,7 +227,7 @@ fn a_circle() {
 fn plugins_and_scorers_that_there_are_not() {
     assert_snapshot!(changed_seen(Seen::WithPlugins, "plugin: table", "plugin: tabel"), @r#"
     error: suite.yaml:6:19: datasets.rows.plugin: there is no dataset named `tabel` in any plugin
-      help: did you mean `table`? the datasets at hand are `bbh`, `gsm8k`, `table`
+      help: did you mean `table`? the datasets at hand are `bbh`, `gsm8k`, `process`, `table`
     "#);
     assert_snapshot!(changed_seen(Seen::WithPlugins, "gold: a", "gold: a, scorer: exact-match"), @r#"
     error: suite.yaml:6:84: datasets.rows.scorer.0.name: there is no scorer named `exact-match` in any plugin

@@ -1,8 +1,10 @@
 //! Datasets: sums.
 
 use crate::options::Flavour;
+use examiner_api::serde::Deserialize;
 use examiner_api::{
-    ANSWERS_FORM, Dataset, DatasetInfo, Flow, Gold, Host, Open, PluginError, Result, Sample, Shot, Sink,
+    ANSWERS_FORM, Dataset, DatasetInfo, Flow, Gold, Host, Open, PluginError, Result, Sample, Shot, Sink, schemars,
+    serde,
 };
 use std::time::Duration;
 
@@ -133,5 +135,52 @@ impl<const FAULT: usize> Dataset for WrongDataset<FAULT> {
             _ if self.has(Fault::AnyForm) => self.samples(sink),
             _ => Err(PluginError::unsupported(format!("there is no form `{form}`"))),
         }
+    }
+}
+
+/// Options with another default than the one of their schema.
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(crate = "serde", deny_unknown_fields)]
+#[schemars(crate = "schemars")]
+pub(crate) struct Count {
+    /// How many samples there are.
+    #[serde(default = "five")]
+    #[schemars(extend("default" = 4), range(min = 1, max = 9))]
+    count: u32,
+}
+
+fn five() -> u32 {
+    5
+}
+
+/// A dataset of so many sums as its options say, or rather not.
+pub(crate) struct OtherDefault {
+    count: u32,
+}
+
+impl Open for OtherDefault {
+    type Options = Count;
+
+    fn open(options: Count, _: Host) -> Result<Self> {
+        Ok(OtherDefault { count: options.count })
+    }
+}
+
+impl Dataset for OtherDefault {
+    fn info(&self) -> Result<DatasetInfo> {
+        Ok(DatasetInfo {
+            fingerprint: format!("{} sums", self.count),
+            scorer: Some("perplexity-choice".to_owned()),
+            ..DatasetInfo::default()
+        })
+    }
+
+    fn samples(&mut self, sink: &dyn Sink<Sample>) -> Result<()> {
+        for number in 0..self.count {
+            if sink.send(sample(number, 0)) == Flow::Stop {
+                break;
+            }
+        }
+        Ok(())
     }
 }

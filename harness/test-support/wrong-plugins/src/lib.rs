@@ -10,11 +10,11 @@ mod options;
 mod scorer;
 mod stages;
 
-use dataset::WrongDataset;
+use dataset::{OtherDefault, WrongDataset};
 use diagnostic::{Careless, Mute};
 use examiner_api::Plugin;
 use model::WrongModel;
-use options::{Lenient, Misspeller, Moody, OtherDefault, Unreadable};
+use options::{Lenient, Misspeller, Moody, Unreadable};
 use scorer::WrongScorer;
 use stages::{Asker, Nowhere, WrongTrainer};
 

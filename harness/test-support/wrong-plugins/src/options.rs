@@ -1,10 +1,7 @@
 //! Options, and roles whose options are wrong.
 
-use crate::dataset::sample;
 use examiner_api::serde::Deserialize;
-use examiner_api::{
-    Dataset, DatasetInfo, Diagnostic, Finding, Flow, Host, Open, Result, Sample, Sink, schemars, serde, serde_json,
-};
+use examiner_api::{Diagnostic, Finding, Host, Open, Result, schemars, serde, serde_json};
 
 /// What a suite may say.
 #[derive(Deserialize, schemars::JsonSchema)]
@@ -76,49 +73,3 @@ finds_nothing!(Lenient, AnyValue, |options| {
 });
 
 finds_nothing!(Moody, Nothing, |_| panic!("not today"));
-
-/// Another default than the one of the schema.
-#[derive(Deserialize, schemars::JsonSchema)]
-#[serde(crate = "serde", deny_unknown_fields)]
-#[schemars(crate = "schemars")]
-pub(crate) struct Count {
-    /// How many samples there are.
-    #[serde(default = "five")]
-    #[schemars(extend("default" = 4), range(min = 1, max = 9))]
-    count: u32,
-}
-
-fn five() -> u32 {
-    5
-}
-
-pub(crate) struct OtherDefault {
-    count: u32,
-}
-
-impl Open for OtherDefault {
-    type Options = Count;
-
-    fn open(options: Count, _: Host) -> Result<Self> {
-        Ok(OtherDefault { count: options.count })
-    }
-}
-
-impl Dataset for OtherDefault {
-    fn info(&self) -> Result<DatasetInfo> {
-        Ok(DatasetInfo {
-            fingerprint: format!("{} sums", self.count),
-            scorer: Some("perplexity-choice".to_owned()),
-            ..DatasetInfo::default()
-        })
-    }
-
-    fn samples(&mut self, sink: &dyn Sink<Sample>) -> Result<()> {
-        for number in 0..self.count {
-            if sink.send(sample(number, 0)) == Flow::Stop {
-                break;
-            }
-        }
-        Ok(())
-    }
-}

@@ -4,7 +4,9 @@
 
 use examiner_api::serde::Deserialize;
 use examiner_api::serde_json::{self, json};
-use examiner_api::{Host, Model, Plugin, PluginError, Result, schemars, serde};
+use examiner_api::{
+    BatchInvariance, Host, Model, Plugin, PluginError, Result, schemars, serde,
+};
 use examiner_lm::checkpoint::Checkpoint;
 use examiner_lm::{
     CacheId, CacheLayout, Decoder, LoadModel, LoadedModel, LocalModel, LocalOptions, ModelSource,
@@ -79,6 +81,8 @@ impl LoadModel for NGramLoader {
             arithmetic: [("version".to_owned(), json!(VERSION))]
                 .into_iter()
                 .collect(),
+            // A row of logits does not depend on what else is computed with it.
+            batch_invariance: BatchInvariance::Exact,
             warnings: Vec::new(),
             details: Default::default(),
         };
