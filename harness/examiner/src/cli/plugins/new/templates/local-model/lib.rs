@@ -4,9 +4,7 @@
 
 use examiner_api::serde::Deserialize;
 use examiner_api::serde_json::{self, json};
-use examiner_api::{
-    BatchInvariance, Host, Model, Plugin, PluginError, Result, schemars, serde,
-};
+use examiner_api::{BatchInvariance, Host, Model, Plugin, PluginError, Result, schemars, serde};
 use examiner_lm::checkpoint::Checkpoint;
 use examiner_lm::{
     CacheId, CacheLayout, Decoder, LoadModel, LoadedModel, LocalModel, LocalOptions, ModelSource,
