@@ -26,5 +26,6 @@ pub mod roles;
 pub mod run;
 pub mod scorers;
 mod stages;
+mod threads;
 mod training_log;
 pub mod worker;

@@ -1,5 +1,6 @@
 //! Processes independent items in parallel: plugin files, and datasets while no model is asked.
 
+use crate::threads;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -19,9 +20,10 @@ pub fn map_with<T: Sync, R: Send, W: Default>(items: &[T], work: impl Fn(&T, &mu
             results.lock().push((index, result));
         }
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len()).min(THREADS);
+    let count = std::thread::available_parallelism().map_or(1, usize::from).min(items.len()).min(THREADS);
     std::thread::scope(|scope| {
-        (1..threads).for_each(|_| drop(scope.spawn(run)));
+        // Where no more threads can be had, those that are there do the work.
+        (1..count).for_each(|_| drop(threads::start_within(scope, run)));
         run();
     });
     let mut results = results.into_inner();

@@ -1,7 +1,7 @@
 //! Waiting for a server without losing sight of the user, who may want to stop.
 
 use super::errors::cancelled;
-use examiner_api::{Flow, Result};
+use examiner_api::{ErrorCode, Flow, PluginError, Result};
 use reqwest::blocking::Response;
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
@@ -21,7 +21,7 @@ pub(super) fn watched<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
     let (sender, done) = channel();
-    std::thread::spawn(move || sender.send(work()));
+    std::thread::Builder::new().spawn(move || sender.send(work())).map_err(|error| no_thread(&error))?;
     match receive(&done, go_on)? {
         Some(done) => Ok(done),
         None => Err(cancelled()),
@@ -36,7 +36,8 @@ pub(super) struct Body {
 impl Body {
     pub(super) fn of(mut response: Response) -> Self {
         let (sender, chunks) = sync_channel(WAITING);
-        std::thread::spawn(move || {
+        let without_thread = sender.clone();
+        let read = move || {
             loop {
                 let mut chunk = vec![0; CHUNK];
                 let read = match response.read(&mut chunk) {
@@ -53,7 +54,11 @@ impl Body {
                     return;
                 }
             }
-        });
+        };
+        if let Err(error) = std::thread::Builder::new().spawn(read) {
+            // There is room for it: nothing else was sent.
+            let _ = without_thread.try_send(Err(error));
+        }
         Body { chunks }
     }
 
@@ -61,6 +66,10 @@ impl Body {
     pub(super) fn next(&self, go_on: &dyn Fn() -> Flow) -> Result<Option<io::Result<Vec<u8>>>> {
         receive(&self.chunks, go_on)
     }
+}
+
+fn no_thread(error: &io::Error) -> PluginError {
+    PluginError::new(ErrorCode::Io, "no thread could be started for a request").with_cause(error)
 }
 
 /// What a thread sends next; none if it has ended.

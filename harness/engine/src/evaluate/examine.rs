@@ -15,6 +15,7 @@ use super::truncation::{Fit, Truncated};
 use super::writer::{Done, Writer};
 use crate::host::Shared;
 use crate::progress::Task;
+use crate::threads;
 use examiner_api::{Answer, Dataset, ErrorCode, Flow, Model, PluginError, Result, SampleRef};
 use examiner_store::aggregate::Aggregate;
 use examiner_store::directory::RunDirectory;
@@ -162,7 +163,8 @@ impl<'a> Session<'a> {
             let (to_model, windows) = sync_channel(1);
             let (to_writer, inbox) = sync_channel(256);
             let to_writer_too = to_writer.clone();
-            let reading = scope.spawn(move || {
+            // Where the second cannot be started, the first ends with its channels.
+            let reading = threads::start_within(scope, move || {
                 reader::read(&mut *dataset, self.setup, &known, &|read| {
                     let sent = match read {
                         Read::Window(items) => to_model.send(items).is_ok(),
@@ -174,8 +176,8 @@ impl<'a> Session<'a> {
                     };
                     if sent && !self.is_over() { Flow::Continue } else { Flow::Stop }
                 })
-            });
-            let writing = scope.spawn(move || writer.run(&inbox));
+            })?;
+            let writing = threads::start_within(scope, move || writer.run(&inbox))?;
             let mut asked = Ok(Flow::Continue);
             for window in windows {
                 if !self.asking.swap(true, Ordering::SeqCst)
@@ -193,10 +195,11 @@ impl<'a> Session<'a> {
             drop(to_writer);
             let read = joined(reading.join(), "reading the dataset").and_then(|read| read);
             let written = joined(writing.join(), "judging answers");
-            Threads { read, asked, written: written.map_err(EvaluateError::Role).and_then(|written| written) }
+            let written = written.map_err(EvaluateError::Role).and_then(|written| written);
+            Ok::<_, PluginError>(Threads { read, asked, written })
         });
         self.task.finish();
-        unwritten.map_or(Ok(threads), |error| Err(EvaluateError::Storage(error)))
+        unwritten.map_or(Ok(threads?), |error| Err(EvaluateError::Storage(error)))
     }
 
     fn nothing_fits(&self) -> Option<EvaluateError> {

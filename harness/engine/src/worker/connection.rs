@@ -64,9 +64,8 @@ impl Connection {
     /// Reads everything that arrives, until the other side closes its end or breaks the protocol. Own calls are then
     /// [`Lost`].
     pub(super) fn listen(&self, input: impl Read, handle: impl FnMut(Incoming)) -> Result<(), FrameError> {
-        let ended = self.dispatch(FrameReader::new(BufReader::with_capacity(1 << 16, input)), handle);
-        *self.calls.lock() = None;
-        ended
+        let _end = EndOfReplies(self);
+        self.dispatch(FrameReader::new(BufReader::with_capacity(1 << 16, input)), handle)
     }
 
     fn dispatch<R: Read>(
@@ -202,6 +201,15 @@ impl Connection {
     }
 }
 
+/// However listening ends, by a panic too: nobody waits for replies any more.
+struct EndOfReplies<'a>(&'a Connection);
+
+impl Drop for EndOfReplies<'_> {
+    fn drop(&mut self) {
+        *self.0.calls.lock() = None;
+    }
+}
+
 /// The name's length (1 byte), the name, the payload.
 fn write_call(name: &str, payload: &[u8]) -> Vec<u8> {
     let name = &name.as_bytes()[..name.len().min(255)];
@@ -302,6 +310,24 @@ mod tests {
     fn a_receiver_stops_the_sender() {
         let (first, _second) = pair();
         assert_eq!(call(&first, "count", 1_000_000, &|_| Flow::Stop), Ok(vec![1]));
+    }
+
+    /// Where the machine gives no more threads, say.
+    #[test]
+    fn calls_fail_when_the_thread_that_listens_panics() {
+        let (reader, writer) = io::pipe().unwrap();
+        let (unread, to_nobody) = io::pipe().unwrap();
+        let (first, second) = (Arc::new(Connection::new(to_nobody)), Connection::new(writer));
+        let listening = first.clone();
+        let listener =
+            std::thread::spawn(move || listening.listen(reader, |_| panic!("as if no thread could be started")));
+        let calling = first.clone();
+        let caller = std::thread::spawn(move || calling.call("m", b"", &|_| Flow::Continue, &|_| {}).is_err());
+        std::thread::sleep(Duration::from_millis(20));
+        second.send(Kind::Heartbeat, 0, &[]).unwrap();
+        assert!(listener.join().is_err());
+        assert!(caller.join().unwrap());
+        drop(unread);
     }
 
     #[test]

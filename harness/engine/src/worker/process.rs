@@ -7,15 +7,16 @@ use super::memory;
 use super::role::{RELEASE, WorkerSettings};
 use super::stderr_tail::StderrTail;
 use crate::bare_host::bare_host;
+use crate::threads;
 use examiner_api::wire::{Call, RawSink, host_method};
 use examiner_api::{ErrorCode, Flow, Host, PluginError, Result};
 use parking_lot::Mutex;
 use std::ffi::OsString;
 use std::io;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -102,12 +103,18 @@ impl WorkerProcess {
             let shared = shared.clone();
             move || shared.stderr_tail.listen(stderr, &|line| shared.host().info(line))
         };
+        let threads = threads::start(read_pipe).and_then(|first| Ok([first, threads::start(read_stderr)?]));
+        let threads = threads.inspect_err(|_| {
+            kill(process);
+            // After the kill this returns soon; without it a zombie would be left.
+            let _ = child.wait();
+        })?;
         Ok(WorkerProcess {
             child: Mutex::new(child),
             shared,
             deadline: Duration::from_secs_f64(settings.isolation.deadline_s),
             cancel_sent: AtomicBool::new(false),
-            threads: [std::thread::spawn(read_pipe), std::thread::spawn(read_stderr)],
+            threads,
         })
     }
 
@@ -299,6 +306,7 @@ impl Shared {
         // Messages and questions about the program's state are answered at once; all else may take its time.
         let at_once = [host_method::LOG, host_method::PROGRESS, host_method::CANCELLED, host_method::SCRATCH_DIR];
         let slow = !at_once.contains(&name.as_str());
+        let without_thread = shared.clone();
         // What the worker sent before this call has been received; the call may rely on it.
         let received = shared.connection.received();
         shared.host_calls.fetch_add(1, Ordering::SeqCst);
@@ -310,10 +318,11 @@ impl Shared {
             shared.host_call_ms.store(shared.now_ms(), Ordering::SeqCst);
             shared.host_calls.fetch_sub(1, Ordering::SeqCst);
         };
-        if slow {
-            std::thread::spawn(work);
-        } else {
+        if !slow {
             work();
+        } else if let Err(error) = threads::start(work) {
+            without_thread.connection.serve(id, false, |_| Err(error));
+            without_thread.host_calls.fetch_sub(1, Ordering::SeqCst);
         }
     }
 }
@@ -322,18 +331,25 @@ impl Shared {
 /// with the thread that has started it.
 fn spawn(command: Command) -> io::Result<Child> {
     type Order = (Command, Sender<io::Result<Child>>);
-    static STARTER: LazyLock<Mutex<Sender<Order>>> = LazyLock::new(|| {
-        let (orders, to_start) = channel::<Order>();
-        std::thread::spawn(move || {
-            for (mut command, started) in to_start {
-                let _ = started.send(command.spawn());
-            }
-        });
-        Mutex::new(orders)
-    });
+    static STARTER: Mutex<Option<Sender<Order>>> = Mutex::new(None);
     let (started, child) = channel();
     let ended = |_| io::Error::other("the thread that starts workers has ended");
-    STARTER.lock().send((command, started)).map_err(|_| ended(()))?;
+    {
+        let mut starter = STARTER.lock();
+        let orders = match &*starter {
+            Some(orders) => orders,
+            None => {
+                let (orders, to_start) = channel::<Order>();
+                std::thread::Builder::new().spawn(move || {
+                    for (mut command, started) in to_start {
+                        let _ = started.send(command.spawn());
+                    }
+                })?;
+                starter.insert(orders)
+            }
+        };
+        orders.send((command, started)).map_err(|_| ended(()))?;
+    }
     child.recv().map_err(|_| ended(()))?
 }
 

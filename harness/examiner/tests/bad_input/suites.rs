@@ -231,7 +231,7 @@ fn plugins_and_scorers_that_there_are_not() {
     "#);
     assert_snapshot!(changed_seen(Seen::WithPlugins, "gold: a", "gold: a, scorer: exact-match"), @r#"
     error: suite.yaml:6:84: datasets.rows.scorer.0.name: there is no scorer named `exact-match` in any plugin
-      help: the scorers at hand are `perplexity-choice`, `answer-extraction`
+      help: the scorers at hand are `perplexity-choice`, `answer-extraction`, `process`
     "#);
     assert_snapshot!(changed_seen(Seen::WithPlugins, "gold: a", "gold: a, scorer: { name: answer-extraction, extract: [{ regx: x }] }"), @r#"
     error: suite.yaml:6:123: datasets.rows.scorer.0.extract.0.regx: unknown option, expected one of `regex`

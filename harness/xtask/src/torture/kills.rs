@@ -9,6 +9,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+/// A run that has not ended by then, interrupted or at its end, hangs: none takes more than seconds.
+const END_WITHIN: Duration = Duration::from_secs(600);
 /// After this number of disturbances a run continues undisturbed.
 const DISTURBANCES_MAX: u64 = 40;
 
@@ -43,7 +45,7 @@ pub(super) fn interrupts(setup: &mut Setup<'_>, workload: &Workload) -> Result<F
             std::thread::sleep(Duration::from_millis(random.below(50)));
             let _ = signal("INT", child.id());
         }
-        let status = child.wait()?;
+        let status = end_of(child, findings)?;
         // At the very end an interrupt has no effect; before the handler is installed the system ends the process.
         let is_expected = matches!(status.code(), Some(0 | 130)) || status.code().is_none();
         if !is_expected {
@@ -86,7 +88,7 @@ pub(super) fn disturb(
             let status = loop {
                 let moment = whole.mul_f64(0.05 + 0.6 * setup.random.below(1000) as f64 / 1000.0);
                 if disturbances >= DISTURBANCES_MAX || findings.tries >= setup.kills {
-                    break Some(child.wait()?);
+                    break Some(end_of(&mut child, &mut findings)?);
                 }
                 if let Some(status) = ended_within(&mut child, moment)? {
                     break Some(status);
@@ -141,6 +143,16 @@ fn ended_within(child: &mut Child, moment: Duration) -> Result<Option<ExitStatus
         std::thread::sleep(Duration::from_millis(1).min(moment));
     }
     Ok(child.try_wait()?)
+}
+
+/// Waits for a run that is to end by itself. One that does not is killed, and is a finding.
+pub(super) fn end_of(child: &mut Child, findings: &mut Findings) -> Result<ExitStatus> {
+    if let Some(status) = ended_within(child, END_WITHIN)? {
+        return Ok(status);
+    }
+    findings.wrong(format!("the program did not end within {} seconds", END_WITHIN.as_secs()));
+    child.kill()?;
+    Ok(child.wait()?)
 }
 
 pub(super) fn signal(name: &str, process: u32) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Hours of runs that are disturbed in every way at once, and whether the program needs more in the end than in the beginning.
 
 use super::findings::{Findings, Setup};
-use super::kills::{Disturbance, children, disturb, pick, signal};
+use super::kills::{Disturbance, children, disturb, end_of, pick, signal};
 use super::workload::{Attempt, Workload};
 use crate::program::measure;
 use crate::program::process::command_line;
@@ -83,7 +83,7 @@ fn any(counts: &mut [u64; KINDS.len()]) -> Box<Disturbance<'_>> {
             }
             (4, _) => {
                 signal("INT", child.id())?;
-                child.wait()?;
+                end_of(child, findings)?;
                 trace.mark(attempt, findings)?;
                 Ok(true)
             }
