@@ -6,16 +6,23 @@ use std::path::PathBuf;
 
 /// A host that passes warnings on, and has nothing else to give.
 pub(crate) fn bare_host() -> Host {
-    Host::new(BareHost)
-}
-
-struct BareHost;
-
-impl HostApi for BareHost {
-    fn log(&self, level: Level, message: &str) {
+    bare_host_with_log(|level, message| {
         if level >= Level::Warn {
             crate::progress::print_to_stderr(message);
         }
+    })
+}
+
+/// A host with this log, and nothing else to give.
+pub(crate) fn bare_host_with_log(log: impl Fn(Level, &str) + Send + Sync + 'static) -> Host {
+    Host::new(BareHost(log))
+}
+
+struct BareHost<L>(L);
+
+impl<L: Fn(Level, &str) + Send + Sync> HostApi for BareHost<L> {
+    fn log(&self, level: Level, message: &str) {
+        (self.0)(level, message);
     }
 
     fn progress(&self, _: Progress) {}

@@ -4,17 +4,6 @@ use super::error::LoadProblem;
 use examiner_api::INTERFACE;
 use examiner_api::ffi::{HEADER_SYMBOL, Header, HeaderFields, ROOT_SYMBOL, TARGET};
 use object::{Architecture, BinaryFormat, Object, ObjectSegment, ObjectSymbol};
-use std::path::Path;
-
-/// The header of a plugin file: what it was built with. No code of it runs.
-///
-/// # Errors
-/// The file cannot be read, or has no header.
-pub fn header(path: &Path) -> Result<HeaderFields, LoadProblem> {
-    let bytes = std::fs::read(path).map_err(|error| LoadProblem::Unreadable(error.to_string()))?;
-    let file = object::File::parse(&*bytes).map_err(|error| LoadProblem::NotALibrary(error.to_string()))?;
-    read_header(&file)
-}
 
 /// Checks that the bytes are a complete shared library for this machine, and a plugin of the program's interface. No code of it
 /// runs.

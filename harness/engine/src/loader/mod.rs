@@ -16,7 +16,6 @@ mod versions;
 
 pub use error::{LoadError, LoadProblem};
 pub use file::FileIdentity;
-pub use image::header;
 pub use library::describe;
 pub use plugins::{LoadedFile, Plugins, Register, open_file};
 pub use search_path::SearchPath;

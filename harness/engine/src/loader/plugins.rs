@@ -4,9 +4,9 @@ use super::error::{LoadError, LoadProblem};
 use super::search_path::{Candidate, SearchPath, candidates};
 use super::{FileIdentity, file, image, library};
 use crate::parallel;
-use examiner_api::ffi::LoadedPlugin;
+use examiner_api::ffi::{HeaderFields, LoadedPlugin};
 use examiner_api::nearest;
-use examiner_api::{Host, Metadata, OpenRole, Plugin, PluginError, PluginInfo, RoleInfo, RoleKind};
+use examiner_api::{API_VERSION, Host, Metadata, OpenRole, Plugin, PluginError, PluginInfo, RoleInfo, RoleKind};
 use examiner_store::provenance::PluginFile;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -21,6 +21,8 @@ pub struct LoadedFile {
     pub path: PathBuf,
     /// SHA-256 of the file, in hex: the identity of the build.
     pub sha256: String,
+    /// The version of `examiner-api` that it was built with.
+    pub api_version: String,
     /// The plugin's description of itself.
     pub info: PluginInfo,
     /// Whether the suite names the file itself.
@@ -96,6 +98,7 @@ impl Plugins {
         let loaded = plugins.into_iter().map(|plugin| LoadedFile {
             path: path.clone(),
             sha256: format!("built-in {}", env!("CARGO_PKG_VERSION")),
+            api_version: API_VERSION.to_owned(),
             info: plugin.info(),
             chosen: false,
             source: Source::BuiltIn(plugin),
@@ -288,6 +291,7 @@ fn entry_of(location: &SearchPath) -> Option<&str> {
 struct CheckedFile {
     path: PathBuf,
     content: file::FileContent,
+    api_version: String,
 }
 
 /// Checks all files that were found, the largest first and in parallel: reading and hashing them is most of the work of a
@@ -331,8 +335,8 @@ fn check(
     let named = entry.or_else(|| pins.keys().map(String::as_str).find(|name| is_named(name)));
     // First of all: nothing else may be read out of bytes that are not the pinned ones.
     check_pin(named, &content.sha256, pins)?;
-    image::check(bytes)?;
-    Ok(CheckedFile { path: path.clone(), content })
+    let HeaderFields { api_version, .. } = image::check(bytes)?;
+    Ok(CheckedFile { path: path.clone(), content, api_version })
 }
 
 /// The plugin in a file that was checked, if it is still the same.
@@ -342,14 +346,14 @@ fn described(
     pins: &Pins,
     register: &mut dyn Register,
 ) -> Result<LoadedFile, LoadProblem> {
-    let CheckedFile { path, content } = file;
+    let CheckedFile { path, content, api_version } = file;
     let info = register.describe(&path, &content.identity)?;
     if let Some(entry) = entry.filter(|entry| *entry != info.name) {
         return Err(LoadProblem::OtherPlugin { found: info.name, expected: entry.to_owned() });
     }
     check_pin(Some(&info.name), &content.sha256, pins)?;
     let source = Source::Library { identity: content.identity, opened: OnceLock::new() };
-    Ok(LoadedFile { path, sha256: content.sha256, info, chosen: false, source })
+    Ok(LoadedFile { path, sha256: content.sha256, api_version, info, chosen: false, source })
 }
 
 fn check_pin(plugin: Option<&str>, found: &str, pins: &Pins) -> Result<(), LoadProblem> {

@@ -2,12 +2,10 @@
 
 use super::process::WorkerProcess;
 use super::role::{DESCRIBE, WorkerSettings};
-use crate::bare_host::bare_host;
+use crate::bare_host::{bare_host, bare_host_with_log};
 use crate::loader::{self, FileIdentity, LoadProblem, Register};
-use examiner_api::wire::{self, Call, RawSink};
-use examiner_api::{
-    ErrorCode, Flow, Host, HostApi, Level, Metadata, PluginError, PluginInfo, Progress, Result, RoleAddress,
-};
+use examiner_api::wire::{self, Call};
+use examiner_api::{ErrorCode, Flow, Metadata, PluginInfo, Result};
 use examiner_suite::Isolation;
 use parking_lot::Mutex;
 use std::ffi::OsString;
@@ -75,39 +73,16 @@ pub(crate) fn printed_at_registration(program: PathBuf, path: &Path, identity: &
     let lines = Arc::new(Mutex::new(Vec::new()));
     let registration = Registration { settings: WorkerSettings { program, isolation }, process: None };
     let process = registration.start()?;
-    process.serve_next("the plugin".to_owned(), &Host::new(Listening(lines.clone())));
+    let keep = {
+        let lines = lines.clone();
+        move |_, message: &str| lines.lock().push(message.strip_prefix("says: ").unwrap_or(message).to_owned())
+    };
+    process.serve_next("the plugin".to_owned(), &bare_host_with_log(keep));
     (&process).call(DESCRIBE, &wire::encode(&(path, identity))?, &|_| Flow::Stop)?;
     // Waits for what it has printed.
     process.release()?;
     let printed = std::mem::take(&mut *lines.lock());
     Ok(printed)
-}
-
-/// Keeps what a worker prints.
-struct Listening(Arc<Mutex<Vec<String>>>);
-
-impl HostApi for Listening {
-    fn log(&self, _: Level, message: &str) {
-        self.0.lock().push(message.strip_prefix("says: ").unwrap_or(message).to_owned());
-    }
-
-    fn progress(&self, _: Progress) {}
-
-    fn is_cancelled(&self) -> bool {
-        false
-    }
-
-    fn scratch_dir(&self) -> Result<PathBuf> {
-        Ok(std::env::temp_dir())
-    }
-
-    fn fetch(&self, uri: &str) -> Result<PathBuf> {
-        Err(PluginError::unsupported(format!("nothing is fetched at registration, not even `{uri}`")))
-    }
-
-    fn call_role(&self, role: &RoleAddress, _: &str, _: &[u8], _: &RawSink<'_>) -> Result<Vec<u8>> {
-        Err(PluginError::unsupported(format!("no other role is called at registration, not even `{}`", role.name)))
-    }
 }
 
 struct InThisProcess;

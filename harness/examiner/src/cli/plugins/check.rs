@@ -15,7 +15,7 @@ use examiner_engine::roles::Roles;
 use examiner_engine::worker;
 use examiner_hub::{Hub, Settings};
 use examiner_report::Reports;
-use examiner_suite::Loaded;
+use examiner_suite::{Loaded, Override};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -81,10 +81,11 @@ fn options(typed: &[String]) -> Result<Metadata> {
             options.extend(more);
             continue;
         }
-        let (key, value) =
-            text.split_once('=').with_context(|| format!("--options: expected JSON or KEY=VALUE, found `{text}`"))?;
-        let value = serde_yaml::from_str(value).with_context(|| format!("--options: the value of `{key}`"))?;
-        options.insert(key.trim().to_owned(), value);
+        let Ok(Override { key, value }) = text.parse() else {
+            bail!("--options: expected JSON or KEY=VALUE, found `{text}`")
+        };
+        let value = serde_yaml::from_str(&value).with_context(|| format!("--options: the value of `{key}`"))?;
+        options.insert(key, value);
     }
     Ok(options)
 }

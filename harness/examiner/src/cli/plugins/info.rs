@@ -4,8 +4,8 @@ use crate::cli::arguments::InfoArguments;
 use crate::cli::search;
 use crate::cli::terminal::print;
 use anyhow::{Result, anyhow};
-use examiner_api::{API_VERSION, INTERFACE, RoleInfo};
-use examiner_engine::loader::{LoadedFile, Plugins, SearchPath, header};
+use examiner_api::{INTERFACE, RoleInfo};
+use examiner_engine::loader::{LoadedFile, Plugins, SearchPath};
 use examiner_engine::worker;
 use examiner_suite::{Loaded, OptionInfo, option_list};
 use serde::Serialize;
@@ -73,7 +73,7 @@ fn in_file(path: &Path, suite: Option<&Loaded>) -> Result<Vec<PluginReport>> {
     let mut plugins = Plugins::default();
     let mut register = worker::registration(worker::program());
     plugins.search(&[SearchPath::File(path.to_owned())], &BTreeMap::new(), &mut *register)?;
-    plugins.loaded().iter().map(|file| report(file, file.info.roles.iter(), suite)).collect()
+    Ok(plugins.loaded().iter().map(|file| report(file, file.info.roles.iter(), suite)).collect())
 }
 
 /// A plugin of this name with all its roles, and the roles of this name of any other.
@@ -85,8 +85,7 @@ fn named(name: &str, suite: Option<&Loaded>, directories: &[PathBuf]) -> Result<
     };
     let found = plugins.loaded().iter().map(|file| (file, roles(file)));
     let found = found.filter(|(file, roles)| file.info.name == name || !roles.is_empty());
-    let reports: Vec<PluginReport> =
-        found.map(|(file, roles)| report(file, roles.iter(), suite)).collect::<Result<_>>()?;
+    let reports: Vec<PluginReport> = found.map(|(file, roles)| report(file, roles.iter(), suite)).collect();
     if reports.is_empty() {
         let names = plugins.loaded().iter().flat_map(|file| {
             std::iter::once(file.info.name.as_str()).chain(file.info.roles.iter().map(|role| role.name.as_str()))
@@ -98,15 +97,7 @@ fn named(name: &str, suite: Option<&Loaded>, directories: &[PathBuf]) -> Result<
     Ok(reports)
 }
 
-fn report<'a>(
-    file: &LoadedFile,
-    roles: impl Iterator<Item = &'a RoleInfo>,
-    suite: Option<&Loaded>,
-) -> Result<PluginReport> {
-    let api_version = match file.library() {
-        Some(_) => header(&file.path).map_err(|problem| anyhow!("`{}` {problem}", file.path.display()))?.api_version,
-        None => API_VERSION.to_owned(),
-    };
+fn report<'a>(file: &LoadedFile, roles: impl Iterator<Item = &'a RoleInfo>, suite: Option<&Loaded>) -> PluginReport {
     let role = |role: &RoleInfo| RoleReport {
         kind: role.kind.to_string(),
         name: role.name.clone(),
@@ -115,16 +106,16 @@ fn report<'a>(
         options: option_list(&role.options),
         schema: role.options.clone(),
     };
-    Ok(PluginReport {
+    PluginReport {
         name: file.info.name.clone(),
         version: file.info.version.clone(),
         path: file.path.clone(),
         interface: INTERFACE,
-        api_version,
+        api_version: file.api_version.clone(),
         sha256: file.sha256.clone(),
         pin: suite.and_then(|loaded| loaded.suite.plugins.get(&file.info.name)?.sha256.clone()),
         roles: roles.map(role).collect(),
-    })
+    }
 }
 
 /// The same for people; `suite` is the suite that may pin the file.
