@@ -1,6 +1,7 @@
 //! Accumulates records, and computes rows of `summary.csv` from them.
 
 use super::macro_average;
+use super::names::Names;
 use super::subset_groups;
 use crate::statistics::{clustered_bootstrap, clustered_mean, range_with_missing};
 use examiner_api::random::key_of;
@@ -65,26 +66,6 @@ enum ScoreState {
 struct Column {
     scorer: usize,
     metric: usize,
-}
-
-/// Texts that are stored once, and referred to by index.
-#[derive(Debug, Clone, Default)]
-struct Names {
-    list: Vec<String>,
-    indices: BTreeMap<String, u32>,
-}
-
-impl Names {
-    /// The index of the name, which is added if it is new.
-    fn index_of(&mut self, name: &str) -> u32 {
-        if let Some(index) = self.indices.get(name) {
-            return *index;
-        }
-        let index = self.list.len() as u32;
-        self.list.push(name.to_owned());
-        self.indices.insert(name.to_owned(), index);
-        index
-    }
 }
 
 impl Totals {
@@ -192,7 +173,8 @@ impl Aggregate for Totals {
             rows.extend(subset_groups::rows(&self.groups, &rows[parts..]));
             if self.macro_average {
                 let means = info.metrics.iter().filter(|metric| metric.aggregation == Aggregation::Mean);
-                let averages: Vec<SummaryRow> = means.filter_map(|metric| average(&rows[parts..subsets], metric)).collect();
+                let averages: Vec<SummaryRow> =
+                    means.filter_map(|metric| average(&rows[parts..subsets], metric)).collect();
                 rows.splice(parts..parts, averages);
             }
             before += info.metrics.len();
@@ -250,7 +232,11 @@ impl Totals {
         let subset = |sample: u32| self.samples[sample as usize].subset;
         let (mut with, mut without) = (BTreeSet::new(), BTreeSet::new());
         for &sample in group.iter().filter(|sample| !is_error(**sample)) {
-            if has(sample) { with.insert(subset(sample)) } else { without.insert(subset(sample)) };
+            if has(sample) {
+                with.insert(subset(sample))
+            } else {
+                without.insert(subset(sample))
+            };
         }
         // Of a subset of errors alone it is not known whether it has the metric.
         let counts = |sample: u32| match is_error(sample) {

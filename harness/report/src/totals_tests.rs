@@ -107,6 +107,36 @@ fn samples_that_do_not_fit_are_counted_in_every_part() {
 }
 
 #[test]
+fn a_partial_metric_counts_the_samples_that_have_it() {
+    let partial = |name: &str, aggregation| MetricInfo { partial: true, ..metric(name, aggregation) };
+    let mut totals = totals(vec![partial("accuracy", Aggregation::Mean), partial("ratio", Aggregation::Corpus)]);
+    for (index, subset, is_counted) in [(0, "a", true), (1, "a", true), (2, "b", false), (3, "b", false)] {
+        let mut record = record(index, subset, Outcome::Scored, 1.0);
+        let verdict = &mut record.verdicts[0].verdict;
+        if is_counted {
+            verdict.statistics.clear()
+        } else {
+            verdict.metrics.clear()
+        }
+        totals.add(&record);
+    }
+    // Errors count where their subset has the metric, or where nothing is known of their subset.
+    totals.add(&record(4, "a", timeout(), 0.0));
+    totals.add(&record(5, "c", timeout(), 0.0));
+    let found: Vec<(String, String, u64, u64)> =
+        rows(&totals).into_iter().map(|row| (row.subset, row.metric, row.n, row.n_error)).collect();
+    let expected = [
+        ("all", "accuracy", 4, 2),
+        ("all", "ratio", 3, 1),
+        ("a", "accuracy", 3, 1),
+        ("b", "ratio", 2, 0),
+        ("c", "accuracy", 1, 1),
+        ("c", "ratio", 1, 1),
+    ];
+    assert_eq!(found, expected.map(|(subset, metric, n, errors)| (subset.to_owned(), metric.to_owned(), n, errors)));
+}
+
+#[test]
 fn every_part_counts_the_same_in_the_mean_over_parts() {
     let metrics = vec![metric("ratio", Aggregation::Corpus), metric("accuracy", Aggregation::Mean)];
     let mut totals = totals_with_macro(metrics);
