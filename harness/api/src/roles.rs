@@ -164,6 +164,9 @@ pub struct DatasetInfo {
     /// Whether the mean over the subsets, each counting the same however large it is, is reported besides the mean over
     /// all samples.
     pub macro_average: bool,
+    /// Whether there are samples with [turns](Sample::turns) of their own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_turns: bool,
     /// The forms in which [`Dataset::training_samples`] sends samples to learn from; [`ANSWERS_FORM`] is one of them.
     pub forms: Vec<String>,
 }
@@ -180,6 +183,7 @@ impl Default for DatasetInfo {
             shot_separator: "\n\n".to_owned(),
             sampling: Sampling::default(),
             macro_average: false,
+            has_turns: false,
             forms: vec![ANSWERS_FORM.to_owned()],
         }
     }
