@@ -1,10 +1,9 @@
 //! What a task's YAML says, typed: all that can be known of it without its data. What is not supported is refused here, by name.
 
-use super::field::Field;
+use super::field::{Field, Named};
 use super::generation;
 use super::metrics;
 use super::setting::{self, Refused, function, text};
-use crate::jinja::Template;
 use crate::spec::{OutputType, TaskSpec};
 use crate::{FunctionName, Setting, TaskConfig};
 
@@ -96,13 +95,6 @@ pub struct RowsOf {
     pub name: Option<String>,
     /// What else.
     pub options: Vec<(String, Setting)>,
-}
-
-/// A text that is the name of a column or a template.
-#[derive(Debug, Clone)]
-pub(super) struct Named {
-    pub(super) text: String,
-    pub(super) template: Template,
 }
 
 /// How few-shot examples are made.
@@ -232,14 +224,7 @@ impl Task {
 fn named(name: &str, setting: Option<&Setting>) -> Result<Option<Named>, Refused> {
     match text(name, setting)?.filter(|text| !text.is_empty()) {
         None => Ok(None),
-        Some(text) => Named::new(name, text).map(Some),
-    }
-}
-
-impl Named {
-    pub(super) fn new(name: &str, text: String) -> Result<Self, Refused> {
-        let template = Template::compile(&text).map_err(|malformed| format!("`{name}` as a template: {malformed}"))?;
-        Ok(Named { text, template })
+        Some(text) => Named::new(name, &text).map(Some),
     }
 }
 
