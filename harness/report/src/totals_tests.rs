@@ -4,7 +4,7 @@ use examiner_api::{Answer, ErrorCode, Gold, PluginError, ScoreResult, Verdict};
 
 fn metric(name: &str, aggregation: Aggregation) -> MetricInfo {
     let bounds = (aggregation == Aggregation::Mean).then_some((0.0, 1.0));
-    MetricInfo { name: name.to_owned(), aggregation, higher_is_better: true, bounds }
+    MetricInfo { name: name.to_owned(), aggregation, higher_is_better: true, bounds, partial: false }
 }
 
 fn examination(metrics: Vec<MetricInfo>) -> Examination {
@@ -18,6 +18,7 @@ fn examination(metrics: Vec<MetricInfo>) -> Examination {
         seed: 7,
         version: "v1".to_owned(),
         macro_average: false,
+        groups: Vec::new(),
     }
 }
 

@@ -157,8 +157,7 @@ fn generated(
     if task.process_results.is_some() {
         return processed(task, filter, document, vec![result], functions, judged);
     }
-    let choices = &item.question.sample.choices;
-    let gold = text::gold(task, &part(item, "target"), item, choices, &result)?;
+    let gold = text::gold(task, part(item, "target"), &result)?;
     for metric in &task.metrics {
         let value = text::value(task, metric, &gold, &result, functions)?;
         let statistic = of_value(&metric.aggregation, &value)

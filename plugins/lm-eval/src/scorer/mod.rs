@@ -6,6 +6,7 @@
 mod choice;
 mod corpus_pairs;
 mod corpus_texts;
+mod exact_match;
 mod filters;
 mod judging;
 mod packed;

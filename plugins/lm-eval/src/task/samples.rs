@@ -117,10 +117,9 @@ impl Maker<'_> {
         let target = self.reader.target(document, None)?;
         let mut extra = Map::new();
         extra.insert("doc".to_owned(), to_json(document).map_err(|error| error.to_string())?);
-        extra.insert("target".to_owned(), to_json(&target).map_err(|error| error.to_string())?);
         let mut sample = Sample { delimiter: task.target_delimiter.clone(), ..Sample::default() };
         if self.shape.multiple_inputs {
-            let inputs = choices.unwrap_or_default().iter().map(expect_text).collect::<Result<Vec<_>, _>>()?;
+            let inputs = choices.iter().flatten().map(expect_text).collect::<Result<Vec<_>, _>>()?;
             let shared = message::text(&*before);
             let exchanges: Vec<_> =
                 inputs.iter().map(|input| exchange(input, None, prefix.as_deref(), ("", "\n\n"))).collect();
@@ -139,14 +138,20 @@ impl Maker<'_> {
             let last = exchange(question, None, prefix.as_deref(), (&task.target_delimiter, ""));
             sample.prompt = message::text(before.iter().chain(&last));
             sample.turns = conversation(before.iter().chain(&last));
-            self.answers(&mut sample, &target, choices)?;
+            self.answers(&mut sample, &target, choices.as_deref())?;
         }
+        // A free answer is compared with the choice itself.
+        let right = match (task.spec.output_type, &choices) {
+            (OutputType::GenerateUntil, Some(choices)) if task.spec.process_results.is_none() => at(choices, &target)?,
+            _ => target,
+        };
+        extra.insert("target".to_owned(), to_json(&right).map_err(|error| error.to_string())?);
         sample.document = Json::Object(extra);
         Ok(sample)
     }
 
     /// What is asked of a model, and what is right.
-    fn answers(&self, sample: &mut Sample, target: &Value, choices: Option<Vec<Value>>) -> Result<(), String> {
+    fn answers(&self, sample: &mut Sample, target: &Value, choices: Option<&[Value]>) -> Result<(), String> {
         let task = self.reader.task;
         let texts = |value: &Value| match value {
             Value::List(items) => items.borrow().iter().map(str_of).collect(),
@@ -166,12 +171,8 @@ impl Maker<'_> {
                 };
             }
             OutputType::GenerateUntil => {
-                let chosen = choices.as_ref().and_then(|choices| {
-                    let index = target.as_int()?;
-                    let index = if index < 0 { index.checked_add(i64::try_from(choices.len()).ok()?)? } else { index };
-                    choices.get(usize::try_from(index).ok()?)
-                });
-                sample.gold = Gold::Text(texts(chosen.unwrap_or(target)));
+                let chosen = choices.and_then(|choices| at(choices, target).ok());
+                sample.gold = Gold::Text(texts(chosen.as_ref().unwrap_or(target)));
             }
             OutputType::Loglikelihood | OutputType::LoglikelihoodRolling => {
                 let text = expect_text(target)?;
