@@ -213,6 +213,15 @@ impl Task {
         fields.chain(&self.process_docs).chain(&self.shots.process_docs).chain(samples).collect()
     }
 
+    /// The split that few-shot examples are taken from, where it is one.
+    pub(super) fn shots_split(&self) -> Option<&str> {
+        match (&self.shots.split, &self.shots.samples) {
+            (Some(split), _) => Some(split),
+            (None, Some(_)) => None,
+            (None, None) => self.training_split.as_deref().or(self.validation_split.as_deref()).or(self.test_split.as_deref()),
+        }
+    }
+
     /// Where the documents are that a model is examined on.
     pub(super) fn examined_split(&self) -> Result<&str, Refused> {
         let split = self.test_split.as_deref().or(self.validation_split.as_deref());
@@ -256,7 +265,9 @@ fn shots(
         some => text(name, some),
     };
     let field = |name: &str| match get(name) {
-        None | Some(Setting::Null) => Ok(None),
+        None => Ok(None),
+        Some(Setting::Null) if config.get(name).is_none() => Ok(None),
+        Some(Setting::Null) if name != "doc_to_choice" => Ok(None),
         Some(setting) => Field::read(name, setting).map(Some),
     };
     let split = match get("split") {

@@ -58,11 +58,7 @@ pub(crate) fn each(
     let Some(first) = all.first() else {
         return Err(bad(task, format!("the split `{split}` has no documents")));
     };
-    let count = match (task.num_fewshot, asking.num_fewshot) {
-        (Some(0), _) => 0,
-        (_, Some(count)) => count,
-        (own, None) => own.unwrap_or(0),
-    };
+    let count = shot_count(task, asking);
     let pool = match count {
         0 => None,
         _ => Some(Pool::read(task, &all, asking.fewshot_seed, locate, &mut functions)?),
@@ -83,6 +79,15 @@ pub(crate) fn each(
         }
     }
     Ok(maker.shape)
+}
+
+/// How many few-shot examples stand before each question of a task.
+pub(super) fn shot_count(task: &Task, asking: Asking) -> usize {
+    match (task.num_fewshot, asking.num_fewshot) {
+        (Some(0), _) => 0,
+        (_, Some(count)) => count,
+        (own, None) => own.unwrap_or(0),
+    }
 }
 
 /// What the first document says of all.
@@ -286,8 +291,9 @@ fn expect_text(value: &Value) -> Result<String, String> {
     value.as_str().map(str::to_owned).ok_or_else(|| format!("expected a text, found `{}`", value.type_name()))
 }
 
-/// What a template takes that takes too much.
-pub(crate) fn too_much(task: &str, what: &str, index: u64) -> PluginError {
-    PluginError::bad_input(format!("task `{task}`, document {index}: its templates take {what}"))
-        .with_help("a filter or a loop asks for too much")
+/// What a task takes that takes too much, in one of its documents or before them.
+pub(super) fn too_much(task: &str, what: &str, index: Option<u64>) -> PluginError {
+    let place = index.map_or_else(String::new, |index| format!(", document {index}"));
+    PluginError::bad_input(format!("task `{task}`{place}: it takes {what}"))
+        .with_help("a template or a function of the task asks for too much")
 }
