@@ -2,6 +2,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod config;
+pub mod tree;
+pub mod yaml;
 
 pub use config::{FunctionName, Setting, TaskConfig};
 
