@@ -92,7 +92,7 @@ impl Open for LmEvalScorer {
 }
 
 /// The name of a metric of a task under one of its filters.
-fn metric_name(task: &TaskSpec, metric: &str, filter: &str) -> String {
+pub(crate) fn metric_name(task: &TaskSpec, metric: &str, filter: &str) -> String {
     if task.filters.len() > 1 { format!("{metric},{filter}") } else { metric.to_owned() }
 }
 

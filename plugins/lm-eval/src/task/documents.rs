@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Finds the file with the rows of one split.
-pub(crate) type Locate = Arc<dyn Fn(&RowsOf, &str) -> Result<PathBuf> + Send + Sync>;
+pub type Locate = Arc<dyn Fn(&RowsOf, &str) -> Result<PathBuf> + Send + Sync>;
 
 /// Documents in order, with the names of their columns.
 #[derive(Debug, Clone, Default)]

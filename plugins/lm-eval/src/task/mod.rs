@@ -9,10 +9,12 @@ mod fingerprint;
 mod generation;
 mod message;
 mod metrics;
+mod open;
 mod samples;
 mod setting;
 mod shots;
 
 pub use compile::{RowsOf, Task};
 pub use dataset::{Options, TaskNames, Tasks};
+pub use documents::Locate;
 pub use setting::Refused;
