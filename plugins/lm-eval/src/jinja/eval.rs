@@ -212,11 +212,11 @@ impl Filling<'_> {
             Expr::Not(of) => Value::Bool(!self.truth(of)?),
             Expr::Negative(of) => {
                 let value = self.value(of)?;
-                operate::negative(self.session, value)?
+                operate::negative(self.session, &value)?
             }
             Expr::Positive(of) => {
                 let value = self.value(of)?;
-                operate::positive(self.session, value)?
+                operate::positive(self.session, &value)?
             }
             Expr::And(left, right) => {
                 let left = self.value(left)?;
@@ -229,7 +229,7 @@ impl Filling<'_> {
             Expr::Compare(first, rest) => Value::Bool(self.compare(first, rest)?),
             Expr::Binary(operator, left, right) => {
                 let (left, right) = (self.value(left)?, self.value(right)?);
-                operate::binary(self.session, *operator, left, right)?
+                operate::binary(self.session, *operator, &left, &right)?
             }
             Expr::Concat(parts) => {
                 let mut text = String::new();

@@ -83,7 +83,7 @@ fn applied(session: &mut Session, value: Value, name: &str, given: Given<'_>) ->
         }
         "length" | "count" => {
             given.none()?;
-            operate::length(session, &value)?
+            operate::length(&value)?
         }
         "list" => {
             given.none()?;
@@ -91,21 +91,21 @@ fn applied(session: &mut Session, value: Value, name: &str, given: Given<'_>) ->
         }
         "abs" => {
             given.none()?;
-            operate::builtin(session, "abs", vec![value])?
+            operate::absolute(&value)?
         }
         "int" => {
             let [default, base] = given.bind(["default", "base"])?;
             let base = base.unwrap_or(Value::Int(10));
             let first = match &value {
-                Value::Str(_) => operate::attempt(operate::builtin(session, "int", vec![value.clone(), base]))?,
-                _ => operate::attempt(operate::builtin(session, "int", vec![value.clone()]))?,
+                Value::Str(_) => operate::attempt(operate::convert(session, "int", vec![value.clone(), base]))?,
+                _ => operate::attempt(operate::convert(session, "int", vec![value.clone()]))?,
             };
             match first {
                 Some(number) => number,
                 None => {
-                    let float = operate::attempt(operate::builtin(session, "float", vec![value]))?;
+                    let float = operate::attempt(operate::convert(session, "float", vec![value]))?;
                     let number = match float {
-                        Some(float) => operate::attempt(operate::builtin(session, "int", vec![float]))?,
+                        Some(float) => operate::attempt(operate::convert(session, "int", vec![float]))?,
                         None => None,
                     };
                     number.or(default).unwrap_or(Value::Int(0))
@@ -114,7 +114,7 @@ fn applied(session: &mut Session, value: Value, name: &str, given: Given<'_>) ->
         }
         "float" => {
             let [default] = given.bind(["default"])?;
-            let float = operate::attempt(operate::builtin(session, "float", vec![value]))?;
+            let float = operate::attempt(operate::convert(session, "float", vec![value]))?;
             float.or(default).unwrap_or(Value::Float(0.0))
         }
         "upper" | "lower" | "capitalize" => {

@@ -48,7 +48,7 @@ pub(super) fn holds(session: &mut Session, of: Found, name: &str, arguments: &[V
         "sequence" => matches!(value, Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Range(..)),
         "odd" | "even" | "divisibleby" => {
             let divisor = arguments.first().cloned().unwrap_or(Value::Int(2));
-            let rest = operate::binary(session, super::ast::Binary::Mod, value, divisor)?;
+            let rest = operate::binary(session, super::ast::Binary::Mod, &value, &divisor)?;
             let wanted = Value::Int(i64::from(name == "odd"));
             operate::compare(session, Comparison::Eq, &rest, &wanted)?
         }

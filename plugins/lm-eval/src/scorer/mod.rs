@@ -13,6 +13,7 @@ mod packed;
 mod requests;
 mod statistics;
 mod text;
+mod text_filters;
 
 use crate::functions::{Functions, source};
 use crate::spec::{AggregationSpec, FilterKind, MetricSpec, OutputType, TaskSpec};
