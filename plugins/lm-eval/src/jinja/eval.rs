@@ -30,10 +30,7 @@ impl Filling<'_> {
         for node in nodes {
             match node {
                 Node::Text(written) => text.push_str(written),
-                Node::Print(expr) => {
-                    let value = self.value(expr)?;
-                    operate::print(&value, text)?;
-                }
+                Node::Print(expr) => self.print(expr, text)?,
                 Node::If { branches, otherwise } => {
                     let mut taken = otherwise;
                     for (test, body) in branches {
@@ -68,6 +65,13 @@ impl Filling<'_> {
             }
         }
         Ok(())
+    }
+
+    fn print(&mut self, expr: &Expr, text: &mut String) -> Result<(), Failed> {
+        match self.found(expr)? {
+            Found::Nothing => Ok(()),
+            found => operate::print(&found.value()?, text),
+        }
     }
 
     fn for_loop(
@@ -234,8 +238,7 @@ impl Filling<'_> {
             Expr::Concat(parts) => {
                 let mut text = String::new();
                 for part in parts {
-                    let value = self.value(part)?;
-                    operate::print(&value, &mut text)?;
+                    self.print(part, &mut text)?;
                 }
                 Value::str(&text)
             }
@@ -243,7 +246,7 @@ impl Filling<'_> {
                 return match (self.truth(test)?, otherwise) {
                     (true, _) => self.found(then),
                     (false, Some(otherwise)) => self.found(otherwise),
-                    (false, None) => Ok(Found::Missing("a choice by `if` without `else`".to_owned())),
+                    (false, None) => Ok(Found::Nothing),
                 };
             }
         };

@@ -28,16 +28,12 @@ pub(super) fn apply(
         let [default, boolean] = Given { filter: name, values, named }.bind(["default_value", "boolean"])?;
         let default = default.unwrap_or_else(|| Value::str(""));
         return Ok(Found::Value(match found {
-            Found::Missing(_) => default,
+            Found::Missing(_) | Found::Nothing => default,
             Found::Value(value) if boolean.is_some_and(|boolean| truth(&boolean)) && !truth(&value) => default,
             Found::Value(value) => value,
         }));
     }
-    let value = match found {
-        Found::Value(value) => value,
-        Found::Missing(name) => return Err(Failed(format!("`{name}` is undefined"))),
-    };
-    applied(session, value, name, Given { filter: name, values, named })
+    applied(session, found.value()?, name, Given { filter: name, values, named })
 }
 
 /// What a filter is given besides the value.
@@ -245,10 +241,7 @@ fn map(session: &mut Session, value: &Value, mut given: Given<'_>) -> Result<Val
     };
     for item in items {
         let given = Given { filter, values: given.values.clone(), named: given.named.clone() };
-        match applied(session, item, filter, given)? {
-            Found::Value(value) => mapped.push(value),
-            Found::Missing(name) => return Err(Failed(format!("`{name}` is undefined"))),
-        }
+        mapped.push(applied(session, item, filter, given)?.value()?);
     }
     Ok(Generator::value(mapped))
 }
@@ -272,8 +265,7 @@ fn chosen(session: &mut Session, value: &Value, name: &str, mut given: Given<'_>
         };
         let tested = tested.map_or_else(|| Found::Missing("an attribute".to_owned()), Found::Value);
         let holds = match (&test, tested) {
-            (None, Found::Value(tested)) => truth(&tested),
-            (None, Found::Missing(name)) => return Err(Failed(format!("`{name}` is undefined"))),
+            (None, tested) => truth(&tested.value()?),
             (Some(test), tested) => {
                 let Some(test) = test.as_str().filter(|test| tests_of_values::is_known(test)) else {
                     return Err(Failed(format!("the test `{}`", operate::shown(test))));

@@ -66,3 +66,6 @@ impl Template {
         eval::render(session, &self.nodes, document)
     }
 }
+
+#[cfg(test)]
+mod tests;

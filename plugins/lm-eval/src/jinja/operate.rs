@@ -16,10 +16,13 @@ impl From<Error> for Failed {
     }
 }
 
-/// A value, or that there is none, with the name of what is missing.
+/// A value, or that there is none.
 pub(super) enum Found {
     Value(Value),
+    /// What is missing has this name.
     Missing(String),
+    /// What a choice by `if` without `else` gives: it is undefined, and yet no error to write.
+    Nothing,
 }
 
 impl Found {
@@ -28,6 +31,7 @@ impl Found {
         match self {
             Found::Value(value) => Ok(value),
             Found::Missing(name) => Err(Failed(format!("`{name}` is undefined"))),
+            Found::Nothing => Err(Failed("a choice by `if` without `else`, of which nothing is chosen".to_owned())),
         }
     }
 }

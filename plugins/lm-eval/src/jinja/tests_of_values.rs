@@ -20,13 +20,12 @@ pub(super) fn is_known(name: &str) -> bool {
 pub(super) fn holds(session: &mut Session, of: Found, name: &str, arguments: &[Value]) -> Result<bool, Failed> {
     let value = match (name, of) {
         ("defined", of) => return Ok(matches!(of, Found::Value(_))),
-        ("undefined", of) => return Ok(matches!(of, Found::Missing(_))),
+        ("undefined", of) => return Ok(!matches!(of, Found::Value(_))),
         // What is undefined is of no type, and looking at its type is no error.
         ("none" | "boolean" | "true" | "false" | "integer" | "float" | "string" | "mapping" | "number", Found::Missing(_)) => {
             return Ok(false);
         }
-        (_, Found::Missing(name)) => return Err(Failed(format!("`{name}` is undefined"))),
-        (_, Found::Value(value)) => value,
+        (_, found) => found.value()?,
     };
     let takes = usize::from(["divisibleby", "in"].contains(&name) || comparison(name).is_some());
     if arguments.len() != takes {
