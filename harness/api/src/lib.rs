@@ -99,6 +99,7 @@ mod nearest;
 mod open_role;
 mod plugin;
 pub mod random;
+mod reasoning;
 mod recipe;
 mod request;
 mod roles;
@@ -121,6 +122,7 @@ pub use kind::RoleKind;
 pub use nearest::nearest;
 pub use open_role::OpenRole;
 pub use plugin::{Open, Plugin, PluginInfo, RoleInfo};
+pub use reasoning::{Parted, ReasoningMarks};
 pub use recipe::{
     AskAll, AskReport, Recipe, RecipeEvent, RecipeInfo, RecipeJob, RecipeReport, RowsContent, RowsFile, TaskYield,
 };

@@ -74,6 +74,10 @@ pub struct ModelInfo {
     pub can_generate: bool,
     /// Whether it makes use of a request's turns; they are left out of requests to any other model.
     pub reads_turns: bool,
+    /// Whether [`Model::score`] takes [`Span::Rolling`](crate::Span::Rolling) and [`Span::Strided`](crate::Span::Strided); no other
+    /// model is asked for them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub scores_windows: bool,
     /// Whether results depend on which requests share a batch. Exact unless the model says otherwise.
     #[serde(skip_serializing_if = "BatchInvariance::is_exact")]
     pub batch_invariance: BatchInvariance,

@@ -129,6 +129,8 @@ impl Answer {
             tokens_out: self.tokens.len() as u32,
             truncated_tokens: self.truncated as u32,
             rendered: None,
+            reasoning: None,
+            reasoning_tokens: 0,
         }
     }
 }

@@ -9,7 +9,7 @@
 //!   the preamble begins the user's first turn, and a system prompt is an error.
 //! - Where a continuation is scored, it is what the assistant's turn begins with, and the white space before it, which
 //!   separates it from the question in a plain text, is left out.
-//! - A whole text ([`Span::All`]) is no conversation, nor is a continuation of nothing: no template is applied.
+//! - A whole text ([`is_whole_text`](examiner_api::Span::is_whole_text)) is no conversation, nor is a continuation of nothing: no template is applied.
 //!
 //! The text is all that there is: no beginning-of-text token is put before it, because a template writes its own. Only
 //! `add_bos: true` puts one before a text of a template that does not.
@@ -23,9 +23,7 @@ mod tests;
 pub use template::{ChatError, ChatTemplate};
 
 use crate::{LocalOptions, fingerprint};
-use examiner_api::{
-    GenerateRequest, Metadata, PluginError, Result, ScoreRequest, Span, Speaker, Turn, serde_json::json,
-};
+use examiner_api::{GenerateRequest, Metadata, PluginError, Result, ScoreRequest, Speaker, Turn, serde_json::json};
 use serde::Serialize;
 use source::Source;
 use std::sync::Arc;
@@ -187,13 +185,13 @@ impl Chat {
 
     /// Whether the context of a request goes through the template.
     pub(crate) fn writes_context(request: &ScoreRequest) -> bool {
-        request.span != Span::All && (!request.turns.is_empty() || !request.context.trim().is_empty())
+        !request.span.is_whole_text() && (!request.turns.is_empty() || !request.context.trim().is_empty())
     }
 
     /// The request with its text for a context.
     pub(crate) fn scoring(&self, request: &ScoreRequest) -> Result<ScoreRequest, ChatError> {
         let mut request = request.clone();
-        if request.span == Span::All {
+        if request.span.is_whole_text() {
             return Ok(request);
         }
         let continuation = request.continuation.trim_start();

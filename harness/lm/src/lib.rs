@@ -170,6 +170,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
+mod windows;
 
 pub use decoder::{CacheId, CacheLayout, Decoder, OnLogits, Row, Segment};
 pub use fingerprint::fingerprint;

@@ -6,7 +6,8 @@ use crate::checkpoint::{Checkpoint, CheckpointIdentity};
 use crate::prefix_tree::Sharing;
 use crate::scheduler::Limits;
 use crate::split::check_vocabulary;
-use crate::{Decoder, LocalOptions, Split, Tokenizer, fingerprint, generator, scorer, split};
+use crate::windows::{Joining, Windows, windows};
+use crate::{Decoder, LocalOptions, Tokenizer, fingerprint, generator, scorer};
 use examiner_api::{
     BatchInvariance, Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, Response, Result, ScoreRequest,
     ScoreResult, Sink,
@@ -112,6 +113,7 @@ impl<D: Decoder> LocalModel<D> {
             context_length: u32::try_from(decoder.context_length()).ok(),
             vocabulary: u32::try_from(decoder.vocabulary()).ok(),
             reads_turns: chat.as_ref().is_some_and(Chat::reads_turns),
+            scores_windows: true,
             details: all,
         };
         let mut tokenizer = checkpoint.into_tokenizer()?;
@@ -165,7 +167,7 @@ impl<D: Decoder> Model for LocalModel<D> {
     fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
         let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
         let (tokenizer, chat, options) = (&self.tokenizer, &self.chat, &self.options);
-        let splits: Vec<Result<(Split, Option<String>)>> = requests
+        let cut: Vec<Result<(Windows, Option<String>)>> = requests
             .par_iter()
             .map(|request| {
                 let is_rendered = chat.is_some() && Chat::writes_context(request);
@@ -174,18 +176,18 @@ impl<D: Decoder> Model for LocalModel<D> {
                     Some(chat) => Cow::Owned(chat.scoring(request)?),
                     None => Cow::Borrowed(request),
                 };
-                let split = split(&request, tokenizer, adds_before, context_length)?;
-                check_vocabulary(&split.tokens, vocabulary)?;
-                Ok((split, is_rendered.then(|| request.into_owned().context)))
+                let windows = windows(&request, tokenizer, adds_before, context_length)?;
+                windows.splits.iter().try_for_each(|split| check_vocabulary(&split.tokens, vocabulary))?;
+                Ok((windows, is_rendered.then(|| request.into_owned().context)))
             })
             .collect();
         let mut scored = Vec::with_capacity(requests.len());
         let mut texts = HashMap::new();
-        for (request, split) in requests.iter().zip(splits) {
-            match split {
-                Ok((split, rendered)) => {
+        for (request, windows) in requests.iter().zip(cut) {
+            match windows {
+                Ok((windows, rendered)) => {
                     texts.extend(rendered.map(|text| (request.id, text)));
-                    scored.push((request.id, split));
+                    scored.push((request.id, windows));
                 }
                 Err(error) => {
                     if sink.send(Response::err(request.id, error)) == Flow::Stop {
@@ -203,7 +205,11 @@ impl<D: Decoder> Model for LocalModel<D> {
         let limits = Limits { sequences: usize::MAX, ..self.limits() };
         let decoder = &mut self.decoder;
         let with_text = with_text(texts, sink, |result, text| result.rendered = text);
-        on_the_threads(|| scorer::score(decoder, scored, sharing, limits, &with_text));
+        let (joining, sequences) = Joining::new(scored, &with_text);
+        if joining.send_empty() == Flow::Stop {
+            return Ok(());
+        }
+        on_the_threads(|| scorer::score(decoder, sequences, sharing, limits, &joining));
         Ok(())
     }
 

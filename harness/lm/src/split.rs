@@ -68,6 +68,9 @@ pub enum SplitError {
     /// The tokenizer failed.
     #[error("{0}")]
     Tokenizer(PluginError),
+    /// The text is scored in windows, of which each is a split of its own.
+    #[error("a text that is scored in windows is more than one sequence")]
+    Windowed,
 }
 
 impl From<SplitError> for PluginError {
@@ -81,6 +84,9 @@ impl From<SplitError> for PluginError {
             SplitError::TooLong { .. } => {
                 PluginError::bad_input(message).with_help("use a model with a longer context")
             }
+            SplitError::Windowed => {
+                PluginError::new(ErrorCode::Unsupported, message).with_help("`LocalModel` scores such texts")
+            }
             SplitError::NoBeginning => PluginError::new(ErrorCode::Unsupported, message)
                 .with_help("give the request a context, or use `Span::All`"),
             SplitError::OutsideVocabulary { .. } => {
@@ -90,7 +96,7 @@ impl From<SplitError> for PluginError {
     }
 }
 
-/// Turns a request into tokens for a model with a context of `context_length` tokens. Where `adds_before` is false, the
+/// Turns a request into tokens for a model with a context of `context_length` tokens, unless its span is one of windows. Where `adds_before` is false, the
 /// tokenizer's tokens before a text are left out: a chat template has written its own.
 ///
 /// # Errors
@@ -112,6 +118,7 @@ pub fn split(
             }
             (tokens, first_target)
         }
+        Span::Rolling | Span::Strided(_) => return Err(SplitError::Windowed),
     };
     let total_tokens = tokens.len();
     let scored = total_tokens - first_target;

@@ -100,6 +100,10 @@ impl Model for OpenAi {
             return Err(PluginError::unsupported(format!("no log-likelihoods from `{}`: {why}", self.http.base()))
                 .with_help("use a scorer that asks for generated answers, such as `answer-extraction`"));
         };
+        // A server has no windows: it would answer for the part of a text that it holds.
+        if let Some(windowed) = requests.iter().find(|request| request.span.is_windowed()) {
+            return Err(windowed.span.unsupported());
+        }
         let ids: Vec<u64> = requests.iter().map(|request| request.id).collect();
         let names = self.names(&requests, Cache::score);
         let job = |(index, request): (usize, ScoreRequest)| {
