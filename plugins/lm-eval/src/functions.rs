@@ -1,7 +1,7 @@
 //! Functions of Python files, called.
 
 use crate::FunctionName;
-use examiner_python::{Error, Library, Natives, Session, Value};
+use examiner_python::{Arguments, Error, Library, Natives, Session, Value};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -38,6 +38,30 @@ impl Functions {
         named: Vec<(String, Value)>,
     ) -> Result<Value, Error> {
         self.session(name)?.call(&name.name, values, named)
+    }
+
+    /// Calls a method of a value that a function of the same file gave.
+    ///
+    /// # Errors
+    /// As [`Functions::call_named`].
+    pub(crate) fn method(
+        &mut self,
+        name: &FunctionName,
+        value: &Value,
+        method: &str,
+        values: Vec<Value>,
+    ) -> Result<Value, Error> {
+        let session = self.session(name)?;
+        let method = session.attribute_of(value, method)?;
+        session.call_value(&method, Arguments::of(values))
+    }
+
+    /// All that iterating over a value gives that a function of the same file gave.
+    ///
+    /// # Errors
+    /// As [`Functions::call_named`].
+    pub(crate) fn collect(&mut self, name: &FunctionName, value: &Value) -> Result<Vec<Value>, Error> {
+        self.session(name)?.collect(value)
     }
 
     /// The interpreter of the file that a function stands in.

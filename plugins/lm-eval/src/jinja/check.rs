@@ -68,7 +68,7 @@ fn expr(value: &Expr) -> Result<(), Malformed> {
             expr(callee)?;
             given(arguments)
         }
-        Expr::Filter(_, name, _) if !filters::is_known(name) => Err(Malformed(format!("the filter `{name}`"))),
+        Expr::Filter(_, name, _) if name == "tojson" || !filters::is_known(name) => Err(Malformed(format!("the filter `{name}`"))),
         Expr::Test(_, name, _) if !tests_of_values::is_known(name) => Err(Malformed(format!("the test `{name}`"))),
         Expr::Test(_, name, arguments) if !arguments.named.is_empty() => {
             Err(Malformed(format!("the test `{name}` with a named argument")))

@@ -1,5 +1,6 @@
 //! Filters: from a model's answers to what is judged.
 
+use super::text_filters;
 use crate::functions::{Functions, failed};
 use crate::spec::{FilterKind, FilterSpec, FilterStep};
 use examiner_python::{Value, equal, from_json};
@@ -44,13 +45,6 @@ fn one(step: &FilterStep, result: &Value, document: &Value, functions: &mut Func
         Value::Str(text) => Ok(text.chars().map(|letter| Value::str(&letter.to_string())).collect()),
         other => Err(format!("`{name}` of a `{}`, expected a list of answers", other.type_name())),
     };
-    let texts = |items: Vec<Value>, change: &dyn Fn(&str) -> String| {
-        let changed = items.iter().map(|item| match item.as_str() {
-            Some(text) => Ok(Value::str(&change(text))),
-            None => Err(format!("`{name}` of a `{}`, expected a text", item.type_name())),
-        });
-        changed.collect::<Result<Vec<_>, String>>().map(Value::list)
-    };
     match name {
         "take_first" => items()?.into_iter().next().ok_or_else(|| "there is no answer to take".to_owned()),
         "take_first_k" => {
@@ -76,7 +70,7 @@ fn one(step: &FilterStep, result: &Value, document: &Value, functions: &mut Func
             let vote = counted.into_iter().find(|(_, count)| Some(*count) == most);
             vote.map(|(vote, _)| Value::list(vec![vote])).ok_or_else(|| "there is no answer to count".to_owned())
         }
-        _ => super::text_filters::apply(name, &step.options, items()?, document, &texts),
+        _ => text_filters::apply(name, &step.options, items()?, document),
     }
 }
 

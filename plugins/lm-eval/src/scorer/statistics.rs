@@ -1,6 +1,7 @@
 //! From a sample's value of a metric to numbers that can be added up, and back to one value of all samples.
 
 use super::packed::{pack, unpack};
+use super::{corpus_pairs, corpus_texts};
 use crate::functions::{Functions, failed};
 use crate::spec::AggregationSpec;
 use examiner_python::{Value, from_json, to_json};
@@ -90,7 +91,7 @@ fn texts(name: &str, value: &Value) -> Result<Vec<f64>, String> {
     let [prediction] = predictions.as_slice() else {
         return Err(format!("{} predictions as a value of `{name}`, expected one", predictions.len()));
     };
-    super::corpus_texts::statistics(name, &references, prediction)
+    corpus_texts::statistics(name, &references, prediction)
 }
 
 /// The value of all samples.
@@ -140,8 +141,8 @@ pub(super) fn corpus(
         "bits_per_byte" => -(column(0).sum::<f64>() / column(1).sum::<f64>()) / std::f64::consts::LN_2,
         "f1" | "matthews_corrcoef" => {
             let pairs: Vec<(f64, f64)> = column(0).zip(column(1)).collect();
-            super::corpus_pairs::value(name, &pairs)?
+            corpus_pairs::value(name, &pairs)?
         }
-        other => super::corpus_texts::value(other, statistics)?,
+        other => corpus_texts::value(other, statistics)?,
     })
 }
