@@ -213,8 +213,9 @@ fn prompt(request: &GenerateRequest, tokenizer: &Tokenizer, adds_before: bool, v
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::split::is_space;
     use crate::testing;
-    use examiner_api::Sampling;
+    use examiner_api::{Parted, ReasoningMarks, Sampling};
     use proptest::prelude::*;
 
     fn answer(prompt: &str, stop: &[&str], max_new_tokens: u32) -> Answer {
@@ -225,15 +226,19 @@ mod tests {
     }
 
     /// Feeds the tokens one by one until the answer ends; how it ended, and after how many tokens.
-    fn feed(mut answer: Answer, tokens: &[u32]) -> Option<(FinishReason, String, usize)> {
+    fn feed(answer: Answer, tokens: &[u32]) -> Option<(FinishReason, String, usize)> {
+        fed(answer, tokens).map(|(Ending { finish, text, .. }, count)| (finish, text, count))
+    }
+
+    fn fed(mut answer: Answer, tokens: &[u32]) -> Option<(Ending, usize)> {
         let tokenizer = testing::tokenizer();
         for &token in tokens {
             let mut logits = vec![0.0; tokenizer.vocabulary()];
             logits[token as usize] = 1.0;
             let step = answer.step(&logits, &tokenizer).unwrap();
             assert_eq!(step.token, token);
-            if let Some(Ending { finish, text, .. }) = answer.take(step) {
-                return Some((finish, text, answer.tokens.len()));
+            if let Some(ending) = answer.take(step) {
+                return Some((ending, answer.tokens.len()));
             }
         }
         None
@@ -253,6 +258,37 @@ mod tests {
             text.truncate(found.unwrap_or(text.len()));
             Some((end?, text, count))
         })
+    }
+
+    /// The text and the reasoning after each token, by parting the whole text at every step.
+    fn whole_in_parts(tokens: &[u32], stop: &[&str], room: usize, inside: bool) -> Option<Ending> {
+        let (tokenizer, marks) = (testing::tokenizer(), marks());
+        // How many tokens there are when the last end mark of the answer so far has come.
+        let (mut ended, mut ends) = (0, 0);
+        (1..=tokens.len()).find_map(|count| {
+            let is_end = tokens[count - 1] == testing::EOS;
+            let text = tokenizer.decode(&tokens[..count]).unwrap();
+            let finish = match (is_end, count >= room) {
+                (true, _) => Some(FinishReason::EndOfText),
+                (_, full) => full.then_some(FinishReason::Length),
+            };
+            let text = if finish.is_none() { text.trim_end_matches('\u{fffd}') } else { &text };
+            if text.matches(&marks.end).count() > ends {
+                (ended, ends) = (count, text.matches(&marks.end).count());
+            }
+            let Parted { reasoning, answer } = marks.part(text, inside);
+            let tokens = if ends > 0 { ended } else { count };
+            let reasoning = reasoning.map(|reasoning| (reasoning.to_owned(), tokens));
+            let is_open = reasoning.is_none() && finish.is_none() && marks.may_open(text);
+            let found = stop.iter().filter_map(|stop| answer.find(stop)).min().filter(|_| !is_open);
+            let finish = if found.is_some() { Some(FinishReason::StopString) } else { finish };
+            let text = answer[..found.unwrap_or(answer.len())].to_owned();
+            finish.map(|finish| Ending { finish, text, reasoning })
+        })
+    }
+
+    fn marks() -> ReasoningMarks {
+        ReasoningMarks { start: "<a>".to_owned(), end: "</a>".to_owned() }
     }
 
     const STOPS: [&str; 7] = ["c\u{e9}", "\u{fffd}", "\u{fffd}\u{fffd}", "é漢", "th", "a b", "🦀"];
@@ -312,6 +348,66 @@ mod tests {
             let tokens: Vec<u32> = tokens.into_iter().filter(|&token| token != testing::TURN).collect();
             prop_assert_eq!(feed(answer("p", &stop, room), &tokens), whole(&tokens, &stop, room as usize));
         }
+
+        #[test]
+        fn reasoning_is_what_parting_the_whole_text_says(
+            parts in prop::collection::vec(prop::sample::select(vec!["<a>", "</a>", " ", "\n", "a", "b", "é", "the"]), 0..16),
+            tokens in prop::collection::vec(prop_oneof![0_u32..266, Just(2), Just(67)], 0..4),
+            stop in prop::collection::vec(prop::sample::select(vec!["a", "\n", "b", "the", "\u{fffd}"]), 0..3),
+            room in 1_u32..60,
+            inside in any::<bool>(),
+        ) {
+            let tokens = [testing::tokenizer().encode(&parts.concat()).unwrap(), tokens].concat();
+            let tokens: Vec<u32> = tokens.into_iter().filter(|&token| token != testing::TURN).collect();
+            let prompt = if inside { "p <a>\n" } else { "p" };
+            let marked = answer(prompt, &stop, room).with_marks(Some(Marks::new(marks(), &testing::tokenizer())));
+            let found = fed(marked, &tokens).map(|(ending, _)| ending);
+            prop_assert_eq!(&found, &whole_in_parts(&tokens, &stop, room as usize, inside));
+            // Reasoning, marks and answer are the whole text again.
+            if let Some(Ending { finish: FinishReason::EndOfText | FinishReason::Length, text, reasoning: Some((reasoning, _)) }) = found {
+                let count = tokens.iter().position(|&token| token == testing::EOS).unwrap_or(tokens.len()).min(room as usize);
+                let whole = testing::tokenizer().decode(&tokens[..count]).unwrap();
+                let start = if whole.trim_start_matches(is_space).starts_with("<a>") { "<a>" } else { "" };
+                let begun = format!("{start}{reasoning}");
+                let rest = whole.strip_prefix(&begun).or_else(|| whole.trim_start_matches(is_space).strip_prefix(&begun)).unwrap();
+                prop_assert!(rest.is_empty() && text.is_empty() || rest.strip_prefix("</a>").unwrap().trim_start_matches(is_space) == text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_stop_string_ends_an_answer_and_no_reasoning() {
+        let usual = || Some(Marks::new(ReasoningMarks::default(), &testing::tokenizer()));
+        let of = |prompt: &str, text: &str, room| {
+            let tokens = [testing::tokenizer().encode(text).unwrap(), vec![testing::EOS]].concat();
+            let (ending, count) = fed(answer(prompt, &["\n\n"], room).with_marks(usual()), &tokens).unwrap();
+            assert_eq!(ending.finish == FinishReason::EndOfText, count == tokens.len());
+            let (reasoning, thought) = ending.reasoning.unzip();
+            (reasoning, thought, ending.text, ending.finish)
+        };
+        let thoughts = || Some("\na\n\nb\n".to_owned());
+        let parted = |tokens| (thoughts(), Some(tokens), "18".to_owned(), FinishReason::StopString);
+        assert_eq!(of("p", "<think>\na\n\nb\n</think>\n\n18\n\nQ", 60), parted(19));
+        assert_eq!(of("p<think>", "\na\n\nb\n</think>\n\n18\n\nQ", 60), parted(13));
+        let cut = (Some("\na\n\n".to_owned()), Some(10), String::new(), FinishReason::Length);
+        assert_eq!(of("p", "<think>\na\n\nb\n</think>", 10), cut);
+        assert_eq!(of("p", "18\n\nQ", 60), (None, None, "18".to_owned(), FinishReason::StopString));
+        assert_eq!(of("p", "\n\n18", 60), (None, None, String::new(), FinishReason::StopString));
+        let nothing = answer("p<think>", &[], 0).with_marks(usual()).nothing();
+        assert_eq!((nothing.reasoning, nothing.finish), (Some((String::new(), 0)), FinishReason::Length));
+    }
+
+    #[test]
+    fn a_mark_may_be_a_special_token() {
+        let marks = ReasoningMarks { start: String::new(), end: "<|turn|>".to_owned() };
+        let marks = || Some(Marks::new(marks.clone(), &testing::tokenizer()));
+        let encode = |text: &str| testing::tokenizer().encode(text).unwrap();
+        let tokens = [encode("a!b"), vec![testing::TURN], encode(" \n18!"), vec![testing::EOS]].concat();
+        let (ending, _) = fed(answer("p", &["!"], 60).with_marks(marks()), &tokens).unwrap();
+        let expected = Ending { finish: FinishReason::StopString, text: "18".to_owned(), reasoning: Some(("a!b".to_owned(), 4)) };
+        assert_eq!(ending, expected);
+        let (ending, _) = fed(answer("p", &["<|turn|>"], 60).with_marks(marks()), &tokens).unwrap();
+        assert_eq!(ending.text, "18!", "it ends the reasoning, not the answer");
     }
 
     #[test]
