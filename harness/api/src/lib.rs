@@ -122,7 +122,7 @@ pub use kind::RoleKind;
 pub use nearest::nearest;
 pub use open_role::OpenRole;
 pub use plugin::{Open, Plugin, PluginInfo, RoleInfo};
-pub use reasoning::{Parted, ReasoningMarks};
+pub use reasoning::{AutoReasoning, Parted, ReasoningMarks, ReasoningOption};
 pub use recipe::{
     AskAll, AskReport, Recipe, RecipeEvent, RecipeInfo, RecipeJob, RecipeReport, RowsContent, RowsFile, TaskYield,
 };

@@ -1,5 +1,6 @@
 //! Which part of what a model wrote is reasoning, and which is its answer.
 
+use crate::{PluginError, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,51 @@ impl Default for ReasoningMarks {
     /// `<think>` and `</think>`, which most models write.
     fn default() -> Self {
         ReasoningMarks { start: "<think>".to_owned(), end: "</think>".to_owned() }
+    }
+}
+
+/// Whether a model's reasoning is told from its answer, as a suite says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected `auto`, `true`, `false` or marks such as `{ start: <think>, end: </think> }`")]
+pub enum ReasoningOption {
+    /// By the usual marks, or not at all.
+    Fixed(bool),
+    /// By what is known of the model.
+    Auto(AutoReasoning),
+    /// By these marks.
+    Marks(ReasoningMarks),
+}
+
+/// The word `auto`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AutoReasoning {
+    /// The word.
+    Auto,
+}
+
+impl Default for ReasoningOption {
+    fn default() -> Self {
+        ReasoningOption::Auto(AutoReasoning::Auto)
+    }
+}
+
+impl ReasoningOption {
+    /// The marks, where `auto` stands for the usual ones if `is_known` says that the model writes them.
+    ///
+    /// # Errors
+    /// `BadOptions` for marks of which the last is empty.
+    pub fn marks(&self, is_known: bool) -> Result<Option<ReasoningMarks>> {
+        match self {
+            ReasoningOption::Fixed(false) => Ok(None),
+            ReasoningOption::Auto(_) if !is_known => Ok(None),
+            ReasoningOption::Fixed(true) | ReasoningOption::Auto(_) => Ok(Some(ReasoningMarks::default())),
+            ReasoningOption::Marks(marks) if marks.end.is_empty() => {
+                Err(PluginError::bad_options("expected `end` of `reasoning` to be what the reasoning ends with, found nothing")
+                    .with_help("most models write `</think>`"))
+            }
+            ReasoningOption::Marks(marks) => Ok(Some(marks.clone())),
+        }
     }
 }
 
@@ -97,6 +143,22 @@ mod tests {
         assert_eq!(part("18 <think>", false), (None, "18 <think>"), "an answer may speak of the mark");
         let begins = ReasoningMarks { start: String::new(), ..ReasoningMarks::default() };
         assert_eq!(begins.part("9 + ", false), Parted { reasoning: Some("9 + "), answer: "" });
+    }
+
+    #[test]
+    fn a_suite_says_what_the_marks_are() {
+        let of = |written: &str, is_known| {
+            let option: Result<ReasoningOption, _> = serde_json::from_str(written);
+            option.map_err(|error| error.to_string())?.marks(is_known).map_err(|error| error.message)
+        };
+        let usual = || Ok(Some(ReasoningMarks::default()));
+        assert_eq!((of("\"auto\"", true), of("\"auto\"", false)), (usual(), Ok(None)));
+        assert_eq!((of("true", false), of("false", true)), (usual(), Ok(None)));
+        let own = ReasoningMarks { start: "[THINK]".to_owned(), end: "[/THINK]".to_owned() };
+        assert_eq!(of(r#"{ "start": "[THINK]", "end": "[/THINK]" }"#, false), Ok(Some(own)));
+        assert!(of(r#"{ "end": "" }"#, false).unwrap_err().contains("`end` of `reasoning`"));
+        assert!(of("\"yes\"", true).unwrap_err().contains("expected `auto`, `true`, `false` or marks"));
+        assert!(of(r#"{ "begin": "x" }"#, true).is_err());
     }
 
     #[test]

@@ -229,7 +229,7 @@ pub struct GenerateResult {
 impl GenerateResult {
     /// Whether the model thought, and gave no answer: it was cut off before, or it ended there.
     pub fn lacks_answer(&self) -> bool {
-        self.reasoning.is_some() && self.text.trim().is_empty()
+        (self.reasoning.is_some() || self.reasoning_tokens > 0) && self.text.trim().is_empty()
     }
 
     /// Whether it ended because there was no room for more.

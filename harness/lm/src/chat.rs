@@ -23,7 +23,9 @@ mod tests;
 pub use template::{ChatError, ChatTemplate};
 
 use crate::{LocalOptions, fingerprint};
-use examiner_api::{GenerateRequest, Metadata, PluginError, Result, ScoreRequest, Speaker, Turn, serde_json::json};
+use examiner_api::{
+    GenerateRequest, Metadata, PluginError, ReasoningMarks, Result, ScoreRequest, Speaker, Turn, serde_json::json,
+};
 use serde::Serialize;
 use source::Source;
 use std::sync::Arc;
@@ -53,6 +55,9 @@ pub(crate) struct ChatIdentity {
     system: Option<String>,
     shots_as_turns: bool,
     date: String,
+    /// Left out where there are none, so that models without them keep their fingerprint.
+    #[serde(skip_serializing_if = "Metadata::is_empty")]
+    kwargs: Metadata,
 }
 
 impl Chat {
@@ -85,6 +90,7 @@ impl Chat {
             system: system.clone(),
             shots_as_turns: options.shots_as_turns,
             date: options.date()?.to_string(),
+            kwargs: options.chat_template_kwargs.clone(),
         };
         let shots_as_turns = options.shots_as_turns;
         Ok(Chat { template, source, system, shots_as_turns, knows_system, example, identity })
@@ -98,6 +104,12 @@ impl Chat {
     /// The token that ends a turn, where the tokenizer's configuration names one.
     pub(crate) fn eos_token(&self) -> Option<&str> {
         self.source.tokens.get("eos_token").and_then(|token| token.as_str())
+    }
+
+    /// Whether the template knows the marks that most models put around their reasoning.
+    pub(crate) fn knows_reasoning(&self) -> bool {
+        let ReasoningMarks { start, end } = ReasoningMarks::default();
+        [start, end].iter().any(|mark| self.source.text.contains(mark))
     }
 
     /// What answers depend on, for the model's fingerprint.
@@ -118,6 +130,9 @@ impl Chat {
         details.insert("system".to_owned(), json!(self.system));
         details.insert("knows_system".to_owned(), json!(self.knows_system));
         details.insert("shots_as_turns".to_owned(), json!(self.shots_as_turns));
+        if !self.identity.kwargs.is_empty() {
+            details.insert("kwargs".to_owned(), json!(self.identity.kwargs));
+        }
         details.insert("example".to_owned(), json!(self.example));
         details
     }

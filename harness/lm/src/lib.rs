@@ -160,6 +160,7 @@ mod local_model;
 mod log_softmax;
 mod options;
 mod prefix_tree;
+mod reasoning;
 mod sampling;
 mod scheduler;
 mod scorer;

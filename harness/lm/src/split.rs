@@ -142,8 +142,7 @@ fn continuation(
     }
     let text = format!("{context}{continuation}");
     let (whole, before) = tokenizer.encode_whole(&text, adds_before).map_err(SplitError::Tokenizer)?;
-    // What Python's `str.rstrip` takes for white space, so that the split is the one of lm-evaluation-harness.
-    let context = context.trim_end_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c));
+    let context = context.trim_end_matches(is_space);
     if context.is_empty() {
         let beginning = tokenizer.beginning().ok_or(SplitError::NoBeginning)?;
         let text = &whole[before..];
@@ -164,6 +163,11 @@ fn continuation(
         return Ok((tokens, 1));
     }
     Ok((tokens, first_target))
+}
+
+/// What Python's `str.rstrip` takes for white space, so that texts are cut where lm-evaluation-harness cuts them.
+pub(crate) fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
 /// Checks that the model has an embedding for every token.

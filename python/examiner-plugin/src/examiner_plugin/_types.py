@@ -189,7 +189,7 @@ class ScoreAsk:
 
     context: str
     continuation: str
-    span: str = "continuation"
+    span: Any = "continuation"
     turns: List[Turn] = field(default_factory=list)
 
     def to_json(self) -> Any:
