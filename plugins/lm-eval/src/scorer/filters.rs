@@ -1,9 +1,16 @@
 //! Filters: from a model's answers to what is judged.
 
-use super::text_filters;
 use crate::functions::{Functions, failed};
 use crate::spec::{FilterKind, FilterSpec, FilterStep};
-use examiner_python::{Value, equal, from_json};
+use examiner_metrics::filters::Filter;
+use examiner_python::{Value, from_json, to_json};
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+thread_local! {
+    /// Filters that were compiled, by what a task says of them.
+    static COMPILED: RefCell<HashMap<String, Filter>> = RefCell::new(HashMap::new());
+}
 
 /// What a filter makes of the answers to one request: one value, or a list of them where no step takes one.
 ///
@@ -38,40 +45,26 @@ fn one(step: &FilterStep, result: &Value, document: &Value, functions: &mut Func
             return only(functions, class, &filtered);
         }
     };
-    let items = || match result {
-        Value::List(items) => Ok(items.borrow().clone()),
-        Value::Tuple(items) => Ok(items.to_vec()),
-        // Python goes through the letters of a text.
-        Value::Str(text) => Ok(text.chars().map(|letter| Value::str(&letter.to_string())).collect()),
-        other => Err(format!("`{name}` of a `{}`, expected a list of answers", other.type_name())),
-    };
-    match name {
-        "take_first" => items()?.into_iter().next().ok_or_else(|| "there is no answer to take".to_owned()),
-        "take_first_k" => {
-            let count = step.options.get("k").and_then(serde_json::Value::as_u64);
-            let count = count.and_then(|count| usize::try_from(count).ok());
-            let count = count.ok_or_else(|| "`take_first_k` without a number `k`".to_owned())?;
-            let items = items()?;
-            if items.len() < count {
-                return Err(format!("`take_first_k` takes {count} answers, and there are {}", items.len()));
-            }
-            Ok(Value::list(items[..count].to_vec()))
+    let json = |value: &Value| to_json(value).map_err(|error| error.to_string());
+    let filter = compiled(name, step)?;
+    // No other filter looks at the document.
+    let document = if name == "multi_choice_regex" { json(document)? } else { serde_json::Value::Null };
+    let filtered = filter.apply(&json(result)?, &document).map_err(|error| error.to_string())?;
+    Ok(from_json(&filtered))
+}
+
+/// A filter of lm-evaluation-harness, compiled once.
+fn compiled(name: &str, step: &FilterStep) -> Result<Filter, String> {
+    let key = serde_json::json!([name, step.options]).to_string();
+    COMPILED.with(|compiled| {
+        let mut compiled = compiled.borrow_mut();
+        if let Some(filter) = compiled.get(&key) {
+            return Ok(filter.clone());
         }
-        "majority_vote" => {
-            let mut counted: Vec<(Value, usize)> = Vec::new();
-            for item in items()? {
-                match counted.iter_mut().find(|(known, _)| equal(known, &item)) {
-                    Some((_, count)) => *count += 1,
-                    None => counted.push((item, 1)),
-                }
-            }
-            // Of equals the first that came.
-            let most = counted.iter().map(|(_, count)| *count).max();
-            let vote = counted.into_iter().find(|(_, count)| Some(*count) == most);
-            vote.map(|(vote, _)| Value::list(vec![vote])).ok_or_else(|| "there is no answer to count".to_owned())
-        }
-        _ => text_filters::apply(name, &step.options, items()?, document),
-    }
+        let filter = Filter::new(name, &step.options).map_err(|error| error.to_string())?;
+        compiled.insert(key, filter.clone());
+        Ok(filter)
+    })
 }
 
 /// The one result of a function that was given one list of answers.

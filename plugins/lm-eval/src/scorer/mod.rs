@@ -6,14 +6,12 @@
 mod choice;
 mod corpus_pairs;
 mod corpus_texts;
-mod exact_match;
 mod filters;
 mod judging;
 mod packed;
 mod requests;
 mod statistics;
 mod text;
-mod text_filters;
 
 use crate::functions::{Functions, source};
 use crate::spec::{AggregationSpec, FilterKind, MetricSpec, OutputType, TaskSpec};

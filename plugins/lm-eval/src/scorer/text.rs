@@ -1,8 +1,8 @@
 //! Generated answers, judged as lm-evaluation-harness judges them.
 
-use super::exact_match::ExactMatch;
 use crate::functions::{Functions, failed};
 use crate::spec::{MetricSpec, TaskSpec};
+use examiner_metrics::text::TextMetric;
 use examiner_python::{Error, Value, str_of};
 
 /// The number of words of a text, as `re.split(r"\s+", text)` counts them: white space at its ends makes empty ones.
@@ -81,16 +81,17 @@ pub(super) fn value(
         };
     }
     if metric.name == "exact_match" {
-        let compare = ExactMatch::new(&metric.options)?;
-        let is_match = |gold: &Value| match (gold.as_str(), result.as_str()) {
-            (Some(gold), Some(result)) => compare.holds(gold, result),
-            _ => Err(format!("`exact_match` of a `{}` and a `{}`", gold.type_name(), result.type_name())),
+        let texts = |value: &Value| match value.as_str() {
+            Some(text) => Ok(text.to_owned()),
+            None => Err(format!("`exact_match` of a `{}`, expected a text", value.type_name())),
         };
-        let mut is_right = false;
-        for gold in golds.as_deref().unwrap_or(std::slice::from_ref(gold)) {
-            is_right |= is_match(gold)?;
-        }
-        return Ok(Value::Float(f64::from(u8::from(is_right))));
+        let golds = golds.as_deref().unwrap_or(std::slice::from_ref(gold));
+        let references = golds.iter().map(texts).collect::<Result<Vec<String>, String>>()?;
+        let TextMetric::Mean(compare) = TextMetric::new("exact_match", &metric.options).map_err(|error| error.to_string())?
+        else {
+            return Err("`exact_match` over all samples".to_owned());
+        };
+        return Ok(Value::Float(compare.value(&texts(result)?, &references).map_err(|error| error.to_string())?));
     }
     match golds {
         // What lm-evaluation-harness has of several texts is no value that it can aggregate.

@@ -28,19 +28,27 @@ pub(super) fn read(
     functions: &mut Functions,
 ) -> Result<Documents> {
     let path = locate(&task.source, split)?;
-    let mut documents = Documents::default();
-    for row in rows::read(&path, None)? {
-        let row = row?;
-        if documents.all.is_empty() {
-            documents.columns = row.fields.keys().cloned().collect();
+    let rows = rows::read(&path, None)?.map(|row| row.map(|row| row.fields));
+    let Some(process) = process else {
+        let mut documents = Documents::default();
+        for row in rows {
+            let row = row?;
+            if documents.all.is_empty() {
+                documents.columns = row.keys().cloned().collect();
+            }
+            documents.all.push(from_json(&Json::Object(row)));
         }
-        documents.all.push(from_json(&Json::Object(row.fields)));
-    }
-    let Some(process) = process else { return Ok(documents) };
-    let dataset = Dataset::value(documents.columns, documents.all);
+        return Ok(documents);
+    };
+    let rows = rows.collect::<Result<Vec<_>>>()?;
+    let dataset = Dataset::from_json(&rows).into_value();
+    drop(rows);
     let processed = functions.call(process, vec![dataset]).map_err(|what| bad(task, what))?;
     match Dataset::of(&processed) {
-        Some((columns, all)) => Ok(Documents { all, columns }),
+        Some(dataset) => {
+            let columns = dataset.columns().iter().map(ToString::to_string).collect();
+            Ok(Documents { all: (0..dataset.len()).filter_map(|index| dataset.row(index)).collect(), columns })
+        }
         None => {
             let what = format!("the function `{}` gives a `{}`, expected a dataset", process.name, processed.type_name());
             Err(bad(task, what))

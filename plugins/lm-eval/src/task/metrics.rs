@@ -4,6 +4,8 @@ use super::setting::{Refused, function, json_map};
 use crate::spec::{AggregationSpec, FilterKind, FilterSpec, FilterStep, MetricSpec, OutputType, TaskSpec};
 use crate::{Setting, TaskConfig};
 use examiner_api::Sampling;
+use examiner_metrics::filters::Filter;
+use examiner_metrics::text::TextMetric;
 use serde_json::Map;
 
 /// The metrics of lm-evaluation-harness: name, aggregation where a task names none, whether more is better.
@@ -44,21 +46,6 @@ const AGGREGATIONS: [&str; 13] = [
     "chrf++",
     "ter",
     "brier_score",
-];
-
-/// Its filters that are supported.
-const FILTERS: [&str; 11] = [
-    "regex",
-    "regex_pos",
-    "remove_whitespace",
-    "multi_choice_regex",
-    "take_first",
-    "take_first_k",
-    "majority_vote",
-    "lowercase",
-    "uppercase",
-    "map",
-    "format_span",
 ];
 
 fn registered(name: &str) -> Option<(&'static str, bool)> {
@@ -191,10 +178,11 @@ fn step(setting: &Setting) -> Result<FilterStep, Refused> {
             let Some(function) = function else { return Err("the filter `custom` without `filter_fn`".to_owned()) };
             Ok(FilterStep { filter: FilterKind::Function(function.clone()), options: options("filter_fn")? })
         }
-        Some(Setting::Text(name)) if FILTERS.contains(&name.as_str()) => {
-            Ok(FilterStep { filter: FilterKind::Named(name.clone()), options: options("")? })
+        Some(Setting::Text(name)) => {
+            let options = options("")?;
+            Filter::new(name, &options).map_err(|error| format!("the filter `{name}`: {error}"))?;
+            Ok(FilterStep { filter: FilterKind::Named(name.clone()), options })
         }
-        Some(Setting::Text(name)) => Err(format!("the filter `{name}`")),
         Some(Setting::Function(class)) => {
             Ok(FilterStep { filter: FilterKind::Class(class.clone()), options: options("")? })
         }
@@ -217,6 +205,9 @@ fn computable(spec: &TaskSpec) -> Result<(), Refused> {
     };
     for metric in &spec.metrics {
         let name = &metric.name;
+        if name == "exact_match" && metric.function.is_none() && spec.output_type == OutputType::GenerateUntil {
+            TextMetric::new(name, &metric.options).map_err(|error| format!("the metric `{name}`: {error}"))?;
+        }
         let is_computed = by_output.contains(&name.as_str())
             || (metric.function.is_some() && spec.output_type == OutputType::GenerateUntil);
         if !is_computed {

@@ -53,7 +53,7 @@ impl Pool {
         if wanted > length {
             return too_few(length, wanted);
         }
-        let mut drawn = self.random.sample_indices(length, wanted);
+        let mut drawn = self.random.sample(length, wanted).unwrap_or_default();
         drawn.retain(|index| !is_own(&self.documents, index));
         drawn.truncate(count);
         if drawn.len() < count {
@@ -62,7 +62,8 @@ impl Pool {
             if others.len() < count {
                 return too_few(others.len(), count);
             }
-            drawn = self.random.sample_indices(others.len(), count).into_iter().map(|index| others[index]).collect();
+            let drawn_again = self.random.sample(others.len(), count).unwrap_or_default();
+            drawn = drawn_again.into_iter().map(|index| others[index]).collect();
         }
         Ok(drawn)
     }
