@@ -74,6 +74,10 @@ pub struct ModelInfo {
     pub can_generate: bool,
     /// Whether it makes use of a request's turns; they are left out of requests to any other model.
     pub reads_turns: bool,
+    /// Whether [`Model::score`] takes [`Span::Rolling`](crate::Span::Rolling) and [`Span::Strided`](crate::Span::Strided); no other
+    /// model is asked for them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub scores_windows: bool,
     /// Whether results depend on which requests share a batch. Exact unless the model says otherwise.
     #[serde(skip_serializing_if = "BatchInvariance::is_exact")]
     pub batch_invariance: BatchInvariance,
@@ -167,6 +171,9 @@ pub struct DatasetInfo {
     /// Groups of subsets, each reported by rows of its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<SubsetGroup>,
+    /// Whether there are samples with [turns](Sample::turns) of their own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_turns: bool,
     /// The forms in which [`Dataset::training_samples`] sends samples to learn from; [`ANSWERS_FORM`] is one of them.
     pub forms: Vec<String>,
 }
@@ -204,6 +211,7 @@ impl Default for DatasetInfo {
             sampling: Sampling::default(),
             macro_average: false,
             groups: Vec::new(),
+            has_turns: false,
             forms: vec![ANSWERS_FORM.to_owned()],
         }
     }

@@ -51,6 +51,10 @@ pub struct Sample {
     /// The row itself.
     #[serde(default)]
     pub document: Value,
+    /// The prompt as a conversation, where it is more than one turn of the user. A model that
+    /// [reads turns](crate::ModelInfo::reads_turns) is asked these instead of the prompt; see [`crate::DatasetInfo::has_turns`].
+    #[serde(default, skip_serializing_if = "crate::turn::none")]
+    pub turns: Arc<Vec<Turn>>,
     /// What travels with every request of this sample.
     #[serde(default)]
     pub metadata: Arc<Metadata>,

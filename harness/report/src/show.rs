@@ -173,6 +173,18 @@ impl Shown {
                         FinishReason::Length => ", cut off at the most tokens",
                         _ => "",
                     };
+                    if let Some(reasoning) = &answer.reasoning {
+                        let tokens = match answer.reasoning_tokens {
+                            0 => String::new(),
+                            tokens => format!(" ({tokens} tokens)"),
+                        };
+                        section(&mut text, &format!("thought{tokens}"), reasoning.trim());
+                    }
+                    if answer.lacks_answer() {
+                        let why = if answer.is_cut_off() { "cut off" } else { "ended" };
+                        let _ = writeln!(text, "unanswered ({} tokens, {why} before an answer)\n", answer.tokens_out);
+                        continue;
+                    }
                     let cut = cut(answer.truncated_tokens);
                     let title = format!("answered ({} tokens{ended}{cut})", answer.tokens_out);
                     section(&mut text, &title, &answer.text);

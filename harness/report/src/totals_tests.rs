@@ -50,6 +50,7 @@ fn record(index: u64, subset: &str, outcome: Outcome, value: f64) -> Record {
         verdicts: vec![ScorerVerdict { scorer: "judge".to_owned(), verdict }],
         tokens_in: 10,
         tokens_out: 1,
+        reasoning_tokens: 0,
     }
 }
 

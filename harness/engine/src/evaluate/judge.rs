@@ -23,7 +23,7 @@ pub(crate) fn judge(setup: &Setup, mut answered: Vec<(Item, Vec<Result<Answer>>)
         let mut to_score = Vec::new();
         let mut positions = Vec::new();
         for (position, (item, answers)) in answered.iter_mut().enumerate() {
-            let answers_of = |wanted: &Vec<usize>| wanted.iter().map(|ask| answers[*ask].clone()).collect();
+            let answers_of = |wanted: &Vec<usize>| wanted.iter().map(|ask| answers[*ask].clone().map(answer_alone)).collect();
             let answers: Result<Vec<Answer>> = item.wanted[index].as_ref().map_err(Clone::clone).and_then(answers_of);
             match answers {
                 Ok(answers) => {
@@ -39,21 +39,41 @@ pub(crate) fn judge(setup: &Setup, mut answered: Vec<(Item, Vec<Result<Answer>>)
         }
         let judged = scorer.score(&to_score)?;
         for ((position, verdict), scored) in positions.into_iter().zip(judged).zip(to_score) {
-            answered[position].0.question = scored.question;
-            verdicts[position].push(scorer.checked(verdict));
+            let (item, answers) = &mut answered[position];
+            item.question = scored.question;
+            let mut verdict = scorer.checked(verdict);
+            let wanted = item.wanted[index].iter().flatten();
+            if verdict.verdict.outcome == Outcome::Scored && wanted.map(|ask| &answers[*ask]).any(lacks_answer) {
+                verdict.verdict.outcome = Outcome::Unanswered;
+            }
+            verdicts[position].push(verdict);
         }
     }
     let judged = answered.into_iter().zip(rendered).zip(verdicts);
     Ok(judged.map(|(((item, answers), rendered), verdicts)| record(item, answers, rendered, verdicts)).collect())
 }
 
+/// What a scorer gets of an answer: not what the model thought before.
+fn answer_alone(mut answer: Answer) -> Answer {
+    if let Answer::Generate(generated) = &mut answer {
+        generated.reasoning = None;
+    }
+    answer
+}
+
+/// Whether the model thought and did not answer: the scorer has judged an empty text.
+fn lacks_answer(answer: &Result<Answer>) -> bool {
+    matches!(answer, Ok(Answer::Generate(generated)) if generated.lacks_answer())
+}
+
 fn record(item: Item, answers: Vec<Result<Answer>>, rendered: Vec<String>, verdicts: Vec<ScorerVerdict>) -> Record {
     let (answers, failed) = split_errors(answers);
-    let (mut tokens_in, mut tokens_out) = (0, 0);
+    let (mut tokens_in, mut tokens_out, mut reasoning_tokens) = (0, 0, 0);
     for answer in &answers {
         tokens_in += u64::from(answer.tokens_read());
         if let Answer::Generate(generated) = answer {
             tokens_out += u64::from(generated.tokens_out);
+            reasoning_tokens += u64::from(generated.reasoning_tokens);
         }
     }
     let sample = item.question.sample;
@@ -73,6 +93,7 @@ fn record(item: Item, answers: Vec<Result<Answer>>, rendered: Vec<String>, verdi
         verdicts,
         tokens_in,
         tokens_out,
+        reasoning_tokens,
     }
 }
 

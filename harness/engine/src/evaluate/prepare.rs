@@ -5,7 +5,7 @@ use super::questions::Prompter;
 use crate::declared;
 use crate::graph::Pair;
 use crate::host::Shared;
-use examiner_api::{Dataset, ModelInfo, PluginError, Result, RoleKind, ScorerInfo, SubsetGroup};
+use examiner_api::{Ask, Dataset, ModelInfo, PluginError, Result, RoleKind, ScorerInfo, SubsetGroup};
 use examiner_store::aggregate::{Aggregate, Examination};
 use examiner_store::provenance::{Inputs, StageRecord, identity};
 use examiner_store::summary::SummaryRow;
@@ -28,6 +28,8 @@ pub(crate) struct Setup {
     pub(super) on_truncation: OnTruncation,
     /// Whether the model is spoken to through a chat template.
     pub(super) speaks_chat: bool,
+    /// Whether the model scores texts in windows.
+    pub(super) scores_windows: bool,
     seed: u64,
     /// What the results depend on.
     inputs: Inputs,
@@ -51,6 +53,7 @@ pub fn prepare(shared: &Arc<Shared>, pair: &Pair, model: &ModelInfo, limit: Opti
         check_abilities(&pair.model, model, &scorer.label, &scorer.info)?;
     }
     prepared.setup.speaks_chat = model.details.get("chat").is_some_and(serde_json::Value::is_object);
+    prepared.setup.scores_windows = model.scores_windows;
     let spec = shared.roles.suite.models.get(&pair.model);
     let plugin = spec.map(|spec| spec.plugin.as_str()).unwrap_or_default();
     prepared.setup.add_inputs([
@@ -139,6 +142,7 @@ pub(crate) fn prepare_dataset(
         limit,
         on_truncation: roles.suite.on_truncation,
         speaks_chat: false,
+        scores_windows: false,
         seed,
         inputs,
         base,
@@ -190,6 +194,19 @@ impl Setup {
     /// Whether records of an examination with these inputs may have the keys of this one.
     pub(crate) fn shares_keys_with(&self, inputs: &Inputs) -> bool {
         self.base == base_key(inputs)
+    }
+
+    /// Refuses what the model would have to say that it can do, and does not: a plugin that knows nothing of it could not even read the
+    /// request.
+    pub(super) fn check_spans(&self, asks: &[Ask]) -> Result<()> {
+        let windowed = asks.iter().find_map(|ask| match ask {
+            Ask::Score { span, .. } if span.is_windowed() => Some(*span),
+            _ => None,
+        });
+        match windowed {
+            Some(span) if !self.scores_windows => Err(span.unsupported()),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn base(&self) -> &[u8] {
