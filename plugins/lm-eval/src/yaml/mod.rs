@@ -41,7 +41,11 @@ impl fmt::Display for YamlError {
 /// The text is no YAML, has more than one document, or has a value that no task needs.
 pub fn parse(text: &str, function: &dyn Fn(&str) -> Result<FunctionName, String>) -> Result<Setting, YamlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let root = compose(text)?;
+    // The scanner panics at a few malformed texts: at one that ends with a backslash in quotes, say.
+    let root = std::panic::catch_unwind(|| compose(text)).unwrap_or_else(|_| {
+        let message = "expected YAML, found a text at which the scanner of YAML fails".to_owned();
+        Err(YamlError { line: 0, message })
+    })?;
     let mut values = Values { function, left: VALUES_MAX };
     root.map_or(Ok(Setting::Null), |root| values.construct(&root, 0))
 }

@@ -122,6 +122,8 @@ fn what_no_task_needs_is_refused_with_its_line() {
         ("- {<<: x}\n", "expected a mapping behind `<<`"),
         ("- &a {x: 1}\n- &b {x: 2}\n- {<<: [*a, *b]}\n", "have a key in common"),
         ("a: =\n", "is no value"),
+        ("a: \"x\\", "the scanner of YAML fails"),
+        ("[!!str, a]", "the scanner of YAML fails"),
     ];
     for (source, message) in cases {
         let error = read(source).unwrap_err().to_string();
