@@ -7,7 +7,8 @@
 mod scalar;
 
 use crate::{FunctionName, Setting};
-use libyaml_safer::{Encoding, EventData, Parser};
+use libyaml_safer::{Encoding, EventData, Parser, ScalarStyle};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
@@ -41,7 +42,7 @@ impl fmt::Display for YamlError {
 /// The text is no YAML, has more than one document, or has a value that no task needs.
 pub fn parse(text: &str, function: &dyn Fn(&str) -> Result<FunctionName, String>) -> Result<Setting, YamlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // The scanner panics at a few malformed texts: at one that ends with a backslash in quotes, say.
+    // The scanner panics at a few texts, most of them malformed.
     let root = std::panic::catch_unwind(|| compose(text)).unwrap_or_else(|_| {
         let message = "expected YAML, found a text at which the scanner of YAML fails".to_owned();
         Err(YamlError { line: 0, message })
@@ -106,7 +107,17 @@ struct Open {
     nodes: Vec<Rc<Node>>,
 }
 
+/// Whether the last line of a text has no end, and something in it.
+fn ends_within_a_line(text: &str) -> bool {
+    let last = text.rsplit(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).next().unwrap_or_default();
+    last.contains(|one| one != ' ')
+}
+
 fn compose(text: &str) -> Result<Option<Rc<Node>>, YamlError> {
+    // The scanner wants an end of the last line. A block scalar that the text ends with must not get it, see below.
+    let is_ended_here = ends_within_a_line(text);
+    let text = if is_ended_here { Cow::Owned(format!("{text}\n")) } else { Cow::Borrowed(text) };
+    let end = u64::try_from(text.len()).unwrap_or(u64::MAX);
     let mut input = text.as_bytes();
     let mut parser = Parser::new();
     parser.set_encoding(Encoding::Utf8);
@@ -148,7 +159,11 @@ fn compose(text: &str) -> Result<Option<Rc<Node>>, YamlError> {
                 begin(anchor, true, tag)?;
                 continue;
             }
-            EventData::Scalar { anchor, tag, value: text, plain_implicit, .. } => {
+            EventData::Scalar { anchor, tag, value: mut text, plain_implicit, style, .. } => {
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if is_block && is_ended_here && event.end_mark.index == end && text.ends_with('\n') {
+                    text.pop();
+                }
                 let tag = match tag.filter(|tag| tag != "!") {
                     Some(tag) => Tag::Written(tag),
                     None if plain_implicit => Tag::Plain,

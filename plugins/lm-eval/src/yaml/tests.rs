@@ -54,6 +54,27 @@ fn lines_in_quotes_may_begin_anywhere() {
     assert_eq!(entries[0].1, Setting::List(vec![map(&expected)]));
 }
 
+/// A block scalar ends with a line break where the text has one: an editor that adds none changes the value.
+#[test]
+fn a_text_may_end_within_a_line() {
+    let cases = [
+        ("a: |\n  x", "x"),
+        ("a: |\n  x\n", "x\n"),
+        ("a: |+\n  x", "x"),
+        ("a: |-\n  x", "x"),
+        ("a: >\n  x\n  y", "x y"),
+        ("a: |\n  x\n# comment", "x\n"),
+        ("a: |\n  x\n  ", "x\n"),
+        ("a: |+\n  x\n  ", "x\n"),
+        ("a: x", "x"),
+        ("a: 'x'", "x"),
+        ("a: |\n  x\n  \t", "x\n\t"),
+    ];
+    for (source, value) in cases {
+        assert_eq!(read(source), Ok(map(&[("a", text(value))])), "{source:?}");
+    }
+}
+
 /// YAML 1.1 knows five marks for the end of a line.
 #[test]
 fn lines_end_as_in_yaml_1_1() {
@@ -122,7 +143,7 @@ fn what_no_task_needs_is_refused_with_its_line() {
         ("- {<<: x}\n", "expected a mapping behind `<<`"),
         ("- &a {x: 1}\n- &b {x: 2}\n- {<<: [*a, *b]}\n", "have a key in common"),
         ("a: =\n", "is no value"),
-        ("a: \"x\\", "the scanner of YAML fails"),
+        ("a: \"x\\", "unexpected end of stream"),
         ("[!!str, a]", "the scanner of YAML fails"),
     ];
     for (source, message) in cases {
