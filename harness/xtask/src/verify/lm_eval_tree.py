@@ -1,4 +1,4 @@
-"""Prints what lm-evaluation-harness itself makes of its tree of tasks, or of that in a directory, one JSON line for each name.
+"""Prints what lm-evaluation-harness itself makes of its tree of tasks, or of that in a directory, one JSON line for each name behind one for the directory.
 
 Tasks are not opened: what would load a dataset is replaced, and functions are named instead of imported. A digest covers all settings
 of a task, or a group with everything below it; the program computes the same of what it reads.
@@ -117,6 +117,7 @@ def refusal(item):
 
 def main():
     manager = TaskManager(include_path=DIRECTORY, include_defaults=DIRECTORY is None)
+    print(json.dumps({"directory": str(TASKS)}))
     for name in manager.all_tasks:
         entry = manager.task_index[name]
         line = {"name": name, "kind": entry.kind.name.lower()}
