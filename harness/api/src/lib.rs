@@ -99,6 +99,7 @@ mod nearest;
 mod open_role;
 mod plugin;
 pub mod random;
+mod reasoning;
 mod recipe;
 mod request;
 mod roles;
@@ -121,6 +122,7 @@ pub use kind::RoleKind;
 pub use nearest::nearest;
 pub use open_role::OpenRole;
 pub use plugin::{Open, Plugin, PluginInfo, RoleInfo};
+pub use reasoning::{AutoReasoning, Parted, ReasoningMarks, ReasoningOption};
 pub use recipe::{
     AskAll, AskReport, Recipe, RecipeEvent, RecipeInfo, RecipeJob, RecipeReport, RowsContent, RowsFile, TaskYield,
 };
@@ -129,8 +131,8 @@ pub use request::{
     Span,
 };
 pub use roles::{
-    ANSWERS_FORM, BatchInvariance, Dataset, DatasetInfo, Diagnostic, Finding, FindingState, Flow, Model, ModelInfo,
-    Result, Scorer, ScorerInfo, Sink,
+    ANSWERS_FORM, BatchInvariance, Dataset, DatasetInfo, Diagnostic, Finding, FindingState, Flow, GroupMetric, Model,
+    ModelInfo, Result, Scorer, ScorerInfo, Sink, SubsetGroup,
 };
 pub use sample::{Aggregation, Answer, Answered, Ask, Gold, MetricInfo, Outcome, Question, Sample, Shot, Verdict};
 pub use stages::{ExportJob, ExportReport, Exporter, TrainEvent, TrainJob, TrainReport, Trainer, TrainingRow};
