@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod bare_host;
+pub mod catalog;
 pub mod check;
 pub mod conformance;
 mod declared;

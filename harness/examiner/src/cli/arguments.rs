@@ -208,6 +208,19 @@ pub(super) struct SchemaArguments {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct TasksArguments {
+    /// A name, or a pattern in which `*` is any text, `?` one character and `[a-z]` one of some; several have commas between them.
+    pub(super) pattern: Option<String>,
+    /// The directory of tasks: `lm_eval/tasks` of lm-evaluation-harness, or the one that `lm_eval` is in. Without it that of
+    /// EXAMINER_LM_EVAL_TASKS, or of an installed `lm_eval`.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) tasks_dir: Option<PathBuf>,
+    /// Print JSON lines, for programs: one for each entry, and the counts in the last.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct ReportArguments {
     /// The run's directory.
     #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]

@@ -14,6 +14,7 @@ mod schema;
 mod score;
 mod search;
 mod shells;
+mod tasks;
 mod terminal;
 
 use arguments::*;
@@ -68,6 +69,10 @@ enum Command {
     /// Look at what the program and its plugins need of this machine: what is there, what is missing, and the command
     /// that fixes it.
     Doctor,
+    /// List the tasks that plugins know by name, with their groups and tags: which of them run, and why others do not.
+    ///
+    /// Of a name that stands for several, its members are shown, too.
+    Tasks(TasksArguments),
     /// Show the results of a run.
     Report(ReportArguments),
     /// Show samples of a run as a person reads them: what was asked and answered, and how it was judged.
@@ -134,6 +139,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Plugins(plugins) => plugins::plugins(&plugins, &directories),
         Command::Schema(arguments) => schema::schema(&arguments, &directories),
         Command::Doctor => commands::doctor(&directories),
+        Command::Tasks(arguments) => tasks::tasks(&arguments, &directories),
         Command::Report(report) => results::report(&report),
         Command::Runs(arguments) => runs::runs(&arguments),
         Command::Show(show) => results::show(show),
