@@ -191,6 +191,22 @@ fn a_continuation_begins_the_assistants_turn() {
     assert_eq!(scored("Q", " A", vec![], Span::All), pair("Q", " A"));
 }
 
+/// transformers 4.57, `apply_chat_template(..., continue_final_message=True)`, gives these texts.
+#[test]
+fn a_turn_of_the_assistant_that_is_begun_goes_on() {
+    let chat = chat(CHATML, json!({})).unwrap();
+    let turns = |begun: &str| vec![Turn::user("Q"), Turn::assistant(begun)];
+    let text = |begun: &str| chat.text("Q", &turns(begun)).unwrap();
+    let before = "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n";
+    assert_eq!(text("The answer is"), format!("{before}The answer is"));
+    let scored = |begun: &str, continuation: &str| {
+        let (context, turns, continuation) = ("Q".to_owned(), Arc::new(turns(begun)), continuation.to_owned());
+        chat.scoring(&ScoreRequest { context, turns, continuation, ..ScoreRequest::default() }).unwrap().continuation
+    };
+    assert_eq!(scored("The answer is", " A"), " A", "white space keeps it apart");
+    assert_eq!(scored("The answer is\n", " A"), "A");
+}
+
 type Asked = (Vec<(u64, u32)>, Vec<(u64, Vec<u32>)>);
 
 /// What a toy answers: tokens of each sequence scored, and tokens generated.
