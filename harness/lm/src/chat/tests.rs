@@ -191,14 +191,16 @@ fn a_continuation_begins_the_assistants_turn() {
     assert_eq!(scored("Q", " A", vec![], Span::All), pair("Q", " A"));
 }
 
-/// transformers 4.57, `apply_chat_template(..., continue_final_message=True)`, gives these texts.
+/// `apply_chat_template(..., continue_final_message=True)` of transformers gives these texts.
 #[test]
 fn a_turn_of_the_assistant_that_is_begun_goes_on() {
     let chat = chat(CHATML, json!({})).unwrap();
     let turns = |begun: &str| vec![Turn::user("Q"), Turn::assistant(begun)];
     let text = |begun: &str| chat.text("Q", &turns(begun)).unwrap();
     let before = "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n";
-    assert_eq!(text("The answer is"), format!("{before}The answer is"));
+    for begun in ["The answer is", "The answer is\n", "The answer is "] {
+        assert_eq!(text(begun), format!("{before}{begun}"));
+    }
     let scored = |begun: &str, continuation: &str| {
         let (context, turns, continuation) = ("Q".to_owned(), Arc::new(turns(begun)), continuation.to_owned());
         chat.scoring(&ScoreRequest { context, turns, continuation, ..ScoreRequest::default() }).unwrap().continuation
