@@ -8,7 +8,7 @@ use examiner_metrics::{aggregate, choice, rouge::Rouge, unicode};
 use serde_json::{Map, Value, json};
 
 /// The result of a case; an error is `{"error": message}`.
-pub fn evaluate(case: &Value) -> Value {
+pub(crate) fn evaluate(case: &Value) -> Value {
     let result = match case["kind"].as_str() {
         Some("text") => text(case),
         Some("classes") => classes(case),
@@ -194,7 +194,7 @@ fn rouge(case: &Value) -> Result {
 }
 
 /// Whether a result is the expected one: numbers within a relative difference of 1e-9, all else equal. Where an error is expected, any is one.
-pub fn agrees(found: &Value, expected: &Value) -> bool {
+pub(crate) fn agrees(found: &Value, expected: &Value) -> bool {
     match (found, expected) {
         (Value::Number(found), Value::Number(expected)) => {
             let (found, expected) = (found.as_f64().unwrap_or(f64::NAN), expected.as_f64().unwrap_or(f64::NAN));
