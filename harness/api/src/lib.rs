@@ -127,8 +127,8 @@ pub use request::{
     Span,
 };
 pub use roles::{
-    ANSWERS_FORM, BatchInvariance, Dataset, DatasetInfo, Diagnostic, Finding, FindingState, Flow, Model, ModelInfo,
-    Result, Scorer, ScorerInfo, Sink,
+    ANSWERS_FORM, BatchInvariance, Dataset, DatasetInfo, Diagnostic, Finding, FindingState, Flow, GroupMetric, Model,
+    ModelInfo, Result, Scorer, ScorerInfo, Sink, SubsetGroup,
 };
 pub use sample::{Aggregation, Answer, Answered, Ask, Gold, MetricInfo, Outcome, Question, Sample, Shot, Verdict};
 pub use stages::{ExportJob, ExportReport, Exporter, TrainEvent, TrainJob, TrainReport, Trainer, TrainingRow};

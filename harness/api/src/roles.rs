@@ -164,8 +164,31 @@ pub struct DatasetInfo {
     /// Whether the mean over the subsets, each counting the same however large it is, is reported besides the mean over
     /// all samples.
     pub macro_average: bool,
+    /// Groups of subsets, each reported by rows of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<SubsetGroup>,
     /// The forms in which [`Dataset::training_samples`] sends samples to learn from; [`ANSWERS_FORM`] is one of them.
     pub forms: Vec<String>,
+}
+
+/// Subsets of a dataset whose results are reported as one.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SubsetGroup {
+    /// Its name, other than those of all subsets and other groups.
+    pub name: String,
+    /// The names of its subsets.
+    pub subsets: Vec<String>,
+    /// What is reported.
+    pub metrics: Vec<GroupMetric>,
+}
+
+/// A metric of a [`SubsetGroup`]: the mean of its values in the group's subsets. A subset that does not have the metric is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GroupMetric {
+    /// The metric's name.
+    pub metric: String,
+    /// Whether a subset counts by its number of samples; otherwise each counts the same.
+    pub weight_by_size: bool,
 }
 
 impl Default for DatasetInfo {
@@ -180,6 +203,7 @@ impl Default for DatasetInfo {
             shot_separator: "\n\n".to_owned(),
             sampling: Sampling::default(),
             macro_average: false,
+            groups: Vec::new(),
             forms: vec![ANSWERS_FORM.to_owned()],
         }
     }

@@ -202,7 +202,7 @@ pub enum Aggregation {
 }
 
 /// A metric that a scorer reports.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MetricInfo {
     /// Its name in `summary.csv`.
     pub name: String,
@@ -214,4 +214,8 @@ pub struct MetricInfo {
     /// The lowest and highest value that a single sample can have, from which the range of the missing ones follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bounds: Option<(f64, f64)>,
+    /// Whether a verdict may lack it: such a sample is not counted for it. So it is where the parts of a dataset are judged by
+    /// different metrics.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }

@@ -29,7 +29,7 @@ fn required<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> V
 fn no_field_was_added_that_older_sides_would_have_to_send() {
     const NONE: [&str; 0] = [];
     let error = PluginError::bad_input("m");
-    let metric = MetricInfo { name: "m".into(), aggregation: Aggregation::Mean, higher_is_better: true, bounds: None };
+    let metric = MetricInfo { name: "m".into(), higher_is_better: true, ..MetricInfo::default() };
     let role = RoleInfo {
         kind: RoleKind::Model,
         name: "n".into(),

@@ -119,6 +119,13 @@ pub(crate) fn verdict_fault(label: &str, info: &ScorerInfo, verdict: &Verdict) -
 
 /// What is wrong with the number or the statistics that a verdict has for a metric.
 fn fault(metric: &MetricInfo, verdict: &Verdict) -> Option<String> {
+    let is_there = match metric.aggregation {
+        Aggregation::Mean => verdict.metrics.contains_key(&metric.name),
+        Aggregation::Corpus => verdict.statistics.contains_key(&metric.name),
+    };
+    if metric.partial && !is_there {
+        return None;
+    }
     if metric.aggregation == Aggregation::Corpus {
         return match verdict.statistics.get(&metric.name) {
             Some(of) if !of.is_empty() => {
@@ -143,7 +150,7 @@ mod tests {
     use super::*;
 
     fn of(aggregation: Aggregation, values: &[f64]) -> Option<String> {
-        let metric = MetricInfo { name: "m".into(), aggregation, higher_is_better: true, bounds: Some((0.0, 1.0)) };
+        let metric = MetricInfo { name: "m".into(), aggregation, bounds: Some((0.0, 1.0)), ..MetricInfo::default() };
         let mut verdict = Verdict::default();
         verdict.metrics.extend(values.iter().map(|value| ("m".to_owned(), *value)));
         verdict.statistics.insert("m".to_owned(), values.to_vec());
@@ -159,6 +166,16 @@ mod tests {
         assert_eq!(of(Aggregation::Mean, &[-0.001]).unwrap(), "is -0.001, outside of its bounds 0 and 1,");
         assert_eq!(of(Aggregation::Mean, &[f64::NAN]).unwrap(), "is NaN");
         assert_eq!(of(Aggregation::Mean, &[]).unwrap(), "is missing");
+    }
+
+    #[test]
+    fn a_partial_metric_may_be_missing_and_is_checked_where_it_is_there() {
+        let metric = MetricInfo { name: "m".into(), partial: true, bounds: Some((0.0, 1.0)), ..MetricInfo::default() };
+        let mut verdict = Verdict::default();
+        assert_eq!(fault(&metric, &verdict), None);
+        assert_eq!(fault(&MetricInfo { aggregation: Aggregation::Corpus, ..metric.clone() }, &verdict), None);
+        verdict.metrics.insert("m".to_owned(), 2.0);
+        assert_eq!(fault(&metric, &verdict).unwrap(), "is 2, outside of its bounds 0 and 1,");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::questions::Prompter;
 use crate::declared;
 use crate::graph::Pair;
 use crate::host::Shared;
-use examiner_api::{Dataset, ModelInfo, PluginError, Result, RoleKind, ScorerInfo};
+use examiner_api::{Dataset, ModelInfo, PluginError, Result, RoleKind, ScorerInfo, SubsetGroup};
 use examiner_store::aggregate::{Aggregate, Examination};
 use examiner_store::provenance::{Inputs, StageRecord, identity};
 use examiner_store::summary::SummaryRow;
@@ -40,6 +40,7 @@ pub(crate) struct Setup {
     /// The dataset's version of the prompt.
     pub(crate) version: String,
     macro_average: bool,
+    groups: Vec<SubsetGroup>,
 }
 
 /// Opens the dataset and its scorers, and checks that the model can do what they ask.
@@ -91,6 +92,7 @@ pub(crate) fn prepare_dataset(
     let mut dataset = roles.open_dataset(&spec.plugin, &options, shared.host(&stage))?;
     let info = dataset.info()?;
     declared::fingerprint(RoleKind::Dataset, &pair.dataset, &info.fingerprint)?;
+    declared::groups(&pair.dataset, &info.groups)?;
     let pool = if spec.shots.unwrap_or(0) > 0 { dataset.few_shot_pool()? } else { Vec::new() };
     let seed = roles.suite.seed;
     let prompter = Prompter::new(spec, &info, pool, seed, reads_turns)?;
@@ -144,6 +146,7 @@ pub(crate) fn prepare_dataset(
         rows: info.rows,
         version: info.version,
         macro_average: info.macro_average,
+        groups: info.groups,
     };
     Ok(Prepared { dataset, setup })
 }
@@ -215,6 +218,7 @@ impl Setup {
             seed: self.seed,
             version: self.version.clone(),
             macro_average: self.macro_average,
+            groups: self.groups.clone(),
         })
     }
 
