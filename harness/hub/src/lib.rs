@@ -1,4 +1,5 @@
-//! Downloads: `hf://org/name[/file]`, `hf://datasets/org/name/file` and `https://host/file`.
+//! Downloads: `hf://org/name[/file]`, `hf://datasets/org/name/file` and `https://host/file`; and splits of datasets as rows:
+//! `hf://datasets/org/name?config=main&split=test`.
 //!
 //! The key decision: files of the Hugging Face hub are stored in the cache that Python uses, in the same layout, so that
 //! nothing is downloaded twice; settings come from the same environment variables. Every file is downloaded under a
@@ -7,6 +8,7 @@
 
 mod address;
 mod cache;
+mod dataset;
 mod download;
 mod errors;
 mod http;
@@ -14,6 +16,7 @@ mod repository;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod watched;
 
 pub use download::ProgressCallback;
@@ -26,12 +29,16 @@ pub use errors::was_offline;
 use examiner_api::{ErrorCode, PluginError, Result};
 use reqwest::{StatusCode, Url};
 use sha2::Digest;
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 /// Downloads files, and caches them.
 pub struct Hub {
     settings: Settings,
     http: http::Http,
+    /// The repositories that splits were asked of, by address and mirror.
+    repositories: Mutex<HashMap<(String, Option<PathBuf>), Arc<dataset::Repository>>>,
 }
 
 impl Hub {
@@ -50,7 +57,7 @@ impl Hub {
     ///
     /// The endpoint or the token cannot be read.
     pub fn new(settings: Settings) -> Result<Self> {
-        Ok(Hub { http: http::Http::new(&settings)?, settings })
+        Ok(Hub { http: http::Http::new(&settings)?, settings, repositories: Mutex::default() })
     }
 
     /// Whether `uri` is for [`Hub::fetch`], rather than a path on this machine.
@@ -60,7 +67,7 @@ impl Hub {
 
     /// The local path of the file at an address, which is downloaded unless it is in the cache; of a folder with all its
     /// files, if the address is that of a folder or of a repository of the hub. `https` addresses may end in
-    /// `#sha256=<digits>`.
+    /// `#sha256=<digits>`. `hf://datasets/org/name?split=test` is a split of a dataset, as a file of JSON lines.
     ///
     /// `report` is called with the progress, and may stop the download; the next one continues from there.
     ///
@@ -69,6 +76,9 @@ impl Hub {
     /// The address, file or repository does not exist or may not be read; it is not in the cache and there is no network; the
     /// checksum is wrong; the disk fails. No message contains the token, or the query of an address.
     pub fn fetch(&self, uri: &str, report: ProgressCallback<'_>) -> Result<PathBuf> {
+        if dataset::is_split(uri) {
+            return dataset::fetch(self, uri, report);
+        }
         match address::parse(uri)? {
             Address::Hub(path) => repository::fetch(&self.http, &self.settings, &path, report),
             Address::Web(url, sha256) => self.fetch_web(&url, sha256, report),
