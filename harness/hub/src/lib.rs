@@ -12,6 +12,8 @@ mod dataset;
 mod download;
 mod errors;
 mod http;
+mod mirror;
+mod record;
 mod repository;
 mod settings;
 #[cfg(test)]
@@ -20,9 +22,10 @@ mod tree;
 mod watched;
 
 pub use download::ProgressCallback;
+pub use record::GivenRepository;
 pub use settings::{Settings, Token};
 
-use address::{Address, shown};
+use address::{Address, HubPath, shown};
 use download::{Checksum, DownloadRequest, download, hex, verify};
 use errors::not_offline;
 pub use errors::was_offline;
@@ -30,7 +33,7 @@ use examiner_api::{ErrorCode, PluginError, Result};
 use reqwest::{StatusCode, Url};
 use sha2::Digest;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// Downloads files, and caches them.
@@ -60,6 +63,29 @@ impl Hub {
         Ok(Hub { http: http::Http::new(&settings)?, settings, repositories: Mutex::default() })
     }
 
+    /// The same, with a directory that is read instead of the hub, if one is given: before that of the settings.
+    #[must_use]
+    pub fn mirrored(mut self, mirror: Option<&Path>) -> Self {
+        if let Some(mirror) = mirror {
+            self.settings.mirror = Some(mirror.to_owned());
+        }
+        self
+    }
+
+    /// The repositories of which files were given, by this hub.
+    pub fn given(&self) -> Vec<GivenRepository> {
+        self.http.record.all()
+    }
+
+    /// Copies what was given of a repository to a directory that [`Settings::mirror`] can name. Returns how many bytes were written.
+    ///
+    /// # Errors
+    ///
+    /// The directory holds another commit of the repository, or cannot be written.
+    pub fn copy_to_mirror(given: &GivenRepository, mirror: &Path) -> Result<u64> {
+        mirror::copy(given, mirror)
+    }
+
     /// Whether `uri` is for [`Hub::fetch`], rather than a path on this machine.
     pub fn is_address(uri: &str) -> bool {
         ["hf://", "https://", "http://"].iter().any(|scheme| uri.starts_with(scheme))
@@ -80,7 +106,10 @@ impl Hub {
             return dataset::fetch(self, uri, report);
         }
         match address::parse(uri)? {
-            Address::Hub(path) => repository::fetch(&self.http, &self.settings, &path, report),
+            Address::Hub(path) => match self.in_mirror(&path)? {
+                Some(found) => Ok(found),
+                None => repository::fetch(&self.http, &self.settings, &path, report),
+            },
             Address::Web(url, sha256) => self.fetch_web(&url, sha256, report),
         }
     }
@@ -93,10 +122,18 @@ impl Hub {
     /// As for [`Hub::fetch`], and where no file matches.
     pub fn fetch_repository(&self, uri: &str, patterns: &[String], report: ProgressCallback<'_>) -> Result<PathBuf> {
         match address::parse(uri)? {
-            Address::Hub(path) => repository::fetch_matching(&self.http, &self.settings, &path, patterns, report),
+            Address::Hub(path) => match self.in_mirror(&path)? {
+                Some(found) => Ok(found),
+                None => repository::fetch_matching(&self.http, &self.settings, &path, patterns, report),
+            },
             Address::Web(..) => Err(PluginError::bad_options(format!("`{uri}` is no repository of the hub"))
                 .with_help("write `hf://org/name` or `hf://datasets/org/name`")),
         }
+    }
+
+    /// What a mirror has at an address.
+    fn in_mirror(&self, path: &HubPath) -> Result<Option<PathBuf>> {
+        self.settings.mirror.as_deref().map_or(Ok(None), |mirror| mirror::find(mirror, path))
     }
 
     fn fetch_web(&self, url: &Url, sha256: Option<String>, report: ProgressCallback<'_>) -> Result<PathBuf> {

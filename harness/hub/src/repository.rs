@@ -52,6 +52,21 @@ pub(super) fn fetch_file(
     path: &HubPath,
     report: ProgressCallback<'_>,
 ) -> Result<Option<PathBuf>> {
+    let found = find_file(http, settings, path, report)?;
+    if let Some(found) = &found {
+        let snapshots = RepoCache::new(&settings.cache, path).snapshot("");
+        let commit = found.strip_prefix(snapshots).ok().and_then(|below| below.iter().next()?.to_str());
+        http.record.file(path, commit, &path.path, found);
+    }
+    Ok(found)
+}
+
+fn find_file(
+    http: &Http,
+    settings: &Settings,
+    path: &HubPath,
+    report: ProgressCallback<'_>,
+) -> Result<Option<PathBuf>> {
     let cache = RepoCache::new(&settings.cache, path);
     let pointer = |commit: &str| cache.snapshot(commit).join(&path.path);
     let cached = cache.commit_of(&path.revision).map(|commit| pointer(&commit)).filter(|pointer| pointer.is_file());

@@ -5,6 +5,7 @@ use super::super::cache::{RepoCache, create_atomically, is_commit};
 use super::super::download::ProgressCallback;
 use super::super::errors::not_offline;
 use super::super::http::Http;
+use super::super::mirror::{ABOUT, About};
 use super::super::repository;
 use super::super::settings::Settings;
 use super::super::tree;
@@ -31,7 +32,8 @@ pub(super) struct Source {
 
 #[derive(Debug, Clone)]
 enum Place {
-    Mirror(PathBuf),
+    /// The repository, its directory and its commit, if that is known.
+    Mirror(HubPath, PathBuf, Option<String>),
     /// The repository at a commit.
     Hub(HubPath),
 }
@@ -43,6 +45,11 @@ impl Source {
             Some(mirror) => Source::in_mirror(path, mirror),
             None => Source::on_hub(path, way),
         }
+        .inspect(|source| {
+            if let Some(files) = &source.files {
+                way.http.record.list(path, source.commit(), files);
+            }
+        })
     }
 
     fn in_mirror(path: &HubPath, mirror: &Path) -> Result<Self> {
@@ -54,10 +61,16 @@ impl Source {
                 directory.display()
             )));
         }
-        let mut files = Vec::new();
-        walk(&directory, "", 0, &mut files)?;
+        let about = About::read(&directory)?;
+        about.check(path, &directory)?;
+        // Of a repository that was fetched in part, all names decide which file belongs to which split.
+        let mut files = about.files.unwrap_or_default();
+        if files.is_empty() {
+            walk(&directory, "", 0, &mut files)?;
+        }
         files.sort();
-        Ok(Source { name: path.repo.clone(), place: Place::Mirror(directory), files: Some(files) })
+        let place = Place::Mirror(path.clone(), directory, about.commit);
+        Ok(Source { name: path.repo.clone(), place, files: Some(files) })
     }
 
     fn on_hub(path: &HubPath, way: Way<'_>) -> Result<Self> {
@@ -109,7 +122,7 @@ impl Source {
     pub(super) fn commit(&self) -> Option<&str> {
         match &self.place {
             Place::Hub(path) => Some(&path.revision),
-            Place::Mirror(_) => None,
+            Place::Mirror(_, _, commit) => commit.as_deref(),
         }
     }
 
@@ -135,7 +148,16 @@ impl Source {
             return Ok(None);
         }
         match &self.place {
-            Place::Mirror(directory) => Ok(Some(directory.join(file))),
+            Place::Mirror(path, directory, commit) => {
+                let found = directory.join(file);
+                if !found.is_file() {
+                    let message = format!("the mirror lacks `{file}` of `{}`, of which it has a part", self.name);
+                    return Err(PluginError::not_found(message)
+                        .with_help("fetch it with a suite that reads it: `examiner fetch SUITE --to DIR`"));
+                }
+                way.http.record.file(path, commit.as_deref(), file, &found);
+                Ok(Some(found))
+            }
             Place::Hub(path) => {
                 let path = HubPath { path: file.to_owned(), ..path.clone() };
                 match repository::fetch_file(way.http, way.settings, &path, way.report) {
@@ -169,7 +191,7 @@ fn walk(directory: &Path, before: &str, depth: usize, files: &mut Vec<String>) -
             Ok(metadata) if metadata.is_dir() && name != ".git" && depth < DEPTH => {
                 walk(&entry.path(), &format!("{path}/"), depth + 1, files)?;
             }
-            Ok(metadata) if metadata.is_file() => files.push(path),
+            Ok(metadata) if metadata.is_file() && name != ABOUT => files.push(path),
             _ => {}
         }
     }

@@ -241,3 +241,44 @@ fn a_damaged_file_is_not_read() {
             .any(|entry| { entry.unwrap().file_name().to_string_lossy().starts_with("main") })
     );
 }
+
+/// What was fetched, copied to a directory, is all that it takes on a machine without a network.
+#[test]
+fn what_was_fetched_can_be_copied_to_a_mirror() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(|request, _| match request.path.contains("/org/model/") {
+        true => plain(b"{}"),
+        false => sharded().answer(request),
+    });
+    let hub = Hub::new(settings(dir.path(), &server.url())).unwrap();
+    let get = |hub: &Hub, address: &str| hub.fetch(address, &|_, _, _| Flow::Continue);
+    let fetched = text(&get(&hub, ADDRESS).unwrap());
+    get(&hub, "hf://org/model/config.json").unwrap();
+    let given = hub.given();
+    let named: Vec<String> = given.iter().map(|given| format!("{} {}", given.address(), given.files.len())).collect();
+    assert_eq!(named, ["hf://org/model 1", "hf://datasets/org/name 4"]);
+    let mirror = dir.path().join("mirror");
+    let bytes: u64 = given.iter().map(|given| Hub::copy_to_mirror(given, &mirror).unwrap()).sum();
+    assert_eq!(bytes, README.len() as u64 + 27 + 2);
+    assert_eq!(Hub::copy_to_mirror(&given[1], &mirror).unwrap(), 0, "what is there is not written again");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let offline = Settings { offline: true, ..settings(elsewhere.path(), "http://127.0.0.1:1") };
+    let offline = Hub::new(offline).unwrap().mirrored(Some(&mirror));
+    let path = get(&offline, ADDRESS).unwrap();
+    assert_eq!(text(&path), fetched);
+    assert_eq!(SplitInfo::beside(&path).unwrap().unwrap().commit.as_deref(), Some(COMMIT));
+    assert_eq!(offline.given()[0].commit.as_deref(), Some(COMMIT));
+    // Files and repositories are read of it, too; what it has not is asked of the hub, or said.
+    assert_eq!(text(&get(&offline, "hf://datasets/org/name/data/test-0.jsonl").unwrap()), "{\"x\": 1}\n");
+    let model = offline.fetch_repository("hf://org/model", &["*.json".to_owned()], &|_, _, _| Flow::Continue).unwrap();
+    assert!(model.join("config.json").is_file());
+    let message = |address: &str| get(&offline, address).unwrap_err().to_string();
+    assert!(message("hf://datasets/org/name?config=main&split=train").contains("the mirror lacks `data/train.jsonl`"));
+    assert!(message("hf://datasets/org/name/data/train.jsonl").contains("holds no `data/train.jsonl`"));
+    assert!(message(&format!("{ADDRESS}&revision={CONVERTED}")).contains(COMMIT));
+    assert!(message("hf://org/name/config.json").contains("HF_HUB_OFFLINE"), "a dataset is no model");
+    assert!(message("hf://datasets/org/other?split=test").contains("has no dataset `org/other`"));
+    // Another commit is not mixed with it.
+    let other = crate::GivenRepository { commit: Some(CONVERTED.to_owned()), ..given[1].clone() };
+    assert!(Hub::copy_to_mirror(&other, &mirror).unwrap_err().message.contains("another state"));
+}

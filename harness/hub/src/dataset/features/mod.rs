@@ -64,7 +64,8 @@ impl Feature {
         match self {
             Feature::ClassLabel(_) => Feature::INT,
             Feature::Text(_) => Feature::TEXT,
-            Feature::List(item, length) => Feature::List(Box::new(item.storage()), *length),
+            // A fixed length is stored as any other.
+            Feature::List(item, _) => Feature::List(Box::new(item.storage()), None),
             Feature::Struct(fields) => {
                 Feature::Struct(fields.iter().map(|(name, field)| (name.clone(), field.storage())).collect())
             }

@@ -10,11 +10,16 @@ const EXACT: i128 = 1 << 53;
 /// Why a column of this type has no values here; none where it has.
 pub(in crate::dataset) fn unsupported(feature: &Feature) -> Option<String> {
     match feature {
-        Feature::Other(name) => Some(format!("`{name}` has no form in JSON")),
+        Feature::Other(name) => Some(no_form(name)),
         Feature::List(item, _) => unsupported(item),
         Feature::Struct(fields) => fields.iter().find_map(|(_, field)| unsupported(field)),
         _ => None,
     }
+}
+
+/// Why values of this type are not given: its name, or a reason instead of one.
+fn no_form(name: &str) -> String {
+    if name.contains(' ') { name.to_owned() } else { format!("`{name}` has no form in JSON") }
 }
 
 /// Whether the values of a batch can be given the type of their column.
@@ -24,7 +29,6 @@ pub(in crate::dataset) fn castable(column: &str, from: &Feature, to: &Feature) -
         (Feature::Null, _) | (_, Feature::Json) => Ok(()),
         (Feature::Other(name), _) => Err(Refusal::LeftOut { column: column.to_owned(), why: name.clone() }),
         (Feature::Json, _) => Err(left_out("some of its values are of another type than the rest")),
-        (Feature::Float(_), Feature::Text(_)) => Err(left_out("numbers with a point would have to become texts")),
         (Feature::List(from, _), Feature::List(to, _)) => castable(column, from, to),
         (Feature::Struct(from), Feature::Struct(to)) => {
             from.iter().try_for_each(|(name, from)| match to.iter().find(|(known, _)| known == name) {
@@ -53,7 +57,11 @@ pub(in crate::dataset) fn cast(column: &str, value: Value, to: &Feature) -> Resu
     match (to, value) {
         (Feature::Json, value) => json(value).map_err(left_out),
         (_, Value::Null) => Ok(Value::Null),
-        (Feature::Other(name), _) => Err(left_out(format!("`{name}` has no form in JSON"))),
+        (Feature::Other(name), _) => Err(left_out(no_form(name))),
+        // Of a batch without any value nothing is known but that its nulls are numbers.
+        (Feature::Text(_), Value::Number(number)) if number.is_f64() => {
+            Err(left_out("numbers with a point would have to become texts".to_owned()))
+        }
         (Feature::Bool, Value::Bool(truth)) => Ok(Value::Bool(truth)),
         (Feature::Bool, Value::Number(number)) => Ok(Value::Bool(number.as_f64() != Some(0.0))),
         (Feature::Int(bits, signed), Value::Bool(truth)) => {
@@ -67,7 +75,7 @@ pub(in crate::dataset) fn cast(column: &str, value: Value, to: &Feature) -> Resu
         }
         (Feature::Text(_), Value::String(text)) => Ok(Value::String(text)),
         (Feature::Text(_), Value::Bool(truth)) => Ok(Value::String(truth.to_string())),
-        (Feature::Text(_), Value::Number(number)) if !number.is_f64() => Ok(Value::String(number.to_string())),
+        (Feature::Text(_), Value::Number(number)) => Ok(Value::String(number.to_string())),
         (Feature::ClassLabel(names), Value::String(text)) => {
             class(names, &text).map(Value::from).ok_or_else(|| wrong(&Value::String(text)))
         }
@@ -228,6 +236,12 @@ mod tests {
         ] {
             assert!(matches!(of(value.clone(), &to), Err(Refusal::Broken(_))), "{value} as {to}");
         }
+    }
+
+    #[test]
+    fn numbers_with_a_point_do_not_become_texts() {
+        assert!(matches!(of(json!(1.5), &Feature::TEXT), Err(Refusal::LeftOut { .. })));
+        assert_eq!(of(json!(null), &Feature::TEXT), Ok(json!(null)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Rows of files, a batch at a time, with the types that the library `datasets` gives the columns of each batch.
 
+mod arrow_schema;
 mod cast;
 mod content;
 mod delimited;

@@ -1,8 +1,10 @@
 //! Parquet, whose columns have types.
 
 use super::super::features::{Columns, Feature, from_description};
+use super::arrow_schema::durations;
 use super::{Batch, Batches, Refusal, broken, unsupported};
 use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as Physical};
+use parquet::file::metadata::FileMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::reader::RowIter;
 use parquet::record::{Field, Row};
@@ -41,7 +43,7 @@ fn open(path: &Path) -> Result<SerializedFileReader<File>, Refusal> {
 pub(super) fn columns(path: &Path) -> Result<Columns, Refusal> {
     let reader = open(path)?;
     let metadata = reader.metadata().file_metadata();
-    let stored = stored(metadata.schema())?;
+    let stored = stored(metadata)?;
     let described = metadata.key_value_metadata().into_iter().flatten().find(|entry| entry.key == "huggingface");
     let described = described.and_then(|entry| serde_json::from_str::<Value>(entry.value.as_deref()?).ok());
     let described = match described.as_ref().and_then(|described| described.pointer("/info/features")) {
@@ -62,8 +64,8 @@ pub(super) fn columns(path: &Path) -> Result<Columns, Refusal> {
 /// The batches of a file, without the columns that have no form in JSON, or are left out.
 pub(super) fn batches(path: &Path, left_out: &BTreeMap<String, String>) -> Result<Batches, Refusal> {
     let reader = open(path)?;
+    let types = stored(reader.metadata().file_metadata())?;
     let schema = reader.metadata().file_metadata().schema().clone();
-    let types = stored(&schema)?;
     let is_wanted = |field: &&TypePtr| {
         let has_form = |(name, feature): &(String, Feature)| name == field.name() && unsupported(feature).is_none();
         types.iter().any(has_form) && !left_out.contains_key(field.name())
@@ -134,13 +136,17 @@ fn value(field: &Field) -> Result<Value, String> {
 }
 
 /// The columns by the stored types.
-fn stored(schema: &Type) -> Result<Columns, Refusal> {
+fn stored(metadata: &FileMetaData) -> Result<Columns, Refusal> {
+    let arrow = metadata.key_value_metadata().into_iter().flatten().find(|entry| entry.key == "ARROW:schema");
+    let durations = arrow.and_then(|entry| entry.value.as_deref()).map(durations).unwrap_or_default();
     let mut columns = Columns::new();
-    for field in schema.get_fields() {
+    for field in metadata.schema().get_fields() {
         if columns.iter().any(|(name, _)| name == field.name()) {
             return Err(Refusal::Broken(format!("it has two columns `{}`", field.name())));
         }
-        columns.push((field.name().to_owned(), of_type(field)));
+        let is_duration = durations.iter().any(|name| name == field.name());
+        let feature = if is_duration { Feature::Other("duration".to_owned()) } else { of_type(field) };
+        columns.push((field.name().to_owned(), feature));
     }
     Ok(columns)
 }
