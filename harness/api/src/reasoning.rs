@@ -57,10 +57,10 @@ impl ReasoningOption {
             ReasoningOption::Fixed(false) => Ok(None),
             ReasoningOption::Auto(_) if !is_known => Ok(None),
             ReasoningOption::Fixed(true) | ReasoningOption::Auto(_) => Ok(Some(ReasoningMarks::default())),
-            ReasoningOption::Marks(marks) if marks.end.is_empty() => {
-                Err(PluginError::bad_options("expected `end` of `reasoning` to be what the reasoning ends with, found nothing")
-                    .with_help("most models write `</think>`"))
-            }
+            ReasoningOption::Marks(marks) if marks.end.is_empty() => Err(PluginError::bad_options(
+                "expected `end` of `reasoning` to be what the reasoning ends with, found nothing",
+            )
+            .with_help("most models write `</think>`")),
             ReasoningOption::Marks(marks) => Ok(Some(marks.clone())),
         }
     }

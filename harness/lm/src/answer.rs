@@ -404,7 +404,8 @@ mod tests {
         let encode = |text: &str| testing::tokenizer().encode(text).unwrap();
         let tokens = [encode("a!b"), vec![testing::TURN], encode(" \n18!"), vec![testing::EOS]].concat();
         let (ending, _) = fed(answer("p", &["!"], 60).with_marks(marks()), &tokens).unwrap();
-        let expected = Ending { finish: FinishReason::StopString, text: "18".to_owned(), reasoning: Some(("a!b".to_owned(), 4)) };
+        let expected =
+            Ending { finish: FinishReason::StopString, text: "18".to_owned(), reasoning: Some(("a!b".to_owned(), 4)) };
         assert_eq!(ending, expected);
         let (ending, _) = fed(answer("p", &["<|turn|>"], 60).with_marks(marks()), &tokens).unwrap();
         assert_eq!(ending.text, "18!", "it ends the reasoning, not the answer");
