@@ -4,7 +4,7 @@ use crate::decoder::CacheLayout;
 use crate::testing::{self, Toy};
 use crate::{LocalModel, ModelSource};
 use examiner_api::testing::FakeHost;
-use examiner_api::{ErrorCode, Model, Response, Sampling};
+use examiner_api::{ErrorCode, Model, Response, Sampling, Span};
 use examiner_bounds::TextLimits;
 use serde_json::Value;
 use std::collections::BTreeMap;
