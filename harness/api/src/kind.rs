@@ -21,6 +21,8 @@ pub enum RoleKind {
     Exporter,
     /// [`crate::Diagnostic`].
     Diagnostic,
+    /// [`crate::Catalog`].
+    Catalog,
 }
 
 impl fmt::Display for RoleKind {
@@ -33,6 +35,7 @@ impl fmt::Display for RoleKind {
             RoleKind::Recipe => "recipe",
             RoleKind::Exporter => "exporter",
             RoleKind::Diagnostic => "diagnostic",
+            RoleKind::Catalog => "catalog",
         })
     }
 }

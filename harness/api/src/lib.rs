@@ -1,7 +1,7 @@
 //! All that an Examiner plugin depends on: roles, data, host and errors.
 //!
 //! A plugin is a shared library that plays roles: a [`Model`], a [`Dataset`], a [`Scorer`], a [`Trainer`], a
-//! [`Recipe`], an [`Exporter`] or a [`Diagnostic`]. Its author implements plain Rust traits, collects them in a [`Plugin`], and writes
+//! [`Recipe`], an [`Exporter`], a [`Diagnostic`] or a [`Catalog`]. Its author implements plain Rust traits, collects them in a [`Plugin`], and writes
 //! [`export_plugin!`] once.
 //!
 //! The key decision is what crosses the boundary. Rust has no stable binary interface, so a fixed and tiny one is laid
@@ -87,6 +87,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod asking;
+mod catalog;
 mod error;
 mod export;
 #[doc(hidden)]
@@ -98,6 +99,7 @@ mod nearest;
 mod open_role;
 mod plugin;
 pub mod random;
+mod reasoning;
 mod recipe;
 mod request;
 mod roles;
@@ -112,6 +114,7 @@ pub mod testing;
 mod turn;
 pub mod wire;
 
+pub use catalog::{Catalog, CatalogEntry, CatalogKind, CatalogState};
 pub use error::{ErrorCode, PluginError};
 pub use host::Host;
 pub use host_api::{HostApi, Level, Progress, RoleAddress};
@@ -119,6 +122,7 @@ pub use kind::RoleKind;
 pub use nearest::nearest;
 pub use open_role::OpenRole;
 pub use plugin::{Open, Plugin, PluginInfo, RoleInfo};
+pub use reasoning::{AutoReasoning, Parted, ReasoningMarks, ReasoningOption};
 pub use recipe::{
     AskAll, AskReport, Recipe, RecipeEvent, RecipeInfo, RecipeJob, RecipeReport, RowsContent, RowsFile, TaskYield,
 };
@@ -127,8 +131,8 @@ pub use request::{
     Span,
 };
 pub use roles::{
-    ANSWERS_FORM, BatchInvariance, Dataset, DatasetInfo, Diagnostic, Finding, FindingState, Flow, Model, ModelInfo,
-    Result, Scorer, ScorerInfo, Sink,
+    ANSWERS_FORM, BatchInvariance, Dataset, DatasetInfo, Diagnostic, Finding, FindingState, Flow, GroupMetric, Model,
+    ModelInfo, Result, Scorer, ScorerInfo, Sink, SubsetGroup,
 };
 pub use sample::{Aggregation, Answer, Answered, Ask, Gold, MetricInfo, Outcome, Question, Sample, Shot, Verdict};
 pub use stages::{ExportJob, ExportReport, Exporter, TrainEvent, TrainJob, TrainReport, Trainer, TrainingRow};

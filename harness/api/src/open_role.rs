@@ -1,6 +1,6 @@
 //! A role of any kind.
 
-use crate::{Dataset, Diagnostic, Exporter, Model, Recipe, Scorer, Trainer};
+use crate::{Catalog, Dataset, Diagnostic, Exporter, Model, Recipe, Scorer, Trainer};
 
 /// A role that has been opened with its options.
 pub enum OpenRole {
@@ -18,4 +18,6 @@ pub enum OpenRole {
     Exporter(Box<dyn Exporter>),
     /// A [`Diagnostic`].
     Diagnostic(Box<dyn Diagnostic>),
+    /// A [`Catalog`].
+    Catalog(Box<dyn Catalog>),
 }

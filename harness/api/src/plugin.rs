@@ -1,8 +1,8 @@
 //! What a plugin library holds: its name, and the roles it can play.
 
 use crate::{
-    Dataset, Diagnostic, Exporter, Host, Metadata, Model, OpenRole, PluginError, Recipe, Result, RoleKind, Scorer,
-    Trainer,
+    Catalog, Dataset, Diagnostic, Exporter, Host, Metadata, Model, OpenRole, PluginError, Recipe, Result, RoleKind,
+    Scorer, Trainer,
 };
 use serde::de::{DeserializeOwned, Error as _, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -125,6 +125,8 @@ impl Plugin {
         exporter, Exporter);
     role!(/// Adds a diagnostic, which `examiner doctor` asks.
         diagnostic, Diagnostic);
+    role!(/// Adds a catalog, which `examiner tasks` asks.
+        catalog, Catalog);
 
     /// The description of the plugin.
     pub fn info(&self) -> PluginInfo {

@@ -35,6 +35,41 @@ pub enum Span {
     Continuation,
     /// Every token of context + continuation after the first, with no beginning-of-text token added.
     All,
+    /// Every token of context + continuation, however long the text, in windows that follow each other: what lm-evaluation-harness
+    /// calls `loglikelihood_rolling`. The first window begins with the token of an empty context (the beginning-of-text token, or the
+    /// end-of-text token where a model has none), and scores all of the text that it holds. Each further window scores as many tokens
+    /// as the model's context has, given the one before them; the last one, which scores fewer, is given as many before
+    /// them as still fit. For a model that says [`ModelInfo::scores_windows`](crate::ModelInfo::scores_windows).
+    Rolling,
+    /// Every token of context + continuation after the first, however long the text, in windows that begin so many tokens after one
+    /// another, at least 1 and fewer than the model's context: what Transformers' guide to perplexity computes. The first window scores
+    /// every token after its first, each further one those that no window before it has scored. A model refuses any other stride. For
+    /// a model that says [`ModelInfo::scores_windows`](crate::ModelInfo::scores_windows).
+    Strided(u32),
+}
+
+impl Span {
+    /// Whether context and continuation are one text, wherever it is split between them, which no chat template is applied to.
+    pub fn is_whole_text(self) -> bool {
+        self != Span::Continuation
+    }
+
+    /// Whether a text may be longer than the model's context, because it is scored in windows.
+    pub fn is_windowed(self) -> bool {
+        matches!(self, Span::Rolling | Span::Strided(_))
+    }
+
+    /// The error of a model that cannot score it.
+    pub fn unsupported(self) -> PluginError {
+        let name = match self {
+            Span::Continuation => "the continuation alone (`continuation`)".to_owned(),
+            Span::All => "a whole text (`all`)".to_owned(),
+            Span::Rolling => "a text in windows that follow each other (`rolling`)".to_owned(),
+            Span::Strided(stride) => format!("a text in windows that overlap (`strided: {stride}`)"),
+        };
+        PluginError::unsupported(format!("this model cannot score {name}"))
+            .with_help("use a local model, such as one of the plugin `candle` or `onnx`")
+    }
 }
 
 /// Asks for the log-likelihood of a text.
@@ -103,7 +138,7 @@ pub struct Sampling {
     pub top_p: f32,
     /// Divides positive and multiplies negative logits of tokens that occur in the prompt or the answer; 1 for none.
     pub repetition_penalty: f32,
-    /// The answer ends before the first of these strings.
+    /// The answer ends before the first of these strings. Where a model's reasoning is kept apart, they do not end that.
     pub stop: Vec<String>,
     /// Key of the counter-based random numbers, together with the sample's id and repetition.
     pub seed: u64,
@@ -164,7 +199,7 @@ pub enum FinishReason {
 /// A generated text.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct GenerateResult {
-    /// The answer, without the stop string.
+    /// The answer, without the stop string, and without the reasoning where that is kept apart.
     pub text: String,
     /// Why it ended.
     pub finish: FinishReason,
@@ -183,6 +218,29 @@ pub struct GenerateResult {
     /// The prompt as the model read it, as in [`ScoreResult::rendered`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rendered: Option<String>,
+    /// What the model thought before it answered, where that is kept apart from its answer: no part of `text`, and without its marks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
+    /// How many of `tokens_out` are reasoning, its marks included; 0 where the model does not report it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reasoning_tokens: u32,
+}
+
+impl GenerateResult {
+    /// Whether the model thought, and gave no answer: it was cut off before, or it ended there.
+    pub fn lacks_answer(&self) -> bool {
+        (self.reasoning.is_some() || self.reasoning_tokens > 0) && self.text.trim().is_empty()
+    }
+
+    /// Whether it ended because there was no room for more.
+    pub fn is_cut_off(&self) -> bool {
+        matches!(self.finish, FinishReason::Length | FinishReason::ContextLength)
+    }
+}
+
+/// Whether a count is left out on the wire.
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The answer to the request of the same `id`: a result, or why there is none.

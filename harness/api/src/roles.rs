@@ -74,6 +74,10 @@ pub struct ModelInfo {
     pub can_generate: bool,
     /// Whether it makes use of a request's turns; they are left out of requests to any other model.
     pub reads_turns: bool,
+    /// Whether [`Model::score`] takes [`Span::Rolling`](crate::Span::Rolling) and [`Span::Strided`](crate::Span::Strided); no other
+    /// model is asked for them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub scores_windows: bool,
     /// Whether results depend on which requests share a batch. Exact unless the model says otherwise.
     #[serde(skip_serializing_if = "BatchInvariance::is_exact")]
     pub batch_invariance: BatchInvariance,
@@ -164,8 +168,34 @@ pub struct DatasetInfo {
     /// Whether the mean over the subsets, each counting the same however large it is, is reported besides the mean over
     /// all samples.
     pub macro_average: bool,
+    /// Groups of subsets, each reported by rows of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<SubsetGroup>,
+    /// Whether there are samples with [turns](Sample::turns) of their own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_turns: bool,
     /// The forms in which [`Dataset::training_samples`] sends samples to learn from; [`ANSWERS_FORM`] is one of them.
     pub forms: Vec<String>,
+}
+
+/// Subsets of a dataset whose results are reported as one.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SubsetGroup {
+    /// Its name, other than those of all subsets and other groups.
+    pub name: String,
+    /// The names of its subsets.
+    pub subsets: Vec<String>,
+    /// What is reported.
+    pub metrics: Vec<GroupMetric>,
+}
+
+/// A metric of a [`SubsetGroup`]: the mean of its values in the group's subsets. A subset that does not have the metric is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GroupMetric {
+    /// The metric's name.
+    pub metric: String,
+    /// Whether a subset counts by its number of samples; otherwise each counts the same.
+    pub weight_by_size: bool,
 }
 
 impl Default for DatasetInfo {
@@ -180,6 +210,8 @@ impl Default for DatasetInfo {
             shot_separator: "\n\n".to_owned(),
             sampling: Sampling::default(),
             macro_average: false,
+            groups: Vec::new(),
+            has_turns: false,
             forms: vec![ANSWERS_FORM.to_owned()],
         }
     }

@@ -51,6 +51,10 @@ pub struct Sample {
     /// The row itself.
     #[serde(default)]
     pub document: Value,
+    /// The prompt as a conversation, where it is more than one turn of the user. A model that
+    /// [reads turns](crate::ModelInfo::reads_turns) is asked these instead of the prompt; see [`crate::DatasetInfo::has_turns`].
+    #[serde(default, skip_serializing_if = "crate::turn::none")]
+    pub turns: Arc<Vec<Turn>>,
     /// What travels with every request of this sample.
     #[serde(default)]
     pub metadata: Arc<Metadata>,
@@ -202,7 +206,7 @@ pub enum Aggregation {
 }
 
 /// A metric that a scorer reports.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MetricInfo {
     /// Its name in `summary.csv`.
     pub name: String,
@@ -214,4 +218,8 @@ pub struct MetricInfo {
     /// The lowest and highest value that a single sample can have, from which the range of the missing ones follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bounds: Option<(f64, f64)>,
+    /// Whether a verdict may lack it: such a sample is not counted for it. So it is where the parts of a dataset are judged by
+    /// different metrics.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }

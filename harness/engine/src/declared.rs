@@ -1,6 +1,7 @@
 //! What roles declare of themselves, checked before anything is computed by it.
 
-use examiner_api::{ErrorCode, Gold, PluginError, Result, RoleKind, Sample, ScorerInfo};
+use examiner_api::{ErrorCode, Gold, PluginError, Result, RoleKind, Sample, ScorerInfo, SubsetGroup};
+use examiner_store::summary::{MACRO, WHOLE};
 
 /// Checks that a role says what its results depend on: without it, records of another version would be used again.
 pub(crate) fn fingerprint(kind: RoleKind, name: &str, fingerprint: &str) -> Result<()> {
@@ -38,6 +39,24 @@ pub(crate) fn metrics(label: &str, info: &ScorerInfo) -> Result<()> {
         {
             let message = format!("{role} declares the bounds {low} and {high} of its metric `{name}`");
             return Err(broken(format!("{message}, expected two finite numbers, the lower one first")));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that every group of subsets has a name of its own, and at least one subset.
+pub(crate) fn groups(dataset: &str, groups: &[SubsetGroup]) -> Result<()> {
+    for (index, group) in groups.iter().enumerate() {
+        let name = &group.name;
+        let is_taken = groups[..index].iter().any(|earlier| earlier.name == *name)
+            || groups.iter().any(|other| other.subsets.contains(name))
+            || [WHOLE, MACRO].contains(&name.as_str());
+        if name.trim().is_empty() || is_taken || group.subsets.is_empty() {
+            return Err(broken(format!(
+                "dataset `{dataset}` declares a group of {} subsets with the name `{name}`, expected subsets and a name that no \
+                 subset and no other group has",
+                group.subsets.len()
+            )));
         }
     }
     Ok(())
@@ -81,7 +100,7 @@ mod tests {
     use examiner_api::{Aggregation, MetricInfo};
 
     fn metric(name: &str, bounds: Option<(f64, f64)>) -> MetricInfo {
-        MetricInfo { name: name.into(), aggregation: Aggregation::Mean, higher_is_better: true, bounds }
+        MetricInfo { name: name.into(), aggregation: Aggregation::Mean, bounds, ..MetricInfo::default() }
     }
 
     fn said(fingerprint: &str, metrics: Vec<MetricInfo>) -> String {

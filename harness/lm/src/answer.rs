@@ -1,6 +1,7 @@
 //! One answer while it grows: which token comes next, and whether that was the last.
 
 use crate::detokenizer::{Detokenizer, Extension};
+use crate::reasoning::{Answering, Growing, Grown, Marks, Phase};
 use crate::sampling::{check, choose};
 use crate::scorer::not_finite;
 use crate::split::check_vocabulary;
@@ -12,10 +13,19 @@ use examiner_api::{FinishReason, GenerateRequest, GenerateResult, PluginError, R
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Step {
     pub(crate) token: u32,
-    /// Why it is the last, if it is, and the text of the answer.
-    pub(crate) end: Option<(FinishReason, String)>,
-    /// What it adds to the text, if that was looked at.
-    extension: Option<Extension>,
+    /// How the answer ends, if this token is its last.
+    pub(crate) end: Option<Ending>,
+    /// What it adds to the text, and what the answer is at then, if that was looked at.
+    seen: Option<(Extension, Phase)>,
+}
+
+/// How an answer ends.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ending {
+    pub(crate) finish: FinishReason,
+    pub(crate) text: String,
+    /// What stands before the text, where reasoning is kept apart, and how many tokens it has.
+    pub(crate) reasoning: Option<(String, usize)>,
 }
 
 /// A prompt and what has been generated so far.
@@ -32,6 +42,9 @@ pub(crate) struct Answer {
     stream: Stream,
     pub(crate) tokens: Vec<u32>,
     text: Detokenizer,
+    /// How reasoning is told from the answer, where it is.
+    marks: Option<Marks>,
+    phase: Phase,
 }
 
 impl Answer {
@@ -62,7 +75,17 @@ impl Answer {
         let stop_tokens = sampling.stop.iter().filter_map(|stop| tokenizer.special_token(stop)).collect();
         let stream = Stream::new(sampling.seed, &request.sample.id, request.sample.repeat);
         let (tokens, text) = (Vec::new(), Detokenizer::default());
-        Ok(Answer { prompt, truncated, room, stop_tokens, stream, tokens, text, request })
+        let phase = Phase::Answering(Answering::plain());
+        Ok(Answer { prompt, truncated, room, stop_tokens, stream, tokens, text, marks: None, phase, request })
+    }
+
+    /// Keeps reasoning apart from the answer.
+    pub(crate) fn with_marks(mut self, marks: Option<Marks>) -> Self {
+        if let Some(marks) = &marks {
+            self.phase = marks.first_phase(&self.request.prompt);
+        }
+        self.marks = marks;
+        self
     }
 
     /// Chooses the next token. It changes nothing, so that many answers can be worked on side by side.
@@ -78,14 +101,14 @@ impl Answer {
         let shown = !tokenizer.eos().contains(&token);
         if !shown {
             end = Some(FinishReason::EndOfText);
-        } else if self.stop_tokens.contains(&token) {
+        } else if self.stop_tokens.contains(&token) && !matches!(self.phase, Phase::Reasoning(_)) {
             end = Some(FinishReason::StopString);
         } else if self.tokens.len() + 1 >= self.room {
             let is_full = self.room < sampling.max_new_tokens as usize;
             end = Some(if is_full { FinishReason::ContextLength } else { FinishReason::Length });
         }
-        if end.is_none() && sampling.stop.is_empty() {
-            return Ok(Step { token, end: None, extension: None });
+        if end.is_none() && sampling.stop.is_empty() && self.marks.is_none() {
+            return Ok(Step { token, end: None, seen: None });
         }
         let mut tokens = self.tokens[self.text.skipped()..].to_vec();
         tokens.extend(shown.then_some(token));
@@ -93,42 +116,85 @@ impl Answer {
         // A stop string may span tokens, and so may a character: bytes at the end that are none yet may become one.
         let new =
             if end.is_none() { extension.text.trim_end_matches(char::REPLACEMENT_CHARACTER) } else { &extension.text };
-        // One that ends in the settled text would have been found before.
-        let longest = sampling.stop.iter().map(String::len).max().unwrap_or(1);
-        let settled = self.text.text();
-        let from = settled.floor_char_boundary(settled.len().saturating_sub(longest - 1));
-        let searched = format!("{}{new}", &settled[from..]);
-        let stop = sampling.stop.iter().filter_map(|stop| searched.find(stop)).min();
+        let text = Growing { settled: self.text.text(), new };
+        let phase = match &self.marks {
+            None => self.phase.clone(),
+            Some(marks) => {
+                let grown = Grown { token, tokens: self.tokens.len() + 1, is_last: end.is_some() };
+                marks.next_phase(&self.phase, text, grown)
+            }
+        };
+        let stop = self.stop_in(text, &phase);
         if stop.is_some() {
             end = Some(FinishReason::StopString);
         }
-        let end = end.map(|reason| {
-            let mut text = format!("{settled}{}", extension.text);
-            text.truncate(stop.map_or(text.len(), |at| from + at));
-            (reason, text)
+        let end = end.map(|finish| {
+            let whole = format!("{}{}", self.text.text(), extension.text);
+            self.ending(finish, &whole, stop, &phase)
         });
-        Ok(Step { token, end, extension: Some(extension) })
+        Ok(Step { token, end, seen: Some((extension, phase)) })
+    }
+
+    /// The offset in the text of the first stop string of the answer.
+    fn stop_in(&self, text: Growing<'_>, phase: &Phase) -> Option<usize> {
+        let Phase::Answering(answering) = phase else { return None };
+        let stop = &self.request.sampling.stop;
+        let longest = stop.iter().map(String::len).max()?;
+        // One that ends in the settled text would have been found before, if the answer had begun there then.
+        let from = match &self.phase {
+            Phase::Answering(before) if before.from == answering.from => answering.from.max(text.unsearched(longest)),
+            _ => answering.from,
+        };
+        let (from, searched) = text.from(from);
+        stop.iter().filter_map(|stop| searched.find(stop)).min().map(|at| from + at)
+    }
+
+    /// The end of an answer with all of its text.
+    fn ending(&self, finish: FinishReason, whole: &str, stop: Option<usize>, phase: &Phase) -> Ending {
+        let tokens = self.tokens.len() + 1;
+        let at = |offset: usize| whole.floor_char_boundary(offset);
+        match phase {
+            Phase::Answering(Answering { from, reasoning, .. }) => Ending {
+                finish,
+                text: whole[at(*from)..stop.unwrap_or(whole.len())].to_owned(),
+                reasoning: reasoning.map(|ended| (whole[at(ended.from)..at(ended.to)].to_owned(), ended.tokens)),
+            },
+            Phase::Reasoning(from) => {
+                Ending { finish, text: String::new(), reasoning: Some((whole[*from..].to_owned(), tokens)) }
+            }
+            Phase::Open => Ending { finish, text: whole.to_owned(), reasoning: None },
+        }
     }
 
     /// Adds the token of a step. Gives the end of the answer, if that was the last.
-    pub(crate) fn take(&mut self, step: Step) -> Option<(FinishReason, String)> {
+    pub(crate) fn take(&mut self, step: Step) -> Option<Ending> {
         self.tokens.push(step.token);
-        if let Some(extension) = step.extension {
+        if let Some((extension, phase)) = step.seen {
             self.text.accept(extension);
+            self.phase = phase;
         }
         step.end
     }
 
+    /// The end of an answer that has room for no token.
+    pub(crate) fn nothing(&self) -> Ending {
+        let reasoning = matches!(self.phase, Phase::Reasoning(_)).then(Default::default);
+        Ending { finish: FinishReason::Length, text: String::new(), reasoning }
+    }
+
     /// The result once the last token is among `tokens`.
-    pub(crate) fn result(&self, finish: FinishReason, text: String) -> GenerateResult {
+    pub(crate) fn result(&self, ending: Ending) -> GenerateResult {
+        let (reasoning, reasoning_tokens) = ending.reasoning.unzip();
         GenerateResult {
-            text,
-            finish,
+            text: ending.text,
+            finish: ending.finish,
             tokens: self.tokens.clone(),
             tokens_in: self.prompt.len() as u32,
             tokens_out: self.tokens.len() as u32,
             truncated_tokens: self.truncated as u32,
             rendered: None,
+            reasoning,
+            reasoning_tokens: reasoning_tokens.unwrap_or(0) as u32,
         }
     }
 }
@@ -147,8 +213,9 @@ fn prompt(request: &GenerateRequest, tokenizer: &Tokenizer, adds_before: bool, v
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::split::is_space;
     use crate::testing;
-    use examiner_api::Sampling;
+    use examiner_api::{Parted, ReasoningMarks, Sampling};
     use proptest::prelude::*;
 
     fn answer(prompt: &str, stop: &[&str], max_new_tokens: u32) -> Answer {
@@ -159,15 +226,19 @@ mod tests {
     }
 
     /// Feeds the tokens one by one until the answer ends; how it ended, and after how many tokens.
-    fn feed(mut answer: Answer, tokens: &[u32]) -> Option<(FinishReason, String, usize)> {
+    fn feed(answer: Answer, tokens: &[u32]) -> Option<(FinishReason, String, usize)> {
+        fed(answer, tokens).map(|(Ending { finish, text, .. }, count)| (finish, text, count))
+    }
+
+    fn fed(mut answer: Answer, tokens: &[u32]) -> Option<(Ending, usize)> {
         let tokenizer = testing::tokenizer();
         for &token in tokens {
             let mut logits = vec![0.0; tokenizer.vocabulary()];
             logits[token as usize] = 1.0;
             let step = answer.step(&logits, &tokenizer).unwrap();
             assert_eq!(step.token, token);
-            if let Some((reason, text)) = answer.take(step) {
-                return Some((reason, text, answer.tokens.len()));
+            if let Some(ending) = answer.take(step) {
+                return Some((ending, answer.tokens.len()));
             }
         }
         None
@@ -187,6 +258,37 @@ mod tests {
             text.truncate(found.unwrap_or(text.len()));
             Some((end?, text, count))
         })
+    }
+
+    /// The text and the reasoning after each token, by parting the whole text at every step.
+    fn whole_in_parts(tokens: &[u32], stop: &[&str], room: usize, inside: bool) -> Option<Ending> {
+        let (tokenizer, marks) = (testing::tokenizer(), marks());
+        // How many tokens there are when the last end mark of the answer so far has come.
+        let (mut ended, mut ends) = (0, 0);
+        (1..=tokens.len()).find_map(|count| {
+            let is_end = tokens[count - 1] == testing::EOS;
+            let text = tokenizer.decode(&tokens[..count]).unwrap();
+            let finish = match (is_end, count >= room) {
+                (true, _) => Some(FinishReason::EndOfText),
+                (_, full) => full.then_some(FinishReason::Length),
+            };
+            let text = if finish.is_none() { text.trim_end_matches('\u{fffd}') } else { &text };
+            if text.matches(&marks.end).count() > ends {
+                (ended, ends) = (count, text.matches(&marks.end).count());
+            }
+            let Parted { reasoning, answer } = marks.part(text, inside);
+            let tokens = if ends > 0 { ended } else { count };
+            let reasoning = reasoning.map(|reasoning| (reasoning.to_owned(), tokens));
+            let is_open = reasoning.is_none() && finish.is_none() && marks.may_open(text);
+            let found = stop.iter().filter_map(|stop| answer.find(stop)).min().filter(|_| !is_open);
+            let finish = if found.is_some() { Some(FinishReason::StopString) } else { finish };
+            let text = answer[..found.unwrap_or(answer.len())].to_owned();
+            finish.map(|finish| Ending { finish, text, reasoning })
+        })
+    }
+
+    fn marks() -> ReasoningMarks {
+        ReasoningMarks { start: "<a>".to_owned(), end: "</a>".to_owned() }
     }
 
     const STOPS: [&str; 7] = ["c\u{e9}", "\u{fffd}", "\u{fffd}\u{fffd}", "é漢", "th", "a b", "🦀"];
@@ -246,6 +348,66 @@ mod tests {
             let tokens: Vec<u32> = tokens.into_iter().filter(|&token| token != testing::TURN).collect();
             prop_assert_eq!(feed(answer("p", &stop, room), &tokens), whole(&tokens, &stop, room as usize));
         }
+
+        #[test]
+        fn reasoning_is_what_parting_the_whole_text_says(
+            parts in prop::collection::vec(prop::sample::select(vec!["<a>", "</a>", " ", "\n", "a", "b", "é", "the"]), 0..16),
+            tokens in prop::collection::vec(prop_oneof![0_u32..266, Just(2), Just(67)], 0..4),
+            stop in prop::collection::vec(prop::sample::select(vec!["a", "\n", "b", "the", "\u{fffd}"]), 0..3),
+            room in 1_u32..60,
+            inside in any::<bool>(),
+        ) {
+            let tokens = [testing::tokenizer().encode(&parts.concat()).unwrap(), tokens].concat();
+            let tokens: Vec<u32> = tokens.into_iter().filter(|&token| token != testing::TURN).collect();
+            let prompt = if inside { "p <a>\n" } else { "p" };
+            let marked = answer(prompt, &stop, room).with_marks(Some(Marks::new(marks(), &testing::tokenizer())));
+            let found = fed(marked, &tokens).map(|(ending, _)| ending);
+            prop_assert_eq!(&found, &whole_in_parts(&tokens, &stop, room as usize, inside));
+            // Reasoning, marks and answer are the whole text again.
+            if let Some(Ending { finish: FinishReason::EndOfText | FinishReason::Length, text, reasoning: Some((reasoning, _)) }) = found {
+                let count = tokens.iter().position(|&token| token == testing::EOS).unwrap_or(tokens.len()).min(room as usize);
+                let whole = testing::tokenizer().decode(&tokens[..count]).unwrap();
+                let start = if whole.trim_start_matches(is_space).starts_with("<a>") { "<a>" } else { "" };
+                let begun = format!("{start}{reasoning}");
+                let rest = whole.strip_prefix(&begun).or_else(|| whole.trim_start_matches(is_space).strip_prefix(&begun)).unwrap();
+                prop_assert!(rest.is_empty() && text.is_empty() || rest.strip_prefix("</a>").unwrap().trim_start_matches(is_space) == text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_stop_string_ends_an_answer_and_no_reasoning() {
+        let usual = || Some(Marks::new(ReasoningMarks::default(), &testing::tokenizer()));
+        let of = |prompt: &str, text: &str, room| {
+            let tokens = [testing::tokenizer().encode(text).unwrap(), vec![testing::EOS]].concat();
+            let (ending, count) = fed(answer(prompt, &["\n\n"], room).with_marks(usual()), &tokens).unwrap();
+            assert_eq!(ending.finish == FinishReason::EndOfText, count == tokens.len());
+            let (reasoning, thought) = ending.reasoning.unzip();
+            (reasoning, thought, ending.text, ending.finish)
+        };
+        let thoughts = || Some("\na\n\nb\n".to_owned());
+        let parted = |tokens| (thoughts(), Some(tokens), "18".to_owned(), FinishReason::StopString);
+        assert_eq!(of("p", "<think>\na\n\nb\n</think>\n\n18\n\nQ", 60), parted(19));
+        assert_eq!(of("p<think>", "\na\n\nb\n</think>\n\n18\n\nQ", 60), parted(13));
+        let cut = (Some("\na\n\n".to_owned()), Some(10), String::new(), FinishReason::Length);
+        assert_eq!(of("p", "<think>\na\n\nb\n</think>", 10), cut);
+        assert_eq!(of("p", "18\n\nQ", 60), (None, None, "18".to_owned(), FinishReason::StopString));
+        assert_eq!(of("p", "\n\n18", 60), (None, None, String::new(), FinishReason::StopString));
+        let nothing = answer("p<think>", &[], 0).with_marks(usual()).nothing();
+        assert_eq!((nothing.reasoning, nothing.finish), (Some((String::new(), 0)), FinishReason::Length));
+    }
+
+    #[test]
+    fn a_mark_may_be_a_special_token() {
+        let marks = ReasoningMarks { start: String::new(), end: "<|turn|>".to_owned() };
+        let marks = || Some(Marks::new(marks.clone(), &testing::tokenizer()));
+        let encode = |text: &str| testing::tokenizer().encode(text).unwrap();
+        let tokens = [encode("a!b"), vec![testing::TURN], encode(" \n18!"), vec![testing::EOS]].concat();
+        let (ending, _) = fed(answer("p", &["!"], 60).with_marks(marks()), &tokens).unwrap();
+        let expected = Ending { finish: FinishReason::StopString, text: "18".to_owned(), reasoning: Some(("a!b".to_owned(), 4)) };
+        assert_eq!(ending, expected);
+        let (ending, _) = fed(answer("p", &["<|turn|>"], 60).with_marks(marks()), &tokens).unwrap();
+        assert_eq!(ending.text, "18!", "it ends the reasoning, not the answer");
     }
 
     #[test]

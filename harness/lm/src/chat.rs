@@ -9,7 +9,7 @@
 //!   the preamble begins the user's first turn, and a system prompt is an error.
 //! - Where a continuation is scored, it is what the assistant's turn begins with, and the white space before it, which
 //!   separates it from the question in a plain text, is left out.
-//! - A whole text ([`Span::All`]) is no conversation, nor is a continuation of nothing: no template is applied.
+//! - A whole text ([`is_whole_text`](examiner_api::Span::is_whole_text)) is no conversation, nor is a continuation of nothing: no template is applied.
 //!
 //! The text is all that there is: no beginning-of-text token is put before it, because a template writes its own. Only
 //! `add_bos: true` puts one before a text of a template that does not.
@@ -24,7 +24,7 @@ pub use template::{ChatError, ChatTemplate};
 
 use crate::{LocalOptions, fingerprint};
 use examiner_api::{
-    GenerateRequest, Metadata, PluginError, Result, ScoreRequest, Span, Speaker, Turn, serde_json::json,
+    GenerateRequest, Metadata, PluginError, ReasoningMarks, Result, ScoreRequest, Speaker, Turn, serde_json::json,
 };
 use serde::Serialize;
 use source::Source;
@@ -55,6 +55,9 @@ pub(crate) struct ChatIdentity {
     system: Option<String>,
     shots_as_turns: bool,
     date: String,
+    /// Left out where there are none, so that models without them keep their fingerprint.
+    #[serde(skip_serializing_if = "Metadata::is_empty")]
+    kwargs: Metadata,
 }
 
 impl Chat {
@@ -87,6 +90,7 @@ impl Chat {
             system: system.clone(),
             shots_as_turns: options.shots_as_turns,
             date: options.date()?.to_string(),
+            kwargs: options.chat_template_kwargs.clone(),
         };
         let shots_as_turns = options.shots_as_turns;
         Ok(Chat { template, source, system, shots_as_turns, knows_system, example, identity })
@@ -100,6 +104,12 @@ impl Chat {
     /// The token that ends a turn, where the tokenizer's configuration names one.
     pub(crate) fn eos_token(&self) -> Option<&str> {
         self.source.tokens.get("eos_token").and_then(|token| token.as_str())
+    }
+
+    /// Whether the template knows the marks that most models put around their reasoning.
+    pub(crate) fn knows_reasoning(&self) -> bool {
+        let ReasoningMarks { start, end } = ReasoningMarks::default();
+        [start, end].iter().any(|mark| self.source.text.contains(mark))
     }
 
     /// What answers depend on, for the model's fingerprint.
@@ -120,6 +130,9 @@ impl Chat {
         details.insert("system".to_owned(), json!(self.system));
         details.insert("knows_system".to_owned(), json!(self.knows_system));
         details.insert("shots_as_turns".to_owned(), json!(self.shots_as_turns));
+        if !self.identity.kwargs.is_empty() {
+            details.insert("kwargs".to_owned(), json!(self.identity.kwargs));
+        }
         details.insert("example".to_owned(), json!(self.example));
         details
     }
@@ -187,13 +200,13 @@ impl Chat {
 
     /// Whether the context of a request goes through the template.
     pub(crate) fn writes_context(request: &ScoreRequest) -> bool {
-        request.span != Span::All && (!request.turns.is_empty() || !request.context.trim().is_empty())
+        !request.span.is_whole_text() && (!request.turns.is_empty() || !request.context.trim().is_empty())
     }
 
     /// The request with its text for a context.
     pub(crate) fn scoring(&self, request: &ScoreRequest) -> Result<ScoreRequest, ChatError> {
         let mut request = request.clone();
-        if request.span == Span::All {
+        if request.span.is_whole_text() {
             return Ok(request);
         }
         let continuation = request.continuation.trim_start();

@@ -4,11 +4,11 @@
 //! growing behind its prompt. Prompts are computed beside the answers that are already growing, in what those leave of a
 //! pass.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Ending};
 use crate::prefix_tree::{Sequence, Sharing, Tree};
 use crate::scheduler::{Limits, Work, walk};
 use crate::{Decoder, Tokenizer};
-use examiner_api::{ErrorCode, FinishReason, Flow, GenerateResult, PluginError, Response, Sink};
+use examiner_api::{ErrorCode, Flow, GenerateResult, PluginError, Response, Sink};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -31,7 +31,8 @@ pub(crate) fn generate<D: Decoder + ?Sized>(
     let mut growing = Growing { tree: &tree, slots, tokenizer, vocabulary: decoder.vocabulary(), sink, stopped: false };
     for index in 0..growing.slots.len() {
         if growing.slots[index].answer.room == 0 {
-            growing.send(index, Ok((FinishReason::Length, String::new())));
+            let nothing = growing.slots[index].answer.nothing();
+            growing.send(index, Ok(nothing));
         }
     }
     walk(decoder, &tree, limits, &mut growing);
@@ -76,7 +77,7 @@ impl Growing<'_> {
         tails.map(|&tail| self.sequence(tail)).filter(|&sequence| !self.slots[sequence].answered).collect()
     }
 
-    fn send(&mut self, sequence: usize, outcome: Result<(FinishReason, String), PluginError>) {
+    fn send(&mut self, sequence: usize, outcome: Result<Ending, PluginError>) {
         let slot = &mut self.slots[sequence];
         if slot.answered || self.stopped {
             return;
@@ -84,7 +85,7 @@ impl Growing<'_> {
         slot.answered = true;
         let id = slot.answer.request.id;
         let response = match outcome {
-            Ok((finish, text)) => Response::ok(id, slot.answer.result(finish, text)),
+            Ok(ending) => Response::ok(id, slot.answer.result(ending)),
             Err(error) => Response::err(id, error),
         };
         self.stopped = self.sink.send(response) == Flow::Stop;

@@ -160,6 +160,7 @@ mod local_model;
 mod log_softmax;
 mod options;
 mod prefix_tree;
+mod reasoning;
 mod sampling;
 mod scheduler;
 mod scorer;
@@ -170,6 +171,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
+mod windows;
 
 pub use decoder::{CacheId, CacheLayout, Decoder, OnLogits, Row, Segment};
 pub use fingerprint::fingerprint;

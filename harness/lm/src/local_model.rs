@@ -4,12 +4,14 @@ use crate::answer::Answer;
 use crate::chat::{Chat, ChatIdentity};
 use crate::checkpoint::{Checkpoint, CheckpointIdentity};
 use crate::prefix_tree::Sharing;
+use crate::reasoning::Marks;
 use crate::scheduler::Limits;
 use crate::split::check_vocabulary;
-use crate::{Decoder, LocalOptions, Split, Tokenizer, fingerprint, generator, scorer, split};
+use crate::windows::{Joining, Windows, windows};
+use crate::{Decoder, LocalOptions, Tokenizer, fingerprint, generator, scorer};
 use examiner_api::{
-    BatchInvariance, Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, Response, Result, ScoreRequest,
-    ScoreResult, Sink,
+    BatchInvariance, Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, ReasoningMarks, Response,
+    Result, ScoreRequest, ScoreResult, Sink, serde_json::json,
 };
 use rayon::prelude::*;
 use serde::Serialize;
@@ -30,6 +32,8 @@ pub struct LocalModel<D> {
     options: LocalOptions,
     info: ModelInfo,
     chat: Option<Chat>,
+    /// How reasoning is told from answers, where it is.
+    marks: Option<Marks>,
 }
 
 /// What a plugin knows of a model beside its decoder.
@@ -63,6 +67,9 @@ struct Identity<'a> {
     /// Left out where it is what `config.json` names.
     #[serde(skip_serializing_if = "Option::is_none")]
     beginning: Option<u32>,
+    /// Left out where reasoning is not told from the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<&'a ReasoningMarks>,
 }
 
 impl<D: Decoder> LocalModel<D> {
@@ -77,6 +84,7 @@ impl<D: Decoder> LocalModel<D> {
         let ModelSource { name, mut checkpoint, identity, arithmetic, batch_invariance, mut warnings, mut details } =
             source;
         let chat = checkpoint.chat(&options)?;
+        let reasoning = options.reasoning.marks(chat.as_ref().is_some_and(Chat::knows_reasoning))?;
         let mut beginning = checkpoint.beginning(options.add_bos)?;
         warnings.extend(beginning.warning.take());
         let fingerprint = fingerprint(&Identity {
@@ -86,6 +94,7 @@ impl<D: Decoder> LocalModel<D> {
             chat: chat.as_ref().map(Chat::identity),
             before: checkpoint.tokenizer()?.before().to_vec(),
             beginning: checkpoint.beginning_of_its_own()?,
+            reasoning: reasoning.as_ref(),
         })?;
         let shown = arithmetic.iter().map(|(name, value)| match value.as_str() {
             Some(text) => format!("{name}: {text}"),
@@ -100,6 +109,7 @@ impl<D: Decoder> LocalModel<D> {
         all.insert("cache_bytes_per_token".to_owned(), decoder.cache_bytes_per_token().into());
         all.insert("beginning".to_owned(), beginning.details().into());
         all.insert("chat".to_owned(), chat.as_ref().map_or(false.into(), |chat| chat.details().into()));
+        all.extend(reasoning.as_ref().map(|marks| ("reasoning".to_owned(), json!(marks))));
         let info = ModelInfo {
             checkpoint: Some(name.clone()),
             warnings,
@@ -112,20 +122,23 @@ impl<D: Decoder> LocalModel<D> {
             context_length: u32::try_from(decoder.context_length()).ok(),
             vocabulary: u32::try_from(decoder.vocabulary()).ok(),
             reads_turns: chat.as_ref().is_some_and(Chat::reads_turns),
+            scores_windows: true,
             details: all,
         };
         let mut tokenizer = checkpoint.into_tokenizer()?;
         if let Some(token) = chat.as_ref().and_then(Chat::eos_token) {
             tokenizer.also_ends_with(token);
         }
-        Ok(LocalModel { decoder, tokenizer, options, info, chat })
+        let marks = reasoning.map(|marks| Marks::new(marks, &tokenizer));
+        Ok(LocalModel { decoder, tokenizer, options, info, chat, marks })
     }
 
     /// A model that has no checkpoint.
     #[cfg(test)]
     pub(crate) fn new(decoder: D, tokenizer: Tokenizer, options: LocalOptions) -> Result<Self> {
         options.check()?;
-        Ok(LocalModel { decoder, tokenizer, options, info: ModelInfo::default(), chat: None })
+        let marks = options.reasoning.marks(false)?.map(|marks| Marks::new(marks, &tokenizer));
+        Ok(LocalModel { decoder, tokenizer, options, info: ModelInfo::default(), chat: None, marks })
     }
 
     /// The decoder.
@@ -165,7 +178,7 @@ impl<D: Decoder> Model for LocalModel<D> {
     fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
         let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
         let (tokenizer, chat, options) = (&self.tokenizer, &self.chat, &self.options);
-        let splits: Vec<Result<(Split, Option<String>)>> = requests
+        let cut: Vec<Result<(Windows, Option<String>)>> = requests
             .par_iter()
             .map(|request| {
                 let is_rendered = chat.is_some() && Chat::writes_context(request);
@@ -174,18 +187,18 @@ impl<D: Decoder> Model for LocalModel<D> {
                     Some(chat) => Cow::Owned(chat.scoring(request)?),
                     None => Cow::Borrowed(request),
                 };
-                let split = split(&request, tokenizer, adds_before, context_length)?;
-                check_vocabulary(&split.tokens, vocabulary)?;
-                Ok((split, is_rendered.then(|| request.into_owned().context)))
+                let windows = windows(&request, tokenizer, adds_before, context_length)?;
+                windows.splits.iter().try_for_each(|split| check_vocabulary(&split.tokens, vocabulary))?;
+                Ok((windows, is_rendered.then(|| request.into_owned().context)))
             })
             .collect();
         let mut scored = Vec::with_capacity(requests.len());
         let mut texts = HashMap::new();
-        for (request, split) in requests.iter().zip(splits) {
-            match split {
-                Ok((split, rendered)) => {
+        for (request, windows) in requests.iter().zip(cut) {
+            match windows {
+                Ok((windows, rendered)) => {
                     texts.extend(rendered.map(|text| (request.id, text)));
-                    scored.push((request.id, split));
+                    scored.push((request.id, windows));
                 }
                 Err(error) => {
                     if sink.send(Response::err(request.id, error)) == Flow::Stop {
@@ -203,13 +216,17 @@ impl<D: Decoder> Model for LocalModel<D> {
         let limits = Limits { sequences: usize::MAX, ..self.limits() };
         let decoder = &mut self.decoder;
         let with_text = with_text(texts, sink, |result, text| result.rendered = text);
-        on_the_threads(|| scorer::score(decoder, scored, sharing, limits, &with_text));
+        let (joining, sequences) = Joining::new(scored, &with_text);
+        if joining.send_empty() == Flow::Stop {
+            return Ok(());
+        }
+        on_the_threads(|| scorer::score(decoder, sequences, sharing, limits, &joining));
         Ok(())
     }
 
     fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
         let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
-        let (tokenizer, chat) = (&self.tokenizer, &self.chat);
+        let (tokenizer, chat, marks) = (&self.tokenizer, &self.chat, &self.marks);
         let adds_before = self.options.adds_before(chat.is_some());
         let prompts: Vec<_> = requests
             .into_par_iter()
@@ -220,7 +237,7 @@ impl<D: Decoder> Model for LocalModel<D> {
                 };
                 let rendered = chat.as_ref().map(|_| (request.id, request.prompt.clone()));
                 let answer = Answer::new(request, tokenizer, adds_before, context_length, vocabulary)?;
-                Ok((answer, rendered))
+                Ok((answer.with_marks(marks.clone()), rendered))
             })
             .collect();
         let mut answers = Vec::with_capacity(prompts.len());

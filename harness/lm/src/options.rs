@@ -1,6 +1,6 @@
 //! The options of a local model in a suite: those that every local model has, and how a plugin adds its own.
 
-use examiner_api::{PluginError, Result};
+use examiner_api::{PluginError, ReasoningOption, Result};
 use examiner_bounds::TextLimits;
 use jiff::civil::Date;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -12,6 +12,9 @@ use std::borrow::Cow;
 /// The day that a template gets when it asks for the date and the suite gives none. Transformers gives today's; but then
 /// prompts, and with them results, would change over night. It is the day that Llama 3's own template falls back on.
 const DATE: &str = "2024-07-26";
+
+/// What a template knows of the conversation itself.
+const CONVERSATION: [&str; 4] = ["messages", "tools", "documents", "add_generation_prompt"];
 
 /// What a suite can set for any local model: how much time and memory it may use, which changes no result, and how
 /// conversations become prompts.
@@ -46,6 +49,11 @@ pub struct LocalOptions {
     pub add_bos: AutoBool,
     /// The date that a template gets when it asks for today's, as `2026-01-31`; always 26 July 2024 if not given.
     pub chat_date: Option<String>,
+    /// Values that the chat template gets besides, as `{ enable_thinking: false }`.
+    pub chat_template_kwargs: Map<String, Value>,
+    /// Whether reasoning is told from the answer, and by which marks: `auto` (`<think>` and `</think>`, if the chat template that is used
+    /// knows them), `true` (these marks), `false` (not), or `{ start: "[THINK]", end: "[/THINK]" }`. Scorers get the answer alone.
+    pub reasoning: ReasoningOption,
     /// Most MiB of a text that the chat template makes.
     #[schemars(range(min = 1))]
     #[schemars(extend("x-no-effect" = true))]
@@ -68,6 +76,8 @@ impl Default for LocalOptions {
             shots_as_turns: true,
             add_bos: AutoBool::default(),
             chat_date: None,
+            chat_template_kwargs: Map::new(),
+            reasoning: ReasoningOption::default(),
             template_max_mib: TextLimits::default().max_mib,
             template_max_s: TextLimits::default().max_s,
         }
@@ -82,7 +92,11 @@ impl LocalOptions {
                 return Err(PluginError::bad_options(format!("expected `{name}` to be at least 1, found `0`")));
             }
         }
-        Ok(())
+        if let Some(name) = self.chat_template_kwargs.keys().find(|name| CONVERSATION.contains(&name.as_str())) {
+            let message = format!("`chat_template_kwargs` must not have `{name}`, which is made of the conversation");
+            return Err(PluginError::bad_options(message).with_help("give what the template knows besides"));
+        }
+        self.reasoning.marks(true).map(drop)
     }
 
     /// Whether the tokenizer's tokens stand before a text: `auto` leaves the text of a chat template as it is.
@@ -271,7 +285,7 @@ mod tests {
         let properties = schema["properties"].as_object().unwrap();
         let keys: Vec<&str> = properties.keys().map(String::as_str).collect();
         assert_eq!(keys[..4], ["checkpoint", "threads", "max_batch_tokens", "max_sequences"]);
-        assert_eq!(keys.len(), 2 + 11);
+        assert_eq!(keys.len(), 2 + 13);
         assert_eq!(schema["additionalProperties"], json!(false));
         assert_eq!(schema["required"], json!(["checkpoint"]));
         let tokens = &properties["max_batch_tokens"];

@@ -68,6 +68,9 @@ pub enum SplitError {
     /// The tokenizer failed.
     #[error("{0}")]
     Tokenizer(PluginError),
+    /// The text is scored in windows, of which each is a split of its own.
+    #[error("a text that is scored in windows is more than one sequence")]
+    Windowed,
 }
 
 impl From<SplitError> for PluginError {
@@ -81,6 +84,9 @@ impl From<SplitError> for PluginError {
             SplitError::TooLong { .. } => {
                 PluginError::bad_input(message).with_help("use a model with a longer context")
             }
+            SplitError::Windowed => {
+                PluginError::new(ErrorCode::Unsupported, message).with_help("`LocalModel` scores such texts")
+            }
             SplitError::NoBeginning => PluginError::new(ErrorCode::Unsupported, message)
                 .with_help("give the request a context, or use `Span::All`"),
             SplitError::OutsideVocabulary { .. } => {
@@ -90,7 +96,7 @@ impl From<SplitError> for PluginError {
     }
 }
 
-/// Turns a request into tokens for a model with a context of `context_length` tokens. Where `adds_before` is false, the
+/// Turns a request into tokens for a model with a context of `context_length` tokens, unless its span is one of windows. Where `adds_before` is false, the
 /// tokenizer's tokens before a text are left out: a chat template has written its own.
 ///
 /// # Errors
@@ -112,6 +118,7 @@ pub fn split(
             }
             (tokens, first_target)
         }
+        Span::Rolling | Span::Strided(_) => return Err(SplitError::Windowed),
     };
     let total_tokens = tokens.len();
     let scored = total_tokens - first_target;
@@ -135,8 +142,7 @@ fn continuation(
     }
     let text = format!("{context}{continuation}");
     let (whole, before) = tokenizer.encode_whole(&text, adds_before).map_err(SplitError::Tokenizer)?;
-    // What Python's `str.rstrip` takes for white space, so that the split is the one of lm-evaluation-harness.
-    let context = context.trim_end_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c));
+    let context = context.trim_end_matches(is_space);
     if context.is_empty() {
         let beginning = tokenizer.beginning().ok_or(SplitError::NoBeginning)?;
         let text = &whole[before..];
@@ -157,6 +163,11 @@ fn continuation(
         return Ok((tokens, 1));
     }
     Ok((tokens, first_target))
+}
+
+/// What Python's `str.rstrip` takes for white space, so that texts are cut where lm-evaluation-harness cuts them.
+pub(crate) fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
 /// Checks that the model has an embedding for every token.

@@ -10,7 +10,8 @@ use tokenizers::{DecoderWrapper, NormalizerWrapper, OffsetReferential, OffsetTyp
 /// A checkpoint's tokenizer.
 ///
 /// [`Tokenizer::encode`] adds no tokens. Those that belong before a text, as the post-processor of the file has it, are
-/// [`Tokenizer::before`]; those that it would put behind a text are left out, because a prompt is continued. Special tokens written in a text, such as `<|endoftext|>`, are recognised. Truncation and padding that
+/// [`Tokenizer::before`]; those that it would put behind a text are left out, because a prompt is continued, except where a long text is
+/// scored as lm-evaluation-harness does it. Special tokens written in a text, such as `<|endoftext|>`, are recognised. Truncation and padding that
 /// the file may ask for are switched off, because both would change what is scored.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
@@ -22,6 +23,8 @@ pub struct Tokenizer {
     eos: Vec<u32>,
     beginning: Option<u32>,
     before: Vec<u32>,
+    /// What the post-processor puts behind a text.
+    after: Vec<u32>,
     decodes_in_pieces: bool,
 }
 
@@ -47,8 +50,8 @@ impl Tokenizer {
         let mut inner = guarded("reading it", || tokenizers::Tokenizer::from_bytes(&bytes))?;
         inner.with_truncation(None).map_err(|error| PluginError::bad_input(error.to_string()))?;
         inner.with_padding(None);
-        let before = before(&inner)?;
-        Ok(Tokenizer { bytes, before, ..Self::built(inner, None, bos, eos) })
+        let (before, after) = around(&inner)?;
+        Ok(Tokenizer { bytes, before, after, ..Self::built(inner, None, bos, eos) })
     }
 
     /// A tokenizer that is no file of its own, and puts nothing before a text. `pieces` cuts texts, if there are any.
@@ -67,6 +70,7 @@ impl Tokenizer {
             beginning: bos.or(eos.first().copied()),
             eos,
             before: Vec::new(),
+            after: Vec::new(),
         }
     }
 
@@ -163,9 +167,28 @@ impl Tokenizer {
         }
     }
 
+    /// The tokens of a text that is scored from its first token on: with all that the post-processor puts around it, unless it
+    /// begins with the token of an empty context, as in lm-evaluation-harness.
+    ///
+    /// # Errors
+    /// As for [`Tokenizer::encode`].
+    pub(crate) fn encode_rolling(&self, text: &str) -> Result<Vec<u32>> {
+        let tokens = self.encode(text)?;
+        let beginning = self.beginning.and_then(|token| self.written(token));
+        match beginning.is_some_and(|beginning| text.starts_with(&beginning)) {
+            true => Ok(tokens),
+            false => Ok([&self.before, &tokens[..], &self.after].concat()),
+        }
+    }
+
     /// Puts other tokens before every text.
     pub(crate) fn set_before(&mut self, tokens: Vec<u32>) {
         self.before = tokens;
+    }
+
+    /// Puts nothing behind any text.
+    pub(crate) fn put_nothing_after(&mut self) {
+        self.after = Vec::new();
     }
 
     /// Sets the beginning-of-text token and the token for an empty context.
@@ -201,14 +224,15 @@ impl Tokenizer {
     }
 }
 
-/// What the post-processor puts before a text. A letter may be several tokens, or none, and stays the same in both encodings.
-fn before(inner: &tokenizers::Tokenizer) -> Result<Vec<u32>> {
+/// What the post-processor puts before a text and behind it. A letter may be several tokens, or none, and stays the same in both
+/// encodings.
+fn around(inner: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Vec<u32>)> {
     let encode = |special| guarded("tokenizing a letter", || inner.encode_fast("a", special));
     // A tokenizer that knows no letter at all is refused when a text is tokenized.
-    let (Ok(plain), Ok(whole)) = (encode(false), encode(true)) else { return Ok(Vec::new()) };
+    let (Ok(plain), Ok(whole)) = (encode(false), encode(true)) else { return Ok(Default::default()) };
     let (plain, whole) = (plain.get_ids(), whole.get_ids());
     let at = (0..=whole.len().saturating_sub(plain.len())).find(|at| whole[*at..].starts_with(plain));
-    Ok(whole[..at.unwrap_or(0)].to_vec())
+    Ok(at.map(|at| (whole[..at].to_vec(), whole[at + plain.len()..].to_vec())).unwrap_or_default())
 }
 
 /// Which decoders write each token by itself: after those that join all of them, nothing may depend on more than the

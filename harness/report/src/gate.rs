@@ -321,6 +321,7 @@ mod tests {
             verdicts: vec![ScorerVerdict { scorer: "exact".to_owned(), verdict }],
             tokens_in: 0,
             tokens_out: 0,
+            reasoning_tokens: 0,
         }
     }
 

@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod compare;
+pub mod explain;
 pub mod figure;
 pub mod gate;
 pub mod github;
@@ -11,12 +12,15 @@ pub mod json;
 mod macro_average;
 pub mod markdown;
 pub mod metrics;
+mod names;
 mod pivot;
 mod publish;
+mod samples;
 pub mod show;
 pub mod spreadsheet;
 pub mod stage_summary;
 pub mod statistics;
+mod subset_groups;
 pub mod totals;
 pub mod wide;
 

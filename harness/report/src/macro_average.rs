@@ -1,33 +1,39 @@
-//! The macro average: the unweighted mean over the subsets of a dataset.
+//! Means over subsets of a dataset.
 //!
-//! Benchmarks of many tasks report it, BIG-Bench-Hard for example: the largest tasks dominate the mean over all samples.
+//! The unweighted one is the macro average. Benchmarks of many tasks report it, BIG-Bench-Hard for example: the largest tasks
+//! dominate the mean over all samples.
 
 use examiner_store::summary::{MACRO, RowStatus, SummaryRow};
 
-/// The row of the mean over `parts`, which are rows of one scorer and metric; none without parts.
-///
-/// The parts are independent of each other, hence the standard error `sqrt(sum of squared standard errors) / parts`. The
-/// interval is computed from the parts' own (Zou and Donner, "Construction of confidence limits about effect measures", 2008):
-/// the squared distances from value to end are added up, so that it keeps a width where every part is all right or all
-/// wrong. If a part has no value there is no mean: over the remaining parts
-/// it would be the mean of another benchmark.
+/// The row of the macro average of `parts`, which are rows of one scorer and metric; none without parts.
 pub(super) fn row(parts: &[&SummaryRow]) -> Option<SummaryRow> {
+    weighted(parts, |_| 1.0, MACRO)
+}
+
+/// The row of the mean over `parts`, each of a relative weight, under the name `subset`; none without parts.
+///
+/// The parts are independent of each other, hence the standard error: the root of the sum of squared standard errors, each times
+/// its weight. The interval is computed from the parts' own (Zou and Donner, "Construction of confidence limits about effect
+/// measures", 2008): the squared distances from value to end are added up in the same way, so that it keeps a width where every
+/// part is all right or all wrong. If a part has no value there is no mean: over the remaining parts it would be the mean of another
+/// benchmark.
+pub(super) fn weighted(parts: &[&SummaryRow], weight: impl Fn(&SummaryRow) -> f64, subset: &str) -> Option<SummaryRow> {
     let first = parts.first()?;
-    let count = parts.len() as f64;
+    let sum: f64 = parts.iter().map(|part| weight(part)).sum();
     let mean = |of: &dyn Fn(&SummaryRow) -> Option<f64>| {
-        let values: Option<Vec<f64>> = parts.iter().map(|part| of(part)).collect();
-        values.map(|values| values.iter().sum::<f64>() / count)
+        let values: Option<f64> = parts.iter().map(|part| of(part).map(|value| value * weight(part))).sum();
+        values.map(|values| values / sum)
     };
     let length = |of: &dyn Fn(&SummaryRow) -> Option<f64>| {
-        let squares: Option<f64> = parts.iter().map(|part| of(part).map(|value| value * value)).sum();
-        squares.map(|squares| squares.sqrt() / count)
+        let squares: Option<f64> = parts.iter().map(|part| of(part).map(|value| (value * weight(part)).powi(2))).sum();
+        squares.map(|squares| squares.sqrt() / sum)
     };
     let total = |of: &dyn Fn(&SummaryRow) -> u64| parts.iter().map(|part| of(part)).sum();
     let value = mean(&|part| part.value);
     let below = length(&|part| Some(part.value? - part.ci_low?));
     let above = length(&|part| Some(part.ci_high? - part.value?));
     let mut row = SummaryRow {
-        subset: MACRO.to_owned(),
+        subset: subset.to_owned(),
         value,
         stderr: length(&|part| part.stderr),
         ci_low: value.zip(below).map(|(value, below)| value - below),
@@ -124,6 +130,18 @@ mod tests {
         assert_eq!((row.status, row.n_error, row.value), (RowStatus::Partial, 2, Some(0.5)));
         near(row.value_low, 0.45);
         assert_eq!(row.message, "2 of 20 samples are errors, in `b`");
+    }
+
+    #[test]
+    fn a_large_part_counts_more_where_parts_are_weighted() {
+        let (small, mut large) =
+            (part("small", Some(0.9), 0.03, (0.6, 0.98)), part("large", Some(0.2), 0.04, (0.16, 0.26)));
+        large.n = 30;
+        let row = weighted(&[&small, &large], |part| part.n as f64, "both").unwrap();
+        assert_eq!((&*row.subset, row.n), ("both", 40));
+        near(row.value, 0.25 * 0.9 + 0.75 * 0.2);
+        near(row.stderr, ((0.25_f64 * 0.03).powi(2) + (0.75_f64 * 0.04).powi(2)).sqrt());
+        near(row.ci_high, 0.375 + ((0.25_f64 * 0.08).powi(2) + (0.75_f64 * 0.06).powi(2)).sqrt());
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! Samples of a run as a person reads them: what was asked, what was answered, and how it was judged.
 
+use crate::samples::{files, lines};
 use examiner_api::{Answer, FinishReason, Gold, ModelInfo, Outcome, PluginError, Result};
 use examiner_store::directory::samples_path;
 use examiner_store::provenance::Provenance;
 use examiner_store::record::{Record, ScorerVerdict};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 /// Which samples are shown.
@@ -103,49 +102,10 @@ pub fn select(run: &Path, selection: &Selection) -> Result<Vec<Shown>> {
     Ok(shown)
 }
 
-/// Model, dataset and file of all samples.
-fn files(run: &Path) -> Result<Vec<(String, String, PathBuf)>> {
-    let unreadable = |path: &Path, error: &std::io::Error| PluginError::io("read", path, error);
-    let entries = |path: &Path| -> Result<Vec<PathBuf>> {
-        let entries = std::fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
-        let entries = entries.map(|entry| entry.map(|entry| entry.path()).map_err(|error| unreadable(path, &error)));
-        let mut paths = entries.collect::<Result<Vec<_>>>()?;
-        paths.sort();
-        Ok(paths)
-    };
-    let name = |path: &Path| path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut files = Vec::new();
-    for model in entries(&run.join("samples"))?.into_iter().filter(|path| path.is_dir()) {
-        let whole = model.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let samples = entries(&model)?.into_iter().filter(|path| path.extension().is_some_and(|end| end == "jsonl"));
-        files.extend(samples.map(|path| (whole.clone(), name(&path), path)));
-    }
-    Ok(files)
-}
-
 /// What a model says that stands before every plain text that it reads.
 fn tokens_before(info: &ModelInfo) -> String {
     let tokens = info.details.get("beginning").and_then(|beginning| beginning.get("tokens")?.as_array());
     tokens.into_iter().flatten().filter_map(serde_json::Value::as_str).collect()
-}
-
-/// The records of a file. Where only some ids are wanted, lines in which none of them occurs are not read as JSON, which takes most of
-/// the time.
-fn lines<'a>(path: &'a Path, ids: &[String]) -> Result<impl Iterator<Item = Result<(String, Record)>> + use<'a>> {
-    let file = File::open(path).map_err(|error| PluginError::io("read", path, &error))?;
-    let ids: Vec<String> = ids.iter().map(|id| serde_json::Value::from(id.as_str()).to_string()).collect();
-    let may_be_wanted = move |line: &std::io::Result<String>| {
-        ids.is_empty() || line.as_ref().map_or(true, |line| ids.iter().any(|id| line.contains(id.as_str())))
-    };
-    let lines = BufReader::new(file).lines().enumerate().filter(move |(_, line)| may_be_wanted(line));
-    Ok(lines.map(move |(index, line)| {
-        let line = line.map_err(|error| PluginError::io("read", path, &error))?;
-        let record = serde_json::from_str(&line).map_err(|error| {
-            PluginError::bad_input(format!("line {} of `{}` is no sample", index + 1, path.display()))
-                .with_cause(&error)
-        })?;
-        Ok((line, record))
-    }))
 }
 
 /// All verdicts of a file, by sample and repetition.
@@ -213,6 +173,18 @@ impl Shown {
                         FinishReason::Length => ", cut off at the most tokens",
                         _ => "",
                     };
+                    if let Some(reasoning) = &answer.reasoning {
+                        let tokens = match answer.reasoning_tokens {
+                            0 => String::new(),
+                            tokens => format!(" ({tokens} tokens)"),
+                        };
+                        section(&mut text, &format!("thought{tokens}"), reasoning.trim());
+                    }
+                    if answer.lacks_answer() {
+                        let why = if answer.is_cut_off() { "cut off" } else { "ended" };
+                        let _ = writeln!(text, "unanswered ({} tokens, {why} before an answer)\n", answer.tokens_out);
+                        continue;
+                    }
                     let cut = cut(answer.truncated_tokens);
                     let title = format!("answered ({} tokens{ended}{cut})", answer.tokens_out);
                     section(&mut text, &title, &answer.text);

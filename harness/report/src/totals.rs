@@ -1,13 +1,16 @@
 //! Accumulates records, and computes rows of `summary.csv` from them.
 
 use super::macro_average;
+use super::names::Names;
+use super::subset_groups;
 use crate::statistics::{clustered_bootstrap, clustered_mean, range_with_missing};
 use examiner_api::random::key_of;
-use examiner_api::{Aggregation, MetricInfo, Outcome, ScorerInfo};
+use examiner_api::{Aggregation, MetricInfo, Outcome, ScorerInfo, SubsetGroup};
 use examiner_store::aggregate::{Aggregate, Corpus, Examination};
 use examiner_store::record::{Record, ScorerVerdict};
 use examiner_store::summary::{MACRO, RowStatus, SummaryRow, WHOLE, one_line};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a corpus metric is resampled.
 const RESAMPLES: usize = 1000;
@@ -22,6 +25,7 @@ pub struct Totals {
     row: SummaryRow,
     seed: u64,
     macro_average: bool,
+    groups: Vec<SubsetGroup>,
     scorers: Vec<(String, ScorerInfo)>,
     samples: Vec<SampleNumbers>,
     /// Sample by sample, one for each scorer.
@@ -64,26 +68,6 @@ struct Column {
     metric: usize,
 }
 
-/// Texts that are stored once, and referred to by index.
-#[derive(Debug, Clone, Default)]
-struct Names {
-    list: Vec<String>,
-    indices: BTreeMap<String, u32>,
-}
-
-impl Names {
-    /// The index of the name, which is added if it is new.
-    fn index_of(&mut self, name: &str) -> u32 {
-        if let Some(index) = self.indices.get(name) {
-            return *index;
-        }
-        let index = self.list.len() as u32;
-        self.list.push(name.to_owned());
-        self.indices.insert(name.to_owned(), index);
-        index
-    }
-}
-
 impl Totals {
     /// Totals without records.
     pub fn new(of: Examination) -> Self {
@@ -99,6 +83,7 @@ impl Totals {
             row,
             seed: of.seed,
             macro_average: of.macro_average,
+            groups: of.groups,
             scorers: of.scorers,
             samples: Vec::new(),
             states: Vec::new(),
@@ -155,15 +140,18 @@ impl Aggregate for Totals {
     }
 
     /// One row for each scorer, metric and subset: first the whole, then the mean over the subsets if it is wanted, then the
-    /// subsets in the order of the dataset.
+    /// subsets in the order of the dataset, then groups of them. A metric that may be missing has no row where all samples lack it.
     fn rows(&self, seconds: f64, corpus: Corpus<'_>) -> Vec<SummaryRow> {
         let groups = self.groups();
         let mut rows = Vec::new();
         let mut before = 0;
         for (scorer, (label, info)) in self.scorers.iter().enumerate() {
-            let parts = rows.len() + info.metrics.len();
+            let first = rows.len();
             for (subset, group) in &groups {
                 for (at, metric) in info.metrics.iter().enumerate() {
+                    let column = Column { scorer, metric: before + at };
+                    let Some(group) = self.having(metric, column, group) else { continue };
+                    let group = &*group;
                     let mut row = SummaryRow {
                         subset: subset
                             .map_or(WHOLE.to_owned(), |subset| part_name(&self.subsets.list[subset as usize])),
@@ -172,7 +160,6 @@ impl Aggregate for Totals {
                         seconds: subset.is_none().then_some(seconds),
                         ..self.row.clone()
                     };
-                    let column = Column { scorer, metric: before + at };
                     self.count(&mut row, scorer, group);
                     match metric.aggregation {
                         Aggregation::Mean => self.mean_of(&mut row, metric, column, group),
@@ -181,9 +168,13 @@ impl Aggregate for Totals {
                     rows.push(row);
                 }
             }
+            let parts = first + rows[first..].iter().take_while(|row| row.seconds.is_some()).count();
+            let subsets = rows.len();
+            rows.extend(subset_groups::rows(&self.groups, &rows[parts..]));
             if self.macro_average {
                 let means = info.metrics.iter().filter(|metric| metric.aggregation == Aggregation::Mean);
-                let averages: Vec<SummaryRow> = means.filter_map(|metric| average(&rows[parts..], metric)).collect();
+                let averages: Vec<SummaryRow> =
+                    means.filter_map(|metric| average(&rows[parts..subsets], metric)).collect();
                 rows.splice(parts..parts, averages);
             }
             before += info.metrics.len();
@@ -225,6 +216,35 @@ impl Totals {
         }
         parts.insert(0, (None, whole));
         parts
+    }
+
+    /// Those samples of the group that count for the metric: all, or of a metric that may be missing those that have it, and errors of
+    /// subsets that have it. None where there are samples, and none of them has it.
+    fn having<'a>(&self, metric: &MetricInfo, column: Column, group: &'a [u32]) -> Option<Cow<'a, [u32]>> {
+        if !metric.partial {
+            return Some(Cow::Borrowed(group));
+        }
+        let is_error = |sample: u32| matches!(self.state(sample, column.scorer), ScoreState::Error(_));
+        let has = |sample: u32| match metric.aggregation {
+            Aggregation::Mean => !self.values[self.cell(sample, column)].is_nan(),
+            Aggregation::Corpus => !self.statistics[self.cell(sample, column)].is_empty(),
+        };
+        let subset = |sample: u32| self.samples[sample as usize].subset;
+        let (mut with, mut without) = (BTreeSet::new(), BTreeSet::new());
+        for &sample in group.iter().filter(|sample| !is_error(**sample)) {
+            if has(sample) {
+                with.insert(subset(sample))
+            } else {
+                without.insert(subset(sample))
+            };
+        }
+        // Of a subset of errors alone it is not known whether it has the metric.
+        let counts = |sample: u32| match is_error(sample) {
+            true => with.contains(&subset(sample)) || !without.contains(&subset(sample)),
+            false => has(sample),
+        };
+        let counted: Vec<u32> = group.iter().copied().filter(|sample| counts(*sample)).collect();
+        (group.is_empty() || !counted.is_empty()).then_some(Cow::Owned(counted))
     }
 
     fn state(&self, sample: u32, scorer: usize) -> ScoreState {
@@ -351,8 +371,11 @@ fn judged(verdict: Option<&ScorerVerdict>, info: &ScorerInfo, values: &mut Vec<f
     };
     // An unanswered sample is wrong: 0, unless the scorer reports another value.
     let missing = if state == ScoreState::Unanswered { 0.0 } else { f64::NAN };
-    let value = |metric: &MetricInfo| verdict.metrics.get(&metric.name).copied().unwrap_or(missing);
-    for metric in &info.metrics {
+    let value = |metric: &MetricInfo| {
+        let missing = if metric.partial { f64::NAN } else { missing };
+        verdict.metrics.get(&metric.name).copied().unwrap_or(missing)
+    };
+    for metric in info.metrics.iter().filter(|metric| !metric.partial) {
         let is_present = match metric.aggregation {
             Aggregation::Mean => value(metric).is_finite(),
             // Without them the sample would be left out silently.

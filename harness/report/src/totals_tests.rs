@@ -4,7 +4,7 @@ use examiner_api::{Answer, ErrorCode, Gold, PluginError, ScoreResult, Verdict};
 
 fn metric(name: &str, aggregation: Aggregation) -> MetricInfo {
     let bounds = (aggregation == Aggregation::Mean).then_some((0.0, 1.0));
-    MetricInfo { name: name.to_owned(), aggregation, higher_is_better: true, bounds }
+    MetricInfo { name: name.to_owned(), aggregation, higher_is_better: true, bounds, partial: false }
 }
 
 fn examination(metrics: Vec<MetricInfo>) -> Examination {
@@ -18,6 +18,7 @@ fn examination(metrics: Vec<MetricInfo>) -> Examination {
         seed: 7,
         version: "v1".to_owned(),
         macro_average: false,
+        groups: Vec::new(),
     }
 }
 
@@ -49,6 +50,7 @@ fn record(index: u64, subset: &str, outcome: Outcome, value: f64) -> Record {
         verdicts: vec![ScorerVerdict { scorer: "judge".to_owned(), verdict }],
         tokens_in: 10,
         tokens_out: 1,
+        reasoning_tokens: 0,
     }
 }
 
@@ -103,6 +105,36 @@ fn samples_that_do_not_fit_are_counted_in_every_part() {
     let found: Vec<(String, u64)> = rows(&totals).into_iter().map(|row| (row.subset, row.n_truncated)).collect();
     let expected = [("all", 3), ("macro", 3), ("a", 1), ("b", 2)];
     assert_eq!(found, expected.map(|(subset, n)| (subset.to_owned(), n)));
+}
+
+#[test]
+fn a_partial_metric_counts_the_samples_that_have_it() {
+    let partial = |name: &str, aggregation| MetricInfo { partial: true, ..metric(name, aggregation) };
+    let mut totals = totals(vec![partial("accuracy", Aggregation::Mean), partial("ratio", Aggregation::Corpus)]);
+    for (index, subset, is_counted) in [(0, "a", true), (1, "a", true), (2, "b", false), (3, "b", false)] {
+        let mut record = record(index, subset, Outcome::Scored, 1.0);
+        let verdict = &mut record.verdicts[0].verdict;
+        if is_counted {
+            verdict.statistics.clear()
+        } else {
+            verdict.metrics.clear()
+        }
+        totals.add(&record);
+    }
+    // Errors count where their subset has the metric, or where nothing is known of their subset.
+    totals.add(&record(4, "a", timeout(), 0.0));
+    totals.add(&record(5, "c", timeout(), 0.0));
+    let found: Vec<(String, String, u64, u64)> =
+        rows(&totals).into_iter().map(|row| (row.subset, row.metric, row.n, row.n_error)).collect();
+    let expected = [
+        ("all", "accuracy", 4, 2),
+        ("all", "ratio", 3, 1),
+        ("a", "accuracy", 3, 1),
+        ("b", "ratio", 2, 0),
+        ("c", "accuracy", 1, 1),
+        ("c", "ratio", 1, 1),
+    ];
+    assert_eq!(found, expected.map(|(subset, metric, n, errors)| (subset.to_owned(), metric.to_owned(), n, errors)));
 }
 
 #[test]

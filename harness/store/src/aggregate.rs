@@ -5,7 +5,7 @@
 
 use crate::record::Record;
 use crate::summary::SummaryRow;
-use examiner_api::{Result, ScorerInfo};
+use examiner_api::{Result, ScorerInfo, SubsetGroup};
 use std::path::{Path, PathBuf};
 
 /// Computes the value of a corpus metric: scorer, metric, statistics of the samples.
@@ -30,6 +30,8 @@ pub struct Examination {
     pub version: String,
     /// Whether the mean over the subsets is also reported.
     pub macro_average: bool,
+    /// Groups of subsets that are also reported.
+    pub groups: Vec<SubsetGroup>,
 }
 
 /// Accumulates the records of one [`Examination`].

@@ -45,6 +45,13 @@ pub struct Record {
     pub tokens_in: u64,
     /// Tokens that the model wrote.
     pub tokens_out: u64,
+    /// How many of them are reasoning, where that is kept apart and counted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reasoning_tokens: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Record {

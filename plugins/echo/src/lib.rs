@@ -52,6 +52,8 @@ impl Model for Echo {
                 Span::Continuation => request.context.trim_end().chars().count() as u32,
                 // Nothing stands before the first character.
                 Span::All => 1,
+                // What is longer than a model's context; this one does not say `scores_windows`, and is not asked for it.
+                windows => return Err(windows.unsupported()),
             };
             let scored = length.saturating_sub(before);
             let result = ScoreResult {

@@ -1,5 +1,6 @@
 //! What the YAML of a task says, with everything that it includes.
 
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// A value as PyYAML reads it: by the rules of YAML 1.1, in which a plain `no` is false, and with `!function`.
@@ -24,7 +25,7 @@ pub enum Setting {
 }
 
 /// A function of a Python file beside the YAML that names it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FunctionName {
     /// The file.
     pub file: PathBuf,

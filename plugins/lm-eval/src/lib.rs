@@ -2,8 +2,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod config;
+mod functions;
+mod jinja;
+mod scorer;
+mod spec;
+mod task;
+pub mod tree;
+pub mod yaml;
 
 pub use config::{FunctionName, Setting, TaskConfig};
+pub use scorer::{LmEvalScorer, ScorerOptions};
+pub use spec::{AggregationSpec, FilterKind, FilterSpec, FilterStep, MetricSpec, OutputType, TaskSpec};
+pub use task::{Locate, Options, Refused, RowsOf, Task, TaskNames, Tasks};
 
 use examiner_api::Plugin;
 
@@ -12,4 +22,6 @@ examiner_api::export_plugin!(plugin);
 /// The roles of this plugin.
 pub fn plugin() -> Plugin {
     Plugin::new("lm-eval", env!("CARGO_PKG_VERSION"))
+        .dataset::<Tasks>("lm-eval", "Tasks of lm-evaluation-harness, with the prompts that it makes of them.")
+        .scorer::<LmEvalScorer>("lm-eval", "Judges the answers to the dataset `lm-eval` as lm-evaluation-harness does.")
 }

@@ -4,7 +4,7 @@ use crate::batch::{self, JobHistory, RequestJob, Slot};
 use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::dispatch::{Dispatcher, Event};
-use crate::forms::{Scoring, ScoringMethod, Work};
+use crate::forms::{Scoring, ScoringMethod, Work, reasoning};
 use crate::http::Http;
 use crate::options::{Api, Options, ScoreMode};
 use crate::probe::{self, ScoringSupport};
@@ -13,7 +13,7 @@ use crate::request_thread::RequestThread;
 use examiner_api::rows::digest;
 use examiner_api::{
     Answer, BatchInvariance, ErrorCode, Flow, GenerateRequest, GenerateResult, Host, Model, ModelInfo, Open,
-    PluginError, Response, Result, ScoreRequest, ScoreResult, Sink,
+    PluginError, ReasoningOption, Response, Result, ScoreRequest, ScoreResult, Sink,
 };
 use parking_lot::Mutex;
 use serde_json::json;
@@ -62,7 +62,13 @@ fn fingerprint(options: &Options, http: &Http) -> String {
     let server = http.base().split_once("://").map_or(http.base(), |(_, server)| server);
     let extra = json!(extra_body).to_string();
     let rest = json!([model, api, system, max_tokens_field, seed, beginning_of_text]).to_string();
-    digest([server, &rest, &extra])
+    let Options { reasoning, reasoning_effort, chat_template_kwargs, .. } = options;
+    let mut parts = vec![server.to_owned(), rest, extra];
+    // Models without them keep the fingerprint of versions that knew none.
+    if *reasoning != ReasoningOption::default() || reasoning_effort.is_some() || !chat_template_kwargs.is_empty() {
+        parts.push(json!([reasoning, reasoning_effort, chat_template_kwargs]).to_string());
+    }
+    digest(parts.iter().map(String::as_str))
 }
 
 impl Model for OpenAi {
@@ -100,6 +106,10 @@ impl Model for OpenAi {
             return Err(PluginError::unsupported(format!("no log-likelihoods from `{}`: {why}", self.http.base()))
                 .with_help("use a scorer that asks for generated answers, such as `answer-extraction`"));
         };
+        // A server has no windows: it would answer for the part of a text that it holds.
+        if let Some(windowed) = requests.iter().find(|request| request.span.is_windowed()) {
+            return Err(windowed.span.unsupported());
+        }
         let ids: Vec<u64> = requests.iter().map(|request| request.id).collect();
         let names = self.names(&requests, Cache::score);
         let job = |(index, request): (usize, ScoreRequest)| {
@@ -176,7 +186,12 @@ impl OpenAi {
                 None => left.push((index, request)),
                 Some(answer) => {
                     hits += 1;
-                    if send(index, Ok(answer)) == Flow::Stop {
+                    // It may have been kept by a version that left the reasoning in it.
+                    let answer = match answer {
+                        Answer::Generate(written) => reasoning::part(&self.options, written).map(Answer::Generate),
+                        Answer::Score(_) => Ok(answer),
+                    };
+                    if send(index, answer) == Flow::Stop {
                         return Ok(());
                     }
                 }

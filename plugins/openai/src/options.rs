@@ -1,6 +1,6 @@
 //! What a suite can say of the model.
 
-use examiner_api::{Metadata, PluginError, Result, schemars};
+use examiner_api::{Metadata, PluginError, ReasoningMarks, ReasoningOption, Result, schemars};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -58,6 +58,18 @@ pub struct Options {
     /// Whether a seed is sent where tokens are drawn at random.
     #[serde(default = "yes")]
     pub seed: bool,
+    /// Whether reasoning is told from the answer: `auto` (what the server sends apart, and, with `api: chat`, what stands between `<think>`
+    /// and `</think>`), `true` (the same, and stop strings are not sent to the server, which would let them end the reasoning, but
+    /// applied to the answer), `false` (what the server sends apart alone), or other marks:
+    /// `{ start: "[THINK]", end: "[/THINK]" }`, with stop strings as for `true`. Scorers get the answer alone.
+    #[serde(default)]
+    pub reasoning: ReasoningOption,
+    /// How much a model reasons, as the server knows it: `low`, for one (`api: chat` alone). Stop strings are then not sent.
+    #[serde(default)]
+    pub reasoning_effort: Option<String>,
+    /// Values for the server's chat template, as `{ enable_thinking: false }` for vLLM and SGLang (`api: chat` alone).
+    #[serde(default)]
+    pub chat_template_kwargs: Metadata,
     /// Fields that are added to every request as they are; `null` takes one away.
     #[serde(default)]
     pub extra_body: Metadata,
@@ -239,6 +251,17 @@ impl Options {
         self.api == Api::Chat && self.shots_as_turns
     }
 
+    /// The marks of reasoning within a text, if they are looked for.
+    pub(crate) fn marks(&self) -> Result<Option<ReasoningMarks>> {
+        self.reasoning.marks(self.api == Api::Chat)
+    }
+
+    /// Whether stop strings are sent: to a model that reasons they are not, because they are meant for its answer.
+    pub(crate) fn sends_stop(&self) -> bool {
+        let may_reason = matches!(self.reasoning, ReasoningOption::Auto(_) | ReasoningOption::Fixed(false));
+        may_reason && self.reasoning_effort.is_none()
+    }
+
     /// Judges what types alone do not.
     pub(crate) fn check(&self) -> Result<()> {
         let bad = |message: String, help: &str| Err(PluginError::bad_options(message).with_help(help));
@@ -273,6 +296,11 @@ impl Options {
         if self.api == Api::Chat && matches!(self.score, ScoreMode::Echo | ScoreMode::PromptLogprobs) {
             let message = "chat completions give no log-probabilities of the prompt, which `score` asks for";
             return bad(message.into(), "set `api: completions`, or leave out `score`");
+        }
+        self.marks()?;
+        if self.api == Api::Completions && (self.reasoning_effort.is_some() || !self.chat_template_kwargs.is_empty()) {
+            let message = "`reasoning_effort` and `chat_template_kwargs` are for `api: chat`";
+            return bad(message.into(), "leave them out; `extra_body` adds any field");
         }
         if let Some(name) = self.extra_body.keys().find(|name| RESERVED.contains(&name.as_str())) {
             return bad(format!("`extra_body` must not have the field `{name}`"), "the plugin sets it by itself");

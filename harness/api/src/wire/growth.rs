@@ -29,7 +29,7 @@ fn required<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> V
 fn no_field_was_added_that_older_sides_would_have_to_send() {
     const NONE: [&str; 0] = [];
     let error = PluginError::bad_input("m");
-    let metric = MetricInfo { name: "m".into(), aggregation: Aggregation::Mean, higher_is_better: true, bounds: None };
+    let metric = MetricInfo { name: "m".into(), higher_is_better: true, ..MetricInfo::default() };
     let role = RoleInfo {
         kind: RoleKind::Model,
         name: "n".into(),
@@ -38,6 +38,7 @@ fn no_field_was_added_that_older_sides_would_have_to_send() {
         checkpoint_option: None,
     };
     let finding = Finding { subject: "s".into(), state: FindingState::Ok, detail: "d".into(), fix: None };
+    let entry = CatalogEntry { name: "n".into(), ..CatalogEntry::default() };
     let progress = Progress { task: "t".into(), done: 1, total: None, unit: "u".into() };
     let address = RoleAddress { kind: RoleKind::Model, name: "n".into(), options: Metadata::new() };
 
@@ -61,6 +62,7 @@ fn no_field_was_added_that_older_sides_would_have_to_send() {
     assert_eq!(required(&role), ["kind", "name", "summary", "options"]);
     assert_eq!(required(&PluginInfo::default()), ["name", "version", "roles"]);
     assert_eq!(required(&finding), ["subject", "state", "detail"]);
+    assert_eq!(required(&entry), ["name"]);
     assert_eq!(required(&progress), ["task", "done", "unit"]);
     assert_eq!(required(&address), ["kind", "name"]);
     assert_eq!(required(&TrainJob::default()), ["rows", "out", "seed"]);
@@ -116,6 +118,8 @@ fn an_unknown_variant_is_other_or_an_error() {
     refused::<Speaker>();
     refused::<Level>();
     refused::<FindingState>();
+    refused::<CatalogKind>();
+    refused::<CatalogState>();
     refused::<RoleKind>();
 }
 

@@ -72,6 +72,8 @@ pub mod method {
     pub const EXPORT: &str = "export";
     /// [`crate::Diagnostic::findings`].
     pub const FINDINGS: &str = "findings";
+    /// [`crate::Catalog::entries`].
+    pub const ENTRIES: &str = "entries";
 }
 
 #[cfg(test)]

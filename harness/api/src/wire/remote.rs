@@ -3,10 +3,10 @@
 use super::serve::no_method;
 use super::{RawSink, decode, encode, method};
 use crate::{
-    Answered, Ask, Dataset, DatasetInfo, Diagnostic, ExportJob, ExportReport, Exporter, Finding, Flow, GenerateRequest,
-    GenerateResult, Model, ModelInfo, OpenRole, PluginError, Question, Recipe, RecipeEvent, RecipeInfo, RecipeJob,
-    RecipeReport, Response, Result, RoleKind, Sample, ScoreRequest, ScoreResult, Scorer, ScorerInfo, Shot, Sink,
-    TrainEvent, TrainJob, TrainReport, Trainer, Verdict,
+    Answered, Ask, Catalog, CatalogEntry, Dataset, DatasetInfo, Diagnostic, ExportJob, ExportReport, Exporter, Finding,
+    Flow, GenerateRequest, GenerateResult, Model, ModelInfo, OpenRole, PluginError, Question, Recipe, RecipeEvent,
+    RecipeInfo, RecipeJob, RecipeReport, Response, Result, RoleKind, Sample, ScoreRequest, ScoreResult, Scorer,
+    ScorerInfo, Shot, Sink, TrainEvent, TrainJob, TrainReport, Trainer, Verdict,
 };
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
@@ -79,6 +79,7 @@ impl OpenRole {
             RoleKind::Recipe => OpenRole::Recipe(role),
             RoleKind::Exporter => OpenRole::Exporter(role),
             RoleKind::Diagnostic => OpenRole::Diagnostic(role),
+            RoleKind::Catalog => OpenRole::Catalog(role),
         }
     }
 }
@@ -171,5 +172,11 @@ impl<C: Call> Exporter for Remote<C> {
 impl<C: Call> Diagnostic for Remote<C> {
     fn findings(&self) -> Result<Vec<Finding>> {
         self.ask(method::FINDINGS, &())
+    }
+}
+
+impl<C: Call> Catalog for Remote<C> {
+    fn entries(&self, pattern: &str, sink: &dyn Sink<CatalogEntry>) -> Result<()> {
+        self.stream(method::ENTRIES, &pattern, sink)
     }
 }

@@ -36,6 +36,7 @@ pub fn serve(role: &mut OpenRole, name: &str, payload: &[u8], sink: &RawSink<'_>
         (OpenRole::Exporter(exporter), method::CHECK) => encode(&exporter.check(&decode::<String>(payload)?)?),
         (OpenRole::Exporter(exporter), method::EXPORT) => encode(&exporter.export(decode(payload)?)?),
         (OpenRole::Diagnostic(diagnostic), method::FINDINGS) => encode(&diagnostic.findings()?),
+        (OpenRole::Catalog(catalog), method::ENTRIES) => encode(&catalog.entries(&decode::<String>(payload)?, sink)?),
         _ => Err(PluginError::unsupported(no_method(name))
             .with_help("rebuild the plugin against the program's version of `examiner-api`")),
     }?;

@@ -4,8 +4,8 @@ use crate::host::Shared;
 use crate::loader::LoadedFile;
 use crate::worker::{HeldMemory, Workers, open_alone};
 use examiner_api::{
-    Dataset, Diagnostic, ErrorCode, Exporter, Host, Metadata, Model, OpenRole, PluginError, Recipe, Result, RoleInfo,
-    Scorer, Trainer,
+    Catalog, Dataset, Diagnostic, ErrorCode, Exporter, Host, Metadata, Model, OpenRole, PluginError, Recipe, Result,
+    RoleInfo, Scorer, Trainer,
 };
 use examiner_suite::Isolation;
 use std::path::PathBuf;
@@ -106,6 +106,7 @@ impl Opened {
     role!(recipe, Recipe);
     role!(exporter, Exporter);
     role!(diagnostic, Diagnostic);
+    role!(catalog, Catalog);
 
     /// What the role says that its results depend on; none where it has no such thing.
     pub(super) fn fingerprint(&self) -> Result<Option<String>> {
@@ -114,7 +115,7 @@ impl Opened {
             OpenRole::Dataset(dataset) => Some(dataset.info()?.fingerprint),
             OpenRole::Scorer(scorer) => Some(scorer.info()?.fingerprint),
             OpenRole::Recipe(recipe) => recipe.info()?.fingerprint,
-            OpenRole::Trainer(_) | OpenRole::Exporter(_) | OpenRole::Diagnostic(_) => None,
+            OpenRole::Trainer(_) | OpenRole::Exporter(_) | OpenRole::Diagnostic(_) | OpenRole::Catalog(_) => None,
         })
     }
 }

@@ -176,6 +176,9 @@ clauses! {
     DIAGNOSTIC_CHANGES_NOTHING = "diagnostic/changes-nothing":
         "The working directory is as it was before.",
         because "A look must be safe to take.";
+    CATALOG_ENTRIES = "catalog/entries":
+        "Each entry has a name of its own, and one that does not run says why.",
+        because "`examiner tasks` prints them, and suites name them.";
 }
 
 /// The clauses that are held of a role of this kind, besides those of the file.

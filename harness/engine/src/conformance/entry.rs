@@ -68,6 +68,6 @@ pub(super) fn entry<'a>(
             let options = paths::in_options(&suite.paths, &path, &spec.options);
             Some((Entry::Scorer, shared.roles.filled(&options)))
         }
-        RoleKind::Diagnostic => None,
+        RoleKind::Diagnostic | RoleKind::Catalog => None,
     }
 }

@@ -6,6 +6,7 @@
 
 mod asking;
 mod bench;
+mod catalog;
 mod clause;
 mod control;
 mod dataset;
@@ -126,6 +127,7 @@ fn check_role(subject: &Subject<'_>, entry: Option<&Entry<'_>>, findings: &mut F
         (RoleKind::Dataset, _) => dataset::check(subject, opened, findings),
         (RoleKind::Scorer, _) => scorer::check(subject, opened, findings),
         (RoleKind::Diagnostic, _) => diagnostic::check(opened, findings),
+        (RoleKind::Catalog, _) => catalog::check(opened, findings),
         (RoleKind::Recipe, _) => stages::recipe(subject, findings),
         (RoleKind::Trainer, Some(Entry::Train(name, spec))) => stages::trainer(subject, name, spec, findings),
         (RoleKind::Exporter, Some(Entry::Export(name, spec))) => stages::exporter(subject, name, spec, findings),

@@ -232,6 +232,7 @@ impl<'a> Session<'a> {
         let mut slots = Vec::with_capacity(window.len());
         for mut item in window {
             let asks = std::mem::take(&mut item.asks);
+            self.setup.check_spans(&asks)?;
             if asks.is_empty() {
                 // Nothing to ask: the scorer judges by the question alone.
                 let _ = to_writer.send(Done::Answered(Box::new(item), Vec::new()));

@@ -23,7 +23,7 @@ pub(crate) fn judge(setup: &Setup, mut answered: Vec<(Item, Vec<Result<Answer>>)
         let mut to_score = Vec::new();
         let mut positions = Vec::new();
         for (position, (item, answers)) in answered.iter_mut().enumerate() {
-            let answers_of = |wanted: &Vec<usize>| wanted.iter().map(|ask| answers[*ask].clone()).collect();
+            let answers_of = |wanted: &Vec<usize>| wanted.iter().map(|ask| answers[*ask].clone().map(answer_alone)).collect();
             let answers: Result<Vec<Answer>> = item.wanted[index].as_ref().map_err(Clone::clone).and_then(answers_of);
             match answers {
                 Ok(answers) => {
@@ -39,21 +39,41 @@ pub(crate) fn judge(setup: &Setup, mut answered: Vec<(Item, Vec<Result<Answer>>)
         }
         let judged = scorer.score(&to_score)?;
         for ((position, verdict), scored) in positions.into_iter().zip(judged).zip(to_score) {
-            answered[position].0.question = scored.question;
-            verdicts[position].push(scorer.checked(verdict));
+            let (item, answers) = &mut answered[position];
+            item.question = scored.question;
+            let mut verdict = scorer.checked(verdict);
+            let wanted = item.wanted[index].iter().flatten();
+            if verdict.verdict.outcome == Outcome::Scored && wanted.map(|ask| &answers[*ask]).any(lacks_answer) {
+                verdict.verdict.outcome = Outcome::Unanswered;
+            }
+            verdicts[position].push(verdict);
         }
     }
     let judged = answered.into_iter().zip(rendered).zip(verdicts);
     Ok(judged.map(|(((item, answers), rendered), verdicts)| record(item, answers, rendered, verdicts)).collect())
 }
 
+/// What a scorer gets of an answer: not what the model thought before.
+fn answer_alone(mut answer: Answer) -> Answer {
+    if let Answer::Generate(generated) = &mut answer {
+        generated.reasoning = None;
+    }
+    answer
+}
+
+/// Whether the model thought and did not answer: the scorer has judged an empty text.
+fn lacks_answer(answer: &Result<Answer>) -> bool {
+    matches!(answer, Ok(Answer::Generate(generated)) if generated.lacks_answer())
+}
+
 fn record(item: Item, answers: Vec<Result<Answer>>, rendered: Vec<String>, verdicts: Vec<ScorerVerdict>) -> Record {
     let (answers, failed) = split_errors(answers);
-    let (mut tokens_in, mut tokens_out) = (0, 0);
+    let (mut tokens_in, mut tokens_out, mut reasoning_tokens) = (0, 0, 0);
     for answer in &answers {
         tokens_in += u64::from(answer.tokens_read());
         if let Answer::Generate(generated) = answer {
             tokens_out += u64::from(generated.tokens_out);
+            reasoning_tokens += u64::from(generated.reasoning_tokens);
         }
     }
     let sample = item.question.sample;
@@ -73,6 +93,7 @@ fn record(item: Item, answers: Vec<Result<Answer>>, rendered: Vec<String>, verdi
         verdicts,
         tokens_in,
         tokens_out,
+        reasoning_tokens,
     }
 }
 
@@ -119,6 +140,13 @@ pub(crate) fn verdict_fault(label: &str, info: &ScorerInfo, verdict: &Verdict) -
 
 /// What is wrong with the number or the statistics that a verdict has for a metric.
 fn fault(metric: &MetricInfo, verdict: &Verdict) -> Option<String> {
+    let is_there = match metric.aggregation {
+        Aggregation::Mean => verdict.metrics.contains_key(&metric.name),
+        Aggregation::Corpus => verdict.statistics.contains_key(&metric.name),
+    };
+    if metric.partial && !is_there {
+        return None;
+    }
     if metric.aggregation == Aggregation::Corpus {
         return match verdict.statistics.get(&metric.name) {
             Some(of) if !of.is_empty() => {
@@ -143,7 +171,7 @@ mod tests {
     use super::*;
 
     fn of(aggregation: Aggregation, values: &[f64]) -> Option<String> {
-        let metric = MetricInfo { name: "m".into(), aggregation, higher_is_better: true, bounds: Some((0.0, 1.0)) };
+        let metric = MetricInfo { name: "m".into(), aggregation, bounds: Some((0.0, 1.0)), ..MetricInfo::default() };
         let mut verdict = Verdict::default();
         verdict.metrics.extend(values.iter().map(|value| ("m".to_owned(), *value)));
         verdict.statistics.insert("m".to_owned(), values.to_vec());
@@ -159,6 +187,16 @@ mod tests {
         assert_eq!(of(Aggregation::Mean, &[-0.001]).unwrap(), "is -0.001, outside of its bounds 0 and 1,");
         assert_eq!(of(Aggregation::Mean, &[f64::NAN]).unwrap(), "is NaN");
         assert_eq!(of(Aggregation::Mean, &[]).unwrap(), "is missing");
+    }
+
+    #[test]
+    fn a_partial_metric_may_be_missing_and_is_checked_where_it_is_there() {
+        let metric = MetricInfo { name: "m".into(), partial: true, bounds: Some((0.0, 1.0)), ..MetricInfo::default() };
+        let mut verdict = Verdict::default();
+        assert_eq!(fault(&metric, &verdict), None);
+        assert_eq!(fault(&MetricInfo { aggregation: Aggregation::Corpus, ..metric.clone() }, &verdict), None);
+        verdict.metrics.insert("m".to_owned(), 2.0);
+        assert_eq!(fault(&metric, &verdict).unwrap(), "is 2, outside of its bounds 0 and 1,");
     }
 
     #[test]

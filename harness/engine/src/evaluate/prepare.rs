@@ -5,7 +5,7 @@ use super::questions::Prompter;
 use crate::declared;
 use crate::graph::Pair;
 use crate::host::Shared;
-use examiner_api::{Dataset, ModelInfo, PluginError, Result, RoleKind, ScorerInfo};
+use examiner_api::{Ask, Dataset, ModelInfo, PluginError, Result, RoleKind, ScorerInfo, SubsetGroup};
 use examiner_store::aggregate::{Aggregate, Examination};
 use examiner_store::provenance::{Inputs, StageRecord, identity};
 use examiner_store::summary::SummaryRow;
@@ -28,6 +28,8 @@ pub(crate) struct Setup {
     pub(super) on_truncation: OnTruncation,
     /// Whether the model is spoken to through a chat template.
     pub(super) speaks_chat: bool,
+    /// Whether the model scores texts in windows.
+    pub(super) scores_windows: bool,
     seed: u64,
     /// What the results depend on.
     inputs: Inputs,
@@ -40,6 +42,7 @@ pub(crate) struct Setup {
     /// The dataset's version of the prompt.
     pub(crate) version: String,
     macro_average: bool,
+    groups: Vec<SubsetGroup>,
 }
 
 /// Opens the dataset and its scorers, and checks that the model can do what they ask.
@@ -50,6 +53,7 @@ pub fn prepare(shared: &Arc<Shared>, pair: &Pair, model: &ModelInfo, limit: Opti
         check_abilities(&pair.model, model, &scorer.label, &scorer.info)?;
     }
     prepared.setup.speaks_chat = model.details.get("chat").is_some_and(serde_json::Value::is_object);
+    prepared.setup.scores_windows = model.scores_windows;
     let spec = shared.roles.suite.models.get(&pair.model);
     let plugin = spec.map(|spec| spec.plugin.as_str()).unwrap_or_default();
     prepared.setup.add_inputs([
@@ -91,6 +95,7 @@ pub(crate) fn prepare_dataset(
     let mut dataset = roles.open_dataset(&spec.plugin, &options, shared.host(&stage))?;
     let info = dataset.info()?;
     declared::fingerprint(RoleKind::Dataset, &pair.dataset, &info.fingerprint)?;
+    declared::groups(&pair.dataset, &info.groups)?;
     let pool = if spec.shots.unwrap_or(0) > 0 { dataset.few_shot_pool()? } else { Vec::new() };
     let seed = roles.suite.seed;
     let prompter = Prompter::new(spec, &info, pool, seed, reads_turns)?;
@@ -137,6 +142,7 @@ pub(crate) fn prepare_dataset(
         limit,
         on_truncation: roles.suite.on_truncation,
         speaks_chat: false,
+        scores_windows: false,
         seed,
         inputs,
         base,
@@ -144,6 +150,7 @@ pub(crate) fn prepare_dataset(
         rows: info.rows,
         version: info.version,
         macro_average: info.macro_average,
+        groups: info.groups,
     };
     Ok(Prepared { dataset, setup })
 }
@@ -189,6 +196,19 @@ impl Setup {
         self.base == base_key(inputs)
     }
 
+    /// Refuses what the model would have to say that it can do, and does not: a plugin that knows nothing of it could not even read the
+    /// request.
+    pub(super) fn check_spans(&self, asks: &[Ask]) -> Result<()> {
+        let windowed = asks.iter().find_map(|ask| match ask {
+            Ask::Score { span, .. } if span.is_windowed() => Some(*span),
+            _ => None,
+        });
+        match windowed {
+            Some(span) if !self.scores_windows => Err(span.unsupported()),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn base(&self) -> &[u8] {
         self.base.as_bytes()
     }
@@ -215,6 +235,7 @@ impl Setup {
             seed: self.seed,
             version: self.version.clone(),
             macro_average: self.macro_average,
+            groups: self.groups.clone(),
         })
     }
 

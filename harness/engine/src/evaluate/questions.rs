@@ -65,7 +65,7 @@ impl Prompter {
             separator: info.shot_separator.clone(),
             examples,
             sampling,
-            as_turns: model_reads_turns && (wanted > 0 || !info.preamble.trim().is_empty()),
+            as_turns: model_reads_turns && (wanted > 0 || info.has_turns || !info.preamble.trim().is_empty()),
             fixed: None,
         };
         if spec.shots_from == ShotsFrom::First || wanted == 0 {
@@ -78,7 +78,7 @@ impl Prompter {
     ///
     /// # Errors
     /// Too few examples are left without the sample itself.
-    pub(super) fn question(&self, sample: Sample) -> Result<(Question, bool)> {
+    pub(super) fn question(&self, mut sample: Sample) -> Result<(Question, bool)> {
         let Chosen { shots, contaminated } = self.examples.choose(&sample)?;
         let before = match &self.fixed {
             Some(fixed) if !contaminated => fixed.clone(),
@@ -86,8 +86,12 @@ impl Prompter {
         };
         let context = before.text + &sample.prompt;
         let mut turns = before.turns;
-        if self.as_turns {
-            turns.push(Turn::user(&sample.prompt));
+        let own = std::mem::take(&mut sample.turns);
+        match (self.as_turns, own.is_empty()) {
+            (true, true) => turns.push(Turn::user(&sample.prompt)),
+            (true, false) if turns.is_empty() => turns = Arc::unwrap_or_clone(own),
+            (true, false) => turns.extend(own.iter().cloned()),
+            (false, _) => {}
         }
         Ok((Question { sample, context, turns: Arc::new(turns), sampling: self.sampling.clone() }, contaminated))
     }
@@ -235,6 +239,22 @@ mod tests {
         let alone = prompter(0, &bare, true);
         assert_eq!(alone.fingerprint(), prompter(0, &bare, false).fingerprint());
         assert!(asked(&alone, "7").turns.is_empty());
+    }
+
+    #[test]
+    fn turns_of_a_sample_are_asked_of_a_model_that_reads_them() {
+        let info = DatasetInfo { has_turns: true, ..DatasetInfo::default() };
+        let turns = vec![Turn::user("Q1"), Turn::assistant("A1"), Turn::user("Q7")];
+        let asked = |reads| {
+            let prompter = Prompter::new(&spec(0, ShotsFrom::First), &info, Vec::new(), 1, reads).unwrap();
+            let sample = Sample { turns: Arc::new(turns.clone()), ..sample("7") };
+            (prompter.question(sample).unwrap().0, prompter.fingerprint().unwrap())
+        };
+        let (read, unread) = (asked(true), asked(false));
+        assert_eq!((&*read.0.turns, unread.0.turns.len()), (&turns, 0));
+        assert_eq!((&*read.0.context, &*unread.0.context), ("Q7", "Q7"));
+        assert!(read.0.sample.turns.is_empty(), "they are sent once");
+        assert!(has_turns(&read.1) && !has_turns(&unread.1));
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub(crate) struct Counts {
     pub(crate) questions: u64,
     /// Samples that are among their own few-shot examples, or would be if they had not been left out.
     pub(crate) contaminated: u64,
-    /// Questions of which whole texts are scored: these go to a model as they are, without its chat template.
+    /// Questions whose choices are scored as parts of whole texts: these go to a model as they are, without its chat template.
     whole_texts: u64,
 }
 
@@ -184,8 +184,9 @@ impl Reader<'_> {
         let window = std::mem::take(&mut self.window);
         let flow = match self.setup.items(window) {
             Ok(items) => {
+                let is_whole = |ask: &Ask| matches!(ask, Ask::Score { span: Span::All, .. });
                 let whole =
-                    |item: &&Item| item.asks.iter().any(|ask| matches!(ask, Ask::Score { span: Span::All, .. }));
+                    |item: &&Item| !item.question.sample.choices.is_empty() && item.asks.iter().any(is_whole);
                 self.counts.whole_texts += items.iter().filter(whole).count() as u64;
                 (self.send)(items)
             }

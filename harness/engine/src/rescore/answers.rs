@@ -272,6 +272,7 @@ mod tests {
             gold: examiner_api::Gold::None,
             tokens_in: 0,
             tokens_out: 0,
+            reasoning_tokens: 0,
         }
     }
 

@@ -213,6 +213,7 @@ impl Scorer for AnswerExtraction {
             aggregation: Aggregation::Mean,
             higher_is_better: true,
             bounds: Some((0.0, 1.0)),
+            ..MetricInfo::default()
         };
         Ok(ScorerInfo {
             metrics: vec![accuracy],

@@ -8,6 +8,7 @@ pub mod extraction;
 mod fingerprint;
 mod match_rule;
 mod normalization;
+mod perplexity;
 mod perplexity_choice;
 #[cfg(test)]
 mod test_support;
@@ -16,6 +17,7 @@ pub use answer_extraction::{AnswerExtraction, AnswerExtractionOptions, Extract};
 pub use decimal::canonical_decimal;
 pub use match_rule::{Compare, MatchRule};
 pub use normalization::Normalization;
+pub use perplexity::{Perplexity, PerplexityOptions, TextWindows};
 pub use perplexity_choice::{LikelihoodNormalization, PerplexityChoice, PerplexityChoiceOptions};
 
 use examiner_api::Plugin;
@@ -26,6 +28,10 @@ pub fn plugin() -> Plugin {
         .scorer::<PerplexityChoice>(
             "perplexity-choice",
             "Multiple choice: the choice that the model finds most likely, or least perplexing in its context.",
+        )
+        .scorer::<Perplexity>(
+            "perplexity",
+            "Texts: how perplexing they are for the model, by word, byte and token.",
         )
         .scorer::<AnswerExtraction>(
             "answer-extraction",
@@ -77,5 +83,13 @@ mod tests {
             test_support::open::<PerplexityChoice>(options).unwrap();
         }
         assert!(!valid("perplexity-choice", &json!({"normalize": ["sums"]})));
+        for options in [json!({}), json!({"windows": "whole"}), json!({"windows": {"stride": 512}, "counted": "page"})] {
+            assert!(valid("perplexity", &options), "{options}");
+            test_support::open::<Perplexity>(options).unwrap();
+        }
+        for options in [json!({"windows": "strided"}), json!({"windows": {"stride": 0}}), json!({"stride": 5})] {
+            assert!(!valid("perplexity", &options), "{options}");
+            assert!(test_support::open::<Perplexity>(options).is_err());
+        }
     }
 }

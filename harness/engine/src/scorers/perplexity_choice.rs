@@ -197,6 +197,7 @@ impl Scorer for PerplexityChoice {
             aggregation: Aggregation::Mean,
             higher_is_better: true,
             bounds: Some((0.0, 1.0)),
+            ..MetricInfo::default()
         });
         Ok(ScorerInfo {
             metrics: metrics.collect(),

@@ -52,7 +52,7 @@ impl Workers {
             RoleKind::Trainer => OpenRole::Trainer(Box::new(stages::IsolatedTrainer(isolated))),
             RoleKind::Exporter => OpenRole::Exporter(Box::new(stages::IsolatedExporter(isolated))),
             RoleKind::Recipe => OpenRole::Recipe(Box::new(stages::IsolatedRecipe(Mutex::new(isolated)))),
-            RoleKind::Dataset | RoleKind::Scorer | RoleKind::Diagnostic => {
+            RoleKind::Dataset | RoleKind::Scorer | RoleKind::Diagnostic | RoleKind::Catalog => {
                 OpenRole::remote(kind, IsolatedCalls(Arc::new(Mutex::new(isolated))))
             }
         })

@@ -282,6 +282,28 @@ pub(super) struct ShowArguments {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct ExplainArguments {
+    /// The run's directory.
+    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
+    pub(super) run: PathBuf,
+    /// The log of a task (repeatable).
+    #[arg(long, value_name = "FILE", required = true, num_args = 1.., value_hint = ValueHint::FilePath)]
+    pub(super) against: Vec<PathBuf>,
+    /// The answers of this model.
+    #[arg(long, value_name = "MODEL")]
+    pub(super) model: Option<String>,
+    /// The samples of this dataset; without it, those of the log's task.
+    #[arg(long, value_name = "DATASET")]
+    pub(super) dataset: Option<String>,
+    /// Log-likelihoods that differ by at most so many nats are equal.
+    #[arg(long, value_name = "NATS", default_value = "0.001")]
+    pub(super) tolerance: f64,
+    /// Show at most this many samples of each log.
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub(super) limit: u64,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct RunsArguments {
     /// The directory of runs.
     #[arg(long, value_name = "DIR", default_value = "outputs", global = true, value_hint = ValueHint::DirPath)]

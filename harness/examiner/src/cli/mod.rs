@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod explain;
 mod gates;
 mod init;
 mod next_steps;
@@ -71,6 +72,11 @@ enum Command {
     Report(ReportArguments),
     /// Show samples of a run as a person reads them: what was asked and answered, and how it was judged.
     Show(ShowArguments),
+    /// Hold samples of a run against those that lm-evaluation-harness logged of the same task: where does each that differs first do so?
+    ///
+    /// The log is the file `samples_TASK_DATE.jsonl` that it writes with `--log_samples`. Samples are compared document by document: prompt,
+    /// choices, log-likelihoods, answer, extraction, judgement. The exit status is 1 where something differs.
+    Explain(ExplainArguments),
     /// List runs, and remove those that are not wanted any more.
     Runs(RunsArguments),
     /// Judge the answers of a run once more, by other scorers or other rules, without asking its models.
@@ -131,6 +137,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Report(report) => results::report(&report),
         Command::Runs(arguments) => runs::runs(&arguments),
         Command::Show(show) => results::show(show),
+        Command::Explain(explain) => explain::explain(explain),
         Command::Score(arguments) => score::score(arguments, &directories),
         Command::Compare(compare) => results::compare(compare),
         Command::Gate(gate) => gates::gate(&gate),

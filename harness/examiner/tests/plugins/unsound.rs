@@ -116,6 +116,7 @@ impl Scorer for Judge {
             aggregation,
             higher_is_better: true,
             bounds: (aggregation == Aggregation::Mean).then_some((0.0, 1.0)),
+            ..MetricInfo::default()
         };
         let other = if self.fault == Fault::TwoOfOneName { "mean" } else { "corpus" };
         let both = vec![metric("mean", Aggregation::Mean), metric(other, Aggregation::Corpus)];

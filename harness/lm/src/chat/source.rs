@@ -41,6 +41,14 @@ impl Checkpoint {
                 let message = format!("`{option}` needs a chat template, and `{}` has {found}", self.source());
                 Err(PluginError::bad_options(message).with_help(help))
             };
+            match (options.chat, options.chat_template_kwargs.is_empty()) {
+                (_, true) => {}
+                (AutoBool::Fixed(false), _) => {
+                    return Err(PluginError::bad_options("`chat_template_kwargs` and `chat: false` exclude each other")
+                        .with_help("leave out one of them"));
+                }
+                _ => return missing("chat_template_kwargs"),
+            }
             return match (options.chat, &options.system) {
                 (AutoBool::Fixed(false), Some(_)) => Err(PluginError::bad_options(
                     "`system` and `chat: false` exclude each other: a system prompt needs a chat template",
@@ -64,7 +72,10 @@ impl Checkpoint {
 impl ChatTemplate {
     pub(super) fn of(source: &Source, options: &LocalOptions) -> Result<Self> {
         let limits = TextLimits { max_mib: options.template_max_mib, max_s: options.template_max_s };
-        Ok(ChatTemplate::compile(&source.origin, &source.text, &source.tokens, options.date()?, limits)?)
+        // As in transformers, what a suite gives goes before what the configuration says.
+        let mut values = source.tokens.clone();
+        values.extend(options.chat_template_kwargs.clone());
+        Ok(ChatTemplate::compile(&source.origin, &source.text, &values, options.date()?, limits)?)
     }
 }
 

@@ -288,3 +288,47 @@ fn an_answer_ends_where_the_assistants_turn_does() {
     assert_eq!(templated.tokenizer().eos(), [testing::EOS, testing::TURN]);
     assert_eq!(model(&[], json!({})).tokenizer().eos(), [testing::EOS]);
 }
+
+/// A template that opens the reasoning, unless it is told not to, as that of Qwen3.
+const REASONING: &str = "{{ messages[0].content }}{% if enable_thinking is defined and enable_thinking is false %}\
+                         <think></think>{% else %}<think>\n{% endif %}";
+
+#[test]
+fn an_answer_that_begins_with_reasoning_has_it_apart() {
+    let answer = |value: Value| {
+        let mut model = templated(REASONING, value);
+        let sampling = Sampling { max_new_tokens: 6, ..Sampling::default() };
+        let request = GenerateRequest { prompt: "Q".into(), sampling, ..GenerateRequest::default() };
+        let (sent, end) = examiner_test_support::model::responses(|sink| model.generate(vec![request], sink));
+        end.unwrap();
+        let result = sent.into_values().next().unwrap().unwrap();
+        (result.rendered.clone().unwrap(), result, model.info().unwrap())
+    };
+    let (rendered, thinks, info) = answer(json!({}));
+    assert_eq!((rendered.as_str(), thinks.text.as_str()), ("Q<think>\n", ""));
+    assert!(thinks.lacks_answer() && thinks.is_cut_off() && thinks.reasoning_tokens == 6, "{thinks:?}");
+    assert_eq!(info.details["reasoning"], json!({ "start": "<think>", "end": "</think>" }));
+    let (rendered, whole, other) = answer(json!({ "reasoning": false }));
+    assert_eq!((rendered.as_str(), &whole.tokens), ("Q<think>\n", &thinks.tokens));
+    assert_eq!((Some(whole.text), whole.reasoning, whole.reasoning_tokens), (thinks.reasoning, None, 0));
+    assert!(info.fingerprint != other.fingerprint && other.details.get("reasoning").is_none());
+    let (rendered, answers, told) = answer(json!({ "chat_template_kwargs": { "enable_thinking": false } }));
+    assert_eq!((rendered.as_str(), answers.reasoning), ("Q<think></think>", None));
+    assert!(!answers.text.is_empty() && told.fingerprint != info.fingerprint);
+    assert_eq!(told.details["chat"]["kwargs"], json!({ "enable_thinking": false }));
+}
+
+#[test]
+fn values_for_a_template_need_one() {
+    let error = |files: &[(&str, &str)], value: Value| {
+        let (_folder, _, checkpoint) = checkpoint(files);
+        checkpoint.chat(&options(value)).err().unwrap().message
+    };
+    let values = || json!({ "enable_thinking": false });
+    let none = error(&[], json!({ "chat_template_kwargs": values() }));
+    assert!(none.contains("`chat_template_kwargs` needs a chat template"), "{none}");
+    let plain = json!({ "chat": false, "chat_template_kwargs": values() });
+    assert!(error(&[("chat_template.jinja", CHATML)], plain).contains("exclude each other"));
+    let taken = options(json!({ "chat_template_kwargs": { "messages": [] } })).check().unwrap_err();
+    assert!(taken.message.contains("must not have `messages`"), "{taken}");
+}

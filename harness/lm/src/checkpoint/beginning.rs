@@ -100,6 +100,9 @@ impl Checkpoint {
         self.host().info(format!("`{}`: {}", self.source(), beginning.note()));
         if let Ok((tokenizer, _)) = &mut self.tokenizer {
             tokenizer.set_before(tokens);
+            if add_bos == AutoBool::Fixed(false) {
+                tokenizer.put_nothing_after();
+            }
         }
         Ok(beginning)
     }

@@ -14,13 +14,13 @@ fn naive(request: &GenerateRequest, toy: &Toy) -> examiner_api::Result<GenerateR
     let mut answer =
         Answer::new(request.clone(), &tokenizer, true, toy.context_length, toy.vocabulary).map_err(|e| e.1)?;
     if request.sampling.max_new_tokens == 0 {
-        return Ok(answer.result(FinishReason::Length, String::new()));
+        return Ok(answer.result(answer.nothing()));
     }
     loop {
         let row = logits(&[answer.prompt.clone(), answer.tokens.clone()].concat(), toy.vocabulary);
         let step = answer.step(&row, &tokenizer)?;
-        if let Some((finish, text)) = answer.take(step) {
-            return Ok(answer.result(finish, text));
+        if let Some(ending) = answer.take(step) {
+            return Ok(answer.result(ending));
         }
     }
 }

@@ -1,7 +1,8 @@
 use super::*;
 use crate::log_softmax::summarize;
 use crate::testing::logits;
-use crate::{Split, split};
+use crate::Split;
+use crate::windows::windows;
 use examiner_api::{ScoreRequest, ScoreResult, Span};
 
 fn request(id: usize, context: &str, continuation: &str) -> ScoreRequest {
@@ -30,26 +31,57 @@ fn naive(split: &Split, vocabulary: usize) -> ScoreResult {
     result
 }
 
+/// All windows of a request, one after the other.
+fn naive_windows(request: &ScoreRequest, context_length: usize, vocabulary: usize) -> ScoreOutcome {
+    let splits = windows(request, &tokenizer(), true, context_length)?.splits;
+    let mut whole = ScoreResult { is_greedy: true, total_tokens: 1, ..ScoreResult::default() };
+    for window in splits.iter().map(|split| naive(split, vocabulary)) {
+        whole.is_greedy &= window.is_greedy;
+        whole.sum += window.sum;
+        whole.scored_tokens += window.scored_tokens;
+        whole.tokens.extend(window.tokens);
+        whole.token_logprobs.extend(window.token_logprobs);
+        whole.total_tokens = window.total_tokens;
+        whole.truncated_tokens += window.truncated_tokens;
+    }
+    Ok(whole)
+}
+
 proptest! {
     #![proptest_config(examiner_test_support::cases(96))]
 
     #[test]
     fn equal_to_one_by_one(
-        texts in prop::collection::vec((text(0..40), text(0..6), any::<bool>()), 1..24),
+        texts in prop::collection::vec((text(0..60), text(0..6), 0_usize..5), 1..24),
         (toy, options) in setting(),
     ) {
-        let requests: Vec<_> = texts.iter().enumerate().map(|(id, (context, continuation, all))| ScoreRequest {
-            span: if *all { Span::All } else { Span::Continuation },
+        let spans = [Span::Continuation, Span::All, Span::Rolling, Span::Strided(20), Span::Strided(64)];
+        let requests: Vec<_> = texts.iter().enumerate().map(|(id, (context, continuation, span))| ScoreRequest {
+            span: spans[*span],
             ..request(id, context, continuation)
         }).collect();
         let (vocabulary, context_length) = (toy.vocabulary, toy.context_length);
         let mut model = model(toy, options);
         let mut found = score(&mut model, requests.clone());
         for request in &requests {
-            let expected = split(request, &tokenizer(), true, context_length).map(|split| naive(&split, vocabulary));
-            prop_assert_eq!(found.remove(&request.id).unwrap(), expected.map_err(Into::into));
+            let found = found.remove(&request.id).unwrap();
+            prop_assert_eq!(&found, &naive_windows(request, context_length, vocabulary));
+            if let Ok(found) = found {
+                let text = format!("{}{}", request.context, request.continuation);
+                prop_assert_eq!(found.check(&text), Ok(()));
+                prop_assert!(!request.span.is_windowed() || found.truncated_tokens == 0);
+            }
         }
     }
+}
+
+/// Windows of one text stand in a batch like any other sequences.
+#[test]
+fn windows_of_a_long_text_share_passes() {
+    let mut model = model(Toy::new(CacheLayout::Ragged, true), LocalOptions::default());
+    let long = ScoreRequest { span: Span::Rolling, ..request(0, "", &"qrsuv".repeat(40)) };
+    let found = score(&mut model, vec![long]).remove(&0).unwrap().unwrap();
+    assert_eq!((found.scored_tokens, found.total_tokens, model.decoder().passes), (200, 201, 1));
 }
 
 /// A preamble of 30 tokens, 5 questions of 10, 4 options of 2 each.

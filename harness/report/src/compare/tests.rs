@@ -45,6 +45,7 @@ fn sample(id: usize, value: Option<f64>) -> examiner_store::record::Record {
         verdicts: vec![examiner_store::record::ScorerVerdict { scorer: "exact".to_owned(), verdict }],
         tokens_in: 0,
         tokens_out: 0,
+        reasoning_tokens: 0,
     }
 }
 

@@ -83,6 +83,7 @@ impl<const FAULT: usize> Scorer for WrongScorer<FAULT> {
             aggregation,
             higher_is_better: true,
             bounds,
+            ..MetricInfo::default()
         };
         let mut metrics =
             vec![metric("right", Aggregation::Mean, Some((0.0, 1.0))), metric("length", Aggregation::Corpus, None)];

@@ -11,6 +11,7 @@ mod families;
 mod llama_cpp;
 mod lm_eval_choice;
 mod lm_eval_gsm8k;
+mod lm_eval_tasks;
 mod onnx;
 mod opencompass_bbh;
 mod opencompass_extraction;
@@ -55,7 +56,7 @@ pub(crate) struct VerifyArguments {
 type Group = fn(&Setup) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 18] = [
+const GROUPS: [(&str, Group); 19] = [
     ("transformers", transformers::compare),
     ("onnx", onnx::compare),
     ("families", families::compare),
@@ -74,6 +75,7 @@ const GROUPS: [(&str, Group); 18] = [
     (REAL, real::compare),
     (LLAMA_CPP, llama_cpp::compare),
     (PROCESS, process::compare),
+    (LM_EVAL_TASKS, lm_eval_tasks::compare),
 ];
 
 /// The groups that need what `cargo xtask real-models` gets; without it, they are left out unless they are asked for.
@@ -81,6 +83,8 @@ const REAL: &str = "real";
 const LLAMA_CPP: &str = "llama-cpp";
 /// The group that installs packages of Python; it is left out until it was asked for once, or a Python is named.
 const PROCESS: &str = "process";
+/// The group that installs lm-evaluation-harness; it is left out likewise.
+const LM_EVAL_TASKS: &str = "lm-eval-tasks";
 /// The group that needs npm; where it is not installed, it is left out likewise.
 const EDITORS: &str = "editors";
 
@@ -105,6 +109,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
             REAL => has_real,
             LLAMA_CPP => llama_cpp::is_available(),
             PROCESS => arguments.python.is_some() || process::is_available(),
+            LM_EVAL_TASKS => arguments.python.is_some() || lm_eval_tasks::is_available(),
             EDITORS => editors::is_available(),
             _ => true,
         },

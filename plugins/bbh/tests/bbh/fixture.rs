@@ -132,6 +132,7 @@ impl Scorer for Judge {
             aggregation: Default::default(),
             higher_is_better: true,
             bounds: Some((0.0, 1.0)),
+            ..MetricInfo::default()
         };
         Ok(ScorerInfo { metrics: vec![accuracy], fingerprint: "rule 1".to_owned(), ..ScorerInfo::default() })
     }

@@ -1,5 +1,6 @@
 //! Free answers, by chat and by completion.
 
+use super::reasoning;
 use crate::budget::Tokens;
 use crate::errors::Failure;
 use crate::options::{Api, Options};
@@ -40,7 +41,8 @@ impl Generation {
         if *repetition_penalty != 1.0 {
             put("repetition_penalty", json!(shortest(*repetition_penalty)));
         }
-        let stop: Vec<&String> = stop.iter().filter(|stop| !stop.is_empty()).take(MOST_STOPS).collect();
+        let sent = stop.iter().filter(|stop| !stop.is_empty() && options.sends_stop());
+        let stop: Vec<&String> = sent.take(MOST_STOPS).collect();
         if !stop.is_empty() {
             put("stop", json!(stop));
         }
@@ -49,6 +51,12 @@ impl Generation {
         }
         if wants > 1 {
             put("n", json!(wants));
+        }
+        if let Some(effort) = &options.reasoning_effort {
+            put("reasoning_effort", json!(effort));
+        }
+        if !options.chat_template_kwargs.is_empty() {
+            put("chat_template_kwargs", json!(options.chat_template_kwargs));
         }
         body
     }
@@ -75,34 +83,55 @@ impl Generation {
         options: &Options,
         choices: &[Value],
         usage: Option<Tokens>,
+        reasoning: u64,
     ) -> Result<Vec<Result<Answer>>, Failure> {
         let usage = usage.unwrap_or_default();
         let count = choices.len() as u64;
         let read = |(index, choice): (usize, &Value)| {
-            let text = text(options.api, choice)?;
             // Servers count the answers to one request together.
-            let generated = usage.generated / count + u64::from((index as u64) < usage.generated % count);
-            Ok(self.answer(choice, text, usage.read, generated))
+            let share = |total: u64| total / count + u64::from((index as u64) < total % count);
+            let [read, generated, thought] = [usage.read, share(usage.generated), share(reasoning)]
+                .map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+            let written = GenerateResult {
+                text: text(options.api, choice)?,
+                reasoning: reasoning::sent_apart(options.api, choice),
+                tokens_in: read,
+                tokens_out: generated,
+                reasoning_tokens: thought,
+                ..GenerateResult::default()
+            };
+            Ok(self.answer(options, choice, written).map(Answer::Generate))
         };
         choices.iter().enumerate().map(read).collect()
     }
 
-    fn answer(&self, choice: &Value, text: String, read: u64, generated: u64) -> Result<Answer> {
+    /// The answer in what the model wrote.
+    fn answer(&self, options: &Options, choice: &Value, written: GenerateResult) -> Result<GenerateResult> {
         let reason = choice.get("finish_reason").and_then(Value::as_str).unwrap_or_default();
         if reason == "content_filter" {
             let message = "the server's content filter withheld the answer (`finish_reason: content_filter`)";
             return Err(PluginError::new(ErrorCode::BadInput, message).with_help("look at the prompt of this sample"));
         }
+        let mut answer = reasoning::part(options, written)?;
         // vLLM says which string it stopped at; other servers leave open whether there was one.
         let stopped = choice.get("stop_reason").is_some_and(Value::is_string);
-        let (text, finish) = match (cut(&text, &self.sampling.stop), reason) {
-            (Some(kept), _) => (kept.to_owned(), FinishReason::StopString),
-            (None, "length") => (text, FinishReason::Length),
-            (None, _) if stopped => (text, FinishReason::StopString),
-            (None, _) => (text, FinishReason::EndOfText),
+        let stop = &self.sampling.stop;
+        answer.finish = match (cut(&answer.text, stop), reason) {
+            (Some(kept), _) => {
+                answer.text.truncate(kept);
+                FinishReason::StopString
+            }
+            (None, "length") => FinishReason::Length,
+            (None, _) if stopped => FinishReason::StopString,
+            (None, _) => FinishReason::EndOfText,
         };
-        let [tokens_in, tokens_out] = [read, generated].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
-        Ok(Answer::Generate(GenerateResult { text, finish, tokens_in, tokens_out, ..GenerateResult::default() }))
+        let may_be_stopped = options.sends_stop() && stop.iter().any(|stop| !stop.is_empty());
+        if may_be_stopped && answer.lacks_answer() && !answer.is_cut_off() {
+            let message = "the model reasoned and gave no answer; one of the stop strings that were sent may have ended its reasoning";
+            let help = "set `reasoning: true`: stop strings are then applied to the answer alone";
+            return Err(PluginError::bad_input(message).with_help(help));
+        }
+        Ok(answer)
     }
 }
 
@@ -131,10 +160,10 @@ fn shortest(value: f32) -> f64 {
     value.to_string().parse().unwrap_or(f64::from(value))
 }
 
-/// The text before the stop string that begins first, if there is one. An empty stop string stops nothing.
-fn cut<'a>(text: &'a str, stop: &[String]) -> Option<&'a str> {
+/// Where the stop string begins that begins first, if there is one. An empty stop string stops nothing.
+fn cut(text: &str, stop: &[String]) -> Option<usize> {
     let stop = stop.iter().filter(|stop| !stop.is_empty());
-    stop.filter_map(|stop| text.find(stop.as_str())).min().map(|end| &text[..end])
+    stop.filter_map(|stop| text.find(stop.as_str())).min()
 }
 
 #[cfg(test)]
@@ -191,9 +220,12 @@ mod tests {
     }
 
     fn read(api: &str, stop: &[&str], choice: Value) -> Result<GenerateResult> {
+        read_with(json!({ "api": api }), stop, choice)
+    }
+
+    fn read_with(more: Value, stop: &[&str], choice: Value) -> Result<GenerateResult> {
         let usage = Some(Tokens { read: 7, generated: 5 });
-        let mut answers =
-            generation(stop).read(&options(json!({ "api": api })), &[choice.clone(), choice], usage).unwrap();
+        let mut answers = generation(stop).read(&options(more), &[choice.clone(), choice], usage, 3).unwrap();
         assert_eq!(answers.len(), 2);
         match answers.remove(0)? {
             Answer::Generate(result) => Ok(result),
@@ -222,5 +254,51 @@ mod tests {
         assert_eq!(of(&[], parts), Ok(("18".into(), FinishReason::EndOfText)));
         let thoughts = json!({ "message": { "content": null }, "finish_reason": "length" });
         assert_eq!(of(&[], thoughts), Ok((String::new(), FinishReason::Length)));
+    }
+    #[test]
+    fn reasoning_is_no_part_of_an_answer() {
+        let of = |more: Value, stop: &[&str], message: Value, reason: &str| {
+            let result = read_with(more, stop, json!({ "message": message, "finish_reason": reason }))?;
+            Ok::<_, PluginError>((result.reasoning.unwrap_or_default(), result.text, result.finish, result.reasoning_tokens))
+        };
+        let found = |reasoning: &str, text: &str, finish| Ok((reasoning.to_owned(), text.to_owned(), finish, 2));
+        for field in ["reasoning_content", "reasoning"] {
+            let apart = |content: Value| json!({ "content": content, field: "9 + 9\n= 18" });
+            let sent = of(json!({}), &["\n"], apart(json!("18\nQ")), "stop");
+            assert_eq!(sent, found("9 + 9\n= 18", "18", FinishReason::StopString));
+            let cut = of(json!({}), &["\n"], apart(Value::Null), "length");
+            assert_eq!(cut, found("9 + 9\n= 18", "", FinishReason::Length));
+            // The server may have taken the stop string for one of the reasoning.
+            let error = of(json!({}), &["\n"], apart(json!("")), "stop").unwrap_err();
+            assert!(error.help.unwrap().contains("`reasoning: true`"));
+            let ended = of(json!({ "reasoning": true }), &["\n"], apart(json!("")), "stop");
+            assert_eq!(ended, found("9 + 9\n= 18", "", FinishReason::EndOfText));
+        }
+        let marked = || json!({ "content": "<think>9\n</think>\n\n18\nQ" });
+        let parted = found("9\n", "18", FinishReason::StopString);
+        assert_eq!(of(json!({}), &["\n"], marked(), "stop"), parted);
+        assert_eq!(of(json!({ "reasoning": true }), &["\n"], marked(), "stop"), parted);
+        let whole = of(json!({ "reasoning": false }), &[], marked(), "stop").unwrap();
+        assert_eq!((whole.0.as_str(), whole.1.as_str()), ("", "<think>9\n</think>\n\n18\nQ"));
+        let cut = of(json!({}), &[], json!({ "content": "<think>9 + " }), "length");
+        assert_eq!(cut, found("9 + ", "", FinishReason::Length));
+        let own = json!({ "reasoning": { "start": "[THINK]", "end": "[/THINK]" } });
+        let mistral = of(own, &[], json!({ "content": "[THINK]9[/THINK]18" }), "stop");
+        assert_eq!(mistral, found("9", "18", FinishReason::EndOfText));
+        let parts = json!([{ "type": "thinking", "thinking": [{ "type": "text", "text": "9" }] }, { "type": "text", "text": "18" }]);
+        let parts = of(json!({}), &[], json!({ "content": parts }), "stop");
+        assert_eq!(parts, found("9", "18", FinishReason::EndOfText));
+    }
+
+    #[test]
+    fn a_model_that_reasons_gets_no_stop_strings() {
+        let body = |more: Value| json!(generation(&["a"]).body(&options(more), 1, None));
+        assert_eq!(body(json!({}))["stop"], json!(["a"]));
+        for more in [json!({ "reasoning": true }), json!({ "reasoning": { "end": "[/THINK]" } })] {
+            assert_eq!(body(more)["stop"], Value::Null);
+        }
+        let body = body(json!({ "reasoning_effort": "low", "chat_template_kwargs": { "enable_thinking": false } }));
+        assert_eq!((&body["stop"], &body["reasoning_effort"]), (&Value::Null, &json!("low")));
+        assert_eq!(body["chat_template_kwargs"], json!({ "enable_thinking": false }));
     }
 }

@@ -1,6 +1,7 @@
 //! Requests and answers in the forms that servers know.
 
 mod generation;
+pub(crate) mod reasoning;
 mod scored_text;
 mod scoring;
 
@@ -86,7 +87,10 @@ impl Work {
         let choices = choices.ok_or_else(|| Failure::unreadable("the answer has no `choices`"))?;
         let usage = usage(body);
         let answers = match self {
-            Work::Generate(generation) => generation.read(options, &choices[..choices.len().min(wants)], usage)?,
+            Work::Generate(generation) => {
+                let thought = reasoning::tokens(body);
+                generation.read(options, &choices[..choices.len().min(wants)], usage, thought)?
+            }
             Work::Score(scoring) => vec![Ok(Answer::Score(scoring.read(options, &choices[0])?))],
         };
         let answered_as = body.get("model").and_then(Value::as_str);

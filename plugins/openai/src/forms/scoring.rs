@@ -104,6 +104,7 @@ impl Scoring {
         let from = match self.span {
             Span::All => first_after(&tokens, &text),
             Span::Continuation => self.boundary(options, &tokens)?,
+            windows => return Err(Failure { kind: Kind::Request, error: windows.unsupported() }),
         };
         let result = result(&tokens, from)?;
         // Checked here, too: what cannot be right must not be kept in the cache.

@@ -2,6 +2,7 @@
 //!
 //! - `misbehaviour`: broken answers, refusals and silence; nothing is lost, nothing is asked twice.
 //! - `endings`: what ends a whole stage, and how soon.
+//! - `reasoning`: what models think before they answer.
 //! - `repeats`: several answers in one request.
 //! - `money`: the cap on what a run may cost.
 //! - `kept`: the cache on disk.
@@ -15,6 +16,7 @@ mod kept;
 mod likelihoods;
 mod misbehaviour;
 mod money;
+mod reasoning;
 mod repeats;
 mod secrets;
 mod server;

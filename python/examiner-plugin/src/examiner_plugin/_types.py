@@ -43,12 +43,13 @@ class Sampling:
 @dataclass
 class ScoreRequest:
     """Asks for the log-likelihood of `continuation` after `context`, whose trailing white space is scored with the continuation. With the
-    span `all`, every token of both after the first is scored, and no beginning-of-text token is added."""
+    span `all`, every token of both after the first is scored, and no beginning-of-text token is added. `rolling` and `{"strided": N}`, for
+    texts longer than the context, come to a model alone that says `scores_windows`."""
 
     context: str
     continuation: str
     id: int = 0
-    span: str = "continuation"
+    span: Any = "continuation"
     turns: List[Turn] = field(default_factory=list)
     sample: SampleRef = field(default_factory=SampleRef)
 
@@ -90,6 +91,8 @@ class GenerateResult:
     tokens_out: int = 0
     truncated_tokens: int = 0
     rendered: Optional[str] = None
+    reasoning: Optional[str] = None
+    reasoning_tokens: Optional[int] = None
 
 
 @dataclass
@@ -102,6 +105,7 @@ class ModelInfo:
     can_score: Optional[bool] = None
     can_generate: Optional[bool] = None
     reads_turns: bool = False
+    scores_windows: Optional[bool] = None
     context_length: Optional[int] = None
     vocabulary: Optional[int] = None
     checkpoint: Optional[str] = None
@@ -185,7 +189,7 @@ class ScoreAsk:
 
     context: str
     continuation: str
-    span: str = "continuation"
+    span: Any = "continuation"
     turns: List[Turn] = field(default_factory=list)
 
     def to_json(self) -> Any:

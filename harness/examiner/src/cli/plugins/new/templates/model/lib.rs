@@ -115,6 +115,8 @@ fn log_likelihood(request: &ScoreRequest) -> Result<ScoreResult> {
         Span::Continuation => request.context.trim_end().chars().count(),
         // Nothing stands before the first token, which therefore has no probability.
         Span::All => 1,
+        // Texts longer than the context. A model that says `scores_windows` is asked for them.
+        windows => return Err(windows.unsupported()),
     };
     let scored = text.get(first..).unwrap_or_default();
     if request.continuation.is_empty() || scored.is_empty() {

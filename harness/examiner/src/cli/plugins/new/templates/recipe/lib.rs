@@ -232,6 +232,7 @@ mod tests {
                 aggregation: examiner_api::Aggregation::Mean,
                 higher_is_better: true,
                 bounds: Some((0.0, 1.0)),
+                ..examiner_api::MetricInfo::default()
             };
             let fingerprint = "whole 1".to_owned();
             Ok(ScorerInfo {

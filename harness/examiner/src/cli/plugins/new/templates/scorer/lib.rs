@@ -55,6 +55,7 @@ impl Scorer for CommonWords {
             aggregation: Aggregation::Mean,
             higher_is_better: true,
             bounds: Some((0.0, 1.0)),
+            ..MetricInfo::default()
         };
         Ok(ScorerInfo {
             metrics: vec![metric],

@@ -336,6 +336,7 @@ fn log_likelihood(request: &ScoreRequest, log_probabilities: &[f64]) -> Result<S
         // White space at the end of the context is scored with the continuation.
         Span::Continuation => request.context.trim_end().len(),
         Span::All => 1,
+        windows => return Err(windows.unsupported()),
     };
     let scored = text.get(first..).unwrap_or_default();
     if request.continuation.is_empty() || scored.is_empty() {

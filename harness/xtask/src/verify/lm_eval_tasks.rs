@@ -1,0 +1,220 @@
+//! Whole tasks of lm-evaluation-harness, unmodified: it runs them itself, and so does the program, on the same data and the same model.
+//!
+//! `examiner explain` holds every sample against the log that lm-evaluation-harness writes; values of tasks and groups are compared here.
+
+use super::comparison::Comparison;
+use super::setup::Setup;
+use crate::program::files::write;
+use crate::program::process::{command_line, target};
+use crate::program::{Results, examine, python};
+use anyhow::{Context, Result, anyhow, ensure};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const ENVIRONMENT: &str = "lm-eval-python";
+const PACKAGES: [&str; 5] = ["torch==2.15.0", "transformers==5.24.0", "lm_eval==0.4.13", "accelerate", "datasets"];
+const SCRIPT: &str = include_str!("lm_eval_tasks.py");
+
+/// Tasks that are asked in the same way.
+struct Entry {
+    name: &'static str,
+    tasks: &'static [&'static str],
+    num_fewshot: Option<u32>,
+    /// So many documents of each task.
+    limit: u32,
+    /// Most tokens of an answer; what the tasks say, where it is 0.
+    max_gen_toks: u32,
+}
+
+const fn entry(
+    name: &'static str,
+    tasks: &'static [&'static str],
+    num_fewshot: Option<u32>,
+    limit: u32,
+    max_gen_toks: u32,
+) -> Entry {
+    Entry { name, tasks, num_fewshot, limit, max_gen_toks }
+}
+
+/// What is compared: more than 400 tasks.
+const ENTRIES: [Entry; 18] = [
+    entry("mmlu-0shot", &["mmlu"], Some(0), 4, 0),
+    entry("mmlu-5shot", &["mmlu"], Some(5), 4, 0),
+    entry("mmlu-continuation", &["mmlu_continuation"], Some(2), 3, 0),
+    entry("mmlu-generative", &["mmlu_generative"], Some(1), 2, 8),
+    entry("mmlu-flan-loglikelihood", &["mmlu_flan_n_shot_loglikelihood"], Some(1), 3, 0),
+    entry("mmlu-flan-generative", &["mmlu_flan_n_shot_generative"], Some(0), 2, 8),
+    entry("blimp", &["blimp"], Some(0), 10, 0),
+    entry("bbh-zeroshot", &["bbh_zeroshot"], None, 2, 24),
+    entry("bbh-fewshot", &["bbh_fewshot"], None, 2, 24),
+    entry("bbh-cot-zeroshot", &["bbh_cot_zeroshot"], None, 2, 24),
+    entry("bbh-cot-fewshot", &["bbh_cot_fewshot"], None, 2, 24),
+    entry("leaderboard-bbh", &["leaderboard_bbh"], None, 3, 0),
+    entry("gsm8k-0shot", &["gsm8k", "gsm8k_cot_zeroshot"], Some(0), 10, 64),
+    entry("gsm8k-fewshot", &["gsm8k", "gsm8k_cot", "gsm8k_cot_llama"], None, 6, 64),
+    entry("lambada", &["lambada_openai", "lambada_openai_cloze_yaml", "lambada_openai_mt_en"], None, 40, 0),
+    entry("wikitext", &["wikitext"], Some(0), 8, 0),
+    entry("commonsense-0shot", &["commonsense_qa"], Some(0), 60, 0),
+    entry("commonsense-3shot", &["commonsense_qa"], Some(3), 60, 0),
+];
+
+/// Whether there is a Python with the packages: they take gigabytes, and are installed only for those who ask for this group.
+pub(super) fn is_available() -> bool {
+    target().join(ENVIRONMENT).join("ready").is_file()
+}
+
+/// What lm-evaluation-harness computed of an entry.
+#[derive(Deserialize)]
+struct Theirs {
+    /// Values by task or group, and by `metric,filter`.
+    results: BTreeMap<String, BTreeMap<String, f64>>,
+}
+
+pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
+    let python = match &setup.python {
+        Some(python) => std::path::absolute(python)?,
+        None => python::environment(ENVIRONMENT, &PACKAGES)?,
+    };
+    let logs = setup.work.join("lm-eval-logs");
+    ask_lm_eval(setup, &python, &logs)?;
+    let tasks = tasks_directory(&python)?;
+    let dataset = |entry: &Entry| {
+        let mut dataset = json!({
+            "plugin": "lm-eval", "task": entry.tasks, "tasks_dir": tasks, "hub_mirror": setup.shared("data/hub"),
+            "limit_per_task": entry.limit
+        });
+        if let Some(shots) = entry.num_fewshot {
+            dataset["num_fewshot"] = json!(shots);
+        }
+        if entry.max_gen_toks > 0 {
+            dataset["generation"] = json!({ "max_new_tokens": entry.max_gen_toks });
+        }
+        dataset
+    };
+    let datasets: BTreeMap<&str, Value> = ENTRIES.iter().map(|entry| (entry.name, dataset(entry))).collect();
+    let suite = json!({
+        "name": "lm-eval-tasks",
+        "models": { "tiny": setup.tiny_gpt2() },
+        "datasets": datasets,
+        "evaluate": [{ "models": "all", "datasets": "all" }]
+    });
+    let results = examine(&setup.program, &setup.work, &suite)?;
+    let mut tasks = Tasks::default();
+    for entry in &ENTRIES {
+        tasks.add(setup, &results, &logs.join(entry.name), entry)?;
+    }
+    Ok(tasks.comparisons())
+}
+
+/// Has lm-evaluation-harness run everything; what it did before in the same directory is not done again.
+fn ask_lm_eval(setup: &Setup, python: &Path, logs: &Path) -> Result<()> {
+    if ENTRIES.iter().all(|entry| logs.join(entry.name).join("results.json").is_file()) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(logs)?;
+    let (script, entries) = (logs.join("lm_eval_tasks.py"), logs.join("entries.json"));
+    write(&script, SCRIPT)?;
+    let of = |entry: &Entry| {
+        let tokens = (entry.max_gen_toks > 0).then_some(entry.max_gen_toks);
+        json!({ "name": entry.name, "tasks": entry.tasks, "num_fewshot": entry.num_fewshot, "limit": entry.limit, "max_gen_toks": tokens })
+    };
+    write(&entries, Value::from(ENTRIES.iter().map(of).collect::<Vec<_>>()).to_string())?;
+    let mut command = Command::new(python);
+    command.arg(&script).arg(setup.shared("models/tiny-gpt2")).arg(&entries).arg(logs);
+    // It finds data sets by folders of their names in the working directory.
+    command.current_dir(setup.shared("data/hub")).env("HF_HOME", logs.join("cache"));
+    let line = command_line(&command);
+    let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
+    ensure!(status.success(), "`{line}` ended with {status}");
+    Ok(())
+}
+
+/// The directory of tasks of the installed lm-evaluation-harness.
+fn tasks_directory(python: &Path) -> Result<PathBuf> {
+    let output = Command::new(python)
+        .args(["-c", "import importlib.util as u; print(u.find_spec('lm_eval').submodule_search_locations[0])"])
+        .output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(Path::new(String::from_utf8_lossy(&output.stdout).trim()).join("tasks"))
+}
+
+/// What was found so far.
+struct Tasks {
+    samples: Comparison,
+    equal: Comparison,
+    values: Comparison,
+    groups: Comparison,
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Tasks {
+            samples: Comparison::new("lm-eval tasks: tasks with a log of samples"),
+            equal: Comparison::new("lm-eval tasks: all samples equal (1e-3)"),
+            values: Comparison::new("lm-eval tasks: values of tasks (1e-6)"),
+            groups: Comparison::new("lm-eval tasks: values of groups (1e-6)"),
+        }
+    }
+}
+
+impl Tasks {
+    fn add(&mut self, setup: &Setup, results: &Results, logs: &Path, entry: &Entry) -> Result<()> {
+        let mut leaves = BTreeSet::new();
+        for log in logs_of(&logs.join("model"))? {
+            let name = log.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let task =
+                name.strip_prefix("samples_").and_then(|name| name.rsplit_once('_')).map(|(task, _)| task.to_owned());
+            let task = task.ok_or_else(|| anyhow!("`{}` names no task", log.display()))?;
+            self.samples.row(true);
+            let mut command = Command::new(&setup.program);
+            command.arg("explain").arg(results.directory()).arg("--dataset").arg(entry.name);
+            let output = command.arg("--against").arg(&log).output()?;
+            if !output.status.success() {
+                eprintln!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            }
+            self.equal.row(output.status.success());
+            leaves.insert(task);
+        }
+        let theirs = logs.join("results.json");
+        let text = std::fs::read(&theirs).with_context(|| format!("cannot read `{}`", theirs.display()))?;
+        let theirs: Theirs = serde_json::from_slice(&text)?;
+        for (name, values) in &theirs.results {
+            let line = if leaves.contains(name) { &mut self.values } else { &mut self.groups };
+            let subset = if leaves.len() == 1 { "all" } else { name.as_str() };
+            for (key, value) in values {
+                let Some((metric, filter)) = key.split_once(',').filter(|(metric, _)| !metric.ends_with("_stderr"))
+                else {
+                    continue;
+                };
+                let ours = |metric: &str| results.summary_of("tiny", entry.name, subset, "lm-eval", metric);
+                match ours(metric).or_else(|_| ours(&format!("{metric},{filter}"))) {
+                    Ok(ours) => {
+                        let scale = value.abs().max(1.0);
+                        line.numbers(&[ours / scale], &[value / scale], 1e-6);
+                    }
+                    Err(error) => {
+                        eprintln!("{}: {name}: {error:#}", entry.name);
+                        line.row(false);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn comparisons(self) -> Vec<Comparison> {
+        vec![self.samples, self.equal, self.values, self.groups]
+    }
+}
+
+/// The logs of samples in a directory.
+fn logs_of(directory: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(directory).with_context(|| format!("cannot read `{}`", directory.display()))?;
+    let mut logs: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    logs.retain(|path| path.extension().is_some_and(|end| end == "jsonl"));
+    logs.sort();
+    Ok(logs)
+}
