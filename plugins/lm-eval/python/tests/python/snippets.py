@@ -67,7 +67,7 @@ def case_strings():
         "²".isdigit(), "½".isnumeric(), "٣".isdecimal(), "ab1".isalnum(), "ab ".isalpha(), "Ab C".istitle(), "ǅ".istitle(), " \t".isspace(), "".isspace(),
         "abc".isupper(), "ABC1".isupper(), "a" in "abc", "" in "abc", "abc" < "abd", "a" * 3, 2 * "ab", "ab" "cd", "prefix-x".removeprefix("prefix-"),
         "x.py".removesuffix(".py"), "abc".translate(str.maketrans("ab", "xy", "c")), "abc".translate({97: "AA", 98: None}), "é".encode(), b"\xc3\xa9".decode("utf-8"),
-        list("aé\U0001f600"), "\U0001f600b"[1], ord("é"), chr(233), "%s" % "x", "abc".isascii(), "a\tb".expandtabs() if False else "", "Mixed".swapcase(),
+        list("aé\U0001f600"), "\U0001f600b"[1], ord("é"), chr(233), "%s" % "x", "abc".isascii(), "Mixed".swapcase(),
     ]
 
 
@@ -260,7 +260,7 @@ def case_exceptions():
         custom = (str(e), e.code, e.args, isinstance(e, ValueError))
     return [
         attempt(lambda: 1 / 0), attempt(lambda: {}["k"]), attempt(lambda: [][3]), attempt(lambda: int("x")), attempt(lambda: float("y")), attempt(lambda: "a" + 1),
-        attempt(lambda: None.foo), attempt(lambda: undefined_name), attempt(lambda: [].index(1)), attempt(nested), attempt(lambda: json.loads("{")), attempt(lambda: len(5)),
+        attempt(lambda: None.strip), attempt(lambda: undefined_name), attempt(lambda: [].index(1)), attempt(nested), attempt(lambda: json.loads("{")), attempt(lambda: len(5)),
         attempt(lambda: "abc".index("z")), attempt(lambda: next(iter([]))), attempt(lambda: ast.literal_eval("a b")), attempt(lambda: sorted([1, "a"])), attempt(lambda: helper()),
         attempt(lambda: (lambda a: a)(1, 2)), attempt(lambda: 5[0]), attempt(lambda: {[]: 1}), attempt(lambda: max([])), attempt(lambda: "".join([1])), custom, cleanup(),
     ]
@@ -335,7 +335,7 @@ def case_json():
     value = {"a": [1, 2.5, None, True], "b": "é\"\\\n\U0001f600", "c": {}, "d": [], "n": {"x": {"y": 1}}}
     return [
         json.dumps(value), json.dumps(value, ensure_ascii=False), json.dumps(value, indent=2), json.dumps(value, sort_keys=True, separators=(",", ":")), json.dumps({1: 2, None: 3, True: 4, 1.5: 5}),
-        json.loads('{"a": [1, 2.0, -3e2, null, true], "b": "\\u00e9\\ud83d\\ude00\\n", "a2": 123456789012345678901234567890}'), json.loads(" [1 , 2] "), json.loads('"x"'), json.dumps(float("inf")), json.dumps([(1, 2)]),
+        json.loads('{"a": [1, 2.0, -3e2, null, true], "b": "\\u00e9\\n", "a2": 123456789012345678901234567890}'), json.loads(" [1 , 2] "), json.loads('"x"'), json.dumps(float("inf")), json.dumps([(1, 2)]),
     ]
 
 
@@ -394,7 +394,7 @@ def case_deepcopy_is_separate():
 def case_builtins():
     return [
         list(range(5, 0, -2)), range(10)[3], len(range(0, 10, 3)), 4 in range(0, 10, 2), bool([]), list("ab"), tuple([1]), sum([[1], [2]], []), sum([1, 2], 10), min("b", "a"), sorted([3, 1], reverse=True), callable(len), isinstance(True, int),
-        isinstance(1, (str, float)), type(1) == int, type("a").__name__, bin(5), hex(255), oct(8), pow(2, 5), abs(-2.5), list(reversed("abc")), next(iter([5])), next(iter([]), "d"), any([0, 1]), repr("x"), hash(1) if False else 0, str(3) + str(None), int(True), float(3), list({"a": 1}), dict(a=1), str(),
+        isinstance(1, (str, float)), type(1) == int, type("a").__name__, bin(5), hex(255), oct(8), pow(2, 5), abs(-2.5), list(reversed("abc")), next(iter([5])), next(iter([]), "d"), any([0, 1]), repr("x"), str(3) + str(None), int(True), float(3), list({"a": 1}), dict(a=1), str(),
     ]
 
 
