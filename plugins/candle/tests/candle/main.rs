@@ -13,6 +13,7 @@
 //! - `training`: the trainer learns, goes on where it was as if it had not been interrupted, and says what is wrong.
 //! - `oracle_train`: losses, gradient norms and weights of the trainer are those of PyTorch's run; needs the reference data.
 //! - `oracle`: agrees with Hugging Face's transformers on a trained GPT-2; needs the reference data.
+//! - `windows`: texts longer than the context are scored as by lm-evaluation-harness and Transformers; needs the reference data.
 //! - `oracle_families`: the same for small random models of every other family.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should fail")]
 
@@ -29,6 +30,7 @@ mod oracle_families;
 mod oracle_train;
 mod reference;
 mod training;
+mod windows;
 
 use examiner_api::testing::FakeHost;
 use examiner_api::{Open, Result};
