@@ -7,11 +7,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod bare_host;
+pub mod catalog;
 pub mod check;
 pub mod conformance;
 mod declared;
 pub mod doctor;
 pub mod evaluate;
+pub mod fetch;
 pub mod graph;
 pub mod host;
 pub mod loader;

@@ -48,6 +48,15 @@ pub(super) struct CheckArguments {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct FetchArguments {
+    #[command(flatten)]
+    pub(super) suite: SuiteArguments,
+    /// Copy what was fetched of the hub to this directory, as `ORG/NAME/...`.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) to: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct InitArguments {
     /// The suite to write.
     #[arg(default_value = "suite.yaml", value_hint = ValueHint::FilePath)]
@@ -205,6 +214,19 @@ pub(super) struct SchemaArguments {
     /// Without plugins: any role, with any options.
     #[arg(long, conflicts_with = "suite")]
     pub(super) generic: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct TasksArguments {
+    /// A name, or a pattern in which `*` is any text, `?` one character and `[a-z]` one of some; several have commas between them.
+    pub(super) pattern: Option<String>,
+    /// The directory of tasks: `lm_eval/tasks` of lm-evaluation-harness, or the one that `lm_eval` is in. Without it that of
+    /// EXAMINER_LM_EVAL_TASKS, or of an installed `lm_eval`.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) tasks_dir: Option<PathBuf>,
+    /// Print JSON lines, for programs: one for each entry, and the counts in the last.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

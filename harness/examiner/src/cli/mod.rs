@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod explain;
+mod fetch;
 mod gates;
 mod init;
 mod next_steps;
@@ -14,6 +15,7 @@ mod schema;
 mod score;
 mod search;
 mod shells;
+mod tasks;
 mod terminal;
 
 use arguments::*;
@@ -61,6 +63,11 @@ enum Command {
     Check(CheckArguments),
     /// Show the stages of a suite: what is reused and why, how many requests there are, what a dataset can show.
     Plan(RunArguments),
+    /// Get all that a suite reads from the Hugging Face hub and other servers, and run nothing: for a machine without a network.
+    ///
+    /// Models and datasets are opened, so that exactly what they read is fetched, into the cache that Hugging Face's tools share; with
+    /// `--to` it is copied to a directory, too, which the key `hub_mirror` of a suite can name.
+    Fetch(FetchArguments),
     /// List the plugins, their roles and, with `--schema`, their options; with a command behind it, work with them.
     Plugins(PluginsArguments),
     /// Print the JSON Schema of suites, with the options of the plugins that are found: for completion and checks in editors.
@@ -68,6 +75,10 @@ enum Command {
     /// Look at what the program and its plugins need of this machine: what is there, what is missing, and the command
     /// that fixes it.
     Doctor,
+    /// List the tasks that plugins know by name, with their groups and tags: which of them run, and why others do not.
+    ///
+    /// Of a name that stands for several, its members are shown, too.
+    Tasks(TasksArguments),
     /// Show the results of a run.
     Report(ReportArguments),
     /// Show samples of a run as a person reads them: what was asked and answered, and how it was judged.
@@ -131,9 +142,11 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(run) => commands::run(run, &directories),
         Command::Check(suite) => commands::check(&suite, &directories),
         Command::Plan(run) => commands::plan(run, &directories),
+        Command::Fetch(arguments) => fetch::fetch(&arguments, &directories),
         Command::Plugins(plugins) => plugins::plugins(&plugins, &directories),
         Command::Schema(arguments) => schema::schema(&arguments, &directories),
         Command::Doctor => commands::doctor(&directories),
+        Command::Tasks(arguments) => tasks::tasks(&arguments, &directories),
         Command::Report(report) => results::report(&report),
         Command::Runs(arguments) => runs::runs(&arguments),
         Command::Show(show) => results::show(show),

@@ -3,6 +3,7 @@
 //! A role is named after its clause, `model-ids-once`, and after what it does where several break one: `model-ids-once--twice`. What
 //! is right in all of them is written once; the number in a type chooses the fault.
 
+mod catalog;
 mod dataset;
 mod diagnostic;
 mod model;
@@ -10,6 +11,7 @@ mod options;
 mod scorer;
 mod stages;
 
+use catalog::Twice;
 use dataset::{OtherDefault, WrongDataset};
 use diagnostic::{Careless, Mute};
 use examiner_api::Plugin;
@@ -30,6 +32,7 @@ fn plugin() -> Plugin {
         .exporter::<Nowhere>("exporter-product", "Names a product that is not there.")
         .diagnostic::<Mute>("diagnostic-findings", "Finds something without a name.")
         .diagnostic::<Careless>("diagnostic-changes-nothing", "Leaves a file behind.")
+        .catalog::<Twice>("catalog-entries", "Lists one name twice.")
         .diagnostic::<Unreadable>("options-schema", "Has a schema that is none.")
         .diagnostic::<Misspeller>("options-unknown-keys", "Passes over keys that it does not know.")
         .diagnostic::<Lenient>("options-types", "Takes anything for a number.")

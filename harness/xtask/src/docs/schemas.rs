@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// Kinds of roles whose options have no table: those of scorers are in a page of their own, diagnostics have none.
-const WITHOUT_TABLE: [&str; 2] = ["scorer", "diagnostic"];
+/// Kinds of roles whose options have no table: those of scorers are in a page of their own, diagnostics have none, and no suite has a catalog.
+const WITHOUT_TABLE: [&str; 3] = ["scorer", "diagnostic", "catalog"];
 
 /// The options of every role, by its kind and name.
 pub(super) struct Schemas {

@@ -1,4 +1,4 @@
-"""Prints what lm-evaluation-harness itself makes of its tree of tasks, one JSON line for each name.
+"""Prints what lm-evaluation-harness itself makes of its tree of tasks, or of that in a directory, one JSON line for each name behind one for the directory.
 
 Tasks are not opened: what would load a dataset is replaced, and functions are named instead of imported. A digest covers all settings
 of a task, or a group with everything below it; the program computes the same of what it reads.
@@ -21,7 +21,8 @@ from lm_eval.api.task import Task
 from lm_eval.config.task import TaskConfig
 from lm_eval.tasks import TaskManager, _factory, _index, _yaml_loader
 
-TASKS = Path(_index.__file__).parent.resolve()
+DIRECTORY = sys.argv[1] if len(sys.argv) > 1 else None
+TASKS = Path(DIRECTORY or _index.__file__ + "/..").resolve()
 
 
 class Function:
@@ -92,11 +93,14 @@ def digest(value):
 def describe(item):
     """The name of a task or a group, with its digest."""
     if isinstance(item, Group):
+        # Of a metric that is a function no values are found.
         metrics = [
-            [metric.metric, metric.filter_list, bool(metric.weight_by_size)] for metric in item.aggregate_metric_list or []
+            [metric.metric, metric.filter_list, bool(metric.weight_by_size)]
+            for metric in item.aggregate_metric_list or []
+            if isinstance(metric.metric, str)
         ]
         return [item.name, digest([item.name, item.alias, metrics, [describe(member) for member in item]])]
-    settings = {key: value for key, value in item.settings.items() if key != "metadata"}
+    settings = {key: value for key, value in item.settings.items() if key not in ("metadata", "tag")}
     settings["metadata"] = {k: v for k, v in item.settings.get("metadata", {}).items() if k != "config_source"}
     return [item.task_name, digest(settings)]
 
@@ -112,7 +116,8 @@ def refusal(item):
 
 
 def main():
-    manager = TaskManager()
+    manager = TaskManager(include_path=DIRECTORY, include_defaults=DIRECTORY is None)
+    print(json.dumps({"directory": str(TASKS)}))
     for name in manager.all_tasks:
         entry = manager.task_index[name]
         line = {"name": name, "kind": entry.kind.name.lower()}

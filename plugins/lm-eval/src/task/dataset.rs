@@ -3,10 +3,11 @@
 use super::compile::{RowsOf, Task};
 use super::documents::Locate;
 use super::fingerprint;
+use super::runnable::runnable;
 use super::samples::{self, Asking, Naming, Shape};
 use crate::scorer::ScorerOptions;
 use crate::spec::TaskSpec;
-use crate::{TaskConfig, functions};
+use crate::TaskConfig;
 use examiner_api::schemars::{self, JsonSchema};
 use examiner_api::{
     Dataset, DatasetInfo, Flow, Metadata, PluginError, Result, Sample, Sampling, Shot, Sink, SubsetGroup, rows,
@@ -210,18 +211,12 @@ enum Made {
     Shape(usize, Shape),
 }
 
-/// A task, with all that it needs implemented.
+/// A task that can be run.
 fn compiled(config: &TaskConfig) -> Result<Task> {
-    let refused = |what: String| {
+    runnable(config).map_err(|what| {
         PluginError::unsupported(format!("the task `{}` cannot be run: it has {what}", config.name))
             .with_help("`examiner tasks` says of every task whether it can be run; leave this one out")
-    };
-    let task = Task::compile(config).map_err(refused)?;
-    let judging = crate::scorer::functions(&task.spec);
-    for function in task.functions().into_iter().chain(&judging) {
-        functions::check(function).map_err(refused)?;
-    }
-    Ok(task)
+    })
 }
 
 impl Dataset for Tasks {

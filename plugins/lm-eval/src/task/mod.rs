@@ -10,6 +10,7 @@ mod generation;
 mod message;
 mod metrics;
 mod open;
+mod runnable;
 mod samples;
 mod setting;
 mod shots;
@@ -17,4 +18,8 @@ mod shots;
 pub use compile::{RowsOf, Task};
 pub use dataset::{Options, TaskNames, Tasks};
 pub use documents::Locate;
+pub use runnable::runnable;
 pub use setting::Refused;
+
+#[cfg(test)]
+mod tests;

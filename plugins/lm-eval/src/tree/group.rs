@@ -65,7 +65,9 @@ impl Group {
             Some(Setting::List(list)) => list.as_slice(),
             Some(one) => std::slice::from_ref(one),
         };
-        let metrics = list.iter().map(metric).collect::<Result<_, _>>().map_err(|message: String| fail(&message))?;
+        let metrics =
+            list.iter().map(metric).collect::<Result<Vec<_>, _>>().map_err(|message: String| fail(&message))?;
+        let metrics = metrics.into_iter().flatten().collect();
         Ok(Group { name: name.to_owned(), alias, metrics, members: Vec::new() })
     }
 
@@ -96,7 +98,8 @@ impl Group {
     }
 }
 
-fn metric(entry: &Setting) -> Result<GroupMetric, String> {
+/// A metric of a group; none where it is a function, of which lm-evaluation-harness finds no values.
+fn metric(entry: &Setting) -> Result<Option<GroupMetric>, String> {
     let Setting::Map(entries) = entry else {
         return Err("expected a mapping with `metric` in `aggregate_metric_list`".to_owned());
     };
@@ -104,7 +107,8 @@ fn metric(entry: &Setting) -> Result<GroupMetric, String> {
     let mut found = GroupMetric { metric: String::new(), filters: None, weight_by_size: true };
     for (key, value) in entries {
         match (key.as_str(), value) {
-            ("metric", Setting::Text(metric)) => name = Some(metric.clone()),
+            ("metric", Setting::Text(metric)) => name = Some(Some(metric.clone())),
+            ("metric", Setting::Function(_)) => name = Some(None),
             ("filter_list", Setting::Null) => found.filters = None,
             ("filter_list", Setting::Text(filter)) => found.filters = Some(vec![filter.clone()]),
             ("filter_list", Setting::List(filters)) => {
@@ -117,13 +121,27 @@ fn metric(entry: &Setting) -> Result<GroupMetric, String> {
             // A function is accepted by lm-evaluation-harness, and has no effect: the mean is computed all the same.
             ("aggregation", Setting::Text(mean)) if mean == "mean" => {}
             ("aggregation", Setting::Function(_)) => {}
-            ("weight_by_size", Setting::Bool(weight)) => found.weight_by_size = *weight,
-            ("metric" | "filter_list" | "aggregation" | "weight_by_size", value) => {
+            ("weight_by_size", weight) => found.weight_by_size = is_true(weight),
+            ("metric" | "filter_list" | "aggregation", value) => {
                 return Err(format!("`aggregate_metric_list`: `{key}` cannot be {value:?}"));
             }
             (unknown, _) => return Err(format!("`aggregate_metric_list` has no `{unknown}`")),
         }
     }
-    found.metric = name.ok_or_else(|| "expected `metric` in each entry of `aggregate_metric_list`".to_owned())?;
-    Ok(found)
+    let name = name.ok_or_else(|| "expected `metric` in each entry of `aggregate_metric_list`".to_owned())?;
+    Ok(name.map(|metric| GroupMetric { metric, ..found }))
+}
+
+/// Whether Python takes the value for true.
+fn is_true(value: &Setting) -> bool {
+    match value {
+        Setting::Null => false,
+        Setting::Bool(value) => *value,
+        Setting::Int(value) => *value != 0,
+        Setting::Float(value) => *value != 0.0,
+        Setting::Text(text) => !text.is_empty(),
+        Setting::List(items) => !items.is_empty(),
+        Setting::Map(entries) => !entries.is_empty(),
+        Setting::Function(_) => true,
+    }
 }

@@ -3,6 +3,7 @@
 //! `files` reads YAML with what it includes, `index` says which names there are, `resolve` what a name stands for, `group` is what
 //! results need of a group, and `locate` finds trees on this machine. All of it follows lm-evaluation-harness 0.4.13.
 
+mod digest;
 mod files;
 mod group;
 mod index;
@@ -144,6 +145,25 @@ impl Tree {
         }
         resolve::check_duplicates(&resolved)?;
         Ok(resolved)
+    }
+
+    /// What one name stands for, without patterns and paths: a member, or the tasks of a tag.
+    ///
+    /// # Errors
+    /// As [`Tree::resolve`].
+    pub fn members(&self, name: &str) -> Result<Vec<Member>> {
+        Builder::new(self).named(name, &Settings::new())
+    }
+
+    /// Changes whenever a setting of a task, or of anything below a group, does: 64 hexadecimal digits. It is the same wherever the
+    /// tree lies.
+    pub fn digest(&self, member: &Member) -> String {
+        digest::of_member(member, &self.directories)
+    }
+
+    /// The digest of several members in their order, as those of a tag.
+    pub fn digest_of_all(&self, members: &[Member]) -> String {
+        digest::of_members(members, &self.directories)
     }
 
     /// The settings of a file with all that it includes, read once.

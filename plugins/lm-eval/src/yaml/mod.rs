@@ -1,12 +1,13 @@
 //! YAML 1.1 as PyYAML's safe loader reads it, with the tag `!function`.
 //!
-//! `saphyr-parser` says where values begin and end; which type a value has is decided here. What PyYAML would make something of
-//! that no task needs (a date, a key that is no text, a value inside of itself) is an error, never something similar.
+//! `libyaml-safer` says where values begin and end: it is libyaml, which PyYAML calls, in Rust, so that line breaks, indentation and
+//! quotes are read alike. Which type a value has is decided here. What PyYAML would make something of that no task needs (a date, a
+//! key that is no text, a value inside of itself) is an error, never something similar.
 
 mod scalar;
 
 use crate::{FunctionName, Setting};
-use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+use libyaml_safer::{Encoding, EventData, Parser, ScalarStyle};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
@@ -41,25 +42,13 @@ impl fmt::Display for YamlError {
 /// The text is no YAML, has more than one document, or has a value that no task needs.
 pub fn parse(text: &str, function: &dyn Fn(&str) -> Result<FunctionName, String>) -> Result<Setting, YamlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    check_characters(text)?;
-    let root = compose(text)?;
+    // The scanner panics at a few texts, most of them malformed.
+    let root = std::panic::catch_unwind(|| compose(text)).unwrap_or_else(|_| {
+        let message = "expected YAML, found a text at which the scanner of YAML fails".to_owned();
+        Err(YamlError { line: 0, message })
+    })?;
     let mut values = Values { function, left: VALUES_MAX };
     root.map_or(Ok(Setting::Null), |root| values.construct(&root, 0))
-}
-
-/// PyYAML refuses characters that cannot be printed, and takes three more than `saphyr-parser` for the end of a line.
-fn check_characters(text: &str) -> Result<(), YamlError> {
-    let is_refused = |one: &char| match one {
-        '\t' | '\n' | '\r' | ' '..='~' => false,
-        '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => true,
-        one => *one < '\u{a0}',
-    };
-    // Few files have anything but ASCII that can be printed.
-    let Some((at, found)) = text.char_indices().find(|(_, one)| is_refused(one)) else { return Ok(()) };
-    let line = text[..at].matches('\n').count() + 1;
-    let message =
-        format!("expected characters that can be printed, found U+{:04X}; write it as an escape", u32::from(found));
-    Err(YamlError { line, message })
 }
 
 /// A value before its type is known. Aliases share it.
@@ -69,64 +58,124 @@ struct Node {
 }
 
 enum Content {
-    Scalar { text: String, is_plain: bool, tag: Option<Tag> },
-    List { items: Vec<Rc<Node>>, tag: Option<Tag> },
-    Map { pairs: Vec<(Rc<Node>, Rc<Node>)>, tag: Option<Tag> },
+    Scalar { text: String, tag: Tag },
+    List { items: Vec<Rc<Node>>, tag: Tag },
+    Map { pairs: Pairs, tag: Tag },
+}
+
+/// What says the type of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Tag {
+    /// How a plain scalar is written; of a collection that it is one.
+    Plain,
+    /// That a scalar is quoted or stands in a block.
+    Text,
+    /// What is written before the value: `!function`, or `tag:yaml.org,2002:str` for `!!str`.
+    Written(String),
+}
+
+impl Tag {
+    /// The tag of a collection.
+    fn of_collection(written: Option<String>) -> Self {
+        written.filter(|tag| tag != "!").map_or(Tag::Plain, Tag::Written)
+    }
+
+    /// Whether a collection is of its own type.
+    fn is_plain_or(&self, name: &str) -> bool {
+        *self == Tag::Plain || self.core() == Some(name)
+    }
+
+    /// The name of one of YAML's own types.
+    fn core(&self) -> Option<&str> {
+        match self {
+            Tag::Written(tag) => tag.strip_prefix("tag:yaml.org,2002:"),
+            Tag::Plain | Tag::Text => None,
+        }
+    }
+
+    fn is_function(&self) -> bool {
+        matches!(self, Tag::Written(tag) if tag == "!function")
+    }
 }
 
 /// A collection whose end has not come.
 struct Open {
     line: usize,
-    anchor: usize,
+    anchor: Option<String>,
     is_map: bool,
-    tag: Option<Tag>,
+    tag: Tag,
     nodes: Vec<Rc<Node>>,
 }
 
+/// Whether the last line of a text has no end, and something in it.
+fn ends_within_a_line(text: &str) -> bool {
+    let last = text.rsplit(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).next().unwrap_or_default();
+    last.contains(|one| one != ' ')
+}
+
 fn compose(text: &str) -> Result<Option<Rc<Node>>, YamlError> {
-    let mut parser = Parser::new_from_str(text);
+    // The scanner wants an end of the last line. A block scalar that the text ends with must not get it, see below.
+    let is_ended_here = ends_within_a_line(text);
+    let text = if is_ended_here { Cow::Owned(format!("{text}\n")) } else { Cow::Borrowed(text) };
+    let end = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    let mut input = text.as_bytes();
+    let mut parser = Parser::new();
+    parser.set_encoding(Encoding::Utf8);
+    parser.set_input_string(&mut input);
+    let line_of = |mark: libyaml_safer::Mark| usize::try_from(mark.line).map_or(0, |line| line + 1);
     let mut open: Vec<Open> = Vec::new();
-    let mut anchors: HashMap<usize, Rc<Node>> = HashMap::new();
+    let mut anchors: HashMap<String, Rc<Node>> = HashMap::new();
     let mut root = None;
     let mut documents = 0;
-    let owned = |tag: Option<Cow<'_, Tag>>| tag.map(Cow::into_owned);
-    while let Some(event) = parser.next_event() {
-        let (event, span) = event.map_err(|error| YamlError {
-            line: error.marker().line(),
-            message: format!("not valid YAML: {}", error.info()),
+    for event in parser {
+        let event = event.map_err(|error| {
+            let context = error.context().map(|context| format!("{context}, ")).unwrap_or_default();
+            let line = error.problem_mark().map_or(0, line_of);
+            YamlError { line, message: format!("not valid YAML: {context}{}", error.problem()) }
         })?;
-        let line = span.start.line();
+        let line = line_of(event.start_mark);
         let fail = |message: &str| YamlError { line, message: message.to_owned() };
-        let (node, anchor) = match event {
-            Event::DocumentStart(_) => {
+        let mut begin = |anchor: Option<String>, is_map: bool, tag: Option<String>| match open.len() < DEPTH_MAX {
+            true => {
+                open.push(Open { line, anchor, is_map, tag: Tag::of_collection(tag), nodes: Vec::new() });
+                Ok(())
+            }
+            false => Err(fail(&format!("expected at most {DEPTH_MAX} levels of nesting, found more"))),
+        };
+        let (node, anchor) = match event.data {
+            EventData::DocumentStart { .. } => {
                 documents += 1;
                 if documents > 1 {
                     return Err(fail("expected one document, found a second one"));
                 }
                 continue;
             }
-            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd | Event::Nothing => continue,
-            Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) if open.len() >= DEPTH_MAX => {
-                let _ = (anchor, tag);
-                return Err(fail(&format!("expected at most {DEPTH_MAX} levels of nesting, found more")));
-            }
-            Event::SequenceStart(anchor, tag) => {
-                open.push(Open { line, anchor, is_map: false, tag: owned(tag), nodes: Vec::new() });
+            EventData::StreamStart { .. } | EventData::StreamEnd | EventData::DocumentEnd { .. } => continue,
+            EventData::SequenceStart { anchor, tag, .. } => {
+                begin(anchor, false, tag)?;
                 continue;
             }
-            Event::MappingStart(anchor, tag) => {
-                open.push(Open { line, anchor, is_map: true, tag: owned(tag), nodes: Vec::new() });
+            EventData::MappingStart { anchor, tag, .. } => {
+                begin(anchor, true, tag)?;
                 continue;
             }
-            Event::Scalar(text, style, anchor, tag) => {
-                let (text, is_plain) = (text.into_owned(), style == ScalarStyle::Plain);
-                (Rc::new(Node { line, content: Content::Scalar { text, is_plain, tag: owned(tag) } }), anchor)
+            EventData::Scalar { anchor, tag, value: mut text, plain_implicit, style, .. } => {
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if is_block && is_ended_here && event.end_mark.index == end && text.ends_with('\n') {
+                    text.pop();
+                }
+                let tag = match tag.filter(|tag| tag != "!") {
+                    Some(tag) => Tag::Written(tag),
+                    None if plain_implicit => Tag::Plain,
+                    None => Tag::Text,
+                };
+                (Rc::new(Node { line, content: Content::Scalar { text, tag } }), anchor)
             }
-            Event::Alias(anchor) => {
+            EventData::Alias { anchor } => {
                 let node = anchors.get(&anchor).ok_or_else(|| fail("expected the alias of an earlier value"))?;
-                (node.clone(), 0)
+                (node.clone(), None)
             }
-            Event::SequenceEnd | Event::MappingEnd => {
+            EventData::SequenceEnd | EventData::MappingEnd => {
                 let Some(Open { line, anchor, is_map, tag, nodes }) = open.pop() else {
                     return Err(fail("expected a value, found the end of a collection"));
                 };
@@ -140,8 +189,10 @@ fn compose(text: &str) -> Result<Option<Rc<Node>>, YamlError> {
                 (Rc::new(Node { line, content }), anchor)
             }
         };
-        if anchor != 0 {
-            anchors.insert(anchor, node.clone());
+        if let Some(anchor) = anchor
+            && anchors.insert(anchor, node.clone()).is_some()
+        {
+            return Err(fail("expected each anchor once, found one a second time"));
         }
         match open.last_mut() {
             Some(parent) => parent.nodes.push(node),
@@ -169,19 +220,18 @@ impl Values<'_> {
             return Err(fail(format!("expected at most {DEPTH_MAX} levels of nesting, found more")));
         }
         match &node.content {
-            Content::Scalar { text, is_plain, tag: None } if *is_plain => scalar::plain(text).map_err(fail),
-            Content::Scalar { text, tag: None, .. } => Ok(Setting::Text(text.clone())),
-            Content::Scalar { text, tag: Some(tag), .. } if is_core(tag, "str") => Ok(Setting::Text(text.clone())),
-            Content::Scalar { text, tag: Some(tag), .. } if tag.handle == "!" && tag.suffix == "function" => {
+            Content::Scalar { text, tag: Tag::Plain } => scalar::plain(text).map_err(fail),
+            Content::Scalar { text, tag: Tag::Text } => Ok(Setting::Text(text.clone())),
+            Content::Scalar { text, tag } if tag.is_function() => {
                 (self.function)(text).map(Setting::Function).map_err(fail)
             }
-            Content::List { items, tag } if tag.as_ref().is_none_or(|tag| is_core(tag, "seq")) => {
+            Content::Scalar { text, tag } if tag.core().is_some() => tagged(text, tag).map_err(fail),
+            Content::List { items, tag } if tag.is_plain_or("seq") => {
                 items.iter().map(|item| self.construct(item, depth + 1)).collect::<Result<_, _>>().map(Setting::List)
             }
-            Content::Map { pairs, tag } if tag.as_ref().is_none_or(|tag| is_core(tag, "map")) => self.map(pairs, depth),
+            Content::Map { pairs, tag } if tag.is_plain_or("map") => self.map(pairs, depth),
             Content::Scalar { tag, .. } | Content::List { tag, .. } | Content::Map { tag, .. } => {
-                let tag = tag.as_ref().map(Tag::to_string).unwrap_or_default();
-                Err(fail(format!("expected the tag `!function`, or none, found `{tag}`")))
+                Err(fail(unknown(tag)))
             }
         }
     }
@@ -216,7 +266,7 @@ impl Values<'_> {
             };
             for source in sources {
                 let fail = |message: &str| YamlError { line: source.line, message: message.to_owned() };
-                let Content::Map { pairs, tag: None } = &source.content else {
+                let Content::Map { pairs, tag: Tag::Plain } = &source.content else {
                     return Err(fail("expected a mapping behind `<<`, or a list of some"));
                 };
                 if depth > DEPTH_MAX {
@@ -241,12 +291,41 @@ impl Values<'_> {
     }
 }
 
-fn is_core(tag: &Tag, suffix: &str) -> bool {
-    tag.is_yaml_core_schema() && tag.suffix == suffix
+/// A scalar whose type a tag says.
+fn tagged(text: &str, tag: &Tag) -> Result<Setting, String> {
+    let unfit = |name: &str| format!("expected a value of the type `{name}`, found `{text}`");
+    match tag.core() {
+        Some("str") => Ok(Setting::Text(text.to_owned())),
+        // PyYAML does not look at the text.
+        Some("null") => Ok(Setting::Null),
+        Some(name @ "bool") => match text.to_lowercase().as_str() {
+            "yes" | "true" | "on" => Ok(Setting::Bool(true)),
+            "no" | "false" | "off" => Ok(Setting::Bool(false)),
+            _ => Err(unfit(name)),
+        },
+        Some(name @ "int") => match scalar::plain(text)? {
+            number @ Setting::Int(_) => Ok(number),
+            _ => Err(unfit(name)),
+        },
+        Some(name @ "float") => match scalar::plain(text)? {
+            number @ Setting::Float(_) => Ok(number),
+            _ => Err(unfit(name)),
+        },
+        _ => Err(unknown(tag)),
+    }
+}
+
+fn unknown(tag: &Tag) -> String {
+    let found = match (tag, tag.core()) {
+        (_, Some(name)) => format!("`!!{name}`"),
+        (Tag::Written(tag), None) => format!("`{tag}`"),
+        (Tag::Plain | Tag::Text, None) => "none".to_owned(),
+    };
+    format!("expected no tag, `!function` or one of a type that settings have, found {found}")
 }
 
 fn is_merge(key: &Node) -> bool {
-    matches!(&key.content, Content::Scalar { text, is_plain: true, tag: None } if text == "<<")
+    matches!(&key.content, Content::Scalar { text, tag: Tag::Plain } if text == "<<")
 }
 
 /// A key's text. In PyYAML a key can be anything that does not change; settings of tasks have names.
@@ -256,13 +335,12 @@ fn key_text(key: &Node) -> Result<String, YamlError> {
         message: format!("expected a key that is a text, found {found}; quote it"),
     };
     match &key.content {
-        Content::Scalar { text, is_plain: true, tag: None } if text == "=" => Ok(text.clone()),
-        Content::Scalar { text, is_plain: true, tag: None } => match scalar::plain(text) {
+        Content::Scalar { text, tag: Tag::Plain } if text == "=" => Ok(text.clone()),
+        Content::Scalar { text, tag: Tag::Plain } => match scalar::plain(text) {
             Ok(Setting::Text(text)) => Ok(text),
             _ => Err(fail(&format!("`{text}`"))),
         },
-        Content::Scalar { text, tag: None, .. } => Ok(text.clone()),
-        Content::Scalar { tag: Some(tag), text, .. } if is_core(tag, "str") => Ok(text.clone()),
+        Content::Scalar { text, tag } if *tag == Tag::Text || tag.core() == Some("str") => Ok(text.clone()),
         Content::Scalar { .. } => Err(fail("a value with a tag")),
         Content::List { .. } | Content::Map { .. } => Err(fail("a list or a mapping")),
     }

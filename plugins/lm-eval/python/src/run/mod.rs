@@ -9,6 +9,7 @@ mod cursor;
 mod expr;
 mod format;
 mod globals;
+mod operations;
 mod percent;
 mod stmt;
 mod subscript;
@@ -32,6 +33,7 @@ use crate::value::{Dict, ExceptionObject, Str, Value};
 pub(crate) use arithmetic::binary;
 pub(crate) use cursor::Cursor;
 pub use cursor::Iterate;
+pub use operations::{Operator, Relation};
 pub(crate) use format::format_value;
 pub(crate) use subscript::{resolve_index, slice_bounds};
 

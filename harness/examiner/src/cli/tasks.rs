@@ -1,0 +1,67 @@
+//! `examiner tasks`: what suites can name of the tasks that plugins know.
+
+use super::arguments::TasksArguments;
+use super::search;
+use super::terminal::print;
+use anyhow::{Context, Result, bail};
+use examiner_api::{CatalogEntry, Flow};
+use examiner_engine::catalog::{self, Counts};
+use examiner_engine::worker;
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+/// Lists the tasks that fit a pattern; of a name its members, too.
+pub(super) fn tasks(arguments: &TasksArguments, directories: &[PathBuf]) -> Result<ExitCode> {
+    let plugins = search::plugins(None, directories)?;
+    let absolute = |directory: &PathBuf| {
+        std::path::absolute(directory).with_context(|| format!("cannot find `{}`", directory.display()))
+    };
+    let tasks_dir = arguments.tasks_dir.as_ref().map(absolute).transpose()?;
+    let pattern = arguments.pattern.as_deref().unwrap_or("*");
+    if arguments.json {
+        let state = Mutex::new((Counts::default(), Ok(())));
+        catalog::entries(&plugins, worker::program(), pattern, tasks_dir.as_deref(), &|entry: CatalogEntry| {
+            let mut state = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            state.0.add(&entry);
+            state.1 = print(&format!("{}\n", json!(entry)));
+            if state.1.is_ok() { Flow::Continue } else { Flow::Stop }
+        })?;
+        let (counts, printed) = state.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        printed?;
+        print(&format!("{}\n", json!({ "counts": counts.to_json() })))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let asked = |pattern: &str| catalog::collected(&plugins, worker::program(), pattern, tasks_dir.as_deref());
+    let found = asked(pattern)?;
+    if found.is_empty() {
+        bail!(
+            "expected the name of a task, a group or a tag, or a pattern of some, found nothing that fits `{pattern}`; `examiner tasks` lists all"
+        );
+    }
+    let mut text = catalog::table(&found);
+    // Somebody who types a name wants to know what it stands for.
+    if !pattern.contains(['*', '?', '[', ',']) {
+        for entry in found.iter().filter(|entry| !entry.members.is_empty()) {
+            let known = asked(&entry.members.join(","))?;
+            text.push_str(&format!("\nmembers of {}:\n{}", entry.name, catalog::table(&of_members(entry, &known))));
+        }
+    }
+    let mut counts = Counts::default();
+    found.iter().for_each(|entry| counts.add(entry));
+    print(&format!("{text}\n{counts}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The members in their order. One that is described by its group alone has no entry of its own: it is shown as its group says.
+fn of_members(group: &CatalogEntry, known: &[CatalogEntry]) -> Vec<CatalogEntry> {
+    let own = |name: &String| CatalogEntry {
+        name: name.clone(),
+        state: group.state,
+        detail: format!("described in {}", group.name),
+        ..CatalogEntry::default()
+    };
+    let members = group.members.iter();
+    members.map(|name| known.iter().find(|entry| entry.name == *name).cloned().unwrap_or_else(|| own(name))).collect()
+}
