@@ -145,6 +145,15 @@ fn makers(body: &[ast::Stmt], effects: &[Effects], lowerer: &mut Lowerer<'_>) ->
         }
         changed
     };
+    // Functions and modules are not changed by those that get them.
+    let mut fixed: HashSet<&str> = effects.iter().flat_map(|effect| effect.binds.iter().map(String::as_str)).collect();
+    for (stmt, effect) in body.iter().zip(effects) {
+        if !matches!(stmt, ast::Stmt::FunctionDef(_) | ast::Stmt::Import(_) | ast::Stmt::ImportFrom(_)) {
+            effect.binds.iter().for_each(|name| {
+                fixed.remove(name.as_str());
+            });
+        }
+    }
     // Names that may be bound to the same object.
     let mut group: HashMap<&str, &str> = HashMap::new();
     fn leader<'n>(group: &HashMap<&'n str, &'n str>, mut name: &'n str) -> &'n str {
@@ -154,6 +163,9 @@ fn makers(body: &[ast::Stmt], effects: &[Effects], lowerer: &mut Lowerer<'_>) ->
         name
     }
     for (left, right) in effects.iter().flat_map(|effect| &effect.aliases) {
+        if fixed.contains(right.as_str()) {
+            continue;
+        }
         let (left, right) = (leader(&group, left), leader(&group, right));
         if left != right {
             group.insert(left, right);
@@ -164,7 +176,8 @@ fn makers(body: &[ast::Stmt], effects: &[Effects], lowerer: &mut Lowerer<'_>) ->
     for (index, effect) in effects.iter().enumerate() {
         let mut touched = effect.changes.clone();
         touched.extend(changed_by(&effect.calls));
-        let touched: HashSet<&str> = touched.iter().map(|name| leader(&group, name)).collect();
+        let touched = touched.iter().filter(|name| !fixed.contains(name.as_str()));
+        let touched: HashSet<&str> = touched.map(|name| leader(&group, name)).collect();
         for name in &all {
             if effect.binds.contains(*name) || touched.contains(leader(&group, name)) {
                 makers.entry(lowerer.global(name)).or_default().insert(index);
@@ -219,6 +232,8 @@ fn effects(stmt: &ast::Stmt) -> Effects {
                 effects.aliases.extend(inside.mentions.iter().map(|name| (bound.clone(), name.clone())));
             }
         }
+        // What `globals().update` gets stays as it is.
+        ast::Stmt::Expr(_) if binds_by_globals(stmt) => effects.changes.clear(),
         // Whatever is called here may change what it gets.
         ast::Stmt::Expr(_) => effects.changes.extend(inside.mentions),
         _ => {
