@@ -4,6 +4,7 @@ use super::compile::{RowsOf, Task};
 use super::documents::Locate;
 use super::fingerprint;
 use super::samples::{self, Asking, Naming, Shape};
+use super::setting::Refused;
 use crate::scorer::ScorerOptions;
 use crate::spec::TaskSpec;
 use crate::{TaskConfig, functions};
@@ -26,7 +27,8 @@ const READING: u64 = u64::MAX;
 pub struct Options {
     /// The name of a task, a group or a tag of lm-evaluation-harness, or a list of those.
     pub task: TaskNames,
-    /// The directory of tasks, or one that holds `lm_eval/tasks`; the installed lm-evaluation-harness where it is left out.
+    /// The directory of tasks, or one that holds `lm_eval/tasks`; `lm_eval==0.4.13` is that of a version, which is downloaded once. Where it
+    /// is left out, the directory in the variable `LM_EVAL_TASKS`, else that of the installed lm-evaluation-harness.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tasks_dir: Option<String>,
     /// How many few-shot examples stand before each question; what the task says where it is left out. A task that says 0 keeps it, as
@@ -95,7 +97,7 @@ impl Tasks {
         };
         let mut tasks = Vec::new();
         for config in configs {
-            let task = compiled(config)?;
+            let task = compiled(config).map_err(|what| refused(config, &what))?;
             tasks.push(task);
         }
         let mut dataset = Tasks { tasks: Arc::new(tasks), asking, locate, info: DatasetInfo::default() };
@@ -210,18 +212,21 @@ enum Made {
     Shape(usize, Shape),
 }
 
-/// A task, with all that it needs implemented.
-fn compiled(config: &TaskConfig) -> Result<Task> {
-    let refused = |what: String| {
-        PluginError::unsupported(format!("the task `{}` cannot be run: it has {what}", config.name))
-            .with_help("`examiner tasks` says of every task whether it can be run; leave this one out")
-    };
-    let task = Task::compile(config).map_err(refused)?;
+/// A task, with all that it needs implemented: what is refused of it without its data is refused here, in words that go on from
+/// "it has".
+pub(crate) fn compiled(config: &TaskConfig) -> Result<Task, Refused> {
+    let task = Task::compile(config)?;
+    address(&task.source, task.examined_split()?, None).map_err(|error| error.message)?;
     let judging = crate::scorer::functions(&task.spec);
     for function in task.functions().into_iter().chain(&judging) {
-        functions::check(function).map_err(refused)?;
+        functions::check(function)?;
     }
     Ok(task)
+}
+
+fn refused(config: &TaskConfig, what: &str) -> PluginError {
+    PluginError::unsupported(format!("the task `{}` cannot be run: it has {what}", config.name))
+        .with_help("`examiner tasks` says of every task whether it can be run; leave this one out")
 }
 
 impl Dataset for Tasks {

@@ -15,6 +15,7 @@ mod setting;
 mod shots;
 
 pub use compile::{RowsOf, Task};
+pub(crate) use dataset::compiled;
 pub use dataset::{Options, TaskNames, Tasks};
 pub use documents::Locate;
 pub use setting::Refused;
