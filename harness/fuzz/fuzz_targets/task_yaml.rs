@@ -1,7 +1,7 @@
 //! The YAML of a task of any text: no panic that is not caught, and the same value a second time.
 #![no_main]
 
-use examiner_fuzz::{let_caught_panics_pass, sow};
+use examiner_fuzz::{let_caught_panics_pass, sow, watch};
 use examiner_plugin_lm_eval::{FunctionName, yaml};
 use libfuzzer_sys::fuzz_target;
 
@@ -32,6 +32,6 @@ fuzz_target!(
     },
     |data: &[u8]| {
         let Ok(text) = std::str::from_utf8(data) else { return };
-        assert_eq!(read(text), read(text));
+        watch(|| assert_eq!(read(text), read(text)));
     }
 );
