@@ -57,6 +57,9 @@ impl Host {
     /// The local path of a file or directory: a local path as it is (relative to the working directory),
     /// `hf://org/name[/file]`, `hf://datasets/org/name/file` and `https://...` downloaded once, checked and kept.
     ///
+    /// `hf://datasets/org/name?split=test&config=main` is a split of a dataset, with the rows that `load_dataset` of the Python library
+    /// `datasets` gives: a file of JSON lines (`rows::HubSplit` writes the address).
+    ///
     /// Of a repository or a folder of the hub all files are fetched: [`Host::fetch_repository`] leaves out what nobody reads.
     pub fn fetch(&self, uri: &str) -> Result<PathBuf> {
         self.api.fetch(uri)

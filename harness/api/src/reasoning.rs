@@ -57,10 +57,10 @@ impl ReasoningOption {
             ReasoningOption::Fixed(false) => Ok(None),
             ReasoningOption::Auto(_) if !is_known => Ok(None),
             ReasoningOption::Fixed(true) | ReasoningOption::Auto(_) => Ok(Some(ReasoningMarks::default())),
-            ReasoningOption::Marks(marks) if marks.end.is_empty() => {
-                Err(PluginError::bad_options("expected `end` of `reasoning` to be what the reasoning ends with, found nothing")
-                    .with_help("most models write `</think>`"))
-            }
+            ReasoningOption::Marks(marks) if marks.end.is_empty() => Err(PluginError::bad_options(
+                "expected `end` of `reasoning` to be what the reasoning ends with, found nothing",
+            )
+            .with_help("most models write `</think>`")),
             ReasoningOption::Marks(marks) => Ok(Some(marks.clone())),
         }
     }
@@ -95,13 +95,13 @@ impl ReasoningMarks {
         }
     }
 
-    /// Where the reasoning begins in a text that begins with it: after the start mark.
+    /// Where the reasoning begins in a text that begins with it: after the start mark, or at once where that has stood in the prompt.
     pub fn opened(&self, text: &str, begins_inside: bool) -> Option<usize> {
-        let trimmed = trim_start(text);
-        if !self.start.is_empty() && trimmed.starts_with(&self.start) {
-            return Some(text.len() - trimmed.len() + self.start.len());
+        if begins_inside || self.start.is_empty() {
+            return Some(0);
         }
-        (begins_inside || self.start.is_empty()).then_some(0)
+        let trimmed = trim_start(text);
+        trimmed.starts_with(&self.start).then(|| text.len() - trimmed.len() + self.start.len())
     }
 
     /// Whether a text that is still growing may yet begin with the start mark.
@@ -140,6 +140,7 @@ mod tests {
         assert_eq!(part("<think>9 + ", false), (Some("9 + "), ""));
         assert_eq!(part("9 + ", true), (Some("9 + "), ""));
         assert_eq!(part("", true), (Some(""), ""));
+        assert_eq!(part("<think>9", true), (Some("<think>9"), ""), "a mark within the reasoning is a part of it");
         assert_eq!(part("18 <think>", false), (None, "18 <think>"), "an answer may speak of the mark");
         let begins = ReasoningMarks { start: String::new(), ..ReasoningMarks::default() };
         assert_eq!(begins.part("9 + ", false), Parted { reasoning: Some("9 + "), answer: "" });

@@ -15,7 +15,7 @@ use examiner_hub::Hub;
 use examiner_store::aggregate::Reporter;
 use examiner_store::visible::visible;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -76,6 +76,17 @@ impl Shared {
     /// Whether the user wants to stop.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// The repositories of the hub that files were given of, by address, and their commits.
+    pub(crate) fn commits(&self) -> BTreeMap<String, String> {
+        let mut commits: BTreeMap<String, String> = BTreeMap::new();
+        for given in self.hub.given().into_iter().filter(|given| !given.files.is_empty()) {
+            let Some(commit) = given.commit.clone() else { continue };
+            // Of a dataset, data and what the hub made of it may stand on two branches.
+            commits.entry(given.address()).and_modify(|known| *known = format!("{known}, {commit}")).or_insert(commit);
+        }
+        commits
     }
 
     /// Gives back the roles that were lent to other roles.

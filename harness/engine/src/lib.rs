@@ -13,6 +13,7 @@ pub mod conformance;
 mod declared;
 pub mod doctor;
 pub mod evaluate;
+pub mod fetch;
 pub mod graph;
 pub mod host;
 pub mod loader;

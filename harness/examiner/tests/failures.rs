@@ -1,6 +1,7 @@
 //! What a faulty role does to a run, and what it does not: the other rows are whole, every failure has a row, a message
 //! and a line on stderr, and the exit status says so.
 
+use crate::build;
 use crate::run::{run, stderr, suite, summary, whole};
 use std::path::Path;
 
@@ -38,6 +39,41 @@ fn an_answer_that_says_nothing_counts_as_wrong_and_is_counted() {
     let row = whole(&directory.path().join("run"), "bad", "sums", "accuracy");
     let found = ["value", "n_unanswered", "n_error", "status"].map(|name| &*row[name]);
     assert_eq!(found, ["0.9", "1", "0", "ok"]);
+}
+
+#[test]
+fn half_a_thought_is_no_answer() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, _) = faulty(directory.path(), "thinks");
+    assert_eq!(code, Some(0));
+    let run = directory.path().join("run");
+    let row = whole(&run, "bad", "sums", "accuracy");
+    let found = ["value", "n_unanswered", "n_error", "status"].map(|name| &*row[name]);
+    assert_eq!(found, ["0.9", "1", "0", "ok"]);
+    let samples = std::fs::read_to_string(run.join("samples/bad/sums.jsonl")).unwrap();
+    let thought: Vec<&str> = samples.lines().filter(|line| line.contains("\"reasoning")).collect();
+    assert_eq!(thought.len(), 1, "nothing is said of reasoning where there is none");
+    let record: serde_json::Value = serde_json::from_str(thought[0]).unwrap();
+    assert_eq!(
+        (&record["reasoning_tokens"], &record["answers"][0]["generate"]["reasoning"]),
+        (&1.into(), &"3 and 3 make 6".into())
+    );
+    let shown = build::examiner(directory.path()).args(["show", "run", "--unanswered"]).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("thought (1 tokens)\n    3 and 3 make 6\n"), "{shown}");
+    assert!(shown.contains("unanswered (1 tokens, cut off before an answer)"), "{shown}");
+}
+
+/// The fixture's model does not say that it can.
+#[test]
+fn windows_are_asked_of_those_who_know_them_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let datasets = "  sums: { plugin: numbers, rows: 10, scorer: perplexity }\n";
+    let output = run(directory.path(), &suite("  good: { plugin: adder }\n", datasets), &["--out", "run"]);
+    assert_eq!(output.status.code(), Some(1));
+    let row = whole(&directory.path().join("run"), "good", "sums", "word_perplexity");
+    assert_eq!(&*row["status"], "failed");
+    assert!(row["message"].contains("in windows that follow each other (`rolling`)"), "{row:?}");
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! - `run`: suites from YAML to CSV, through the program
 //! - `report`: what is made of a run: comparisons and pictures
 //! - `talk`: what is said on stderr, to people and to programs
+//! - `hub`: datasets of the hub, from a mirror, a server and a cache
 //! - `failures`: what a faulty role does to a run, and what it does not
 //! - `unsound`: declarations and numbers that cannot be relied on
 //! - `workers`: models that end, leave or lock up the process they run in
@@ -41,6 +42,7 @@ mod check;
 mod conformance;
 mod curves;
 mod failures;
+mod hub;
 mod identity;
 mod info;
 mod interfaces;

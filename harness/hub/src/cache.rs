@@ -84,7 +84,7 @@ pub(super) fn is_commit(revision: &str) -> bool {
 }
 
 /// Creates a file under a temporary name and renames it, so that no other process sees a part of it.
-fn create_atomically(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
+pub(super) fn create_atomically(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
     let failed = |error: std::io::Error| disk_error("write", path, &error);
     create_parent(path)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();

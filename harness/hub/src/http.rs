@@ -2,6 +2,7 @@
 
 use super::address::shown;
 use super::errors::cancelled;
+use super::record::Record;
 use super::settings::Settings;
 use super::watched::watched;
 use examiner_api::{ErrorCode, Flow, PluginError, Result};
@@ -40,6 +41,8 @@ impl From<PluginError> for Failure {
 
 /// A client for the hub and other servers.
 pub(super) struct Http {
+    /// The files that were given.
+    pub(super) record: Record,
     endpoint: Url,
     authorization: Option<HeaderValue>,
     attempts: u32,
@@ -72,7 +75,7 @@ impl Http {
             }
         };
         let (attempts, pause) = (settings.attempts.max(1), settings.pause);
-        Ok(Http { endpoint, authorization, attempts, pause, clients: Default::default() })
+        Ok(Http { record: Record::default(), endpoint, authorization, attempts, pause, clients: Default::default() })
     }
 
     /// The address of a path on the hub, whose parts are encoded.

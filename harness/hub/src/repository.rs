@@ -46,7 +46,22 @@ fn is_below(file: &str, folder: &str) -> bool {
 }
 
 /// Gets a file; none if the repository holds none of that name.
-fn fetch_file(
+pub(super) fn fetch_file(
+    http: &Http,
+    settings: &Settings,
+    path: &HubPath,
+    report: ProgressCallback<'_>,
+) -> Result<Option<PathBuf>> {
+    let found = find_file(http, settings, path, report)?;
+    if let Some(found) = &found {
+        let snapshots = RepoCache::new(&settings.cache, path).snapshot("");
+        let commit = found.strip_prefix(snapshots).ok().and_then(|below| below.iter().next()?.to_str());
+        http.record.file(path, commit, &path.path, found);
+    }
+    Ok(found)
+}
+
+fn find_file(
     http: &Http,
     settings: &Settings,
     path: &HubPath,
@@ -95,7 +110,7 @@ fn fetch_file(
     cache.link(&meta.commit, &path.path, &meta.etag).map(Some)
 }
 
-fn is_absence(code: ErrorCode) -> bool {
+pub(super) fn is_absence(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::Network | ErrorCode::Timeout | ErrorCode::Overloaded)
 }
 
@@ -168,7 +183,7 @@ fn error_code(headers: &HeaderMap) -> &str {
     headers.get("x-error-code").and_then(|code| code.to_str().ok()).unwrap_or_default()
 }
 
-fn refused(path: &HubPath, status: StatusCode, headers: &HeaderMap) -> PluginError {
+pub(super) fn refused(path: &HubPath, status: StatusCode, headers: &HeaderMap) -> PluginError {
     let HubPath { repo, revision, .. } = path;
     match (status, error_code(headers)) {
         (_, "GatedRepo") => {
@@ -200,6 +215,16 @@ struct Listing {
 #[derive(Deserialize)]
 struct Sibling {
     rfilename: String,
+}
+
+/// The commit that a revision is now.
+pub(super) fn commit(
+    http: &Http,
+    path: &HubPath,
+    attempts: Option<u32>,
+    report: ProgressCallback<'_>,
+) -> Result<String> {
+    list(http, path, attempts, report).map(|listing| listing.sha)
 }
 
 fn list(http: &Http, path: &HubPath, attempts: Option<u32>, report: ProgressCallback<'_>) -> Result<Listing> {

@@ -11,6 +11,10 @@ pub struct Settings {
     pub cache: PathBuf,
     /// The cache of files from other servers.
     pub downloads: PathBuf,
+    /// The rows of splits of datasets, as they were read from files of the hub.
+    pub splits: PathBuf,
+    /// A directory with `ORG/NAME/README.md` and the data of each dataset, which is read instead of the hub (`EXAMINER_HUB_MIRROR`).
+    pub mirror: Option<PathBuf>,
     /// The hub (`HF_ENDPOINT`).
     pub endpoint: String,
     /// The user's token (`HF_TOKEN`, or the file `token` in `HF_HOME`), sent to `endpoint` alone.
@@ -69,6 +73,8 @@ impl Settings {
         Settings {
             cache: var("HF_HUB_CACHE").map_or_else(|| home.join("hub"), &expand),
             downloads: caches.join("examiner").join("downloads"),
+            splits: caches.join("examiner").join("splits"),
+            mirror: var("EXAMINER_HUB_MIRROR").map(&expand),
             endpoint: var("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned()),
             token: token.as_deref().and_then(Token::new),
             offline: var("HF_HUB_OFFLINE").is_some_and(is_on),

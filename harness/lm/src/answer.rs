@@ -367,7 +367,7 @@ mod tests {
             if let Some(Ending { finish: FinishReason::EndOfText | FinishReason::Length, text, reasoning: Some((reasoning, _)) }) = found {
                 let count = tokens.iter().position(|&token| token == testing::EOS).unwrap_or(tokens.len()).min(room as usize);
                 let whole = testing::tokenizer().decode(&tokens[..count]).unwrap();
-                let start = if whole.trim_start_matches(is_space).starts_with("<a>") { "<a>" } else { "" };
+                let start = if !inside && whole.trim_start_matches(is_space).starts_with("<a>") { "<a>" } else { "" };
                 let begun = format!("{start}{reasoning}");
                 let rest = whole.strip_prefix(&begun).or_else(|| whole.trim_start_matches(is_space).strip_prefix(&begun)).unwrap();
                 prop_assert!(rest.is_empty() && text.is_empty() || rest.strip_prefix("</a>").unwrap().trim_start_matches(is_space) == text);
@@ -404,7 +404,8 @@ mod tests {
         let encode = |text: &str| testing::tokenizer().encode(text).unwrap();
         let tokens = [encode("a!b"), vec![testing::TURN], encode(" \n18!"), vec![testing::EOS]].concat();
         let (ending, _) = fed(answer("p", &["!"], 60).with_marks(marks()), &tokens).unwrap();
-        let expected = Ending { finish: FinishReason::StopString, text: "18".to_owned(), reasoning: Some(("a!b".to_owned(), 4)) };
+        let expected =
+            Ending { finish: FinishReason::StopString, text: "18".to_owned(), reasoning: Some(("a!b".to_owned(), 4)) };
         assert_eq!(ending, expected);
         let (ending, _) = fed(answer("p", &["<|turn|>"], 60).with_marks(marks()), &tokens).unwrap();
         assert_eq!(ending.text, "18!", "it ends the reasoning, not the answer");

@@ -9,6 +9,7 @@
 //!   the preamble begins the user's first turn, and a system prompt is an error.
 //! - Where a continuation is scored, it is what the assistant's turn begins with, and the white space before it, which
 //!   separates it from the question in a plain text, is left out.
+//! - Where the last turn is the assistant's, it is only begun: what is scored or generated goes on from it.
 //! - A whole text ([`is_whole_text`](examiner_api::Span::is_whole_text)) is no conversation, nor is a continuation of nothing: no template is applied.
 //!
 //! The text is all that there is: no beginning-of-text token is put before it, because a template writes its own. Only
@@ -160,7 +161,22 @@ impl Chat {
                 _ => turns.insert(0, Turn::system(system)),
             }
         }
-        self.template.render(&turns)
+        match turns.last() {
+            Some(last) if last.speaker == Speaker::Assistant => self.begun(&turns, &last.content),
+            _ => self.template.render(&turns),
+        }
+    }
+
+    /// The text of a conversation whose last turn, the assistant's, is only begun: what the template writes behind it is left out, as
+    /// transformers does under `continue_final_message`.
+    fn begun(&self, turns: &[Turn], content: &str) -> Result<String, ChatError> {
+        let whole = self.template.render_to_end(turns)?;
+        let Some(start) = whole.rfind(content.trim()) else {
+            let message = "it leaves out what the assistant's turn begins with".to_owned();
+            return Err(ChatError::Refused { origin: self.source.origin.clone(), message });
+        };
+        let length = if whole[start..].starts_with(content) { content.len() } else { content.trim().len() };
+        Ok(whole[..start + length].to_owned())
     }
 
     /// What a model learns from a conversation whose last turn is the assistant's: all up to where that turn begins, which is given, and
@@ -209,8 +225,12 @@ impl Chat {
         if request.span.is_whole_text() {
             return Ok(request);
         }
+        // What goes on from a turn that is begun is kept apart from it by its white space.
+        let goes_on = request.turns.last().is_some_and(|last| {
+            last.speaker == Speaker::Assistant && !last.content.ends_with(char::is_whitespace)
+        });
         let continuation = request.continuation.trim_start();
-        if !continuation.is_empty() {
+        if !continuation.is_empty() && !(goes_on && self.shots_as_turns) {
             request.continuation = continuation.to_owned();
         }
         if Self::writes_context(&request) {

@@ -207,14 +207,11 @@ mod tests {
     fn rolling_windows_are_those_of_lm_eval() {
         let tokens: Vec<u32> = (1..10).collect();
         let of = |length: usize| parts(&rolling(0, &tokens[..length], 4));
-        assert_eq!(
-            of(9),
-            [(vec![0], vec![1, 2, 3, 4]), (vec![4], vec![5, 6, 7, 8]), (vec![5, 6, 7, 8], vec![9])]
-        );
+        assert_eq!(of(9), [(vec![0], vec![1, 2, 3, 4]), (vec![4], vec![5, 6, 7, 8]), (vec![5, 6, 7, 8], vec![9])]);
         assert_eq!(of(6), [(vec![0], vec![1, 2, 3, 4]), (vec![2, 3, 4], vec![5, 6])]);
         assert_eq!(of(4), [(vec![0], vec![1, 2, 3, 4])]);
         assert_eq!(of(2), [(vec![0], vec![1, 2])]);
-        assert_eq!(of(0), []);
+        assert!(of(0).is_empty());
     }
 
     #[test]
@@ -223,12 +220,7 @@ mod tests {
         let of = |length: usize, stride| parts(&strided(&tokens[..length], 1, stride, 4).unwrap());
         assert_eq!(
             of(9, 2),
-            [
-                (vec![0], vec![1, 2, 3]),
-                (vec![2, 3], vec![4, 5]),
-                (vec![4, 5], vec![6, 7]),
-                (vec![6, 7], vec![8])
-            ]
+            [(vec![0], vec![1, 2, 3]), (vec![2, 3], vec![4, 5]), (vec![4, 5], vec![6, 7]), (vec![6, 7], vec![8])]
         );
         assert_eq!(of(4, 3), [(vec![0], vec![1, 2, 3])]);
         assert_eq!(of(5, 3), [(vec![0], vec![1, 2, 3]), (vec![3], vec![4])]);
@@ -271,11 +263,19 @@ mod tests {
         };
         let text = |length: u32| rolling(0, &(1..=length).collect::<Vec<_>>(), 4);
         let (joining, splits) = Joining::new(vec![(7, text(9)), (3, text(0)), (5, text(6))], &sink);
-        assert_eq!(splits.iter().map(|(id, split)| (*id, split.targets().len())).collect::<Vec<_>>(), [(0, 4), (1, 4), (2, 1), (3, 4), (4, 2)]);
+        assert_eq!(
+            splits.iter().map(|(id, split)| (*id, split.targets().len())).collect::<Vec<_>>(),
+            [(0, 4), (1, 4), (2, 1), (3, 4), (4, 2)]
+        );
         let _ = joining.send_empty();
         let scored = |id: u64| {
             let count = splits[id as usize].1.targets().len();
-            let result = ScoreResult { sum: -(count as f64), scored_tokens: count as u32, token_logprobs: vec![-1.0; count], ..ScoreResult::default() };
+            let result = ScoreResult {
+                sum: -(count as f64),
+                scored_tokens: count as u32,
+                token_logprobs: vec![-1.0; count],
+                ..ScoreResult::default()
+            };
             let _ = joining.send(Response::ok(id, result));
         };
         scored(2);
@@ -284,6 +284,9 @@ mod tests {
         scored(4);
         scored(1);
         drop(joining);
-        assert_eq!(seen.into_inner().unwrap(), [(3, Ok((0.0, 0, 1))), (5, Err("lost".to_owned())), (7, Ok((-9.0, 9, 10)))]);
+        assert_eq!(
+            seen.into_inner().unwrap(),
+            [(3, Ok((0.0, 0, 1))), (5, Err("lost".to_owned())), (7, Ok((-9.0, 9, 10)))]
+        );
     }
 }

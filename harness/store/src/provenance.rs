@@ -74,6 +74,9 @@ pub struct Provenance {
     pub plugins: BTreeMap<String, PluginFile>,
     /// What the models said of themselves.
     pub models: BTreeMap<String, ModelInfo>,
+    /// The repositories of the hub that files were read of, by address (`hf://datasets/org/name`), and their commits.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub hub: BTreeMap<String, String>,
     /// The stages, by name.
     pub stages: BTreeMap<String, StageRecord>,
 }

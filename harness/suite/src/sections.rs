@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 /// The keys of a suite.
-pub(super) const TOP_LEVEL: [&str; 18] = [
+pub(super) const TOP_LEVEL: [&str; 19] = [
     "name",
     "seed",
     "parallel",
@@ -23,6 +23,7 @@ pub(super) const TOP_LEVEL: [&str; 18] = [
     "isolate",
     "paths",
     "reuse",
+    "hub_mirror",
     "vars",
     "plugins",
     "models",
@@ -65,9 +66,12 @@ pub(super) fn read(root: &Node, vars: Named<Value>, mut paths: Paths, reading: &
         paths.directory = PathBuf::new();
     }
     let reuse = top.take("reuse").and_then(|field| Some(paths.start(&field.path).join(field.text(problems)?)));
+    let hub_mirror =
+        top.take("hub_mirror").and_then(|field| Some(paths.start(&field.path).join(field.text(problems)?)));
     top.take("vars");
     let suite = Suite {
         reuse,
+        hub_mirror,
         name: name.unwrap_or_default(),
         seed: seed.unwrap_or(0),
         parallel: parallel.map_or(1, |parallel| parallel as usize),
@@ -109,6 +113,7 @@ fn empty() -> Suite {
         report: ReportSpec::default(),
         gate: Vec::new(),
         reuse: None,
+        hub_mirror: None,
         paths: Paths::default(),
     }
 }

@@ -58,6 +58,9 @@ pub struct Suite {
     /// The directory of runs whose answers are used again. Like `gate`, it is no part of what the suite is.
     #[serde(skip)]
     pub reuse: Option<PathBuf>,
+    /// The directory with repositories that is read instead of the Hugging Face hub. What is read there counts, not where it is.
+    #[serde(skip)]
+    pub hub_mirror: Option<PathBuf>,
     /// Rules that the results must keep. They decide nothing that is done, and are thus no part of what the suite is.
     #[serde(skip)]
     pub gate: Vec<Options>,

@@ -1,7 +1,7 @@
 //! Whether a task can be examined, told from its settings alone.
 
 use crate::TaskConfig;
-use crate::task::compiled;
+use crate::task::runnable;
 use examiner_api::CatalogState;
 
 /// Whether a task runs, and why it is refused.
@@ -20,7 +20,7 @@ impl Verdict {
 
 /// Judges a task as opening it would, without its data.
 pub fn classify(task: &TaskConfig) -> Verdict {
-    match compiled(task) {
+    match runnable(task) {
         Ok(_) => Verdict::RUNS,
         Err(detail) => Verdict { state: CatalogState::Refused, detail },
     }

@@ -16,7 +16,7 @@ pub use catalog::{CatalogOptions, TaskCatalog};
 pub use config::{FunctionName, Setting, TaskConfig};
 pub use scorer::{LmEvalScorer, ScorerOptions};
 pub use spec::{AggregationSpec, FilterKind, FilterSpec, FilterStep, MetricSpec, OutputType, TaskSpec};
-pub use task::{Locate, Options, Refused, RowsOf, Task, TaskNames, Tasks};
+pub use task::{Locate, Options, Refused, RowsOf, Task, TaskNames, Tasks, runnable};
 
 use examiner_api::Plugin;
 

@@ -6,6 +6,7 @@
 
 mod delimited;
 mod fingerprint;
+mod hub_split;
 mod json;
 mod json_lines;
 mod large_integers;
@@ -14,6 +15,7 @@ mod parquet;
 mod select;
 
 pub use fingerprint::{digest, fingerprint};
+pub use hub_split::{HubSplit, SplitInfo};
 pub use select::{Filter, lookup, scalar_text};
 
 use crate::{PluginError, Result};

@@ -23,7 +23,8 @@ pub(crate) fn judge(setup: &Setup, mut answered: Vec<(Item, Vec<Result<Answer>>)
         let mut to_score = Vec::new();
         let mut positions = Vec::new();
         for (position, (item, answers)) in answered.iter_mut().enumerate() {
-            let answers_of = |wanted: &Vec<usize>| wanted.iter().map(|ask| answers[*ask].clone().map(answer_alone)).collect();
+            let answers_of =
+                |wanted: &Vec<usize>| wanted.iter().map(|ask| answers[*ask].clone().map(answer_alone)).collect();
             let answers: Result<Vec<Answer>> = item.wanted[index].as_ref().map_err(Clone::clone).and_then(answers_of);
             match answers {
                 Ok(answers) => {

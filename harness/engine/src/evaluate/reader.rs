@@ -185,8 +185,7 @@ impl Reader<'_> {
         let flow = match self.setup.items(window) {
             Ok(items) => {
                 let is_whole = |ask: &Ask| matches!(ask, Ask::Score { span: Span::All, .. });
-                let whole =
-                    |item: &&Item| !item.question.sample.choices.is_empty() && item.asks.iter().any(is_whole);
+                let whole = |item: &&Item| !item.question.sample.choices.is_empty() && item.asks.iter().any(is_whole);
                 self.counts.whole_texts += items.iter().filter(whole).count() as u64;
                 (self.send)(items)
             }

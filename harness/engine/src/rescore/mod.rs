@@ -147,16 +147,10 @@ impl Scoring {
         std::fs::create_dir_all(&logs).map_err(|error| PluginError::io("make the directory", &logs, &error))?;
         let logs = Some(logs);
         let share = |loaded: Loaded, plugins| -> Result<Arc<Shared>> {
+            let hub = Hub::from_env()?.mirrored(loaded.suite.hub_mirror.as_deref());
             let roles = Roles::new(loaded.suite, plugins).in_workers(job.program.clone());
             offer(&roles, &job.run, &of);
-            Ok(Shared::new(
-                roles,
-                job.progress.clone(),
-                job.cancelled.clone(),
-                Hub::from_env()?,
-                job.reporter.clone(),
-                logs.clone(),
-            ))
+            Ok(Shared::new(roles, job.progress.clone(), job.cancelled.clone(), hub, job.reporter.clone(), logs.clone()))
         };
         let (before, now) = (share(before.0, before.1)?, share(loaded, plugins)?);
         let pending =

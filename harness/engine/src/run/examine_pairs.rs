@@ -96,6 +96,7 @@ impl Run {
         // Written before anything is asked: should this try be killed, its answers can still be assigned to it.
         let mut begin = || {
             provenance.stages.insert(pair.stage(), record.clone());
+            provenance.hub.extend(shared.commits());
             provenance.seconds = seconds_before + run_began.elapsed().as_secs_f64();
             provenance.write(&directory.path)?;
             report.write()

@@ -162,6 +162,7 @@ impl Run {
             started: if resumed.is_some() { earlier.started.clone() } else { jiff::Timestamp::now().to_string() },
             // Should this try be killed too, the next one still knows what the last one made.
             stages: earlier.stages.clone(),
+            hub: if resumed.is_some() { earlier.hub.clone() } else { Default::default() },
             ..Provenance::default()
         };
         provenance.plugins = job.plugins.provenance();
@@ -174,7 +175,7 @@ impl Run {
         let pending = |pair: &Pair| vec![SummaryRow::pending(&directory.suite, &run_name, &pair.model, &pair.dataset)];
         let rows = pairs.iter().map(|pair| (pair.stage(), pending(pair))).collect();
         let report = Report::new(directory.path.join("summary.csv"), rows);
-        let hub = Hub::from_env()?;
+        let hub = Hub::from_env()?.mirrored(job.loaded.suite.hub_mirror.as_deref());
         // Beside the runs, so that one TensorBoard shows all of them; a run elsewhere keeps everything to itself.
         let events = job.out.as_ref().unwrap_or(&job.outputs).join("runs").join(directory.name());
         let logs = Some(directory.path.join("logs"));
@@ -237,6 +238,7 @@ impl Run {
             return;
         }
         self.provenance.stages.insert(stage.clone(), record);
+        self.provenance.hub.extend(self.shared.commits());
         self.provenance.seconds = self.seconds_before + self.began.elapsed().as_secs_f64();
         if let Err(error) = self.provenance.write(&self.directory.path) {
             self.stop(error);
@@ -284,6 +286,7 @@ impl Run {
             (false, true) => Status::Complete,
             (false, false) => Status::Failed,
         };
+        self.provenance.hub.extend(self.shared.commits());
         if !self.is_current() {
             self.provenance.finished = Some(jiff::Timestamp::now().to_string());
             self.provenance.seconds = self.seconds_before + self.began.elapsed().as_secs_f64();

@@ -29,10 +29,7 @@ pub fn plugin() -> Plugin {
             "perplexity-choice",
             "Multiple choice: the choice that the model finds most likely, or least perplexing in its context.",
         )
-        .scorer::<Perplexity>(
-            "perplexity",
-            "Texts: how perplexing they are for the model, by word, byte and token.",
-        )
+        .scorer::<Perplexity>("perplexity", "Texts: how perplexing they are for the model, by word, byte and token.")
         .scorer::<AnswerExtraction>(
             "answer-extraction",
             "Free answers: a pipeline of steps finds the answer in the text; it is normalized and compared.",
@@ -83,7 +80,8 @@ mod tests {
             test_support::open::<PerplexityChoice>(options).unwrap();
         }
         assert!(!valid("perplexity-choice", &json!({"normalize": ["sums"]})));
-        for options in [json!({}), json!({"windows": "whole"}), json!({"windows": {"stride": 512}, "counted": "page"})] {
+        for options in [json!({}), json!({"windows": "whole"}), json!({"windows": {"stride": 512}, "counted": "page"})]
+        {
             assert!(valid("perplexity", &options), "{options}");
             test_support::open::<Perplexity>(options).unwrap();
         }

@@ -137,8 +137,7 @@ impl Scorer for Perplexity {
         let metrics = METRICS.map(|metric| MetricInfo {
             name: metric.name().to_owned(),
             aggregation: Aggregation::Corpus,
-            higher_is_better: false,
-            bounds: None,
+            ..MetricInfo::default()
         });
         Ok(ScorerInfo {
             metrics: metrics.into(),

@@ -65,6 +65,7 @@ pub(super) fn check(arguments: &CheckArguments, directories: &[PathBuf]) -> Resu
     let (loaded, plugins) = load(&arguments.suite, "check", directories)?;
     if !arguments.quick {
         let hub = Hub::new(Settings { offline: true, ..Settings::from_env() })?;
+        let hub = hub.mirrored(loaded.suite.hub_mirror.as_deref());
         let roles = Roles::new(loaded.suite.clone(), plugins).in_workers(worker::program());
         let progress = Progress::hidden();
         let shared = Shared::new(roles, progress, Arc::default(), hub, Arc::new(Reports), None);
@@ -89,8 +90,9 @@ pub(super) fn plan(arguments: RunArguments, directories: &[PathBuf]) -> Result<E
         None => run::newest_run(&job.outputs, &job.loaded.suite.name).filter(|_| !job.fresh),
     });
     let suite_name = job.loaded.suite.name.clone();
+    let hub = Hub::from_env()?.mirrored(job.loaded.suite.hub_mirror.as_deref());
     let roles = Roles::new(job.loaded.suite, job.plugins).in_workers(job.program);
-    let shared = Shared::new(roles, job.progress, job.cancelled, Hub::from_env()?, job.reporter, None);
+    let shared = Shared::new(roles, job.progress, job.cancelled, hub, job.reporter, None);
     match &directory {
         Some(path) if goes_on.is_some() => print(&format!("goes on in `{}`\n", path.display()))?,
         // A finished run is never written to unasked: what holds of it is used only where it is named.
@@ -133,7 +135,7 @@ fn job(arguments: RunArguments, command: &str, directories: &[PathBuf]) -> Resul
 }
 
 /// Loads a suite and holds it against the plugins.
-fn load(arguments: &SuiteArguments, command: &str, directories: &[PathBuf]) -> Result<(Loaded, Plugins)> {
+pub(super) fn load(arguments: &SuiteArguments, command: &str, directories: &[PathBuf]) -> Result<(Loaded, Plugins)> {
     let suite = next_steps::suite(arguments.suite.as_ref(), command)?;
     let mut loaded = examiner_suite::load(&suite, &overrides(&arguments.set)?)?;
     let plugins = search::plugins(Some(&loaded), directories)?;

@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod explain;
+mod fetch;
 mod gates;
 mod init;
 mod next_steps;
@@ -62,6 +63,11 @@ enum Command {
     Check(CheckArguments),
     /// Show the stages of a suite: what is reused and why, how many requests there are, what a dataset can show.
     Plan(RunArguments),
+    /// Get all that a suite reads from the Hugging Face hub and other servers, and run nothing: for a machine without a network.
+    ///
+    /// Models and datasets are opened, so that exactly what they read is fetched, into the cache that Hugging Face's tools share; with
+    /// `--to` it is copied to a directory, too, which the key `hub_mirror` of a suite can name.
+    Fetch(FetchArguments),
     /// List the plugins, their roles and, with `--schema`, their options; with a command behind it, work with them.
     Plugins(PluginsArguments),
     /// Print the JSON Schema of suites, with the options of the plugins that are found: for completion and checks in editors.
@@ -136,6 +142,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(run) => commands::run(run, &directories),
         Command::Check(suite) => commands::check(&suite, &directories),
         Command::Plan(run) => commands::plan(run, &directories),
+        Command::Fetch(arguments) => fetch::fetch(&arguments, &directories),
         Command::Plugins(plugins) => plugins::plugins(&plugins, &directories),
         Command::Schema(arguments) => schema::schema(&arguments, &directories),
         Command::Doctor => commands::doctor(&directories),

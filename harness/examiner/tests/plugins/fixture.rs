@@ -3,11 +3,11 @@
 
 use examiner_api::serde::Deserialize;
 use examiner_api::{
-    Aggregation, Answer, Answered, Ask, Dataset, DatasetInfo, ErrorCode, ExportJob, ExportReport, Exporter, Flow,
-    GenerateRequest, GenerateResult, Gold, Host, Level, Metadata, MetricInfo, Model, ModelInfo, Open, Plugin,
-    PluginError, Question, Recipe, RecipeEvent, RecipeJob, RecipeReport, Response, Result, Sample, SampleRef,
-    ScoreRequest, ScoreResult, Scorer, ScorerInfo, Shot, Sink, TrainEvent, TrainJob, TrainReport, Trainer, TrainingRow,
-    Verdict, schemars, serde, serde_json,
+    Aggregation, Answer, Answered, Ask, Dataset, DatasetInfo, ErrorCode, ExportJob, ExportReport, Exporter,
+    FinishReason, Flow, GenerateRequest, GenerateResult, Gold, Host, Level, Metadata, MetricInfo, Model, ModelInfo,
+    Open, Plugin, PluginError, Question, Recipe, RecipeEvent, RecipeJob, RecipeReport, Response, Result, Sample,
+    SampleRef, ScoreRequest, ScoreResult, Scorer, ScorerInfo, Shot, Sink, TrainEvent, TrainJob, TrainReport, Trainer,
+    TrainingRow, Verdict, schemars, serde, serde_json,
 };
 use std::io::Write;
 use std::sync::Arc;
@@ -117,6 +117,8 @@ enum Fault {
     None,
     Wrong,
     Silent,
+    /// Thinks the right answer, and is cut off before it says so.
+    Thinks,
     /// Says that it read only the end of the prompt.
     Truncated,
     Error,
@@ -381,6 +383,10 @@ impl Model for Adder {
                     ..GenerateResult::default()
                 },
             );
+            if let (Fault::Thinks, Ok(result)) = (fault, &mut response.result) {
+                result.reasoning = Some(std::mem::take(&mut result.text));
+                (result.finish, result.reasoning_tokens) = (FinishReason::Length, 1);
+            }
             match fault {
                 Fault::Error | Fault::Errors => {
                     response.result = Err(PluginError::bad_input("this question is too hard"))

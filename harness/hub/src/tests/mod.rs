@@ -2,8 +2,11 @@
 //!
 //! - `hub_files`: files and folders of the hub, and its cache
 //! - `web_files`: other files
+//! - `splits`: rows of splits of datasets, from a mirror; `split_files`: from the hub
 
 mod hub_files;
+mod split_files;
+mod splits;
 mod web_files;
 
 use super::{Hub, Settings, Token};
@@ -19,6 +22,8 @@ fn settings(dir: &Path, endpoint: &str) -> Settings {
     Settings {
         cache: dir.join("hub"),
         downloads: dir.join("downloads"),
+        splits: dir.join("splits"),
+        mirror: None,
         endpoint: endpoint.to_owned(),
         token: Token::new("hf_secret"),
         offline: false,

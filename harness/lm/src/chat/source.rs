@@ -44,8 +44,10 @@ impl Checkpoint {
             match (options.chat, options.chat_template_kwargs.is_empty()) {
                 (_, true) => {}
                 (AutoBool::Fixed(false), _) => {
-                    return Err(PluginError::bad_options("`chat_template_kwargs` and `chat: false` exclude each other")
-                        .with_help("leave out one of them"));
+                    return Err(PluginError::bad_options(
+                        "`chat_template_kwargs` and `chat: false` exclude each other",
+                    )
+                    .with_help("leave out one of them"));
                 }
                 _ => return missing("chat_template_kwargs"),
             }

@@ -4,7 +4,7 @@ use crate::decoder::CacheLayout;
 use crate::testing::{self, Toy};
 use crate::{LocalModel, ModelSource};
 use examiner_api::testing::FakeHost;
-use examiner_api::{ErrorCode, Model, Response, Sampling};
+use examiner_api::{ErrorCode, Model, Response, Sampling, Span};
 use examiner_bounds::TextLimits;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -189,6 +189,24 @@ fn a_continuation_begins_the_assistants_turn() {
     assert_eq!(scored("Q", "  ", vec![], Span::Continuation), pair(rendered, "  "));
     assert_eq!(scored("", " A", vec![], Span::Continuation), pair("", "A"), "what is likely without a question");
     assert_eq!(scored("Q", " A", vec![], Span::All), pair("Q", " A"));
+}
+
+/// `apply_chat_template(..., continue_final_message=True)` of transformers gives these texts.
+#[test]
+fn a_turn_of_the_assistant_that_is_begun_goes_on() {
+    let chat = chat(CHATML, json!({})).unwrap();
+    let turns = |begun: &str| vec![Turn::user("Q"), Turn::assistant(begun)];
+    let text = |begun: &str| chat.text("Q", &turns(begun)).unwrap();
+    let before = "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n";
+    for begun in ["The answer is", "The answer is\n", "The answer is "] {
+        assert_eq!(text(begun), format!("{before}{begun}"));
+    }
+    let scored = |begun: &str, continuation: &str| {
+        let (context, turns, continuation) = ("Q".to_owned(), Arc::new(turns(begun)), continuation.to_owned());
+        chat.scoring(&ScoreRequest { context, turns, continuation, ..ScoreRequest::default() }).unwrap().continuation
+    };
+    assert_eq!(scored("The answer is", " A"), " A", "white space keeps it apart");
+    assert_eq!(scored("The answer is\n", " A"), "A");
 }
 
 type Asked = (Vec<(u64, u32)>, Vec<(u64, Vec<u32>)>);

@@ -1,7 +1,7 @@
 use super::*;
+use crate::Split;
 use crate::log_softmax::summarize;
 use crate::testing::logits;
-use crate::Split;
 use crate::windows::windows;
 use examiner_api::{ScoreRequest, ScoreResult, Span};
 

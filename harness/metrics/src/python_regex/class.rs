@@ -142,7 +142,9 @@ impl Unit {
             return match Unit::literal(*code, fold) {
                 unit if !negated => unit,
                 Unit::Set(set) => Unit::Set(Box::new(Set::finished(fold, true, set.ranges, Vec::new(), Vec::new()))),
-                _ => Unit::Set(Box::new(Set::finished(Fold::Exact, true, vec![(*code, *code)], Vec::new(), Vec::new()))),
+                _ => {
+                    Unit::Set(Box::new(Set::finished(Fold::Exact, true, vec![(*code, *code)], Vec::new(), Vec::new())))
+                }
             };
         }
         let (mut ranges, mut raised, mut categories) = (Vec::new(), Vec::new(), Vec::new());
@@ -220,9 +222,10 @@ impl Set {
         let in_range = after > 0 && code <= self.ranges[after - 1].1;
         let inside = in_range
             || self.categories.iter().any(|category| category.has(code))
-            || self.raised.iter().any(|(low, high)| {
-                (*low..=*high).contains(&code) || (*low..=*high).contains(&upper_code(code))
-            });
+            || self
+                .raised
+                .iter()
+                .any(|(low, high)| (*low..=*high).contains(&code) || (*low..=*high).contains(&upper_code(code)));
         inside != self.negated
     }
 }

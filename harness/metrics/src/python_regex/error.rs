@@ -14,7 +14,9 @@ pub struct PatternError {
 
 /// A search that was given up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot search with the pattern `{pattern}`: it took more than {steps} steps in a text of {length} characters; rewrite it without nested repetition")]
+#[error(
+    "cannot search with the pattern `{pattern}`: it took more than {steps} steps in a text of {length} characters; rewrite it without nested repetition"
+)]
 pub struct SearchError {
     /// The pattern.
     pub pattern: String,

@@ -84,9 +84,10 @@ pub(super) fn is_octal(c: char) -> bool {
 
 /// The character of octal digits, which is one of the first 256.
 pub(super) fn octal(reader: &Reader, digits: &str, start: usize) -> Result<u32, PatternError> {
-    u32::from_str_radix(digits, 8).ok().filter(|code| *code <= 0o377).ok_or_else(|| {
-        reader.error_at(&format!("octal escape value \\{digits} outside of range 0-0o377"), start)
-    })
+    u32::from_str_radix(digits, 8)
+        .ok()
+        .filter(|code| *code <= 0o377)
+        .ok_or_else(|| reader.error_at(&format!("octal escape value \\{digits} outside of range 0-0o377"), start))
 }
 
 fn hexadecimal(reader: &mut Reader, letter: char, count: usize, start: usize) -> Result<u32, PatternError> {

@@ -15,7 +15,7 @@ pub(super) enum End {
     /// Anywhere.
     Anywhere,
     /// At the end of the text.
-    AtEnd,
+    Whole,
     /// Anywhere but at its start.
     NotEmpty,
 }
@@ -124,7 +124,7 @@ impl<'p> Matcher<'p> {
                 Instruction::Match => {
                     let ends = match self.end {
                         End::Anywhere => true,
-                        End::AtEnd => at == self.text.len(),
+                        End::Whole => at == self.text.len(),
                         End::NotEmpty => at != self.start,
                     };
                     if ends {
@@ -170,7 +170,9 @@ impl<'p> Matcher<'p> {
                         Some((*exit, at))
                     }
                 }
-                Instruction::Look { behind, negated, exit } => self.look(code, *behind, *negated, at)?.then_some((*exit, at)),
+                Instruction::Look { behind, negated, exit } => {
+                    self.look(code, *behind, *negated, at)?.then_some((*exit, at))
+                }
                 Instruction::Atomic { exit } => self.once(code + 1, at)?.map(|at| (*exit, at)),
                 Instruction::Possessive { min, max, exit } => {
                     self.possessive(code + 1, (*min, *max), at)?.map(|at| (*exit, at))

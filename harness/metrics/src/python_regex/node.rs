@@ -72,15 +72,28 @@ pub(super) enum At {
 }
 
 impl Node {
+    /// Whether there is a group in it that captures.
+    pub(super) fn captures(&self) -> bool {
+        match self {
+            Node::Group { index: Some(_), .. } => true,
+            Node::Unit(_) | Node::At(_) | Node::Reference { .. } => false,
+            Node::Sequence(parts) | Node::Branch(parts) => parts.iter().any(Node::captures),
+            Node::Group { body, .. } | Node::Repeat { body, .. } | Node::Look { body, .. } | Node::Atomic(body) => {
+                body.captures()
+            }
+            Node::Conditional { yes, no, .. } => yes.captures() || no.as_ref().is_some_and(|no| no.captures()),
+        }
+    }
+
     /// The smallest and the largest number of characters that a part takes. `groups` has those of each group.
     pub(super) fn width(&self, groups: &[Option<(u64, u64)>]) -> (u64, u64) {
         let most = u64::from(u32::MAX);
         let (low, high) = match self {
             Node::Unit(_) => (1, 1),
             Node::At(_) | Node::Look { .. } => (0, 0),
-            Node::Sequence(parts) => parts.iter().map(|part| part.width(groups)).fold((0, 0), |(low, high), (l, h)| {
-                (low + l, high + h)
-            }),
+            Node::Sequence(parts) => {
+                parts.iter().map(|part| part.width(groups)).fold((0, 0), |(low, high), (l, h)| (low + l, high + h))
+            }
             Node::Branch(parts) => parts
                 .iter()
                 .map(|part| part.width(groups))

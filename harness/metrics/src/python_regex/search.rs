@@ -132,11 +132,9 @@ impl Pattern {
         match attempt(&mut matcher) {
             Ok(true) => Ok(Some(Match { slots: matcher.slots, last_group: matcher.last_group })),
             Ok(false) => Ok(None),
-            Err(GivenUp) => Err(SearchError {
-                pattern: self.source().to_owned(),
-                steps: Self::MAX_STEPS,
-                length: subject.len(),
-            }),
+            Err(GivenUp) => {
+                Err(SearchError { pattern: self.source().to_owned(), steps: Self::MAX_STEPS, length: subject.len() })
+            }
         }
     }
 
@@ -159,7 +157,7 @@ impl Pattern {
     /// The match that is the text from `from` on: `Pattern.fullmatch(text, from)`.
     pub fn full_match(&self, subject: &Subject<'_>, from: usize) -> Result<Option<Match>, SearchError> {
         match from <= subject.len() {
-            true => self.attempt(subject, |matcher| matcher.match_at(from, End::AtEnd)),
+            true => self.attempt(subject, |matcher| matcher.match_at(from, End::Whole)),
             false => Ok(None),
         }
     }

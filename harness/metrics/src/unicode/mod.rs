@@ -123,7 +123,8 @@ pub fn upper(text: &str) -> String {
 
 /// Whether a mapping of case is one of Unicode 14: it has no character that was assigned later.
 fn has_old_case(c: char, mut mapped: impl Iterator<Item = char>) -> bool {
-    c.is_ascii() || (place(u32::from(c)) != UNASSIGNED && mapped.all(|c| c.is_ascii() || place(u32::from(c)) != UNASSIGNED))
+    c.is_ascii()
+        || (place(u32::from(c)) != UNASSIGNED && mapped.all(|c| c.is_ascii() || place(u32::from(c)) != UNASSIGNED))
 }
 
 /// The first character of a code point's lower case, as regular expressions compare it.

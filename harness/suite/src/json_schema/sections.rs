@@ -62,7 +62,7 @@ fn run_keys() -> Map<String, Value> {
     if let Some(Value::Array(branches)) = isolate.get_mut("anyOf") {
         branches.push(isolation());
     }
-    let keys: [(&str, &str, Value); 7] = [
+    let keys: [(&str, &str, Value); 8] = [
         ("seed", "Key of all random numbers; 0 by default.", whole(0, u64::MAX)),
         ("parallel", "How many local models may be resident at a time; 1 by default.", whole(1, 1024)),
         (
@@ -85,6 +85,11 @@ fn run_keys() -> Map<String, Value> {
         (
             "reuse",
             "A directory of runs, `outputs` say: a new run begins with the answers of earlier ones to the very same questions.",
+            text(),
+        ),
+        (
+            "hub_mirror",
+            "A directory with repositories, `ORG/NAME/README.md`, that is read instead of the Hugging Face hub.",
             text(),
         ),
     ];

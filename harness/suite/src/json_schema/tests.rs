@@ -94,6 +94,7 @@ on_truncation: error
 isolate: { deadline_s: 0.5, memory_mib: 100, deaths: }
 paths: working-directory
 reuse: outputs
+hub_mirror: mirror
 vars: { number: 3, way: f16, yes: true, data: \"${env.DATA}/x\" }
 plugins: { one: { path: /x.so, sha256: \"0123456789abcdefABCDEF0123456789abcdef0123456789abcdef0123456789\" }, two: {} }
 models:
@@ -159,6 +160,7 @@ fn what_is_wrong_by_its_form_is_refused_by_all() {
         ("paths: working-directory", "paths: here"),
         ("reuse: outputs", "reuse: \"${train.t}\""),
         ("reuse: outputs", "reuse: \"${varz.t}\""),
+        ("hub_mirror: mirror", "hub_mirror: [mirror]"),
         ("number: 3", "number: [3]"),
         ("path: /x.so", "path: \"\""),
         ("sha256: \"0", "sha256: \"x"),

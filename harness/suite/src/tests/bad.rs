@@ -7,7 +7,7 @@ fn an_unknown_top_level_key() {
 modles: {}
 "#;
     assert_snapshot!(problems(text), @r#"
-    s.yaml:2:1: modles: unknown key, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `paths`, `reuse`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `gate`
+    s.yaml:2:1: modles: unknown key, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `paths`, `reuse`, `hub_mirror`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `gate`
       help: did you mean `models`?
     "#);
 }
@@ -482,10 +482,10 @@ models:
 fn setting_what_is_not_there() {
     let text = "name: n\nseed: 1\nvars: { date: 1 }\nmodels: { m: { plugin: p } }\ndatasets: { d: { plugin: p } }\nevaluate: [{ models: m, datasets: d }]\n";
     assert_snapshot!(problems_with(text, &["modls.m.x=1", "models.n.x=1", "data=x", "seed.x=1", "evaluate.1=x", "models.m.plugin.x=1"]), @r#"
-    --set modls.m.x: modls: the suite has no such key or variable, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `paths`, `reuse`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `gate`, `date`
+    --set modls.m.x: modls: the suite has no such key or variable, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `paths`, `reuse`, `hub_mirror`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `gate`, `date`
       help: did you mean `models`?
     --set models.n.x: models.n: no such name in `models`, expected one of `m`
-    --set data: data: the suite has no such key or variable, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `paths`, `reuse`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `gate`, `date`
+    --set data: data: the suite has no such key or variable, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `paths`, `reuse`, `hub_mirror`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `gate`, `date`
       help: did you mean `date`?
     --set seed.x: seed: expected a mapping or a list to set `x` in, found the number `1`
       help: set `seed` as a whole

@@ -33,7 +33,7 @@ pub use literal::literal_eval;
 pub use natives::{Arguments, Natives};
 pub use program::{Library, Program};
 pub use random::Random;
-pub use run::{Function, Iterate, Limits, Session};
+pub use run::{Function, Iterate, Limits, Operator, Relation, Session};
 pub use value::{
     Dict, DictRef, ExceptionObject, List, Object, Partial, Scalar, Set, Str, Value, View, equal, repr_of, str_of, truth,
 };

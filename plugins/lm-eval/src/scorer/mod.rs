@@ -256,3 +256,6 @@ impl Scorer for LmEvalScorer {
         with_functions(|functions| statistics::corpus(aggregation, &rest, functions)).map_err(no_value)
     }
 }
+
+#[cfg(test)]
+mod tests;

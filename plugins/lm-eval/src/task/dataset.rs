@@ -1,13 +1,13 @@
 //! The dataset `lm-eval`: the documents of one or more tasks as samples.
 
-use super::compile::{RowsOf, Task};
+use super::compile::Task;
 use super::documents::Locate;
 use super::fingerprint;
+use super::runnable::runnable;
 use super::samples::{self, Asking, Naming, Shape};
-use super::setting::Refused;
 use crate::scorer::ScorerOptions;
 use crate::spec::TaskSpec;
-use crate::{TaskConfig, functions};
+use crate::TaskConfig;
 use examiner_api::schemars::{self, JsonSchema};
 use examiner_api::{
     Dataset, DatasetInfo, Flow, Metadata, PluginError, Result, Sample, Sampling, Shot, Sink, SubsetGroup, rows,
@@ -97,7 +97,7 @@ impl Tasks {
         };
         let mut tasks = Vec::new();
         for config in configs {
-            let task = compiled(config).map_err(|what| refused(config, &what))?;
+            let task = compiled(config)?;
             tasks.push(task);
         }
         let mut dataset = Tasks { tasks: Arc::new(tasks), asking, locate, info: DatasetInfo::default() };
@@ -212,21 +212,12 @@ enum Made {
     Shape(usize, Shape),
 }
 
-/// A task, with all that it needs implemented: what is refused of it without its data is refused here, in words that go on from
-/// "it has".
-pub(crate) fn compiled(config: &TaskConfig) -> Result<Task, Refused> {
-    let task = Task::compile(config)?;
-    address(&task.source, task.examined_split()?, None).map_err(|error| error.message)?;
-    let judging = crate::scorer::functions(&task.spec);
-    for function in task.functions().into_iter().chain(&judging) {
-        functions::check(function)?;
-    }
-    Ok(task)
-}
-
-fn refused(config: &TaskConfig, what: &str) -> PluginError {
-    PluginError::unsupported(format!("the task `{}` cannot be run: it has {what}", config.name))
-        .with_help("`examiner tasks` says of every task whether it can be run; leave this one out")
+/// A task that can be run.
+fn compiled(config: &TaskConfig) -> Result<Task> {
+    runnable(config).map_err(|what| {
+        PluginError::unsupported(format!("the task `{}` cannot be run: it has {what}", config.name))
+            .with_help("`examiner tasks` says of every task whether it can be run; leave this one out")
+    })
 }
 
 impl Dataset for Tasks {
@@ -245,25 +236,4 @@ impl Dataset for Tasks {
             _ => Flow::Continue,
         })
     }
-}
-
-/// The address of a split.
-pub(crate) fn address(source: &RowsOf, split: &str, mirror: Option<&str>) -> Result<rows::HubSplit> {
-    let mut hub = rows::HubSplit {
-        path: source.path.clone(),
-        config: source.name.clone(),
-        split: split.to_owned(),
-        mirror: mirror.map(str::to_owned),
-        ..rows::HubSplit::default()
-    };
-    for (name, setting) in &source.options {
-        let refused = || PluginError::unsupported(format!("`{name}` in `dataset_kwargs` is {}", setting.kind()));
-        match (name.as_str(), setting.as_text()) {
-            ("data_dir", Some(text)) => hub.data_dir = Some(text.to_owned()),
-            ("revision", Some(text)) => hub.revision = Some(text.to_owned()),
-            ("data_files", _) => hub.data_files = Some(setting.to_json().map_err(|_| refused())?),
-            _ => return Err(refused()),
-        }
-    }
-    Ok(hub)
 }

@@ -1,5 +1,6 @@
 //! Tasks: from their YAML and their data to samples.
 
+mod address;
 mod compile;
 mod dataset;
 mod documents;
@@ -10,12 +11,16 @@ mod generation;
 mod message;
 mod metrics;
 mod open;
+mod runnable;
 mod samples;
 mod setting;
 mod shots;
 
 pub use compile::{RowsOf, Task};
-pub(crate) use dataset::compiled;
 pub use dataset::{Options, TaskNames, Tasks};
 pub use documents::Locate;
+pub use runnable::runnable;
 pub use setting::Refused;
+
+#[cfg(test)]
+mod tests;

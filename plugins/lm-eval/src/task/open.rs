@@ -1,6 +1,7 @@
 //! From the names in a suite to tasks and their rows.
 
-use super::dataset::{Options, Tasks, address};
+use super::address::address;
+use super::dataset::{Options, Tasks};
 use super::documents::Locate;
 use crate::spec::TaskSpec;
 use crate::tree::{Group, Tree, locate, locate_or_fetch};

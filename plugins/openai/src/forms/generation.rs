@@ -259,7 +259,12 @@ mod tests {
     fn reasoning_is_no_part_of_an_answer() {
         let of = |more: Value, stop: &[&str], message: Value, reason: &str| {
             let result = read_with(more, stop, json!({ "message": message, "finish_reason": reason }))?;
-            Ok::<_, PluginError>((result.reasoning.unwrap_or_default(), result.text, result.finish, result.reasoning_tokens))
+            Ok::<_, PluginError>((
+                result.reasoning.unwrap_or_default(),
+                result.text,
+                result.finish,
+                result.reasoning_tokens,
+            ))
         };
         let found = |reasoning: &str, text: &str, finish| Ok((reasoning.to_owned(), text.to_owned(), finish, 2));
         for field in ["reasoning_content", "reasoning"] {

@@ -129,6 +129,9 @@ impl Parser {
             self.conditions.push((group, start));
             group
         };
+        if self.widths.get(group) == Some(&None) {
+            return Err(self.reader.error_at("a condition about a group that is still open is not supported", start));
+        }
         self.check_behind(group, start)?;
         let yes = Box::new(self.sequence(flags, false)?);
         let no = match self.reader.take('|') {

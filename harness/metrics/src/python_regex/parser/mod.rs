@@ -1,10 +1,10 @@
 //! From the text of a pattern to its tree, by the grammar of Python 3.11.
 
+use super::Flags;
 use super::class::{Member, Unit};
 use super::error::PatternError;
 use super::escape::{Escape, read as read_escape};
 use super::node::{ANY_NUMBER, At, Node, Repetition};
-use super::Flags;
 use super::reader::{Piece, Reader};
 
 mod groups;
@@ -94,9 +94,7 @@ impl Parser {
             debug_assert_eq!(c, next);
             match c {
                 _ if flags.verbose && matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c') => {}
-                '#' if flags.verbose => {
-                    while self.reader.next()?.is_some_and(|piece| piece != Piece::Plain('\n')) {}
-                }
+                '#' if flags.verbose => while self.reader.next()?.is_some_and(|piece| piece != Piece::Plain('\n')) {},
                 '[' => parts.push(self.set(flags, start)?),
                 '*' | '+' | '?' | '{' => match self.bounds(c)? {
                     Some((min, max)) => self.repeat(&mut parts, min, max, start)?,
@@ -247,6 +245,10 @@ impl Parser {
             () if self.reader.take('+') => Repetition::Possessive,
             () => Repetition::Greedy,
         };
+        if how == Repetition::Possessive && body.captures() {
+            let message = "a possessive repetition of a part with groups is not supported, since Python 3.11 sets its groups wrongly";
+            return Err(self.reader.error_at(message, start));
+        }
         parts.push(Node::Repeat { min, max, how, body });
         Ok(())
     }

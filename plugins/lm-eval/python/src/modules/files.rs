@@ -7,6 +7,7 @@ use crate::value::{Str, Value};
 
 pub(super) fn os(name: &str) -> Option<Value> {
     Some(match name {
+        "getenv" => Value::Native("os.getenv", getenv),
         "path" => Value::Module("os.path".into()),
         "sep" => Value::str("/"),
         "linesep" => Value::str("\n"),
@@ -21,6 +22,16 @@ pub(super) fn path(name: &str) -> Option<Value> {
         "join" => Value::Native("os.path.join", join),
         _ => return None,
     })
+}
+
+/// A variable of the environment. What is set there is not part of what a result is known by.
+fn getenv(_session: &mut Session, args: Arguments) -> Outcome<Value> {
+    let [name, default] = args.bind("os.getenv", ["key", "default"], 1)?;
+    let name = text(&name.unwrap_or(Value::None))?;
+    match std::env::var_os(&*name) {
+        None => Ok(default.unwrap_or(Value::None)),
+        Some(_) => Err(Error::unsupported(format!("the environment variable `{name}`, which is set; unset it: reading it"))),
+    }
 }
 
 fn text(value: &Value) -> Outcome<Str> {

@@ -13,7 +13,9 @@ mod math;
 mod numpy;
 mod order;
 mod random;
+mod hashlib;
 mod re;
+mod sklearn;
 mod types;
 mod words;
 
@@ -126,6 +128,7 @@ const MODULES: &[(&str, Items)] = &[
     ("dataclasses", types::nothing),
     ("datasets", crate::dataset::item),
     ("functools", functools::item),
+    ("hashlib", hashlib::item),
     ("html", types::nothing),
     ("itertools", itertools::item),
     ("json", json::item),
@@ -138,9 +141,15 @@ const MODULES: &[(&str, Items)] = &[
     ("pathlib", types::nothing),
     ("random", random::item),
     ("re", re::item),
+    ("sklearn", types::nothing),
+    ("sklearn.metrics", sklearn::item),
     ("statistics", types::nothing),
     ("string", words::string),
     ("sys", words::sys),
+    ("transformers", types::nothing),
+    ("transformers.data", types::nothing),
+    ("transformers.data.metrics", types::nothing),
+    ("transformers.data.metrics.squad_metrics", sklearn::squad),
     ("typing", types::typing),
     ("typing_extensions", types::typing),
     ("unicodedata", words::unicodedata),
@@ -170,7 +179,7 @@ pub(crate) fn is_object_attribute(name: &str) -> bool {
         re::ATTRIBUTES,
         random::ATTRIBUTES,
         numpy::ATTRIBUTES,
-        inert::ATTRIBUTES,
+        inert::ATTRIBUTES, hashlib::ATTRIBUTES,
         functools::ATTRIBUTES,
     ]
     .iter()

@@ -9,7 +9,7 @@ use super::ir::{
     Attribute, Call, ClassDefinition, Clause, Code, Const, Definition, Expr, FormatPart, Import, Place, Stmt, StmtKind,
     Target,
 };
-use super::{Library, Module};
+use super::{Library, Module, Program};
 use crate::error::Refusal;
 use crate::{modules, types};
 
@@ -39,12 +39,19 @@ impl Reached {
 
 /// All that a name of a module reaches.
 pub(crate) fn reach(library: &Library, module: &Arc<Module>, name: &str) -> Result<Reached, Refusal> {
+    let mut walk = Walk { library, module: Arc::clone(module), reached: Reached::default(), attributes: Vec::new(), dynamic: false };
+    walk.attributes.push(Arc::clone(module));
     let Some(global) = module.globals.get_index_of(name).filter(|global| !module.makers_of(*global).is_empty()) else {
+        if !module.dynamic.is_empty() {
+            walk.dynamic()?;
+            let program = Program { library: library.clone(), module: Arc::clone(module) };
+            if crate::Session::new(&program).has_dynamic(&walk.reached, name)? {
+                return walk.finish();
+            }
+        }
         let what = format!("the function `{name}`, which the file does not have");
         return Err(Refusal { file: Some(module.name.clone()), line: None, what });
     };
-    let mut walk = Walk { library, module: Arc::clone(module), reached: Reached::default(), attributes: Vec::new() };
-    walk.attributes.push(Arc::clone(module));
     walk.global(global, 0)?;
     walk.finish()
 }
@@ -55,6 +62,8 @@ struct Walk<'a> {
     reached: Reached,
     /// The modules whose classes objects may have their attributes from.
     attributes: Vec<Arc<Module>>,
+    /// Whether a statement is looked at that may call `globals`.
+    dynamic: bool,
 }
 
 type Check = Result<(), Refusal>;
@@ -73,6 +82,9 @@ impl Walk<'_> {
         let makers = module.makers_of(global);
         if makers.is_empty() {
             let Some(name) = module.globals.get_index(global) else { return Ok(()) };
+            if self.dynamic && &**name == "globals" {
+                return Ok(());
+            }
             return match modules::builtin_state(name) {
                 modules::BuiltinState::Refused => Err(self.refuse(format!("the function `{name}`"), line)),
                 // Without a binding a name is an error when it is used, as in Python.
@@ -85,6 +97,19 @@ impl Walk<'_> {
         for index in makers {
             self.reached.statements.push((Arc::clone(&module), *index));
             self.stmt(&module.statements[*index].stmt)?;
+        }
+        Ok(())
+    }
+
+    /// The statements that bind names by `globals`.
+    fn dynamic(&mut self) -> Check {
+        let module = Arc::clone(&self.module);
+        for index in &module.dynamic {
+            self.reached.statements.push((Arc::clone(&module), *index));
+            self.dynamic = true;
+            let checked = self.stmt(&module.statements[*index].stmt);
+            self.dynamic = false;
+            checked?;
         }
         Ok(())
     }

@@ -86,6 +86,22 @@ impl Program {
         LIBRARY.get_or_init(|| Library::new(Natives::new())).load(file)
     }
 
+    /// A program without a file, whose session has operations alone.
+    pub fn empty() -> Program {
+        static LIBRARY: OnceLock<Library> = OnceLock::new();
+        let module = Module {
+            path: PathBuf::new(),
+            name: String::new(),
+            globals: indexmap::IndexSet::new(),
+            statements: Vec::new(),
+            slots: 0,
+            cells: 0,
+            makers: HashMap::new(),
+            attributes: std::collections::HashSet::new(),
+        };
+        Program { library: LIBRARY.get_or_init(|| Library::new(Natives::new())).clone(), module: Arc::new(module) }
+    }
+
     /// Whether all that a function uses is implemented: statements, names, modules, methods.
     ///
     /// # Errors

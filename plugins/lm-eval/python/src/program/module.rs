@@ -48,6 +48,8 @@ pub(crate) struct Module {
     pub(crate) cells: usize,
     /// For each name of the module, the statements that bind it or change what it is bound to.
     pub(crate) makers: HashMap<usize, Vec<usize>>,
+    /// Statements that bind names which only running them tells: `globals().update(...)`.
+    pub(crate) dynamic: Vec<usize>,
     /// Attributes that statements of this module give to objects.
     pub(crate) attributes: HashSet<String>,
 }
@@ -98,13 +100,14 @@ impl Module {
                 text: Str::from(source.get(stmt.range().to_std_range()).unwrap_or_default()),
             })
             .collect();
+        let dynamic = (0..body.len()).filter(|index| binds_by_globals(&body[*index])).collect();
         let effects: Vec<Effects> = body.iter().map(effects).collect();
         let makers = makers(body, &effects, &mut lowerer);
         let mut attributes = Attributes::default();
         attributes.visit_body(body);
         let (slots, cells) = lowerer.module_frame();
         let globals = lowerer.globals;
-        Ok(Module { path: path.to_owned(), name, globals, statements, slots, cells, makers, attributes: attributes.0 })
+        Ok(Module { path: path.to_owned(), name, globals, statements, slots, cells, makers, dynamic, attributes: attributes.0 })
     }
 
     /// The statements that a name of the module depends on.
@@ -169,6 +172,14 @@ fn makers(body: &[ast::Stmt], effects: &[Effects], lowerer: &mut Lowerer<'_>) ->
         }
     }
     makers.into_iter().map(|(name, statements)| (name, statements.into_iter().collect())).collect()
+}
+
+/// Whether a statement of a module calls `globals`.
+fn binds_by_globals(stmt: &ast::Stmt) -> bool {
+    if matches!(stmt, ast::Stmt::FunctionDef(_) | ast::Stmt::ClassDef(_)) || never_runs(stmt) {
+        return false;
+    }
+    names_of(None, Body::Statements(std::slice::from_ref(stmt))).used.contains("globals")
 }
 
 /// Whether a statement never runs when a module is imported.

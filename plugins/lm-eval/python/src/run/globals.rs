@@ -1,13 +1,16 @@
 //! Names of modules: their statements run when a name is needed.
 
+use std::any::Any;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Flow, Frame, Loaded, Session};
 use crate::error::{Error, Outcome, Refusal};
 use crate::modules;
+use crate::natives::Arguments;
 use crate::program::ir::{Import, Place, StmtKind};
 use crate::program::{Imported, Module, Reached, import};
-use crate::value::{Str, Value};
+use crate::value::{Dict, Object, Str, Value};
 
 impl Session {
     /// The index of a file's module.
@@ -22,6 +25,7 @@ impl Session {
             ready: vec![false; module.globals.len()],
             done: vec![false; module.statements.len()],
             running: None,
+            dynamic: None,
         });
         self.by_path.insert(module.path.clone(), index);
         index
@@ -54,9 +58,19 @@ impl Session {
             return Ok(value.clone());
         }
         let name = loaded.module.globals.get_index(global).cloned().unwrap_or_else(|| Str::from(""));
+        if &*name == "globals" && loaded.running.is_some_and(|now| loaded.module.dynamic.contains(&now)) {
+            return Ok(Value::Object(Rc::new(Globals(module))));
+        }
+        let may_be_dynamic = loaded.running.is_none() && loaded.module.makers_of(global).is_empty();
+        if may_be_dynamic
+            && !loaded.module.dynamic.is_empty()
+            && let Some(value) = self.dynamic(module)?.get_str(&name)
+        {
+            return Ok(value.clone());
+        }
         match &*name {
-            "__file__" => Ok(Value::str(&loaded.module.path.to_string_lossy())),
-            "__name__" => Ok(Value::str(&module_name(&loaded.module))),
+            "__file__" => Ok(Value::str(&self.modules[module].module.path.to_string_lossy())),
+            "__name__" => Ok(Value::str(&module_name(&self.modules[module].module))),
             _ => match modules::builtin(&name) {
                 Some(value) => Ok(value),
                 None => match modules::builtin_state(&name) {
@@ -90,6 +104,43 @@ impl Session {
             }
             self.run_statement(index, &module, *maker, global)?;
         }
+        Ok(())
+    }
+
+    /// Whether a statement of the module binds a name by `globals`.
+    pub(crate) fn has_dynamic(&mut self, reached: &Reached, name: &str) -> Result<bool, Refusal> {
+        let found = self.prepare(reached).and_then(|()| Ok(self.dynamic(0)?.get_str(name).is_some()));
+        found.map_err(|error| match error {
+            Error::Unsupported(refusal) | Error::Limit(refusal) => *refusal,
+            raised @ Error::Exception(_) => Refusal::new(format!("a module that raises an exception: {raised}")),
+        })
+    }
+
+    /// The names that statements of a module bind by `globals`.
+    pub(super) fn dynamic(&mut self, index: usize) -> Outcome<Dict> {
+        if let Some(known) = &self.modules[index].dynamic {
+            return Ok(known.clone());
+        }
+        self.modules[index].dynamic = Some(Dict::new());
+        let module = Arc::clone(&self.modules[index].module);
+        for statement in &module.dynamic {
+            // No name: whatever the statement makes is found in the dictionary.
+            self.run_statement(index, &module, *statement, usize::MAX)?;
+        }
+        Ok(self.modules[index].dynamic.clone().unwrap_or_default())
+    }
+
+    /// `globals()[name] = value`.
+    pub(super) fn set_dynamic(&mut self, index: usize, name: &Value, value: Value) -> Outcome<()> {
+        let Value::Str(name) = name else {
+            return Err(Error::unsupported("a name in `globals()` that is no text"));
+        };
+        let loaded = &mut self.modules[index];
+        let known = loaded.module.globals.get_index_of(&**name);
+        if known.is_some_and(|global| !loaded.module.makers_of(global).is_empty()) {
+            return Err(Error::unsupported(format!("`{name}`, which a module binds, and `globals()` again")));
+        }
+        loaded.dynamic.get_or_insert_default().insert_str(name.clone(), value);
         Ok(())
     }
 
@@ -164,6 +215,33 @@ impl Session {
             return self.file_item(&file, name);
         }
         Err(Error::unsupported(format!("`{name}` of the module `{module}`")))
+    }
+}
+
+/// `globals`, and what it returns while a module runs.
+#[derive(Debug)]
+pub(super) struct Globals(pub(super) usize);
+
+impl Object for Globals {
+    fn type_name(&self) -> &'static str {
+        "globals"
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn call(self: Rc<Self>, _session: &mut Session, args: Arguments) -> Result<Value, Error> {
+        args.exactly::<0>("globals")?;
+        Ok(Value::Object(self))
+    }
+    fn call_method(self: Rc<Self>, session: &mut Session, name: &str, args: Arguments) -> Result<Value, Error> {
+        if name != "update" {
+            return Err(Error::unsupported(format!("`{name}` of `globals()`")));
+        }
+        let [names] = args.exactly(name)?;
+        for (name, value) in session.entries(&names)? {
+            session.set_dynamic(self.0, &name, value)?;
+        }
+        Ok(Value::None)
     }
 }
 

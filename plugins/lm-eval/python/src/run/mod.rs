@@ -9,6 +9,7 @@ mod cursor;
 mod expr;
 mod format;
 mod globals;
+mod operations;
 mod percent;
 mod stmt;
 mod subscript;
@@ -32,6 +33,7 @@ use crate::value::{Dict, ExceptionObject, Str, Value};
 pub(crate) use arithmetic::binary;
 pub(crate) use cursor::Cursor;
 pub use cursor::Iterate;
+pub use operations::{Operator, Relation};
 pub(crate) use format::format_value;
 pub(crate) use subscript::{resolve_index, slice_bounds};
 
@@ -80,6 +82,8 @@ struct Loaded {
     done: Vec<bool>,
     /// The statement that runs.
     running: Option<usize>,
+    /// Names that statements have bound by `globals`, once they have run.
+    dynamic: Option<Dict>,
 }
 
 /// A variable that functions share.
@@ -164,8 +168,13 @@ impl Session {
             Ok(reached) => self.prepare(reached)?,
             Err(refusal) => return Err(Error::Unsupported(Box::new(refusal.clone()))),
         }
-        let global = program.module().globals.get_index_of(name).unwrap_or_default();
-        self.global(0, global)
+        match program.module().globals.get_index_of(name) {
+            Some(global) if !program.module().makers_of(global).is_empty() => self.global(0, global),
+            _ => {
+                let found = self.dynamic(0)?.get_str(name).cloned();
+                found.ok_or_else(|| Error::unsupported(format!("the function `{name}`, which the file does not have")))
+            }
+        }
     }
 
     /// Calls any value that can be called, with a new budget of steps.

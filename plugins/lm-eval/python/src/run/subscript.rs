@@ -192,6 +192,12 @@ impl Session {
                 }
                 Ok(())
             }
+            Value::Object(known) if known.type_name() == "globals" => {
+                match known.as_any().downcast_ref::<super::globals::Globals>() {
+                    Some(globals) => self.set_dynamic(globals.0, &index, value),
+                    None => Ok(()),
+                }
+            }
             Value::Object(_) | Value::Instance(_) => {
                 Err(Error::unsupported(format!("an assignment to an item of a `{}`", object.type_name())))
             }
