@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 /// Lists what suites can name, for `examiner tasks`.
 pub trait Catalog: Send {
     /// Sends every entry whose name fits the pattern, each name once, in the order of the names. In a pattern `*` is any text,
-    /// `?` one character, `[a-z]` one of some and `[!a]` one of all others; everything else stands for itself.
+    /// `?` one character, `[a-z]` one of some and `[!a]` one of all others; several patterns have commas between them; everything
+    /// else stands for itself.
     ///
-    /// Nothing is fetched, and nothing is changed.
+    /// Nothing is changed, and nothing is fetched but what the options name.
     fn entries(&self, pattern: &str, sink: &dyn Sink<CatalogEntry>) -> Result<()>;
 }
 

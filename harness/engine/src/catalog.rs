@@ -1,6 +1,6 @@
 //! `examiner tasks`: what plugins can examine by name.
 
-use crate::bare_host::bare_host;
+use crate::bare_host::bare_host_with_downloads;
 use crate::loader::Plugins;
 use crate::worker::{self, Workers};
 use examiner_api::{
@@ -56,7 +56,7 @@ fn takes_tasks_dir(role: &RoleInfo) -> bool {
 }
 
 fn catalog(plugins: &Plugins, workers: Option<&Workers>, name: &str, options: Metadata) -> Result<Box<dyn Catalog>> {
-    match worker::open(workers, plugins, RoleKind::Catalog, name, options, bare_host())? {
+    match worker::open(workers, plugins, RoleKind::Catalog, name, options, bare_host_with_downloads()?)? {
         OpenRole::Catalog(catalog) => Ok(catalog),
         _ => Err(PluginError::new(ErrorCode::Protocol, "the plugin opened another role")),
     }

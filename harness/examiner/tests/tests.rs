@@ -30,6 +30,7 @@
 //! - `products`: runs that are moved, copied and replaced, and products that are damaged
 //! - `templates`: templates that ask for more than there is
 //! - `measured`: what a run takes of memory and time, for tests that bound it
+//! - `tasks`: what suites can name of the tasks that plugins know
 //! - `storage`: a run whose files could not be written goes on, too
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -61,6 +62,7 @@ mod resume;
 mod run;
 mod storage;
 mod talk;
+mod tasks;
 mod templates;
 mod torn;
 mod unsound;

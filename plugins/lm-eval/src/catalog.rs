@@ -2,7 +2,7 @@
 
 use crate::TaskConfig;
 use crate::classify::{Verdict, classify};
-use crate::tree::{Kind, Member, Tree, locate};
+use crate::tree::{Kind, Member, Tree, locate_or_fetch};
 use examiner_api::schemars::{self, JsonSchema};
 use examiner_api::{Catalog, CatalogEntry, CatalogKind, CatalogState, Flow, Host, Open, Result, Sink};
 use serde::Deserialize;
@@ -18,30 +18,35 @@ const BATCH: usize = 512;
 #[serde(deny_unknown_fields)]
 #[schemars(crate = "schemars")]
 pub struct CatalogOptions {
-    /// The directory `lm_eval/tasks` of lm-evaluation-harness, or the one that `lm_eval` is in. Without it the directory in the
-    /// variable `EXAMINER_LM_EVAL_TASKS`, else the tasks of an installed `lm_eval`.
+    /// The directory `lm_eval/tasks` of lm-evaluation-harness, or the one that `lm_eval` is in; `lm_eval==0.4.13` is that of a
+    /// version, which is downloaded once. Without it the directory in the
+    /// variable `LM_EVAL_TASKS`, else the tasks of an installed `lm_eval`.
     #[serde(default)]
-    tasks_dir: Option<PathBuf>,
+    tasks_dir: Option<String>,
     /// Directories with more tasks. A name in one of them replaces the same name in `tasks_dir`.
     #[serde(default)]
     include_path: Vec<PathBuf>,
 }
 
 /// Lists the tasks, groups and tags of a tree.
-pub struct TaskCatalog(CatalogOptions);
+pub struct TaskCatalog {
+    options: CatalogOptions,
+    host: Host,
+}
 
 impl Open for TaskCatalog {
     type Options = CatalogOptions;
 
-    fn open(options: CatalogOptions, _: Host) -> Result<Self> {
-        Ok(TaskCatalog(options))
+    fn open(options: CatalogOptions, host: Host) -> Result<Self> {
+        Ok(TaskCatalog { options, host })
     }
 }
 
 impl Catalog for TaskCatalog {
     fn entries(&self, pattern: &str, sink: &dyn Sink<CatalogEntry>) -> Result<()> {
-        let mut directories = vec![locate(self.0.tasks_dir.as_deref())?];
-        directories.extend(self.0.include_path.iter().cloned());
+        let tasks = locate_or_fetch(self.options.tasks_dir.as_deref(), &|address| self.host.fetch(address))?;
+        let mut directories = vec![tasks];
+        directories.extend(self.options.include_path.iter().cloned());
         let tree = Tree::open(&directories)?;
         let names: BTreeSet<&str> = pattern.split(',').flat_map(|pattern| tree.matching(pattern.trim())).collect();
         let names: Vec<&str> = names.into_iter().collect();
@@ -132,9 +137,7 @@ impl Judge<'_> {
             .into_iter()
             .map(|member| match member {
                 Member::Task(task) => (task.name.as_str(), self.verdict(task, &self.tree.digest(member))),
-                Member::Group(group) => {
-                    (group.name.as_str(), Verdict { state: CatalogState::Runs, detail: String::new() })
-                }
+                Member::Group(group) => (group.name.as_str(), Verdict::RUNS),
             })
             .collect();
         let count = judged.len();
@@ -167,7 +170,8 @@ mod tests {
     use examiner_api::testing::FakeHost;
 
     fn listed(directory: &std::path::Path, pattern: &str) -> Vec<CatalogEntry> {
-        let options = CatalogOptions { tasks_dir: Some(directory.to_owned()), include_path: Vec::new() };
+        let options =
+            CatalogOptions { tasks_dir: Some(directory.to_string_lossy().into_owned()), include_path: Vec::new() };
         let catalog = TaskCatalog::open(options, FakeHost::new().host()).unwrap();
         let found = Mutex::new(Vec::new());
         let sink = |entry: CatalogEntry| {

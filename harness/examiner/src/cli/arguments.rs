@@ -220,8 +220,9 @@ pub(super) struct SchemaArguments {
 pub(super) struct TasksArguments {
     /// A name, or a pattern in which `*` is any text, `?` one character and `[a-z]` one of some; several have commas between them.
     pub(super) pattern: Option<String>,
-    /// The directory of tasks: `lm_eval/tasks` of lm-evaluation-harness, or the one that `lm_eval` is in. Without it that of
-    /// EXAMINER_LM_EVAL_TASKS, or of an installed `lm_eval`.
+    /// The directory of tasks: `lm_eval/tasks` of lm-evaluation-harness, or the one that `lm_eval` is in; or `lm_eval==0.4.13`,
+    /// which is downloaded once. Without it that of
+    /// LM_EVAL_TASKS, or of an installed `lm_eval`.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) tasks_dir: Option<PathBuf>,
     /// Print JSON lines, for programs: one for each entry, and the counts in the last.

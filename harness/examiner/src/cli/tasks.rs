@@ -15,8 +15,10 @@ use std::sync::Mutex;
 /// Lists the tasks that fit a pattern; of a name its members, too.
 pub(super) fn tasks(arguments: &TasksArguments, directories: &[PathBuf]) -> Result<ExitCode> {
     let plugins = search::plugins(None, directories)?;
-    let absolute = |directory: &PathBuf| {
-        std::path::absolute(directory).with_context(|| format!("cannot find `{}`", directory.display()))
+    // Catalogs look it up in processes of their own. What is no directory here may be a name that a catalog knows.
+    let absolute = |directory: &PathBuf| match directory.exists() {
+        true => std::path::absolute(directory).with_context(|| format!("cannot find `{}`", directory.display())),
+        false => Ok(directory.clone()),
     };
     let tasks_dir = arguments.tasks_dir.as_ref().map(absolute).transpose()?;
     let pattern = arguments.pattern.as_deref().unwrap_or("*");

@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const ENVIRONMENT: &str = "lm-eval-python";
-const PACKAGES: [&str; 5] = ["torch==2.15.0", "transformers==5.24.0", "lm_eval==0.4.13", "accelerate", "datasets"];
+pub(super) const ENVIRONMENT: &str = "lm-eval-python";
+pub(super) const PACKAGES: [&str; 5] = ["torch==2.15.0", "transformers==5.24.0", "lm_eval==0.4.13", "accelerate", "datasets"];
 const SCRIPT: &str = include_str!("lm_eval_tasks.py");
 
 /// Tasks that are asked in the same way.

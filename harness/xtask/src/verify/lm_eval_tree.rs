@@ -2,8 +2,9 @@
 //! all settings.
 
 use super::comparison::Comparison;
+use super::lm_eval_tasks::{ENVIRONMENT, PACKAGES};
 use super::setup::Setup;
-use crate::program::process::{command_line, target};
+use crate::program::process::command_line;
 use crate::program::python;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -11,14 +12,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-const ENVIRONMENT: &str = "lm-eval-python";
-const PACKAGES: [&str; 1] = ["lm_eval==0.4.13"];
 const SCRIPT: &str = include_str!("lm_eval_tree.py");
-
-/// Whether lm-evaluation-harness is installed: it takes gigabytes, and is installed only for those who ask for this group.
-pub(super) fn is_available() -> bool {
-    target().join(ENVIRONMENT).join("ready").is_file()
-}
 
 /// A name as lm-evaluation-harness reads it.
 #[derive(Deserialize)]
@@ -46,7 +40,10 @@ struct Ours {
 }
 
 pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
-    let python = python::environment(ENVIRONMENT, &PACKAGES)?;
+    let python = match &setup.python {
+        Some(python) => std::path::absolute(python)?,
+        None => python::environment(ENVIRONMENT, &PACKAGES)?,
+    };
     let script = setup.work.join("lm_eval_tree.py");
     crate::program::files::write(&script, SCRIPT)?;
     let printed = printed(Command::new(python).arg(script))?;

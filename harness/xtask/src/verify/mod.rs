@@ -11,8 +11,8 @@ mod families;
 mod llama_cpp;
 mod lm_eval_choice;
 mod lm_eval_gsm8k;
-mod lm_eval_tree;
 mod lm_eval_tasks;
+mod lm_eval_tree;
 mod onnx;
 mod opencompass_bbh;
 mod opencompass_extraction;
@@ -85,9 +85,8 @@ const REAL: &str = "real";
 const LLAMA_CPP: &str = "llama-cpp";
 /// The group that installs packages of Python; it is left out until it was asked for once, or a Python is named.
 const PROCESS: &str = "process";
-/// The group that installs lm-evaluation-harness; it is left out likewise.
+/// The groups that install lm-evaluation-harness; they are left out likewise.
 const LM_EVAL_TREE: &str = "lm-eval-tree";
-/// The group that installs lm-evaluation-harness; it is left out likewise.
 const LM_EVAL_TASKS: &str = "lm-eval-tasks";
 /// The group that needs npm; where it is not installed, it is left out likewise.
 const EDITORS: &str = "editors";
@@ -113,8 +112,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
             REAL => has_real,
             LLAMA_CPP => llama_cpp::is_available(),
             PROCESS => arguments.python.is_some() || process::is_available(),
-            LM_EVAL_TREE => lm_eval_tree::is_available(),
-            LM_EVAL_TASKS => arguments.python.is_some() || lm_eval_tasks::is_available(),
+            LM_EVAL_TREE | LM_EVAL_TASKS => arguments.python.is_some() || lm_eval_tasks::is_available(),
             EDITORS => editors::is_available(),
             _ => true,
         },

@@ -1,6 +1,6 @@
 //! The dataset `lm-eval`: the documents of one or more tasks as samples.
 
-use super::compile::{RowsOf, Task};
+use super::compile::Task;
 use super::documents::Locate;
 use super::fingerprint;
 use super::runnable::runnable;
@@ -27,7 +27,8 @@ const READING: u64 = u64::MAX;
 pub struct Options {
     /// The name of a task, a group or a tag of lm-evaluation-harness, or a list of those.
     pub task: TaskNames,
-    /// The directory of tasks, or one that holds `lm_eval/tasks`; the installed lm-evaluation-harness where it is left out.
+    /// The directory of tasks, or one that holds `lm_eval/tasks`; `lm_eval==0.4.13` is that of a version, which is downloaded once. Where it
+    /// is left out, the directory in the variable `LM_EVAL_TASKS`, else that of the installed lm-evaluation-harness.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tasks_dir: Option<String>,
     /// How many few-shot examples stand before each question; what the task says where it is left out. A task that says 0 keeps it, as
@@ -235,25 +236,4 @@ impl Dataset for Tasks {
             _ => Flow::Continue,
         })
     }
-}
-
-/// The address of a split.
-pub(crate) fn address(source: &RowsOf, split: &str, mirror: Option<&str>) -> Result<rows::HubSplit> {
-    let mut hub = rows::HubSplit {
-        path: source.path.clone(),
-        config: source.name.clone(),
-        split: split.to_owned(),
-        mirror: mirror.map(str::to_owned),
-        ..rows::HubSplit::default()
-    };
-    for (name, setting) in &source.options {
-        let refused = || PluginError::unsupported(format!("`{name}` in `dataset_kwargs` is {}", setting.kind()));
-        match (name.as_str(), setting.as_text()) {
-            ("data_dir", Some(text)) => hub.data_dir = Some(text.to_owned()),
-            ("revision", Some(text)) => hub.revision = Some(text.to_owned()),
-            ("data_files", _) => hub.data_files = Some(setting.to_json().map_err(|_| refused())?),
-            _ => return Err(refused()),
-        }
-    }
-    Ok(hub)
 }

@@ -1,5 +1,6 @@
 //! Tasks: from their YAML and their data to samples.
 
+mod address;
 mod compile;
 mod dataset;
 mod documents;

@@ -1,9 +1,10 @@
 //! From the names in a suite to tasks and their rows.
 
-use super::dataset::{Options, Tasks, address};
+use super::address::address;
+use super::dataset::{Options, Tasks};
 use super::documents::Locate;
 use crate::spec::TaskSpec;
-use crate::tree::{Group, Tree, locate};
+use crate::tree::{Group, Tree, locate, locate_or_fetch};
 use crate::{Task, TaskConfig};
 use examiner_api::{GroupMetric, Host, Open, PluginError, Result, SubsetGroup};
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ impl Open for Tasks {
     type Options = Options;
 
     fn open(options: Options, host: Host) -> Result<Self> {
+        let directory = locate_or_fetch(options.tasks_dir.as_deref(), &|address| host.fetch(address))?;
+        let options = Options { tasks_dir: Some(directory.to_string_lossy().into_owned()), ..options };
         let mirror = options.hub_mirror.clone();
         let fetching = host.clone();
         let rows: Locate =
@@ -42,10 +45,8 @@ impl Tasks {
 
 /// What is reported of groups.
 fn groups(groups: &[&Group], configs: &[TaskConfig], warn: &dyn Fn(&str)) -> Vec<SubsetGroup> {
-    let specs: BTreeMap<&str, TaskSpec> = configs
-        .iter()
-        .filter_map(|config| Some((config.name.as_str(), Task::compile(config).ok()?.spec)))
-        .collect();
+    let specs: BTreeMap<&str, TaskSpec> =
+        configs.iter().filter_map(|config| Some((config.name.as_str(), Task::compile(config).ok()?.spec))).collect();
     let of = |group: &&Group| {
         let mut subsets: Vec<String> = Vec::new();
         for task in group.tasks() {
@@ -75,7 +76,9 @@ fn groups(groups: &[&Group], configs: &[TaskConfig], warn: &dyn Fn(&str)) -> Vec
             }
             if is_ambiguous {
                 let (metric, group) = (&wanted.metric, &group.name);
-                warn(&format!("`{metric}` of the group `{group}` is left out: its tasks have it under different filters"));
+                warn(&format!(
+                    "`{metric}` of the group `{group}` is left out: its tasks have it under different filters"
+                ));
                 continue;
             }
             let weight_by_size = wanted.weight_by_size;

@@ -1,10 +1,11 @@
 //! Where the tasks of lm-evaluation-harness are on this machine.
 
+use super::wheel;
 use examiner_api::{PluginError, Result};
 use std::path::{Path, PathBuf};
 
 /// The variable that names the directory of tasks where no option does.
-pub const TASKS_VARIABLE: &str = "EXAMINER_LM_EVAL_TASKS";
+pub const TASKS_VARIABLE: &str = "LM_EVAL_TASKS";
 
 /// Where tasks lie in the package.
 const IN_PACKAGE: &str = "lm_eval/tasks";
@@ -19,6 +20,18 @@ pub fn locate(named: Option<&Path>) -> Result<PathBuf> {
     match named.map(Path::to_owned).or(variable) {
         Some(named) => tasks_of(&named),
         None => installed(&site_directories(|name| std::env::var_os(name).map(PathBuf::from))),
+    }
+}
+
+/// As [`locate`]; a name such as `lm_eval==0.4.13` is that version, whose wheel is got by `fetch` from the Python Package Index.
+///
+/// # Errors
+/// As [`locate`], and what fails of a download.
+pub fn locate_or_fetch(named: Option<&str>, fetch: &dyn Fn(&str) -> Result<PathBuf>) -> Result<PathBuf> {
+    match named.map(|named| (named, wheel::version_of(named))) {
+        Some((_, Some(version))) => tasks_of(&wheel::fetch(version, fetch)?),
+        Some((named, None)) => locate(Some(Path::new(named))),
+        None => locate(None),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A tree of tasks: the directory `lm_eval/tasks`, or one that is laid out like it.
 //!
 //! `files` reads YAML with what it includes, `index` says which names there are, `resolve` what a name stands for, `group` is what
-//! results need of a group, and `locate` finds trees on this machine. All of it follows lm-evaluation-harness 0.4.13.
+//! results need of a group, `locate` finds trees on this machine, and `wheel` gets one that is not there. All of it follows lm-evaluation-harness 0.4.13.
 
 mod digest;
 mod files;
@@ -10,10 +10,11 @@ mod index;
 mod locate;
 mod pattern;
 mod resolve;
+mod wheel;
 
 pub use group::{Group, GroupMetric, Member};
 pub use index::{Entry, Kind};
-pub use locate::{TASKS_VARIABLE, locate};
+pub use locate::{TASKS_VARIABLE, locate, locate_or_fetch};
 
 use crate::TaskConfig;
 use examiner_api::{PluginError, Result};

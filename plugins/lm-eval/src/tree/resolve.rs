@@ -101,6 +101,7 @@ impl<'a> Builder<'a> {
                 }
             }
         }
+        check_shared(&group, &overrides)?;
         Ok(group)
     }
 
@@ -155,6 +156,23 @@ impl<'a> Builder<'a> {
             }
         }
     }
+}
+
+/// A group's `generation_kwargs` without `until` are one object for all its tasks in lm-evaluation-harness: the first task
+/// fills in its own `fewshot_delimiter`, and all others end there, too. Where that makes a difference the group is refused.
+fn check_shared(group: &Group, overrides: &Settings) -> Result<()> {
+    let Some(Setting::Map(generation)) = setting(overrides, "generation_kwargs") else { return Ok(()) };
+    let tasks = group.tasks();
+    let mut delimiters = tasks.iter().map(|task| task.get("fewshot_delimiter"));
+    let first = delimiters.next();
+    if setting(generation, "until").is_some() || delimiters.all(|delimiter| Some(delimiter) == first) {
+        return Ok(());
+    }
+    Err(PluginError::bad_input(format!(
+        "the group `{}` has `generation_kwargs` without `until`, and tasks with different `fewshot_delimiter`s",
+        group.name
+    ))
+    .with_help("say `until` in the group: without it, where an answer ends depends on which task was opened first"))
 }
 
 /// A task, from all its settings.

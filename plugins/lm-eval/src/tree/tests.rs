@@ -281,6 +281,9 @@ fn a_group_below_itself_and_other_wrong_lists_are_refused() {
         ("median.yaml", "group: median\ntask: [t]\naggregate_metric_list: [{metric: acc, aggregation: median}]\n"),
         ("t.yaml", "task: t\ntag: some\n"),
         ("tag.yaml", "group: tag\ntask: [{group: some}]\n"),
+        ("d.yaml", "task: d\nfewshot_delimiter: ' '\n"),
+        ("shared.yaml", "group: shared\ngeneration_kwargs: {max_gen_toks: 8}\ntask: [t, d]\n"),
+        ("same.yaml", "group: same\ngeneration_kwargs: {max_gen_toks: 8, until: []}\ntask: [t, d]\n"),
     ]);
     let tree = files.tree();
     let refused = [
@@ -290,7 +293,9 @@ fn a_group_below_itself_and_other_wrong_lists_are_refused() {
         ("metric", "has no `weights`"),
         ("median", "`aggregation` cannot be"),
         ("tag", "found the tag `some`"),
+        ("shared", "`generation_kwargs` without `until`"),
     ];
+    assert!(tree.resolve("same").is_ok());
     for (name, message) in refused {
         let error = tree.resolve(name).unwrap_err().to_string();
         assert!(error.contains(message), "{name}: {error}");

@@ -44,7 +44,8 @@ struct Digests {
 /// There is no such version, it cannot be downloaded, or not be unpacked.
 pub(super) fn fetch(version: &str, fetch: Fetch<'_>) -> Result<PathBuf> {
     if version.is_empty() || !version.chars().all(|one| one.is_ascii_alphanumeric() || one == '.') {
-        let message = format!("expected a version of lm-evaluation-harness, such as `{REQUIREMENT}0.4.13`, found `{version}`");
+        let message =
+            format!("expected a version of lm-evaluation-harness, such as `{REQUIREMENT}0.4.13`, found `{version}`");
         return Err(PluginError::bad_options(message));
     }
     let description = fetch(&format!("https://pypi.org/pypi/lm-eval/{version}/json"))?;
@@ -82,7 +83,11 @@ fn unpack(wheel: &Path, to: &Path) -> io::Result<()> {
         let written = io::copy(&mut entry.take(left), &mut file)?;
         left -= written;
         file.flush()?;
-        if left == 0 { Err(io::Error::other(format!("expected at most {BYTES_MAX} bytes, found more"))) } else { Ok(()) }
+        if left == 0 {
+            Err(io::Error::other(format!("expected at most {BYTES_MAX} bytes, found more")))
+        } else {
+            Ok(())
+        }
     });
     let moved = unpacked.and_then(|()| match fs::rename(&part, to) {
         // Another process was faster.
@@ -112,9 +117,7 @@ mod tests {
         }
         writer.finish().unwrap();
         let description = directory.join("json");
-        let entry = |kind: &str, url: &str| {
-            serde_json::json!({ "packagetype": kind, "url": url, "digests": { "sha256": "ab" } })
-        };
+        let entry = |kind: &str, url: &str| serde_json::json!({ "packagetype": kind, "url": url, "digests": { "sha256": "ab" } });
         let urls = [entry("sdist", "https://files/x.tar.gz"), entry("bdist_wheel", "https://files/x.whl")];
         std::fs::write(&description, serde_json::json!({ "urls": urls }).to_string()).unwrap();
         move |uri: &str| match uri {
@@ -140,7 +143,8 @@ mod tests {
         assert_eq!(std::fs::read_to_string(package.join("lm_eval/tasks/arc/arc.yaml")).unwrap(), "task: arc\n");
         let inside: Vec<_> = std::fs::read_dir(&package).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(inside, ["lm_eval"]);
-        let outside: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let outside: Vec<_> =
+            std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(outside, ["cache"]);
         std::fs::write(package.join("mark"), "").unwrap();
         assert!(fetch("9.9", &index).unwrap().join("mark").exists(), "it is not unpacked again");
