@@ -12,6 +12,7 @@ mod llama_cpp;
 mod lm_eval_choice;
 mod lm_eval_gsm8k;
 mod lm_eval_tasks;
+mod metrics;
 mod onnx;
 mod opencompass_bbh;
 mod opencompass_extraction;
@@ -56,7 +57,7 @@ pub(crate) struct VerifyArguments {
 type Group = fn(&Setup) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 19] = [
+const GROUPS: [(&str, Group); 20] = [
     ("transformers", transformers::compare),
     ("onnx", onnx::compare),
     ("families", families::compare),
@@ -75,6 +76,7 @@ const GROUPS: [(&str, Group); 19] = [
     (REAL, real::compare),
     (LLAMA_CPP, llama_cpp::compare),
     (PROCESS, process::compare),
+    (METRICS, metrics::compare),
     (LM_EVAL_TASKS, lm_eval_tasks::compare),
 ];
 
@@ -83,6 +85,8 @@ const REAL: &str = "real";
 const LLAMA_CPP: &str = "llama-cpp";
 /// The group that installs packages of Python; it is left out until it was asked for once, or a Python is named.
 const PROCESS: &str = "process";
+/// The group that installs packages of Python that metrics are held against; likewise.
+const METRICS: &str = "metrics";
 /// The group that installs lm-evaluation-harness; it is left out likewise.
 const LM_EVAL_TASKS: &str = "lm-eval-tasks";
 /// The group that needs npm; where it is not installed, it is left out likewise.
@@ -110,6 +114,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
             LLAMA_CPP => llama_cpp::is_available(),
             PROCESS => arguments.python.is_some() || process::is_available(),
             LM_EVAL_TASKS => arguments.python.is_some() || lm_eval_tasks::is_available(),
+            METRICS => metrics::is_available(),
             EDITORS => editors::is_available(),
             _ => true,
         },
