@@ -13,6 +13,11 @@ pub trait CorpusMetric: Send + Sync {
     /// The value from the sums of the counts.
     fn value(&self, sums: &[f64]) -> f64;
 
+    /// Whether more is better.
+    fn higher_is_better(&self) -> bool {
+        true
+    }
+
     /// The value of a corpus.
     fn corpus(&self, samples: &[Vec<f64>]) -> f64 {
         self.value(&sums(samples))

@@ -105,6 +105,16 @@ impl TextMetric {
     }
 }
 
+impl TextMetric {
+    /// Whether more is better.
+    pub fn higher_is_better(&self) -> bool {
+        match self {
+            TextMetric::Mean(_) => true,
+            TextMetric::Corpus(metric) => metric.higher_is_better(),
+        }
+    }
+}
+
 impl SampleMetric for ExactMatch {
     fn value(&self, prediction: &str, references: &[String]) -> Result<f64> {
         some(references)?;

@@ -243,7 +243,7 @@ impl Scorer for AnswerExtraction {
 }
 
 /// The texts of the right answer.
-fn gold_texts(sample: &Sample) -> Result<Vec<String>> {
+pub(super) fn gold_texts(sample: &Sample) -> Result<Vec<String>> {
     let found = match &sample.gold {
         Gold::Text(texts) if !texts.is_empty() => return Ok(texts.clone()),
         Gold::Choice(index) => match sample.choices.get(*index) {

@@ -3,10 +3,13 @@
 //! They use only `examiner-api`, as any plugin does: a third party's scorer can do the same.
 
 mod answer_extraction;
+mod choice_metrics;
 mod decimal;
 pub mod extraction;
 mod fingerprint;
 mod match_rule;
+mod metric_options;
+mod metrics;
 mod normalization;
 mod perplexity;
 mod perplexity_choice;
@@ -14,8 +17,10 @@ mod perplexity_choice;
 mod test_support;
 
 pub use answer_extraction::{AnswerExtraction, AnswerExtractionOptions, Extract};
+pub use choice_metrics::{ChoiceMetrics, ChoiceMetricsOptions};
 pub use decimal::canonical_decimal;
 pub use match_rule::{Compare, MatchRule};
+pub use metrics::{Metrics, MetricsOptions};
 pub use normalization::Normalization;
 pub use perplexity::{Perplexity, PerplexityOptions, TextWindows};
 pub use perplexity_choice::{LikelihoodNormalization, PerplexityChoice, PerplexityChoiceOptions};
@@ -33,6 +38,11 @@ pub fn plugin() -> Plugin {
         .scorer::<AnswerExtraction>(
             "answer-extraction",
             "Free answers: a pipeline of steps finds the answer in the text; it is normalized and compared.",
+        )
+        .scorer::<Metrics>("metrics", "Free answers: metrics of texts, such as `exact_match`, `bleu` and `rougeL`.")
+        .scorer::<ChoiceMetrics>(
+            "choice-metrics",
+            "Multiple choice: the metrics of lm-evaluation-harness, such as `acc_norm`, `brier_score` and `f1`.",
         )
 }
 
@@ -88,6 +98,23 @@ mod tests {
         for options in [json!({"windows": "strided"}), json!({"windows": {"stride": 0}}), json!({"stride": 5})] {
             assert!(!valid("perplexity", &options), "{options}");
             assert!(test_support::open::<Perplexity>(options).is_err());
+        }
+        let many = json!({"metrics": ["bleu", "rougeL", {"name": "exact_match", "as": "em", "ignore_case": true}], "extract": "gsm8k"});
+        assert!(valid("metrics", &many));
+        test_support::open::<Metrics>(many).unwrap();
+        for options in
+            [json!({}), json!({"metrics": []}), json!({"metrics": ["blue"]}), json!({"metrics": [{"as": "x"}]})]
+        {
+            assert!(!valid("metrics", &options), "{options}");
+            assert!(test_support::open::<Metrics>(options).is_err());
+        }
+        let many =
+            json!({"metrics": ["acc", "mcc", {"name": "f1", "average": "macro"}], "unconditional_context": "A:"});
+        assert!(valid("choice-metrics", &many));
+        test_support::open::<ChoiceMetrics>(many).unwrap();
+        for options in [json!({"metrics": ["accuracy"]}), json!({"metrics": "acc"})] {
+            assert!(!valid("choice-metrics", &options), "{options}");
+            assert!(test_support::open::<ChoiceMetrics>(options).is_err());
         }
     }
 }

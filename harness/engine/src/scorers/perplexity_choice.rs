@@ -242,7 +242,7 @@ impl Scorer for PerplexityChoice {
 }
 
 /// The indices of the right choices.
-fn right_choices(sample: &Sample) -> Result<Vec<usize>> {
+pub(super) fn right_choices(sample: &Sample) -> Result<Vec<usize>> {
     let wrong = |found: String| {
         let message = format!("expected a right choice for sample `{}`, found {found}", sample.id);
         Err(PluginError::bad_input(message).with_help("check what the dataset takes as choices and as gold answer"))

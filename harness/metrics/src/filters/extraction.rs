@@ -144,6 +144,10 @@ impl MultiChoice {
         Ok(Prepared { filter: self, choices, texts, letters })
     }
 
+    fn ignores_something(&self) -> bool {
+        self.ignore_case || self.ignore_punctuation || !self.ignored.is_empty()
+    }
+
     /// A text without what does not count.
     fn compared(&self, text: &str) -> Result<String> {
         let mut text = text.to_owned();
@@ -166,10 +170,14 @@ impl Prepared<'_> {
         let text = response.as_str().unwrap_or("");
         let mut found = find(&self.filter.regex.pattern, select, text)?;
         if found.is_empty() {
-            let Value::String(text) = response else {
-                return invalid(format!("expected a text as response, found `{response}`"));
+            let compared = match response {
+                Value::String(text) => self.filter.compared(text)?,
+                _ if self.filter.ignores_something() => {
+                    return invalid(format!("expected a text as response, found `{response}`"));
+                }
+                _ => String::new(),
             };
-            found = find(&self.texts, select, &self.filter.compared(text)?)?;
+            found = find(&self.texts, select, &compared)?;
             // Of equal choices the last one counts.
             if let Some((_, letter)) =
                 self.choices.iter().rev().find(|(choice, _)| !found.is_empty() && *choice == found)

@@ -1,6 +1,5 @@
 //! Classes of characters, and when two characters are equal in another case.
 
-use super::node::Fold;
 use crate::unicode::{is_alphanumeric, is_decimal, is_space, lower_code, upper_code};
 
 /// Groups of lower-case characters that have one upper case: they are equal where case is ignored.
@@ -30,6 +29,17 @@ const SAME_UPPER: [&[u32]; 24] = [
     &[0x1e61, 0x1e9b],
     &[0xfb05, 0xfb06],
 ];
+
+/// Which characters are equal in another case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fold {
+    /// None.
+    Exact,
+    /// Letters of ASCII.
+    Ascii,
+    /// All.
+    Unicode,
+}
 
 impl Fold {
     /// What stands for a character when case is ignored.

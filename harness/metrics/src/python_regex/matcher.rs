@@ -46,7 +46,7 @@ enum Entry {
 }
 
 /// So many entries may the stack have.
-const MAX_ENTRIES: usize = 20_000_000;
+const MAX_ENTRIES: usize = 5_000_000;
 
 /// One attempt after the other at one text.
 pub(super) struct Matcher<'p> {
@@ -322,7 +322,7 @@ impl<'p> Matcher<'p> {
         Ok(Some(at))
     }
 
-    fn reference(&self, group: usize, fold: super::node::Fold, at: usize) -> Option<usize> {
+    fn reference(&self, group: usize, fold: super::class::Fold, at: usize) -> Option<usize> {
         let (start, end) = (self.slots[2 * group]?, self.slots[2 * group + 1]?);
         // A group that was opened again and not closed has no text.
         let wanted = self.text.get(start..end)?;

@@ -76,11 +76,11 @@ impl Flags {
         self
     }
 
-    fn fold(self) -> node::Fold {
+    fn fold(self) -> class::Fold {
         match (self.ignore_case, self.ascii) {
-            (false, _) => node::Fold::Exact,
-            (true, true) => node::Fold::Ascii,
-            (true, false) => node::Fold::Unicode,
+            (false, _) => class::Fold::Exact,
+            (true, true) => class::Fold::Ascii,
+            (true, false) => class::Fold::Unicode,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a pattern says, as a tree.
 
-use super::class::Unit;
+use super::class::{Fold, Unit};
 
 /// The number of repetitions that stands for "any".
 pub(super) const ANY_NUMBER: u32 = u32::MAX;
@@ -39,17 +39,6 @@ pub(super) enum Repetition {
     Lazy,
     /// As many as possible, and no fewer.
     Possessive,
-}
-
-/// Which characters are equal in another case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fold {
-    /// None.
-    Exact,
-    /// Letters of ASCII.
-    Ascii,
-    /// All.
-    Unicode,
 }
 
 /// A place in a text.

@@ -1,7 +1,7 @@
 //! A pattern as instructions.
 
-use super::class::Unit;
-use super::node::{ANY_NUMBER, At, Fold, Node, Repetition};
+use super::class::{Fold, Unit};
+use super::node::{ANY_NUMBER, At, Node, Repetition};
 
 /// An instruction. Places of other instructions are indices into [`Program::code`].
 #[derive(Debug, Clone)]

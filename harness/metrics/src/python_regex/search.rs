@@ -1,8 +1,8 @@
 //! Searching: `search`, `match`, `fullmatch`, `finditer`, `findall`, `split` and `sub`.
 
+use super::Pattern;
 use super::error::SearchError;
 use super::matcher::{End, GivenUp, Matcher};
-use super::{Pattern, Template};
 
 /// A text to search in. Places in it are counted in characters, as Python counts them.
 #[derive(Debug, Clone)]
@@ -198,11 +198,6 @@ impl Pattern {
         }
         parts.push(Some(subject.slice(from, subject.len())));
         Ok(parts)
-    }
-
-    /// `Pattern.sub(template, text, most)`; `most` 0 replaces all matches.
-    pub fn replace(&self, text: &str, template: &Template, most: usize) -> Result<String, SearchError> {
-        self.replace_with(text, most, |found, subject| Ok(template.expand(found, subject)))
     }
 
     /// `Pattern.sub` with a function, which gets the match and the text.

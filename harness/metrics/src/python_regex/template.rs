@@ -1,6 +1,6 @@
 //! Replacements with references to groups.
 
-use super::error::PatternError;
+use super::error::{PatternError, SearchError};
 use super::escape::{is_octal, octal};
 use super::reader::{Piece, Reader};
 use super::search::{Match, Subject};
@@ -112,4 +112,11 @@ fn named(reader: &mut Reader, pattern: &Pattern) -> Result<usize, PatternError> 
     }
     let number = name.parse().ok().filter(|_| name.chars().all(|c| c.is_ascii_digit()));
     number.ok_or_else(|| reader.error(&format!("bad character in group name '{name}'")))
+}
+
+impl Pattern {
+    /// `Pattern.sub(template, text, most)`; `most` 0 replaces all matches.
+    pub fn replace(&self, text: &str, template: &Template, most: usize) -> Result<String, SearchError> {
+        self.replace_with(text, most, |found, subject| Ok(template.expand(found, subject)))
+    }
 }

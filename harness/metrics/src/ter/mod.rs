@@ -37,7 +37,7 @@ impl Ter {
         if self.no_punct {
             text = text.replace(['.', ',', '?', ':', ';', '!', '"', '(', ')'], "");
         }
-        text
+        split(&text).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -47,7 +47,8 @@ impl CorpusMetric for Ter {
             return invalid("expected references for TER, found none");
         }
         let prediction = self.prepared(prediction);
-        let references: Vec<String> = references.iter().map(|text| self.prepared(text)).collect();
+        // sacreBLEU prepares references twice, which splits more off where `normalized` is on.
+        let references: Vec<String> = references.iter().map(|text| self.prepared(&self.prepared(text))).collect();
         // Words are compared often: each gets a number.
         let mut numbers = HashMap::new();
         let mut words = |text| -> Vec<u32> {
@@ -66,6 +67,10 @@ impl CorpusMetric for Ter {
             length += reference.len();
         }
         Ok(vec![fewest.unwrap_or_default() as f64, length as f64 / references.len() as f64])
+    }
+
+    fn higher_is_better(&self) -> bool {
+        false
     }
 
     fn value(&self, sums: &[f64]) -> f64 {

@@ -203,7 +203,9 @@ pub(crate) fn agrees(found: &Value, expected: &Value) -> bool {
         (Value::Array(found), Value::Array(expected)) => {
             found.len() == expected.len() && found.iter().zip(expected).all(|(one, other)| agrees(one, other))
         }
-        (Value::Object(found), Value::Object(expected)) if expected.contains_key("error") => found.contains_key("error"),
+        (Value::Object(found), Value::Object(expected)) if expected.contains_key("error") => {
+            found.contains_key("error")
+        }
         _ => found == expected,
     }
 }

@@ -14,10 +14,18 @@ fn every_case_has_the_result_of_the_reference() {
     for (number, line) in include_str!("reference.jsonl").lines().enumerate() {
         let row: Value = serde_json::from_str(line).unwrap();
         let found = evaluate(&row["case"]);
-        assert!(agrees(&found, &row["expected"]), "line {}: {}\nfound {found}\nexpected {}", number + 1, row["case"], row["expected"]);
+        assert!(
+            agrees(&found, &row["expected"]),
+            "line {}: {}\nfound {found}\nexpected {}",
+            number + 1,
+            row["case"],
+            row["expected"]
+        );
         *kinds.entry(row["case"]["kind"].as_str().unwrap().to_owned()).or_default() += 1;
     }
     let expected = ["aggregate", "choice", "classes", "filter", "regex", "replace", "rouge", "text", "unicode"];
     assert_eq!(kinds.keys().map(String::as_str).collect::<Vec<_>>(), expected);
     assert!(kinds.values().all(|count| *count >= 3), "{kinds:?}");
 }
+
+mod laws;

@@ -286,7 +286,7 @@ def filters():
         },
     }
     names = sorted(steps)
-    for turn in times(2000, 33):
+    for turn in times(2000, 28):
         chosen = [names[turn % len(names)], *(RANDOM.choice(names) for _ in range(RANDOM.choice([0, 0, 1, 2])))]
         if RANDOM.random() < 0.3:
             chosen.append("take_first")
@@ -364,7 +364,7 @@ def regexes():
     def shown(found):
         return found and [[list(found.span(group)) for group in range(found.re.groups + 1)], found.lastindex]
 
-    for _ in times(20000, 44):
+    for _ in times(20000, 24):
         source = pattern([0])
         flags = RANDOM.choice([0, 0, 0, 2, 2 | 256, 256, 8, 16, 2 | 8, 64])
         searched = ["".join(RANDOM.choice(CHARS if RANDOM.random() < 0.5 else "aabbc") for _ in range(RANDOM.randint(0, 7))) for _ in range(3)]

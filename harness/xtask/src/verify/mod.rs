@@ -13,6 +13,7 @@ mod lm_eval_choice;
 mod lm_eval_gsm8k;
 mod lm_eval_tasks;
 mod lm_eval_tree;
+mod metrics;
 mod onnx;
 mod opencompass_bbh;
 mod opencompass_extraction;
@@ -57,7 +58,7 @@ pub(crate) struct VerifyArguments {
 type Group = fn(&Setup) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 20] = [
+const GROUPS: [(&str, Group); 21] = [
     ("transformers", transformers::compare),
     ("onnx", onnx::compare),
     ("families", families::compare),
@@ -77,6 +78,7 @@ const GROUPS: [(&str, Group); 20] = [
     (LLAMA_CPP, llama_cpp::compare),
     (PROCESS, process::compare),
     (LM_EVAL_TREE, lm_eval_tree::compare),
+    (METRICS, metrics::compare),
     (LM_EVAL_TASKS, lm_eval_tasks::compare),
 ];
 
@@ -88,6 +90,8 @@ const PROCESS: &str = "process";
 /// The groups that install lm-evaluation-harness; they are left out likewise.
 const LM_EVAL_TREE: &str = "lm-eval-tree";
 const LM_EVAL_TASKS: &str = "lm-eval-tasks";
+/// The group that installs packages of Python that metrics are held against; likewise.
+const METRICS: &str = "metrics";
 /// The group that needs npm; where it is not installed, it is left out likewise.
 const EDITORS: &str = "editors";
 
@@ -113,6 +117,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
             LLAMA_CPP => llama_cpp::is_available(),
             PROCESS => arguments.python.is_some() || process::is_available(),
             LM_EVAL_TREE | LM_EVAL_TASKS => arguments.python.is_some() || lm_eval_tasks::is_available(),
+            METRICS => metrics::is_available(),
             EDITORS => editors::is_available(),
             _ => true,
         },
