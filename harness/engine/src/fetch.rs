@@ -97,7 +97,7 @@ impl Work<'_> {
             let is_known = self.fetched.made_later.contains(&place);
             let has_failed = self.fetched.failures.iter().any(|(failed, _)| *failed == place);
             if !is_known && !has_failed && of_dataset.needs(self.suite).is_empty() {
-                self.part(place, false, |shared| first_questions(shared, &of_dataset).map(drop));
+                self.part(place, false, |shared| first_questions(shared, &pair).map(drop));
             }
             seen.push(pair);
         }

@@ -48,15 +48,6 @@ pub(super) struct CheckArguments {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct FetchArguments {
-    #[command(flatten)]
-    pub(super) suite: SuiteArguments,
-    /// Copy what was fetched of the hub to this directory, as `ORG/NAME/...`.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(super) to: Option<PathBuf>,
-}
-
-#[derive(Debug, clap::Args)]
 pub(super) struct InitArguments {
     /// The suite to write.
     #[arg(default_value = "suite.yaml", value_hint = ValueHint::FilePath)]

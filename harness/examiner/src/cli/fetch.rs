@@ -1,9 +1,10 @@
 //! `examiner fetch`: gets what a suite reads from elsewhere.
 
-use super::FetchArguments;
+use super::SuiteArguments;
 use super::commands::load;
 use super::terminal::{on_interrupt, print};
 use anyhow::Result;
+use clap::ValueHint;
 use examiner_engine::fetch;
 use examiner_engine::host::Shared;
 use examiner_engine::progress::{Progress, print_to_stderr};
@@ -14,6 +15,16 @@ use examiner_report::Reports;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+
+/// What can be typed behind `fetch`.
+#[derive(Debug, clap::Args)]
+pub(super) struct FetchArguments {
+    #[command(flatten)]
+    pub(super) suite: SuiteArguments,
+    /// Copy what was fetched of the hub to this directory, as `ORG/NAME/...`.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) to: Option<PathBuf>,
+}
 
 pub(super) fn fetch(arguments: &FetchArguments, directories: &[PathBuf]) -> Result<ExitCode> {
     let cancelled = Arc::default();

@@ -67,7 +67,7 @@ enum Command {
     ///
     /// Models and datasets are opened, so that exactly what they read is fetched, into the cache that Hugging Face's tools share; with
     /// `--to` it is copied to a directory, too, which the key `hub_mirror` of a suite can name.
-    Fetch(FetchArguments),
+    Fetch(fetch::FetchArguments),
     /// List the plugins, their roles and, with `--schema`, their options; with a command behind it, work with them.
     Plugins(PluginsArguments),
     /// Print the JSON Schema of suites, with the options of the plugins that are found: for completion and checks in editors.

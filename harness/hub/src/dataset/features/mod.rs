@@ -83,6 +83,16 @@ impl Feature {
         }
     }
 
+    /// Whether any of it is a float.
+    pub(super) fn holds_float(&self) -> bool {
+        match self {
+            Feature::Float(_) => true,
+            Feature::List(item, _) => item.holds_float(),
+            Feature::Struct(fields) => fields.iter().any(|(_, field)| field.holds_float()),
+            _ => false,
+        }
+    }
+
     /// What a sequence of it is in the library: of a struct a struct of lists, of all else a list.
     pub(super) fn sequence(self, length: Option<u64>) -> Feature {
         match self {

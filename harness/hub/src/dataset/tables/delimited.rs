@@ -135,35 +135,28 @@ fn column_of(texts: &[&str]) -> (Feature, Vec<Value>) {
     let convert = |of: &dyn Fn(&str) -> Option<Value>| -> Vec<Value> {
         texts.iter().map(|text| if is_missing(text) { Value::Null } else { of(text).unwrap_or_default() }).collect()
     };
+    let as_text = || (Feature::Text("large_string"), convert(&|text| Some(Value::String(text.to_owned()))));
     if missing < texts.len() && present().all(|text| whole(text).is_some()) {
-        let (least, most) = present()
-            .filter_map(|text| whole(text))
-            .fold((0, 0), |(least, most), number| (number.min(least), number.max(most)));
-        let is_exact = most.max(-least) <= 1 << 53;
-        match () {
-            () if missing > 0 && !is_exact => {
-                return (
-                    Feature::Other(
-                        "a column of whole numbers without some of them, which are too large for floats".to_owned(),
-                    ),
-                    Vec::new(),
-                );
+        let all: Vec<i128> = present().filter_map(|text| whole(text)).collect();
+        let within = |least: i128, most: i128| all.iter().all(|number| (least..=most).contains(number));
+        let (signed, unsigned) = (within(i64::MIN.into(), i64::MAX.into()), within(0, u64::MAX.into()));
+        return match (signed, unsigned, missing > 0) {
+            // A gap makes a column of floats of whole numbers.
+            (true, _, true) => {
+                let float = |text: &str| whole(text).and_then(|number| Number::from_f64(number as f64));
+                (Feature::FLOAT, convert(&|text| float(text).map(Value::Number)))
             }
-            () if missing > 0 => {}
-            () if i64::try_from(least).is_ok() && i64::try_from(most).is_ok() => {
-                return (
-                    Feature::INT,
-                    convert(&|text| whole(text).and_then(|number| i64::try_from(number).ok()).map(Value::from)),
-                );
+            (true, _, false) => {
+                let number = |text: &str| whole(text).and_then(|number| i64::try_from(number).ok());
+                (Feature::INT, convert(&|text| number(text).map(Value::from)))
             }
-            () if least == 0 && u64::try_from(most).is_ok() => {
-                return (
-                    Feature::Int(64, false),
-                    convert(&|text| whole(text).and_then(|number| u64::try_from(number).ok()).map(Value::from)),
-                );
+            (false, true, false) => {
+                let number = |text: &str| whole(text).and_then(|number| u64::try_from(number).ok());
+                (Feature::Int(64, false), convert(&|text| number(text).map(Value::from)))
             }
-            () => return (Feature::Other("a column of whole numbers that 64 bits do not hold".to_owned()), Vec::new()),
-        }
+            _ if within(i64::MIN.into(), u64::MAX.into()) => as_text(),
+            _ => (Feature::Other("a column of whole numbers that 64 bits do not hold".to_owned()), Vec::new()),
+        };
     }
     let floats: Option<Vec<f64>> = present().map(|text| float(text)).collect();
     if let Some(floats) = floats {
@@ -175,7 +168,7 @@ fn column_of(texts: &[&str]) -> (Feature, Vec<Value>) {
     if present().all(|text| truth(text).is_some()) {
         return (Feature::Bool, convert(&|text| truth(text).map(Value::Bool)));
     }
-    (Feature::Text("large_string"), convert(&|text| Some(Value::String(text.to_owned()))))
+    as_text()
 }
 
 fn truth(text: &str) -> Option<bool> {
@@ -194,59 +187,26 @@ fn whole(text: &str) -> Option<i128> {
     is_whole.then(|| text.parse().ok()).flatten()
 }
 
-/// A number as pandas reads it: at most seventeen digits, and one multiplication or division by a power of ten, which is not always the
-/// nearest float.
+/// A number as pandas reads it, to the nearest float: digits, maybe with a point and a power of ten, spaces around them allowed.
 fn float(text: &str) -> Option<f64> {
-    const DIGITS: usize = 17;
     let text = text.trim_matches([' ', '\t', '\x0b', '\x0c']);
-    let (is_negative, digits) = match text.as_bytes().first()? {
-        b'-' => (true, &text[1..]),
-        b'+' => (false, &text[1..]),
-        _ => (false, text),
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let infinite = ["inf", "infinity"].iter().any(|word| digits.eq_ignore_ascii_case(word));
+    if infinite {
+        return Some(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY });
+    }
+    let (number, power) = match digits.split_once(['e', 'E']) {
+        Some((number, power)) => (number, Some(power)),
+        None => (digits, None),
     };
-    if ["inf", "infinity"].iter().any(|word| digits.eq_ignore_ascii_case(word)) {
-        return Some(if is_negative { f64::NEG_INFINITY } else { f64::INFINITY });
-    }
-    let (mut number, mut count, mut exponent) = (0.0_f64, 0, 0_i64);
-    let mut bytes = digits.bytes().peekable();
-    while let Some(digit) = bytes.next_if(u8::is_ascii_digit) {
-        if count < DIGITS {
-            number = number * 10.0 + f64::from(digit - b'0');
-            count += 1;
-        } else {
-            exponent += 1;
-        }
-    }
-    if bytes.next_if_eq(&b'.').is_some() {
-        while let Some(digit) = bytes.next_if(u8::is_ascii_digit) {
-            if count < DIGITS {
-                number = number * 10.0 + f64::from(digit - b'0');
-                count += 1;
-                exponent -= 1;
-            }
-        }
-    }
-    if count == 0 {
-        return None;
-    }
-    if bytes.next_if(|byte| byte.eq_ignore_ascii_case(&b'e')).is_some() {
-        let sign = bytes.next_if(|byte| matches!(byte, b'-' | b'+'));
-        let power: String = bytes.by_ref().map(char::from).collect();
-        let power: i64 =
-            power.parse().ok().filter(|_| power.len() <= 6 && power.bytes().all(|byte| byte.is_ascii_digit()))?;
-        exponent += if sign == Some(b'-') { -power } else { power };
-    }
-    if bytes.next().is_some() {
-        return None;
-    }
-    let number = if is_negative { -number } else { number };
-    let power = |exponent: i64| format!("1e{exponent}").parse::<f64>().unwrap_or(f64::INFINITY);
-    match exponent {
-        309.. => Some(if is_negative { f64::NEG_INFINITY } else { f64::INFINITY }),
-        0.. => Some(number * power(exponent)),
-        ..-308 => Some(number / power((-308 - exponent).min(308)) / power(308)),
-        _ => Some(number / power(-exponent)),
-    }
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (before, after) = number.split_once('.').unwrap_or((number, ""));
+    let has_number = is_digits(before) && is_digits(after) && !(before.is_empty() && after.is_empty());
+    let has_power = power.is_none_or(|power| {
+        let digits = power.strip_prefix(['-', '+']).unwrap_or(power);
+        !digits.is_empty() && is_digits(digits)
+    });
+    (has_number && has_power).then(|| text.parse().ok()).flatten()
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -319,6 +279,21 @@ mod tests {
         for bad in ["", "a,a\n", "a,b\n1,2,3\n", "a,b\n1,\"2\n"] {
             assert!(matches!(of(bad), Err(Refusal::Broken(_))), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn large_whole_numbers_are_what_pandas_makes_of_them() {
+        let of = |texts: &[&str]| column_of(texts);
+        assert_eq!(
+            of(&["4611686018427387905", "", "-0"]),
+            (Feature::FLOAT, vec![json!(4.611686018427388e18), json!(null), json!(0.0)])
+        );
+        assert_eq!(of(&["9223372036854775808"]).0, Feature::Int(64, false));
+        for texts in [["9223372036854775808", ""], ["9223372036854775808", "-1"]] {
+            assert_eq!(of(&texts).0, Feature::Text("large_string"), "{texts:?}");
+        }
+        assert!(matches!(of(&["10000000000000000000000000", "1"]).0, Feature::Other(_)));
+        assert_eq!(of(&["9223372036854775808", "1.5"]).0, Feature::FLOAT);
     }
 
     #[test]

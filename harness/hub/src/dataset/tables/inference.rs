@@ -2,7 +2,7 @@
 
 use super::super::features::{Columns, Feature};
 use regex::Regex;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use std::sync::LazyLock;
 
 /// The type of texts that all look like times.
@@ -84,6 +84,26 @@ fn is_time(text: &str) -> bool {
         Regex::new(&format!(r"\A[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])({time})?\z")).ok()
     });
     text.len() >= 10 && text.as_bytes()[4] == b'-' && TIME.as_ref().is_some_and(|regex| regex.is_match(text))
+}
+
+/// Makes floats of the whole numbers in what has the type of a float.
+pub(super) fn unify(value: &mut Value, feature: &Feature) {
+    match (value, feature) {
+        (Value::Array(values), Feature::List(item, _)) => values.iter_mut().for_each(|value| unify(value, item)),
+        (Value::Object(values), Feature::Struct(fields)) => {
+            for (name, field) in fields {
+                if let Some(value) = values.get_mut(name) {
+                    unify(value, field);
+                }
+            }
+        }
+        (Value::Number(number), Feature::Float(_)) => {
+            if let Some(float) = number.as_f64().and_then(Number::from_f64) {
+                *number = float;
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Turns the types into JSON of all that holds structs with different fields, or structs and lists among other values: so the

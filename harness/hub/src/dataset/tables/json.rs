@@ -4,7 +4,7 @@
 //! has no single type, writes and reads rows once more with ten decimals; so batches are the same here.
 
 use super::super::features::{Columns, Feature};
-use super::inference::{mark_mixed, types};
+use super::inference::{mark_mixed, types, unify};
 use super::{Batch, Batches, Refusal, broken, cast};
 use serde_json::{Map, Value};
 use std::io::{BufRead, BufReader, Read};
@@ -51,7 +51,7 @@ fn next(content: &mut BufReader<Box<dyn Read>>, is_first: bool) -> Result<Option
 
 fn batch(bytes: &[u8], known_json: Option<bool>, is_first: bool) -> Result<Batch, Refusal> {
     let is_array = is_first && bytes.starts_with(b"[");
-    let (rows, are_lines) = if is_array { (array(bytes)?, true) } else { objects(bytes)? };
+    let (mut rows, are_lines) = if is_array { (array(bytes)?, true) } else { objects(bytes)? };
     let mut types = types(&rows);
     if known_json.is_none() && is_first && are_lines {
         mark_mixed(&mut types, &rows);
@@ -69,6 +69,9 @@ fn batch(bytes: &[u8], known_json: Option<bool>, is_first: bool) -> Result<Batch
                 *feature = Feature::Other(why);
             }
         }
+    }
+    for (name, feature) in types.iter().filter(|(_, feature)| feature.holds_float()) {
+        rows.iter_mut().filter_map(|row| row.get_mut(name)).for_each(|value| unify(value, feature));
     }
     Ok(Batch { rows, types })
 }
@@ -113,7 +116,7 @@ fn one_after_the_other(bytes: &[u8]) -> Result<(Vec<Map<String, Value>>, bool), 
             other => return Err(Refusal::Broken(format!("expected JSON objects, found `{other}`"))),
         }
     }
-    let is_document = rows.len() == 1 && !are_lines && trimmed.contains(&b'\n');
+    let is_document = rows.len() == 1 && bytes.trim_ascii().contains(&b'\n');
     if is_document {
         return Err(Refusal::Broken("it is one JSON object over several lines, which is no table".to_owned()));
     }
@@ -143,6 +146,7 @@ mod tests {
         assert_eq!(rows("{\"a\": 1}\n\n{\"a\": 2}"), json!([{ "a": 1 }, { "a": 2 }]));
         assert_eq!(rows("[{\"a\": 1},\n {\"a\": 2}]"), json!([{ "a": 1 }, { "a": 2 }]));
         assert_eq!(rows("[\"x\", \"{y\"]"), json!([{ "text": "x" }, { "text": "{y" }]));
+        assert_eq!(rows("{\"a\": 1}\n\n"), json!([{ "a": 1 }]));
         assert_eq!(rows(""), json!([]));
     }
 
@@ -153,6 +157,16 @@ mod tests {
         {
             assert!(matches!(of(bad), Err(Refusal::Broken(_))), "{bad}");
         }
+    }
+
+    /// Arrow reads all numbers of a column with a point in one of them as floats.
+    #[test]
+    fn whole_numbers_among_floats_are_floats() {
+        assert_eq!(
+            rows("{\"a\": [9007199254740993]}\n{\"a\": [0.5]}").to_string(),
+            r#"[{"a":[9007199254740992.0]},{"a":[0.5]}]"#
+        );
+        assert_eq!(rows("{\"a\": 18446744073709551615}").to_string(), r#"[{"a":1.8446744073709552e19}]"#);
     }
 
     #[test]
