@@ -97,6 +97,7 @@ impl Program {
             slots: 0,
             cells: 0,
             makers: HashMap::new(),
+            dynamic: Vec::new(),
             attributes: std::collections::HashSet::new(),
         };
         Program { library: LIBRARY.get_or_init(|| Library::new(Natives::new())).clone(), module: Arc::new(module) }
