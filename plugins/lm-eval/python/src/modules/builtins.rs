@@ -175,7 +175,7 @@ fn chr(_session: &mut Session, args: Arguments) -> Outcome<Value> {
     match u32::try_from(code) {
         Ok(code) if code <= 0x10_ffff => match char::from_u32(code) {
             Some(c) => Ok(Value::str(c.encode_utf8(&mut [0; 4]))),
-            None => Err(Error::unsupported("half a surrogate pair")),
+            None => Ok(Value::Object(Rc::new(super::words::Surrogate))),
         },
         _ => Err(Error::raise("ValueError", "chr() arg not in range(0x110000)")),
     }

@@ -30,7 +30,9 @@ fn getenv(_session: &mut Session, args: Arguments) -> Outcome<Value> {
     let name = text(&name.unwrap_or(Value::None))?;
     match std::env::var_os(&*name) {
         None => Ok(default.unwrap_or(Value::None)),
-        Some(_) => Err(Error::unsupported(format!("the environment variable `{name}`, which is set; unset it: reading it"))),
+        Some(_) => {
+            Err(Error::unsupported(format!("the environment variable `{name}`, which is set; unset it: reading it")))
+        }
     }
 }
 

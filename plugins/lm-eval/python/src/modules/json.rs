@@ -10,6 +10,7 @@ use crate::value::{Str, Value};
 
 pub(super) fn item(name: &str) -> Option<Value> {
     Some(match name {
+        "load" => Value::Native("json.load", load),
         "loads" => Value::Native("json.loads", loads),
         "dumps" => Value::Native("json.dumps", dumps),
         "JSONDecodeError" => Value::ExceptionType("JSONDecodeError"),
@@ -28,6 +29,15 @@ fn loads(_session: &mut Session, args: Arguments) -> Outcome<Value> {
             let text = format!("the JSON object must be str, bytes or bytearray, not {name}");
             Err(Error::raise("TypeError", text))
         }
+    }
+}
+
+/// `json.load(file)`.
+fn load(_session: &mut Session, args: Arguments) -> Outcome<Value> {
+    let [file] = args.exactly("json.load")?;
+    match super::pathlib::text_of(&file) {
+        Some(text) => read::read(&text),
+        None => Err(Error::unsupported(format!("`json.load` of a `{}`", file.type_name()))),
     }
 }
 

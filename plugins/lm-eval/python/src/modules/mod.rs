@@ -5,6 +5,7 @@ mod collections;
 mod copy;
 mod files;
 mod functools;
+mod hashlib;
 mod inert;
 mod iteration;
 mod itertools;
@@ -12,8 +13,8 @@ mod json;
 mod math;
 mod numpy;
 mod order;
+mod pathlib;
 mod random;
-mod hashlib;
 mod re;
 mod sklearn;
 mod types;
@@ -23,6 +24,7 @@ use crate::value::{Value, is_builtin_exception};
 
 pub(crate) use itertools::from_iterable as chain_from_iterable;
 pub(crate) use numpy::{binary as numpy_binary, compare as numpy_compare, invert as numpy_invert};
+pub(crate) use pathlib::join as path_join;
 pub(crate) use random::forget_seed;
 
 /// How a name of Python's builtins stands.
@@ -138,7 +140,7 @@ const MODULES: &[(&str, Items)] = &[
     ("numpy", numpy::item),
     ("os", files::os),
     ("os.path", files::path),
-    ("pathlib", types::nothing),
+    ("pathlib", pathlib::item),
     ("random", random::item),
     ("re", re::item),
     ("sklearn", types::nothing),
@@ -179,7 +181,9 @@ pub(crate) fn is_object_attribute(name: &str) -> bool {
         re::ATTRIBUTES,
         random::ATTRIBUTES,
         numpy::ATTRIBUTES,
-        inert::ATTRIBUTES, hashlib::ATTRIBUTES,
+        inert::ATTRIBUTES,
+        pathlib::ATTRIBUTES,
+        hashlib::ATTRIBUTES,
         functools::ATTRIBUTES,
     ]
     .iter()

@@ -65,7 +65,10 @@ fn labels(session: &mut Session, values: &Value) -> Outcome<Vec<Label>> {
 fn pairs(session: &mut Session, right: &Value, predicted: &Value) -> Outcome<Vec<(Label, Label)>> {
     let (right, predicted) = (labels(session, right)?, labels(session, predicted)?);
     if right.len() != predicted.len() || right.is_empty() {
-        return Err(Error::raise_inexact("ValueError", "the classes of samples are none, or not as many as predictions"));
+        return Err(Error::raise_inexact(
+            "ValueError",
+            "the classes of samples are none, or not as many as predictions",
+        ));
     }
     let texts = |labels: &[Label]| labels.iter().filter(|label| matches!(label, Label::Text(_))).count();
     if ![0, 2 * right.len()].contains(&(texts(&right) + texts(&predicted))) {

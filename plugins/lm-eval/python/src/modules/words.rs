@@ -1,12 +1,14 @@
 //! `string`, `unicodedata`, `ast` and `sys`.
 
+use std::any::Any;
+
 use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{Error, Outcome};
 use crate::natives::Arguments;
 use crate::run::Session;
 use crate::unicode;
-use crate::value::{Str, Value};
+use crate::value::{Object, Str, Value};
 
 pub(super) fn string(name: &str) -> Option<Value> {
     Some(Value::str(match name {
@@ -61,8 +63,26 @@ fn one(value: &Value, name: &str) -> Outcome<char> {
     }
 }
 
+/// Half a surrogate pair: a text of Python that no text here can hold. It has a category, and nothing else.
+#[derive(Debug)]
+pub(super) struct Surrogate;
+
+impl Object for Surrogate {
+    fn type_name(&self) -> &'static str {
+        "half a surrogate pair"
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
 fn category(_session: &mut Session, args: Arguments) -> Outcome<Value> {
     let [c] = args.exactly("category")?;
+    if let Value::Object(object) = &c
+        && object.as_any().is::<Surrogate>()
+    {
+        return Ok(Value::str("Cs"));
+    }
     Ok(Value::str(unicode::category(one(&c, "category")?)))
 }
 

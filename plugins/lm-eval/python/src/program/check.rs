@@ -11,6 +11,7 @@ use super::ir::{
 };
 use super::{Library, Module, Program};
 use crate::error::Refusal;
+use crate::value::Str;
 use crate::{modules, types};
 
 /// What a function reaches.
@@ -20,6 +21,10 @@ pub(crate) struct Reached {
     names: BTreeSet<(PathBuf, usize)>,
     /// Statements of modules.
     statements: Vec<(Arc<Module>, usize)>,
+    /// Whether modules read files.
+    reads: bool,
+    /// What they read: the names of files, and their texts.
+    files: Vec<(String, Str)>,
 }
 
 impl Reached {
@@ -28,7 +33,8 @@ impl Reached {
         let mut ordered: Vec<&(Arc<Module>, usize)> = self.statements.iter().collect();
         ordered.sort_by(|(a, i), (b, j)| (&a.name, &a.path, i).cmp(&(&b.name, &b.path, j)));
         let texts: Vec<&str> = ordered.iter().map(|(module, index)| &*module.statements[*index].text).collect();
-        texts.join("\n")
+        let files = self.files.iter().map(|(name, text)| format!("\n{name}\n{text}"));
+        texts.join("\n") + &files.collect::<String>()
     }
 
     /// The names of modules that are reached, in the order of their statements.
@@ -39,7 +45,13 @@ impl Reached {
 
 /// All that a name of a module reaches.
 pub(crate) fn reach(library: &Library, module: &Arc<Module>, name: &str) -> Result<Reached, Refusal> {
-    let mut walk = Walk { library, module: Arc::clone(module), reached: Reached::default(), attributes: Vec::new(), dynamic: false };
+    let mut walk = Walk {
+        library,
+        module: Arc::clone(module),
+        reached: Reached::default(),
+        attributes: Vec::new(),
+        dynamic: false,
+    };
     walk.attributes.push(Arc::clone(module));
     let Some(global) = module.globals.get_index_of(name).filter(|global| !module.makers_of(*global).is_empty()) else {
         if !module.dynamic.is_empty() {
@@ -69,7 +81,11 @@ struct Walk<'a> {
 type Check = Result<(), Refusal>;
 
 impl Walk<'_> {
-    fn finish(self) -> Result<Reached, Refusal> {
+    fn finish(mut self) -> Result<Reached, Refusal> {
+        if self.reached.reads {
+            let program = Program { library: self.library.clone(), module: Arc::clone(&self.module) };
+            self.reached.files = crate::Session::new(&program).files_of(&self.reached)?;
+        }
         Ok(self.reached)
     }
 
@@ -184,6 +200,16 @@ impl Walk<'_> {
                 message.as_ref().map_or(Ok(()), |message| self.expr(message, line))
             }
             StmtKind::Delete(targets) => targets.iter().try_for_each(|target| self.target(target, line)),
+            StmtKind::With(items, body) => {
+                self.reached.reads = true;
+                for (object, target) in items {
+                    self.expr(object, line)?;
+                    if let Some(target) = target {
+                        self.target(target, line)?;
+                    }
+                }
+                self.stmts(body)
+            }
             StmtKind::Unsupported(what) => Err(self.refuse(&**what, line)),
         }
     }

@@ -258,8 +258,17 @@ pub(crate) enum StmtKind {
     Expr(Expr),
     Assign(Vec<Target>, Expr),
     Augment(Target, Binary, Expr),
-    For { target: Target, iterable: Expr, body: Vec<Stmt>, otherwise: Vec<Stmt> },
-    While { test: Expr, body: Vec<Stmt>, otherwise: Vec<Stmt> },
+    For {
+        target: Target,
+        iterable: Expr,
+        body: Vec<Stmt>,
+        otherwise: Vec<Stmt>,
+    },
+    While {
+        test: Expr,
+        body: Vec<Stmt>,
+        otherwise: Vec<Stmt>,
+    },
     If(Vec<(Expr, Vec<Stmt>)>, Vec<Stmt>),
     Return(Expr),
     Break,
@@ -267,10 +276,17 @@ pub(crate) enum StmtKind {
     Function(Box<Definition>, Place),
     Class(Box<ClassDefinition>, Place),
     Import(Vec<Import>),
-    Try { body: Vec<Stmt>, handlers: Vec<Handler>, otherwise: Vec<Stmt>, finally: Vec<Stmt> },
+    Try {
+        body: Vec<Stmt>,
+        handlers: Vec<Handler>,
+        otherwise: Vec<Stmt>,
+        finally: Vec<Stmt>,
+    },
     Raise(Option<Expr>, Option<Expr>),
     Assert(Expr, Option<Expr>),
     Delete(Vec<Target>),
+    /// Objects that are entered, what they are bound to, and what runs then.
+    With(Vec<(Expr, Option<Target>)>, Vec<Stmt>),
     Unsupported(Str),
 }
 

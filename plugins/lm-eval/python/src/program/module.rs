@@ -100,14 +100,24 @@ impl Module {
                 text: Str::from(source.get(stmt.range().to_std_range()).unwrap_or_default()),
             })
             .collect();
-        let dynamic = (0..body.len()).filter(|index| binds_by_globals(&body[*index])).collect();
+        let dynamic = dynamic(body);
         let effects: Vec<Effects> = body.iter().map(effects).collect();
         let makers = makers(body, &effects, &mut lowerer);
         let mut attributes = Attributes::default();
         attributes.visit_body(body);
         let (slots, cells) = lowerer.module_frame();
         let globals = lowerer.globals;
-        Ok(Module { path: path.to_owned(), name, globals, statements, slots, cells, makers, dynamic, attributes: attributes.0 })
+        Ok(Module {
+            path: path.to_owned(),
+            name,
+            globals,
+            statements,
+            slots,
+            cells,
+            makers,
+            dynamic,
+            attributes: attributes.0,
+        })
     }
 
     /// The statements that a name of the module depends on.
@@ -185,6 +195,26 @@ fn makers(body: &[ast::Stmt], effects: &[Effects], lowerer: &mut Lowerer<'_>) ->
         }
     }
     makers.into_iter().map(|(name, statements)| (name, statements.into_iter().collect())).collect()
+}
+
+/// The statements that call `globals`, themselves or by a function of the module.
+fn dynamic(body: &[ast::Stmt]) -> Vec<usize> {
+    let mut functions = HashSet::new();
+    for stmt in body {
+        if let ast::Stmt::FunctionDef(def) = stmt
+            && names_of(Some(&def.parameters), Body::Statements(&def.body)).used.contains("globals")
+        {
+            functions.insert(def.name.as_str());
+        }
+    }
+    let calls = |stmt: &ast::Stmt| match stmt {
+        ast::Stmt::Expr(stmt) => match &*stmt.value {
+            Expr::Call(call) => matches!(&*call.func, Expr::Name(name) if functions.contains(name.id.as_str())),
+            _ => false,
+        },
+        _ => false,
+    };
+    (0..body.len()).filter(|index| binds_by_globals(&body[*index]) || calls(&body[*index])).collect()
 }
 
 /// Whether a statement of a module calls `globals`.

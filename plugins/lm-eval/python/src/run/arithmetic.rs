@@ -75,6 +75,9 @@ pub(crate) fn binary(session: &mut Session, operator: Binary, left: &Value, righ
         (_, Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Bytes(_)) if operator == Multiply => {
             repeat(session, right, left)
         }
+        (Value::Object(object), Value::Str(_)) if operator == Binary::Divide && object.type_name() == "PosixPath" => {
+            crate::modules::path_join(left, right)
+        }
         (Value::Bytes(_), _) if operator == Modulo => Err(Error::unsupported("`%` of bytes")),
         (Value::Scalar(_), _) | (_, Value::Scalar(_)) => scalar_operator(operator, left, right),
         (Value::Instance(_) | Value::Class(_) | Value::Type(_) | Value::Object(_), _)

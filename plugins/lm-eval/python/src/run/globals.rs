@@ -1,6 +1,7 @@
 //! Names of modules: their statements run when a name is needed.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ impl Session {
             globals: vec![None; module.globals.len()],
             ready: vec![false; module.globals.len()],
             done: vec![false; module.statements.len()],
+            failed: HashMap::new(),
             running: None,
             dynamic: None,
         });
@@ -102,7 +104,11 @@ impl Session {
             if running.is_some_and(|now| *maker >= now) {
                 continue;
             }
-            self.run_statement(index, &module, *maker, global)?;
+            // A name whose statements fail is never ready.
+            if let Err(error) = self.run_statement(index, &module, *maker, global) {
+                self.modules[index].ready[global] = false;
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -114,6 +120,14 @@ impl Session {
             Error::Unsupported(refusal) | Error::Limit(refusal) => *refusal,
             raised @ Error::Exception(_) => Refusal::new(format!("a module that raises an exception: {raised}")),
         })
+    }
+
+    /// The files that modules read when they are imported.
+    pub(crate) fn files_of(&mut self, reached: &Reached) -> Result<Vec<(String, Str)>, Refusal> {
+        match self.prepare(reached).and_then(|()| self.dynamic(0)) {
+            Err(Error::Unsupported(refusal) | Error::Limit(refusal)) => Err(*refusal),
+            _ => Ok(std::mem::take(&mut self.files)),
+        }
     }
 
     /// The names that statements of a module bind by `globals`.
@@ -154,6 +168,9 @@ impl Session {
             }
             return Ok(());
         }
+        if let Some(error) = self.modules[index].failed.get(&statement) {
+            return Err(error.clone());
+        }
         if std::mem::replace(&mut self.modules[index].done[statement], true) {
             return Ok(());
         }
@@ -161,6 +178,9 @@ impl Session {
         let mut frame = Frame::of_module(index, module);
         let result = self.stmts(&mut frame, std::slice::from_ref(stmt));
         self.modules[index].running = before;
+        if let Err(error) = &result {
+            self.modules[index].failed.insert(statement, error.clone());
+        }
         match result? {
             Flow::Next => Ok(()),
             _ => Err(Error::unsupported("a statement that leaves a module").at(&module.name, stmt.line)),

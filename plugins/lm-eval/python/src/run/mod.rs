@@ -33,8 +33,8 @@ use crate::value::{Dict, ExceptionObject, Str, Value};
 pub(crate) use arithmetic::binary;
 pub(crate) use cursor::Cursor;
 pub use cursor::Iterate;
-pub use operations::{Operator, Relation};
 pub(crate) use format::format_value;
+pub use operations::{Operator, Relation};
 pub(crate) use subscript::{resolve_index, slice_bounds};
 
 /// How much a call may need.
@@ -69,6 +69,8 @@ pub struct Session {
     pub(crate) random: Option<Rc<RefCell<Random>>>,
     /// Patterns that have been compiled, with their flags.
     pub(crate) patterns: HashMap<(Str, i64), Pattern>,
+    /// The texts of files that modules have read.
+    pub(crate) files: Vec<(String, Str)>,
 }
 
 /// A module whose names get their values when they are needed.
@@ -80,6 +82,8 @@ struct Loaded {
     ready: Vec<bool>,
     /// Statements that have run.
     done: Vec<bool>,
+    /// Why statements failed: they do so again for whoever needs them.
+    failed: HashMap<usize, Error>,
     /// The statement that runs.
     running: Option<usize>,
     /// Names that statements have bound by `globals`, once they have run.
@@ -142,6 +146,7 @@ impl Session {
             depth: 0,
             random: None,
             patterns: HashMap::new(),
+            files: Vec::new(),
         };
         session.load(program.module());
         session

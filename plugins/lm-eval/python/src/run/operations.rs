@@ -2,8 +2,8 @@
 
 use super::{Session, arithmetic};
 use crate::error::Error;
-use crate::program::ir::{Binary, Comparison};
 use crate::program::Program;
+use crate::program::ir::{Binary, Comparison};
 use crate::value::{Value, truth};
 
 /// An operator between two values.

@@ -103,6 +103,19 @@ impl Session {
                     self.delete(frame, target)?;
                 }
             }
+            StmtKind::With(items, body) => {
+                for (object, target) in items {
+                    let object = self.expr(frame, object)?;
+                    let is_file = matches!(&object, Value::Object(object) if object.type_name() == "TextIOWrapper");
+                    if !is_file {
+                        return Err(Error::unsupported(format!("`with` a `{}`", object.type_name())));
+                    }
+                    if let Some(target) = target {
+                        self.assign(frame, target, object)?;
+                    }
+                }
+                return self.stmts(frame, body);
+            }
             StmtKind::Unsupported(what) => return Err(Error::unsupported(&**what)),
         }
         Ok(Flow::Next)

@@ -37,7 +37,8 @@ fn ours(program: &Program, name: &str) -> String {
 #[test]
 fn snippets_have_the_results_of_cpython() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/snippets.py");
-    let output = Command::new("python3").args(["-c", DRIVER]).arg(&file).env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+    let output =
+        Command::new("python3").args(["-c", DRIVER]).arg(&file).env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let expected: std::collections::BTreeMap<String, String> = serde_json::from_slice(&output.stdout).unwrap();
     assert!(expected.len() > 25, "only {} functions ran", expected.len());

@@ -91,6 +91,11 @@ impl<'a> Lowerer<'a> {
         &mut self.scopes[last]
     }
 
+    /// Whether a statement of the module itself is lowered.
+    fn in_module(&self) -> bool {
+        self.scopes.len() == 1
+    }
+
     /// Where a name is, seen from the innermost scope.
     fn resolve(&mut self, name: &str) -> Place {
         let level = self.scopes.len() - 1;

@@ -134,7 +134,19 @@ impl Lowerer<'_> {
             ast::Stmt::Delete(stmt) => {
                 StmtKind::Delete(stmt.targets.iter().map(|target| self.target(target)).collect::<Result<_, _>>()?)
             }
-            ast::Stmt::With(_) => return Err(self.unsupported("`with`", stmt)),
+            ast::Stmt::With(with) => {
+                // Only files that a module reads when it is imported.
+                if with.is_async || !self.in_module() {
+                    return Err(self.unsupported("`with`", stmt));
+                }
+                let mut items = Vec::new();
+                for item in &with.items {
+                    let object = self.expr(&item.context_expr);
+                    let target = item.optional_vars.as_ref().map(|target| self.target(target)).transpose()?;
+                    items.push((object, target));
+                }
+                StmtKind::With(items, self.statements(&with.body))
+            }
             ast::Stmt::Match(_) => return Err(self.unsupported("`match`", stmt)),
             ast::Stmt::TypeAlias(_) => return Err(self.unsupported("`type`", stmt)),
             ast::Stmt::IpyEscapeCommand(_) => return Err(self.unsupported("a command of IPython", stmt)),
