@@ -141,6 +141,7 @@ impl<'e> Questions<'e> {
             cluster: label("cluster", &self.cluster, record)?,
             document: Value::Object(record.row.fields.clone()),
             metadata: Arc::new(self.metadata(record)?),
+            ..Sample::default()
         })
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 /// A metric as it is written in a suite.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct MetricOptions {
+pub(super) struct MetricOptions {
     /// Its name.
     pub(super) name: String,
     /// The name that it is reported under, if another.

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// Why a text is no template, or none that is supported: a phrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Malformed(pub(crate) String);
+pub(crate) struct Malformed(pub(crate) String);
 
 impl fmt::Display for Malformed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,7 +30,7 @@ impl fmt::Display for Malformed {
 
 /// Why a template cannot be filled from a document: a phrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfilled(pub(crate) String);
+pub(crate) struct Unfilled(pub(crate) String);
 
 impl fmt::Display for Unfilled {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,7 +40,7 @@ impl fmt::Display for Unfilled {
 
 /// A template, ready to be filled.
 #[derive(Debug, Clone)]
-pub struct Template {
+pub(crate) struct Template {
     nodes: Arc<Vec<ast::Node>>,
 }
 
@@ -49,7 +49,7 @@ impl Template {
     ///
     /// # Errors
     /// It is malformed, or says what is not supported.
-    pub fn compile(source: &str) -> Result<Self, Malformed> {
+    pub(crate) fn compile(source: &str) -> Result<Self, Malformed> {
         let nodes = parser::parse(source)?;
         check::nodes(&nodes)?;
         Ok(Template { nodes: Arc::new(nodes) })
@@ -59,7 +59,7 @@ impl Template {
     ///
     /// # Errors
     /// A value is missing, or an operation fails as it does in Python, or is none that is supported.
-    pub fn render(&self, session: &mut Session, document: &Value) -> Result<String, Unfilled> {
+    pub(crate) fn render(&self, session: &mut Session, document: &Value) -> Result<String, Unfilled> {
         if let [ast::Node::Text(text)] = self.nodes.as_slice() {
             return Ok(text.clone());
         }
