@@ -99,6 +99,7 @@ impl Task {
             cluster: question.cluster.clone(),
             document: json!({ "input": question.input, "target": question.target }),
             metadata: Arc::new(metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
+            ..Sample::default()
         })
     }
 }
