@@ -23,6 +23,9 @@ pub(crate) struct Reached {
     statements: Vec<(Arc<Module>, usize)>,
     /// Whether modules read files.
     reads: bool,
+    /// What takes random numbers from the generator of the module `random`, and whether anything gives it a seed.
+    random: Option<Refusal>,
+    seeds: bool,
     /// What they read: the names of files, and their texts.
     files: Vec<(String, Str)>,
 }
@@ -82,6 +85,9 @@ type Check = Result<(), Refusal>;
 
 impl Walk<'_> {
     fn finish(mut self) -> Result<Reached, Refusal> {
+        if let (Some(refusal), false) = (&self.reached.random, self.reached.seeds) {
+            return Err(refusal.clone());
+        }
         if self.reached.reads {
             let program = Program { library: self.library.clone(), module: Arc::clone(&self.module) };
             self.reached.files = crate::Session::new(&program).files_of(&self.reached)?;
@@ -363,6 +369,11 @@ impl Walk<'_> {
                 || self.attributes.iter().any(|module| module.attributes.contains(name));
             return if known { Ok(()) } else { Err(self.refuse(format!("the method or attribute `{name}`"), line)) };
         };
+        if &**module == "random" && name != "Random" {
+            self.reached.seeds |= name == "seed";
+            let refusal = self.refuse(format!("`random.{name}` without a seed"), line);
+            self.reached.random.get_or_insert(refusal);
+        }
         match import(self.library, &self.module, module, Some(name)) {
             Ok(Imported::FileItem(file, name)) => match file.globals.get_index_of(name.as_str()) {
                 Some(global) => self.in_module(&file, |walk| walk.global(global, line)),

@@ -79,7 +79,7 @@ pub(crate) fn binary(session: &mut Session, operator: Binary, left: &Value, righ
             crate::modules::path_join(left, right)
         }
         (Value::Bytes(_), _) if operator == Modulo => Err(Error::unsupported("`%` of bytes")),
-        (Value::Scalar(_), _) | (_, Value::Scalar(_)) => scalar_operator(operator, left, right),
+        (Value::Scalar(_), _) | (_, Value::Scalar(_)) => super::scalar::scalar_operator(operator, left, right),
         (Value::Instance(_) | Value::Class(_) | Value::Type(_) | Value::Object(_), _)
         | (_, Value::Instance(_) | Value::Object(_)) => {
             let (a, b) = (left.type_name(), right.type_name());
@@ -140,7 +140,7 @@ fn mismatch(operator: Binary, left: &Value, right: &Value) -> Error {
 }
 
 /// Whole numbers of 64 bits, where the result is one.
-fn small(operator: Binary, a: i64, b: i64) -> Option<i64> {
+pub(super) fn small(operator: Binary, a: i64, b: i64) -> Option<i64> {
     match operator {
         Binary::Add => a.checked_add(b),
         Binary::Subtract => a.checked_sub(b),
@@ -290,47 +290,6 @@ fn power(a: f64, b: f64) -> Outcome<Value> {
         return Err(Error::raise_inexact("OverflowError", "(34, 'Numerical result out of range')"));
     }
     Ok(Value::Float(result))
-}
-
-/// Arithmetic with at least one scalar of numpy.
-fn scalar_operator(operator: Binary, left: &Value, right: &Value) -> Outcome<Value> {
-    let refuse = || {
-        let (a, b) = (left.type_name(), right.type_name());
-        Err(Error::unsupported(format!("`{}` between `{a}` and `{b}`", operator.sign())))
-    };
-    let is_bool = |value: &Value| matches!(value, Value::Bool(_) | Value::Scalar(Scalar::Bool(_)));
-    if is_bool(left) && is_bool(right) {
-        let (a, b) = (crate::truth(left), crate::truth(right));
-        return match operator {
-            Binary::And => Ok(Value::Scalar(Scalar::Bool(a & b))),
-            Binary::Or => Ok(Value::Scalar(Scalar::Bool(a | b))),
-            _ => refuse(),
-        };
-    }
-    if let (Some(a), Some(b)) = (left.as_int(), right.as_int()) {
-        let result = match operator {
-            Binary::Divide if b != 0 && a.unsigned_abs() < 1 << 53 && b.unsigned_abs() < 1 << 53 => {
-                return Ok(Value::Scalar(Scalar::Float(a as f64 / b as f64)));
-            }
-            Binary::Add | Binary::Subtract | Binary::Multiply => small(operator, a, b),
-            Binary::FloorDivide | Binary::Modulo => small(operator, a, b),
-            _ => None,
-        };
-        return match result {
-            Some(result) => Ok(Value::Scalar(Scalar::Int(result))),
-            None => refuse(),
-        };
-    }
-    let (Some(a), Some(b)) = (left.as_float(), right.as_float()) else { return refuse() };
-    let result = match operator {
-        Binary::Add => a + b,
-        Binary::Subtract => a - b,
-        Binary::Multiply => a * b,
-        Binary::Divide => a / b,
-        Binary::Power if b == 2.0 => a * a,
-        _ => return refuse(),
-    };
-    Ok(Value::Scalar(Scalar::Float(result)))
 }
 
 /// `-value`, `+value`, `~value`.

@@ -11,6 +11,7 @@ mod format;
 mod globals;
 mod operations;
 mod percent;
+mod scalar;
 mod stmt;
 mod subscript;
 mod template;
