@@ -226,9 +226,10 @@ impl Chat {
             return Ok(request);
         }
         // What goes on from a turn that is begun is kept apart from it by its white space.
-        let goes_on = request.turns.last().is_some_and(|last| {
-            last.speaker == Speaker::Assistant && !last.content.ends_with(char::is_whitespace)
-        });
+        let goes_on = request
+            .turns
+            .last()
+            .is_some_and(|last| last.speaker == Speaker::Assistant && !last.content.ends_with(char::is_whitespace));
         let continuation = request.continuation.trim_start();
         if !continuation.is_empty() && !(goes_on && self.shots_as_turns) {
             request.continuation = continuation.to_owned();

@@ -130,6 +130,10 @@ fn continuation(record: &Record, logged: &Logged) -> Option<Divergence> {
     }
     let theirs: Vec<&String> = logged.requests.iter().filter_map(|texts| texts.get(1)).collect();
     let is_same = |ours: &str, theirs: &str| ours.trim() == theirs.trim() || theirs.ends_with(ours);
+    // A whole text is its own prompt.
+    if logged.requests.iter().any(|texts| texts.len() < 2) {
+        return None;
+    }
     let has_inputs = logged.requests.iter().any(|texts| texts.first() != logged.requests[0].first());
     if has_inputs {
         return None;

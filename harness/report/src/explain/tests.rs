@@ -138,6 +138,17 @@ fn requests_that_are_the_same_share_an_answer() {
 }
 
 #[test]
+fn a_whole_text_is_compared_as_a_prompt() {
+    let line = json!({
+        "doc_id": 0, "filter": "none", "metrics": ["word_perplexity"], "word_perplexity": [-7.0, 3], "resps": [["-7.0"]],
+        "arguments": { "gen_args_0": { "arg_0": "a whole text" } }
+    });
+    let of = |text: &str| explained(&[record(0, "", &[text], vec![score(-7.0)], ("acc", 1.0))], &[line.clone()]);
+    assert!(of("a whole text").is_equal());
+    assert!(matches!(of("another").differing[0].divergence, Divergence::Prompt(_)));
+}
+
+#[test]
 fn a_run_without_the_task_says_what_it_has() {
     let directory = tempfile::tempdir().unwrap();
     let log = directory.path().join("samples_other.jsonl");

@@ -78,7 +78,8 @@ struct Judge;
 impl Scorer for Judge {
     fn info(&self) -> Result<ScorerInfo> {
         let (name, aggregation) = ("accuracy".to_owned(), Default::default());
-        let accuracy = MetricInfo { name, aggregation, higher_is_better: true, bounds: Some((0.0, 1.0)), ..MetricInfo::default() };
+        let accuracy =
+            MetricInfo { name, aggregation, higher_is_better: true, bounds: Some((0.0, 1.0)), ..MetricInfo::default() };
         Ok(ScorerInfo { metrics: vec![accuracy], fingerprint: "rule 1".to_owned(), ..ScorerInfo::default() })
     }
 

@@ -62,13 +62,18 @@ fn expr(value: &Expr) -> Result<(), Malformed> {
             parts.iter().flatten().try_for_each(|part| expr(part))
         }
         Expr::Call(callee, arguments) => {
-            if matches!(&**callee, Expr::Name(name) if ["namespace", "lipsum", "cycler", "joiner"].contains(&name.as_str())) {
-                return Err(Malformed("a call of `namespace` outside of `set`, of `lipsum`, `cycler` or `joiner`".to_owned()));
+            if matches!(&**callee, Expr::Name(name) if ["namespace", "lipsum", "cycler", "joiner"].contains(&name.as_str()))
+            {
+                return Err(Malformed(
+                    "a call of `namespace` outside of `set`, of `lipsum`, `cycler` or `joiner`".to_owned(),
+                ));
             }
             expr(callee)?;
             given(arguments)
         }
-        Expr::Filter(_, name, _) if name == "tojson" || !filters::is_known(name) => Err(Malformed(format!("the filter `{name}`"))),
+        Expr::Filter(_, name, _) if name == "tojson" || !filters::is_known(name) => {
+            Err(Malformed(format!("the filter `{name}`")))
+        }
         Expr::Test(_, name, _) if !tests_of_values::is_known(name) => Err(Malformed(format!("the test `{name}`"))),
         Expr::Test(_, name, arguments) if !arguments.named.is_empty() => {
             Err(Malformed(format!("the test `{name}` with a named argument")))

@@ -265,8 +265,9 @@ impl Filling<'_> {
         match self.scope.get(name) {
             Some(Binding::Value(value)) => Ok(Found::Value(value.clone())),
             Some(_) => Err(Failed(format!("`{name}` as a value, of which only attributes are supported"))),
-            None => Ok(operate::field(self.document, name)
-                .map_or_else(|| Found::Missing(name.to_owned()), Found::Value)),
+            None => {
+                Ok(operate::field(self.document, name).map_or_else(|| Found::Missing(name.to_owned()), Found::Value))
+            }
         }
     }
 

@@ -133,8 +133,7 @@ impl Parser {
     }
 
     fn product(&mut self) -> Parsed<Expr> {
-        let operators =
-            [("*", Binary::Mul), ("/", Binary::Div), ("//", Binary::FloorDiv), ("%", Binary::Mod)];
+        let operators = [("*", Binary::Mul), ("/", Binary::Div), ("//", Binary::FloorDiv), ("%", Binary::Mod)];
         self.ranked(&operators, Self::power)
     }
 

@@ -6,9 +6,33 @@ use examiner_python::{Session, Value, truth};
 
 /// The filters that are implemented.
 const KNOWN: [&str; 27] = [
-    "abs", "capitalize", "count", "d", "default", "first", "float", "int", "items", "join", "last", "length", "list", "lower",
-    "map", "regex_replace", "reject", "rejectattr", "replace", "reverse", "select", "selectattr", "string", "tojson", "trim",
-    "unique", "upper",
+    "abs",
+    "capitalize",
+    "count",
+    "d",
+    "default",
+    "first",
+    "float",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "map",
+    "regex_replace",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "select",
+    "selectattr",
+    "string",
+    "tojson",
+    "trim",
+    "unique",
+    "upper",
 ];
 
 /// Whether a filter is implemented.
@@ -178,7 +202,9 @@ fn applied(session: &mut Session, value: Value, name: &str, given: Given<'_>) ->
         }
         "items" => {
             given.none()?;
-            let Value::Dict(_) = &value else { return Err(Failed("the filter `items` of what is no mapping".to_owned())) };
+            let Value::Dict(_) = &value else {
+                return Err(Failed("the filter `items` of what is no mapping".to_owned()));
+            };
             let items = operate::method(session, &value, "items", Vec::new())?;
             Generator::value(operate::iterate(session, &items)?)
         }

@@ -83,7 +83,13 @@ pub(super) fn text_of(value: &Value) -> Result<String, Failed> {
 /// Whether a value is data, whose text is the same in every run.
 fn is_plain(value: &Value) -> bool {
     match value {
-        Value::None | Value::Bool(_) | Value::Int(_) | Value::Big(_) | Value::Float(_) | Value::Scalar(_) | Value::Str(_) => true,
+        Value::None
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Big(_)
+        | Value::Float(_)
+        | Value::Scalar(_)
+        | Value::Str(_) => true,
         Value::Bytes(_) | Value::Range(..) => true,
         Value::List(items) => items.borrow().iter().all(is_plain),
         Value::Tuple(items) => items.iter().all(is_plain),
@@ -131,7 +137,9 @@ fn unless_raised(result: Result<Value, Error>, classes: &[&str]) -> Result<Optio
 pub(super) fn attempt(result: Result<Value, Failed>) -> Result<Option<Value>, Failed> {
     match result {
         Ok(value) => Ok(Some(value)),
-        Err(failed) if ["TypeError", "ValueError", "OverflowError"].iter().any(|class| failed.0.starts_with(class)) => Ok(None),
+        Err(failed) if ["TypeError", "ValueError", "OverflowError"].iter().any(|class| failed.0.starts_with(class)) => {
+            Ok(None)
+        }
         Err(failed) => Err(failed),
     }
 }
@@ -167,10 +175,13 @@ pub(super) fn slice(session: &mut Session, value: &Value, bounds: [Value; 3]) ->
 pub(super) fn range(bounds: &[Value]) -> Result<Value, Failed> {
     // Jinja2 itself has no bound; a text of so many rounds is none that anybody means.
     const LENGTH_MAX: i64 = 1_000_000;
-    let bounds: Option<Vec<i64>> = bounds.iter().map(|bound| match bound {
-        Value::Int(_) | Value::Bool(_) => bound.as_int(),
-        _ => None,
-    }).collect();
+    let bounds: Option<Vec<i64>> = bounds
+        .iter()
+        .map(|bound| match bound {
+            Value::Int(_) | Value::Bool(_) => bound.as_int(),
+            _ => None,
+        })
+        .collect();
     let (start, stop, step) = match bounds.as_deref() {
         Some([stop]) => (0, *stop, 1),
         Some([start, stop]) => (*start, *stop, 1),
@@ -263,7 +274,12 @@ pub(super) fn binary(session: &mut Session, operator: Binary, left: &Value, righ
 }
 
 /// A comparison.
-pub(super) fn compare(session: &mut Session, comparison: Comparison, left: &Value, right: &Value) -> Result<bool, Failed> {
+pub(super) fn compare(
+    session: &mut Session,
+    comparison: Comparison,
+    left: &Value,
+    right: &Value,
+) -> Result<bool, Failed> {
     let relation = match comparison {
         Comparison::Eq => Relation::Equal,
         Comparison::Ne => Relation::NotEqual,
@@ -278,7 +294,12 @@ pub(super) fn compare(session: &mut Session, comparison: Comparison, left: &Valu
 }
 
 /// The value at a path of names and numbers with dots between them; what is missing is the default, if there is one.
-pub(super) fn path(session: &mut Session, value: Value, path: &Value, default: Option<&Value>) -> Result<Value, Failed> {
+pub(super) fn path(
+    session: &mut Session,
+    value: Value,
+    path: &Value,
+    default: Option<&Value>,
+) -> Result<Value, Failed> {
     let mut value = value;
     for part in parts(path) {
         value = match (item_or_attribute(session, &value, &part)?, default) {

@@ -63,7 +63,10 @@ fn what_is_missing_is_named() {
 
 #[test]
 fn a_template_is_never_a_panic() {
-    let pieces = ["{{", "}}", "{%", "%}", "{#", "#}", " if ", "for", "x", "in", "(", ")", "[", "'", "|", "é", "\n", "1.", "-", "{", "raw"];
+    let pieces = [
+        "{{", "}}", "{%", "%}", "{#", "#}", " if ", "for", "x", "in", "(", ")", "[", "'", "|", "é", "\n", "1.", "-",
+        "{", "raw",
+    ];
     let mut state = 7_u64;
     for _ in 0..20_000 {
         let mut template = String::new();

@@ -6,9 +6,37 @@ use examiner_python::{Session, Value};
 
 /// The tests that are implemented.
 const KNOWN: [&str; 31] = [
-    "!=", "<", "<=", "==", ">", ">=", "boolean", "defined", "divisibleby", "eq", "equalto", "even", "false", "float", "ge",
-    "greaterthan", "gt", "in", "integer", "le", "lessthan", "lt", "mapping", "ne", "none", "number", "odd", "sequence",
-    "string", "true", "undefined",
+    "!=",
+    "<",
+    "<=",
+    "==",
+    ">",
+    ">=",
+    "boolean",
+    "defined",
+    "divisibleby",
+    "eq",
+    "equalto",
+    "even",
+    "false",
+    "float",
+    "ge",
+    "greaterthan",
+    "gt",
+    "in",
+    "integer",
+    "le",
+    "lessthan",
+    "lt",
+    "mapping",
+    "ne",
+    "none",
+    "number",
+    "odd",
+    "sequence",
+    "string",
+    "true",
+    "undefined",
 ];
 
 /// Whether a test is implemented.
@@ -22,7 +50,10 @@ pub(super) fn holds(session: &mut Session, of: Found, name: &str, arguments: &[V
         ("defined", of) => return Ok(matches!(of, Found::Value(_))),
         ("undefined", of) => return Ok(!matches!(of, Found::Value(_))),
         // What is undefined is of no type, and looking at its type is no error.
-        ("none" | "boolean" | "true" | "false" | "integer" | "float" | "string" | "mapping" | "number", Found::Missing(_)) => {
+        (
+            "none" | "boolean" | "true" | "false" | "integer" | "float" | "string" | "mapping" | "number",
+            Found::Missing(_),
+        ) => {
             return Ok(false);
         }
         (_, found) => found.value()?,
@@ -44,7 +75,9 @@ pub(super) fn holds(session: &mut Session, of: Found, name: &str, arguments: &[V
         "number" => matches!(value, Value::Int(_) | Value::Big(_) | Value::Float(_) | Value::Bool(_)),
         "string" => matches!(value, Value::Str(_)),
         "mapping" => matches!(value, Value::Dict(_)),
-        "sequence" => matches!(value, Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Range(..)),
+        "sequence" => {
+            matches!(value, Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Range(..))
+        }
         "odd" | "even" | "divisibleby" => {
             let divisor = arguments.first().cloned().unwrap_or(Value::Int(2));
             let rest = operate::binary(session, super::ast::Binary::Mod, &value, &divisor)?;

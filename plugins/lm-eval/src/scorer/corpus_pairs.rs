@@ -8,7 +8,11 @@ use examiner_metrics::classification::{Average, matthews_correlation, precision_
 /// There is none, as a phrase.
 pub(super) fn value(name: &str, pairs: &[(f64, f64)]) -> Result<f64, String> {
     let whole = |number: f64| {
-        if number.fract() == 0.0 && number.abs() < 1e15 { Ok(number as i64) } else { Err(format!("the class {number}")) }
+        if number.fract() == 0.0 && number.abs() < 1e15 {
+            Ok(number as i64)
+        } else {
+            Err(format!("the class {number}"))
+        }
     };
     let pairs = pairs.iter().map(|(gold, chosen)| Ok((whole(*gold)?, whole(*chosen)?)));
     let pairs = pairs.collect::<Result<Vec<(i64, i64)>, String>>()?;

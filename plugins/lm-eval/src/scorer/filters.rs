@@ -24,7 +24,8 @@ pub(super) fn apply(
 ) -> Result<Value, String> {
     let mut result = Value::list(answers);
     for step in &filter.steps {
-        result = one(step, &result, document, functions).map_err(|what| format!("the filter `{}`: {what}", filter.name))?;
+        result =
+            one(step, &result, document, functions).map_err(|what| format!("the filter `{}`: {what}", filter.name))?;
     }
     Ok(result)
 }
@@ -34,14 +35,16 @@ fn one(step: &FilterStep, result: &Value, document: &Value, functions: &mut Func
         FilterKind::Named(name) => name.as_str(),
         FilterKind::Function(function) => {
             let arguments = vec![Value::list(vec![result.clone()]), Value::list(vec![document.clone()])];
-            let filtered = functions.call_named(function, arguments, Vec::new()).map_err(|error| failed(function, &error))?;
+            let filtered =
+                functions.call_named(function, arguments, Vec::new()).map_err(|error| failed(function, &error))?;
             return only(functions, function, &filtered);
         }
         FilterKind::Class(class) => {
             let options = step.options.iter().map(|(name, value)| (name.clone(), from_json(value))).collect();
             let instance = functions.call_named(class, Vec::new(), options).map_err(|error| failed(class, &error))?;
             let arguments = vec![Value::list(vec![result.clone()]), Value::list(vec![document.clone()])];
-            let filtered = functions.method(class, &instance, "apply", arguments).map_err(|error| failed(class, &error))?;
+            let filtered =
+                functions.method(class, &instance, "apply", arguments).map_err(|error| failed(class, &error))?;
             return only(functions, class, &filtered);
         }
     };

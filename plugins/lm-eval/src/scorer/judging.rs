@@ -2,10 +2,10 @@
 
 use super::choice::{self, Chosen, Judged as Choice};
 use super::filters;
+use super::metric_name;
 use super::requests::{needs_alone, texts};
 use super::statistics::{Statistic, is_mean, of_value};
 use super::text;
-use super::metric_name;
 use crate::functions::{Functions, failed};
 use crate::spec::{AggregationSpec, FilterKind, FilterSpec, OutputType, TaskSpec};
 use examiner_api::{Answer, Answered, Metadata};
@@ -48,9 +48,13 @@ fn part(item: &Answered, name: &str) -> Value {
 /// Judges log-likelihoods. All filters do the same: they take the first of one.
 fn scored(task: &TaskSpec, item: &Answered, functions: &mut Functions, judged: &mut Judged) -> Result<(), String> {
     for filter in &task.filters {
-        let takes_first = matches!(filter.steps.as_slice(), [step] if step.filter == FilterKind::Named("take_first".into()));
+        let takes_first =
+            matches!(filter.steps.as_slice(), [step] if step.filter == FilterKind::Named("take_first".into()));
         if !takes_first {
-            return Err(format!("the filter `{}` of log-likelihoods, which does more than to take the first", filter.name));
+            return Err(format!(
+                "the filter `{}` of log-likelihoods, which does more than to take the first",
+                filter.name
+            ));
         }
     }
     let results = item.answers.iter().map(|answer| match answer {
@@ -160,8 +164,8 @@ fn generated(
     let gold = text::gold(task, part(item, "target"), &result)?;
     for metric in &task.metrics {
         let value = text::value(task, metric, &gold, &result, functions)?;
-        let statistic = of_value(&metric.aggregation, &value)
-            .map_err(|what| format!("the metric `{}`: {what}", metric.name))?;
+        let statistic =
+            of_value(&metric.aggregation, &value).map_err(|what| format!("the metric `{}`: {what}", metric.name))?;
         judged.statistics.push((metric_name(task, &metric.name, &filter.name), metric.aggregation.clone(), statistic));
     }
     Ok(())
@@ -181,7 +185,11 @@ fn processed(
         .call_named(function, vec![document, Value::list(results)], Vec::new())
         .map_err(|error| failed(function, &error))?;
     let Value::Dict(reported) = reported else {
-        return Err(format!("the function `{}` gives a `{}`, expected a dictionary", function.name, reported.type_name()));
+        return Err(format!(
+            "the function `{}` gives a `{}`, expected a dictionary",
+            function.name,
+            reported.type_name()
+        ));
     };
     for (key, value) in reported.borrow().iter() {
         let key = str_of(key);

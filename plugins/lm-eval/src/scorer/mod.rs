@@ -128,10 +128,8 @@ fn metrics(tasks: &BTreeMap<String, TaskSpec>) -> Vec<MetricInfo> {
             }
         }
     }
-    let partial = |(info, count): (MetricInfo, usize)| MetricInfo {
-        partial: info.partial || count < tasks.len(),
-        ..info
-    };
+    let partial =
+        |(info, count): (MetricInfo, usize)| MetricInfo { partial: info.partial || count < tasks.len(), ..info };
     found.into_iter().map(partial).collect()
 }
 
@@ -243,7 +241,8 @@ impl Scorer for LmEvalScorer {
     }
 
     fn corpus(&self, metric: &str, statistics: &[Vec<f64>]) -> Result<f64> {
-        let no_value = |what: String| PluginError::new(ErrorCode::Numeric, format!("the metric `{metric}` has no value: {what}"));
+        let no_value =
+            |what: String| PluginError::new(ErrorCode::Numeric, format!("the metric `{metric}` has no value: {what}"));
         let Some(place) = statistics.first().and_then(|numbers| numbers.first()).copied() else {
             return Err(no_value("there are no samples".to_owned()));
         };
@@ -251,7 +250,8 @@ impl Scorer for LmEvalScorer {
             return Err(no_value("it is aggregated differently in different tasks".to_owned()));
         }
         let aggregation = self.aggregations.get(place as usize);
-        let aggregation = aggregation.ok_or_else(|| no_value("its statistics are not those of this scorer".to_owned()))?;
+        let aggregation =
+            aggregation.ok_or_else(|| no_value("its statistics are not those of this scorer".to_owned()))?;
         let rest: Vec<&[f64]> = statistics.iter().map(|numbers| numbers.get(1..).unwrap_or_default()).collect();
         with_functions(|functions| statistics::corpus(aggregation, &rest, functions)).map_err(no_value)
     }

@@ -119,9 +119,9 @@ pub(super) fn corpus(
             let value = functions
                 .call_named(function, vec![Value::list(items)], Vec::new())
                 .map_err(|error| failed(function, &error))?;
-            return value
-                .as_float()
-                .ok_or_else(|| format!("the function `{}` gives a `{}`, expected a number", function.name, value.type_name()));
+            return value.as_float().ok_or_else(|| {
+                format!("the function `{}` gives a `{}`, expected a number", function.name, value.type_name())
+            });
         }
         AggregationSpec::Named(name) => name.as_str(),
     };

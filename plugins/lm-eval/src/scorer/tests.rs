@@ -131,7 +131,9 @@ fn the_perplexity_of_documents_is_weighted_by_their_length() {
         metric("byte_perplexity", "weighted_perplexity"),
         metric("bits_per_byte", "bits_per_byte"),
     ];
-    let scorer = scorer(json!({ "output_type": "loglikelihood_rolling", "metrics": metrics, "filters": take_first(), "repeats": 1 }));
+    let scorer = scorer(
+        json!({ "output_type": "loglikelihood_rolling", "metrics": metrics, "filters": take_first(), "repeats": 1 }),
+    );
     let verdicts: Vec<Verdict> = [("one two", -6.0), ("three", -3.0)]
         .iter()
         .map(|(text, sum)| judged(&scorer, choice_question(&[text], json!(text)), scores(&[*sum])))
@@ -217,7 +219,8 @@ fn a_task_judges_by_a_function_of_its_own() {
     let mut task = text_task(vec![score], take_first());
     task["process_results"] = function("judge");
     let scorer = scorer(task);
-    let sample = Sample { id: "t/0".into(), document: json!({ "doc": { "q": "Q" }, "target": "" }), ..Sample::default() };
+    let sample =
+        Sample { id: "t/0".into(), document: json!({ "doc": { "q": "Q" }, "target": "" }), ..Sample::default() };
     let statistics: Vec<Vec<f64>> = ["a", "abc"]
         .iter()
         .map(|text| {

@@ -69,9 +69,11 @@ pub(super) fn value(
                 let mut is_right = false;
                 for gold in &golds {
                     let value = match call(gold)? {
-                        Value::Dict(reported) => reported.borrow().get_str(&metric.name).cloned().ok_or_else(|| {
-                            format!("the function `{}` gives no `{}`", function.name, metric.name)
-                        })?,
+                        Value::Dict(reported) => reported
+                            .borrow()
+                            .get_str(&metric.name)
+                            .cloned()
+                            .ok_or_else(|| format!("the function `{}` gives no `{}`", function.name, metric.name))?,
                         other => other,
                     };
                     is_right |= examiner_python::truth(&value);
@@ -87,7 +89,8 @@ pub(super) fn value(
         };
         let golds = golds.as_deref().unwrap_or(std::slice::from_ref(gold));
         let references = golds.iter().map(texts).collect::<Result<Vec<String>, String>>()?;
-        let TextMetric::Mean(compare) = TextMetric::new("exact_match", &metric.options).map_err(|error| error.to_string())?
+        let TextMetric::Mean(compare) =
+            TextMetric::new("exact_match", &metric.options).map_err(|error| error.to_string())?
         else {
             return Err("`exact_match` over all samples".to_owned());
         };
@@ -123,7 +126,12 @@ fn own(
     match &value {
         Value::Dict(reported) if !task_has_it(reported.borrow().iter().map(|(key, _)| str_of(key)), &metric.name) => {
             let keys: Vec<String> = reported.borrow().iter().map(|(key, _)| format!("`{}`", str_of(key))).collect();
-            Err(format!("the function `{}` reports {}, expected `{}` alone", function.name, keys.join(", "), metric.name))
+            Err(format!(
+                "the function `{}` reports {}, expected `{}` alone",
+                function.name,
+                keys.join(", "),
+                metric.name
+            ))
         }
         Value::Dict(reported) => Ok(reported.borrow().get_str(&metric.name).cloned().unwrap_or(Value::None)),
         _ => Ok(value),

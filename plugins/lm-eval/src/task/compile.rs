@@ -218,7 +218,9 @@ impl Task {
         match (&self.shots.split, &self.shots.samples) {
             (Some(split), _) => Some(split),
             (None, Some(_)) => None,
-            (None, None) => self.training_split.as_deref().or(self.validation_split.as_deref()).or(self.test_split.as_deref()),
+            (None, None) => {
+                self.training_split.as_deref().or(self.validation_split.as_deref()).or(self.test_split.as_deref())
+            }
         }
     }
 

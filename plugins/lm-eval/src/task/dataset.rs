@@ -5,9 +5,9 @@ use super::documents::Locate;
 use super::fingerprint;
 use super::runnable::runnable;
 use super::samples::{self, Asking, Naming, Shape};
+use crate::TaskConfig;
 use crate::scorer::ScorerOptions;
 use crate::spec::TaskSpec;
-use crate::TaskConfig;
 use examiner_api::schemars::{self, JsonSchema};
 use examiner_api::{
     Dataset, DatasetInfo, Flow, Metadata, PluginError, Result, Sample, Sampling, Shot, Sink, SubsetGroup, rows,

@@ -50,7 +50,8 @@ pub(super) fn read(
             Ok(Documents { all: (0..dataset.len()).filter_map(|index| dataset.row(index)).collect(), columns })
         }
         None => {
-            let what = format!("the function `{}` gives a `{}`, expected a dataset", process.name, processed.type_name());
+            let what =
+                format!("the function `{}` gives a `{}`, expected a dataset", process.name, processed.type_name());
             Err(bad(task, what))
         }
     }

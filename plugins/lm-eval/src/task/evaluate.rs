@@ -54,7 +54,9 @@ impl<'t> Reader<'t> {
                             Ok(list) => Ok(list),
                             // What is no list of Python is the text itself.
                             Err(error) if raises(&error, &["SyntaxError", "ValueError"]) => Ok(value),
-                            Err(error) => Err(format!("`doc_to_target` makes `{text}`, of which no list can be read: {error}")),
+                            Err(error) => {
+                                Err(format!("`doc_to_target` makes `{text}`, of which no list can be read: {error}"))
+                            }
                         }
                     }
                     _ => Ok(value),
@@ -74,8 +76,9 @@ impl<'t> Reader<'t> {
             Field::Named(named) => {
                 let (value, is_column) = self.named("doc_to_choice", named, document)?;
                 match value.as_str() {
-                    Some(text) if !is_column => literal_eval(text)
-                        .map_err(|error| format!("`doc_to_choice` makes `{text}`, of which no list can be read: {error}"))?,
+                    Some(text) if !is_column => literal_eval(text).map_err(|error| {
+                        format!("`doc_to_choice` makes `{text}`, of which no list can be read: {error}")
+                    })?,
                     _ => value,
                 }
             }
@@ -99,7 +102,9 @@ impl<'t> Reader<'t> {
         match column {
             None => self.render(name, named, document).map(Some),
             Some(Value::Str(text)) => Ok(Some(text.to_string())),
-            Some(other) => Err(format!("`{name}` is a `{}` in the column `{}`, expected a text", other.type_name(), named.text)),
+            Some(other) => {
+                Err(format!("`{name}` is a `{}` in the column `{}`, expected a text", other.type_name(), named.text))
+            }
         }
     }
 
@@ -122,12 +127,16 @@ impl<'t> Reader<'t> {
             Value::Dict(fields) => fields.borrow().get_str(&named.text).cloned(),
             _ => None,
         };
-        let value = value.ok_or_else(|| format!("`{name}` is the column `{}`, which the document lacks", named.text))?;
+        let value =
+            value.ok_or_else(|| format!("`{name}` is the column `{}`, which the document lacks", named.text))?;
         Ok((value, true))
     }
 
     fn render(&mut self, name: &str, named: &Named, document: &Value) -> Read<String> {
-        named.template.render(&mut self.session, document).map_err(|unfilled| format!("`{name}` cannot be filled: {unfilled}"))
+        named
+            .template
+            .render(&mut self.session, document)
+            .map_err(|unfilled| format!("`{name}` cannot be filled: {unfilled}"))
     }
 
     /// A text of digits is a number where there are choices.

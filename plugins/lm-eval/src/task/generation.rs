@@ -21,7 +21,9 @@ pub(super) fn sampling(kwargs: Option<&Setting>, separator: &str) -> Result<Samp
     if let Some(until) = get("until") {
         let items = until.as_list().unwrap_or(std::slice::from_ref(until));
         let stop = |item: &Setting| {
-            item.as_text().map(str::to_owned).ok_or_else(|| format!("{} in `until` of `generation_kwargs`", item.kind()))
+            item.as_text()
+                .map(str::to_owned)
+                .ok_or_else(|| format!("{} in `until` of `generation_kwargs`", item.kind()))
         };
         sampling.stop = items.iter().map(stop).collect::<Result<_, _>>()?;
     }
@@ -93,9 +95,13 @@ mod tests {
     fn what_is_not_said_is_greedy_and_ends_at_the_separator() {
         let default = Sampling { stop: vec!["\n\n".into()], ..Sampling::default() };
         assert_eq!(sampling(None, "\n\n").unwrap(), default);
-        assert_eq!(read(&[("do_sample", Setting::Bool(false)), ("temperature", Setting::Float(0.7))]).unwrap(), default);
+        assert_eq!(
+            read(&[("do_sample", Setting::Bool(false)), ("temperature", Setting::Float(0.7))]).unwrap(),
+            default
+        );
         let until = Setting::List(vec![Setting::Text("Q:".into()), Setting::Text("</s>".into())]);
-        let said = read(&[("until", until), ("max_tokens", Setting::Int(9)), ("max_gen_toks", Setting::Int(32))]).unwrap();
+        let said =
+            read(&[("until", until), ("max_tokens", Setting::Int(9)), ("max_gen_toks", Setting::Int(32))]).unwrap();
         assert_eq!((said.stop.join(","), said.max_new_tokens, said.temperature), ("Q:,</s>".to_owned(), 32, 0.0));
     }
 

@@ -169,12 +169,11 @@ fn filters(setting: Option<&Setting>) -> Result<Vec<FilterSpec>, Refused> {
 
 fn step(setting: &Setting) -> Result<FilterStep, Refused> {
     let entries = setting.as_map().ok_or_else(|| format!("{} in `filter`", setting.kind()))?;
-    let options = |left_out: &str| {
-        json_map(entries.iter().filter(|(key, _)| key != "function" && key != left_out))
-    };
+    let options = |left_out: &str| json_map(entries.iter().filter(|(key, _)| key != "function" && key != left_out));
     match entries.iter().find(|(key, _)| key == "function").map(|(_, value)| value) {
         Some(Setting::Text(name)) if name == "custom" => {
-            let function = entries.iter().find(|(key, _)| key == "filter_fn").and_then(|(_, value)| value.as_function());
+            let function =
+                entries.iter().find(|(key, _)| key == "filter_fn").and_then(|(_, value)| value.as_function());
             let Some(function) = function else { return Err("the filter `custom` without `filter_fn`".to_owned()) };
             Ok(FilterStep { filter: FilterKind::Function(function.clone()), options: options("filter_fn")? })
         }
@@ -198,9 +197,17 @@ fn computable(spec: &TaskSpec) -> Result<(), Refused> {
     let by_output: &[&str] = match spec.output_type {
         OutputType::Loglikelihood => &["perplexity", "acc"],
         OutputType::LoglikelihoodRolling => &["word_perplexity", "byte_perplexity", "bits_per_byte"],
-        OutputType::MultipleChoice => {
-            &["acc", "f1", "mcc", "acc_norm", "acc_bytes", "exact_match", "brier_score", "likelihood", "acc_mutual_info"]
-        }
+        OutputType::MultipleChoice => &[
+            "acc",
+            "f1",
+            "mcc",
+            "acc_norm",
+            "acc_bytes",
+            "exact_match",
+            "brier_score",
+            "likelihood",
+            "acc_mutual_info",
+        ],
         OutputType::GenerateUntil => &["exact_match", "bleu", "chrf", "chrf++", "ter"],
     };
     for metric in &spec.metrics {
@@ -211,7 +218,9 @@ fn computable(spec: &TaskSpec) -> Result<(), Refused> {
         let is_computed = by_output.contains(&name.as_str())
             || (metric.function.is_some() && spec.output_type == OutputType::GenerateUntil);
         if !is_computed {
-            return Err(format!("the metric `{name}`, which lm-evaluation-harness does not compute for this output type"));
+            return Err(format!(
+                "the metric `{name}`, which lm-evaluation-harness does not compute for this output type"
+            ));
         }
         let AggregationSpec::Named(aggregation) = &metric.aggregation else { continue };
         if metric.function.is_some() {

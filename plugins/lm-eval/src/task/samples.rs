@@ -137,9 +137,9 @@ impl Maker<'_> {
             extra.insert("inputs".to_owned(), json!(inputs));
             extra.insert("text".to_owned(), to_json(&text).map_err(|error| error.to_string())?);
         } else {
-            let question = text.as_str().ok_or_else(|| {
-                format!("`doc_to_text` makes a `{}`, expected a text", text.type_name())
-            })?;
+            let question = text
+                .as_str()
+                .ok_or_else(|| format!("`doc_to_text` makes a `{}`, expected a text", text.type_name()))?;
             let last = exchange(question, None, prefix.as_deref(), (&task.target_delimiter, ""));
             sample.prompt = message::text(before.iter().chain(&last));
             sample.turns = conversation(before.iter().chain(&last));
@@ -201,7 +201,8 @@ impl Maker<'_> {
     fn before(&mut self, document: &Value) -> Result<Vec<Message>, String> {
         let task = self.reader.task;
         let mut messages = Vec::new();
-        let description = self.reader.described("description", task.description.as_ref(), document)?.unwrap_or_default();
+        let description =
+            self.reader.described("description", task.description.as_ref(), document)?.unwrap_or_default();
         if !description.is_empty() {
             messages.push(Message::new(Speaker::System, delimited("", &description, ""), ""));
         }
@@ -237,8 +238,7 @@ impl Maker<'_> {
         let shots = &task.shots;
         let text = self.reader.text(document, shots.text.as_ref())?;
         let has_choices = shots.choice.is_some() || task.choice.is_some();
-        let choices =
-            if has_choices { Some(self.reader.choices(document, shots.choice.as_ref())?) } else { None };
+        let choices = if has_choices { Some(self.reader.choices(document, shots.choice.as_ref())?) } else { None };
         let target = self.reader.target(document, shots.target.as_ref())?;
         let prefix = self.reader.described("gen_prefix", shots.gen_prefix.as_ref(), document)?;
         let (question, choices) = match self.shape.multiple_inputs {

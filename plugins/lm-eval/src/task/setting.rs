@@ -76,13 +76,17 @@ impl Setting {
             Setting::Text(text) => Value::String(text.clone()),
             Setting::List(items) => Value::Array(items.iter().map(Setting::to_json).collect::<Result<_, _>>()?),
             Setting::Map(entries) => Value::Object(json_map(entries)?),
-            Setting::Function(function) => return Err(format!("the function `{}` in a list or a mapping", function.name)),
+            Setting::Function(function) => {
+                return Err(format!("the function `{}` in a list or a mapping", function.name));
+            }
         })
     }
 }
 
 /// Entries as JSON.
-pub(crate) fn json_map<'a>(entries: impl IntoIterator<Item = &'a (String, Setting)>) -> Result<Map<String, Value>, Refused> {
+pub(crate) fn json_map<'a>(
+    entries: impl IntoIterator<Item = &'a (String, Setting)>,
+) -> Result<Map<String, Value>, Refused> {
     entries.into_iter().map(|(key, value)| Ok((key.clone(), value.to_json()?))).collect()
 }
 

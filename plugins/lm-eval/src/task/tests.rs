@@ -90,7 +90,8 @@ fn pair(context: &str, continuation: &str) -> (String, String) {
     (context.to_owned(), continuation.to_owned())
 }
 
-const CHOICE: &str = "output_type: multiple_choice\ndoc_to_text: 'Q: {{question}}\\nA:'\ndoc_to_target: answer\ndoc_to_choice: choices";
+const CHOICE: &str =
+    "output_type: multiple_choice\ndoc_to_text: 'Q: {{question}}\\nA:'\ndoc_to_target: answer\ndoc_to_choice: choices";
 
 fn choice_rows() -> Vec<Json> {
     vec![
@@ -112,12 +113,15 @@ fn each_choice_follows_the_prompt_after_the_delimiter() {
 
 #[test]
 fn examples_stand_before_the_question_and_never_are_the_question() {
-    let yaml = format!("{CHOICE}\ndescription: 'Sums of {{{{answer}}}}.\\n'\nfewshot_split: test\nfewshot_config:\n  sampler: first_n");
+    let yaml = format!(
+        "{CHOICE}\ndescription: 'Sums of {{{{answer}}}}.\\n'\nfewshot_split: test\nfewshot_config:\n  sampler: first_n"
+    );
     let small = Small::new(&yaml, &choice_rows());
     let first = &asked(&small, Some(2))[0][0].0;
     assert_eq!(first, "Sums of 0.\nQ: 1+2\nA: 3\n\nQ: 3+1\nA: 4\n\nQ: 1+1\nA:");
     let sample = small.samples(Some(1)).remove(1);
-    let turns = [Turn::system("Sums of 1.\n"), Turn::user("Q: 1+1\nA:"), Turn::assistant("2"), Turn::user("Q: 1+2\nA:")];
+    let turns =
+        [Turn::system("Sums of 1.\n"), Turn::user("Q: 1+1\nA:"), Turn::assistant("2"), Turn::user("Q: 1+2\nA:")];
     assert_eq!(*sample.turns, turns);
     let refused = small.open(&small.options(Some(3))).err().unwrap();
     assert!(refused.contains("asks for 3 examples"), "{refused}");
@@ -204,7 +208,10 @@ fn what_is_not_supported_is_refused_by_name() {
         ("doc_to_text: q\ndoc_to_target: a\nfilter_list:\n  - name: f\n    filter:\n      - function: best", "`best`"),
         ("doc_to_text: n\ndoc_to_target: a", "expected a text"),
         ("doc_to_text: q\ndoc_to_target: a\nfewshot_config:\n  sampler: balanced", "`balanced`"),
-        ("output_type: multiple_choice\ndoc_to_text: q\ndoc_to_target: a\ndoc_to_choice: '{{q}}'", "no list can be read"),
+        (
+            "output_type: multiple_choice\ndoc_to_text: q\ndoc_to_target: a\ndoc_to_choice: '{{q}}'",
+            "no list can be read",
+        ),
         ("doc_to_text: q\ndoc_to_target: a\nprocess_docs: !function nowhere.f", "nowhere"),
     ] {
         let refused = Small::new(yaml, &rows).refused();

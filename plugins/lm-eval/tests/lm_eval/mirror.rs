@@ -10,7 +10,11 @@ pub fn locate(mirror: PathBuf) -> Locate {
     Arc::new(move |source, split| {
         file(&mirror.join(&source.path), source.name.as_deref(), split).ok_or_else(|| {
             let name = source.name.as_deref().unwrap_or("default");
-            PluginError::not_found(format!("`{}` has no split `{split}` of `{name}` in `{}`", source.path, mirror.display()))
+            PluginError::not_found(format!(
+                "`{}` has no split `{split}` of `{name}` in `{}`",
+                source.path,
+                mirror.display()
+            ))
         })
     })
 }
