@@ -78,7 +78,8 @@ fn words(text: &str, limit: Option<usize>) -> Vec<&str> {
     let mut rest = text.trim_start_matches(unicode::is_space);
     while !rest.is_empty() {
         if limit.is_some_and(|limit| words.len() >= limit) {
-            words.push(rest.trim_end_matches(unicode::is_space));
+            // The rest stays as it is, with the space at its end.
+            words.push(rest);
             break;
         }
         let end = rest.find(unicode::is_space).unwrap_or(rest.len());
@@ -94,7 +95,7 @@ fn words_from_right(text: &str, limit: Option<usize>) -> Vec<&str> {
     let mut rest = text.trim_end_matches(unicode::is_space);
     while !rest.is_empty() {
         if limit.is_some_and(|limit| words.len() >= limit) {
-            words.push(rest.trim_start_matches(unicode::is_space));
+            words.push(rest);
             break;
         }
         let start = rest.char_indices().rev().find(|(_, c)| unicode::is_space(*c));
