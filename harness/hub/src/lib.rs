@@ -36,12 +36,15 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+/// Address and mirror of a repository.
+type Place = (String, Option<PathBuf>);
+
 /// Downloads files, and caches them.
 pub struct Hub {
     settings: Settings,
     http: http::Http,
     /// The repositories that splits were asked of, by address and mirror.
-    repositories: Mutex<HashMap<(String, Option<PathBuf>), Arc<dataset::Repository>>>,
+    repositories: Mutex<HashMap<Place, Arc<dataset::Repository>>>,
 }
 
 impl Hub {

@@ -231,7 +231,7 @@ impl Chat {
             .last()
             .is_some_and(|last| last.speaker == Speaker::Assistant && !last.content.ends_with(char::is_whitespace));
         let continuation = request.continuation.trim_start();
-        if !continuation.is_empty() && !(goes_on && self.shots_as_turns) {
+        if !(continuation.is_empty() || goes_on && self.shots_as_turns) {
             request.continuation = continuation.to_owned();
         }
         if Self::writes_context(&request) {

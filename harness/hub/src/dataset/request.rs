@@ -92,8 +92,8 @@ fn repository(path: &str, revision: Option<String>) -> Result<HubPath, String> {
         return Err("the revision is given twice".to_owned());
     }
     let parts: Vec<&str> = repo.split('/').collect();
-    let is_name = |part: &&str| is_safe(part) && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-    if parts.len() > 2 || !parts.iter().all(|part| is_name(&part)) {
+    let is_name = |part: &str| is_safe(part) && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if parts.len() > 2 || !parts.iter().all(|part| is_name(part)) {
         return Err(format!("`{repo}` is not a name on the hub"));
     }
     let revision = at.or(revision).unwrap_or_else(|| "main".to_owned());

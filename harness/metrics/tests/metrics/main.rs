@@ -2,6 +2,8 @@
 //!
 //! `reference.jsonl` is written by `harness/xtask/src/verify/metrics.py --compact`; `cargo xtask verify --only metrics` compares more cases.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod evaluate;
 
 use evaluate::{agrees, evaluate};

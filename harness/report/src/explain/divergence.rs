@@ -4,6 +4,7 @@ use super::logged::{Logged, Response};
 use super::text::{diff, shortened};
 use examiner_api::Answer;
 use examiner_store::record::Record;
+use serde_json::Value;
 use std::fmt;
 
 /// Metrics that differ by no more are equal.
@@ -201,8 +202,7 @@ fn answer(
 fn extraction(record: &Record, logged: &Logged) -> Option<Divergence> {
     let theirs = logged.filtered.clone()?;
     let extracted = |verdict: &examiner_store::record::ScorerVerdict| {
-        let by_filter =
-            verdict.verdict.details.get("filtered").and_then(|filtered| filtered.get(&logged.filter)?.as_str());
+        let by_filter = verdict.verdict.details.get(&format!("filtered,{}", logged.filter)).and_then(Value::as_str);
         by_filter.map(str::to_owned).or_else(|| verdict.verdict.extracted.clone())
     };
     let ours: Vec<Option<String>> = record.verdicts.iter().map(extracted).collect();

@@ -22,6 +22,7 @@ fn record(document: u64, context: &str, choices: &[&str], answers: Vec<Answer>, 
         verdicts: vec![ScorerVerdict { scorer: "lm-eval".to_owned(), verdict }],
         tokens_in: 0,
         tokens_out: 0,
+        reasoning_tokens: 0,
     }
 }
 
@@ -115,7 +116,8 @@ fn answers_are_compared_once_and_extractions_for_each_filter() {
         let mut record = record(0, "Q", &[], vec![text(answer)], ("exact_match,flexible", 1.0));
         let verdict = &mut record.verdicts[0].verdict;
         verdict.metrics.insert("exact_match,strict".to_owned(), 0.0);
-        verdict.details.insert("filtered".to_owned(), json!({ "strict": "[invalid]", "flexible": extracted }));
+        verdict.details.insert("filtered,strict".to_owned(), json!("[invalid]"));
+        verdict.details.insert("filtered,flexible".to_owned(), json!(extracted));
         explained(&[record], &[line("strict", "[invalid]", 0.0), line("flexible", "5", 1.0)])
     };
     assert!(of("it is 5", "5").is_equal());
@@ -143,7 +145,8 @@ fn a_whole_text_is_compared_as_a_prompt() {
         "doc_id": 0, "filter": "none", "metrics": ["word_perplexity"], "word_perplexity": [-7.0, 3], "resps": [["-7.0"]],
         "arguments": { "gen_args_0": { "arg_0": "a whole text" } }
     });
-    let of = |text: &str| explained(&[record(0, "", &[text], vec![score(-7.0)], ("acc", 1.0))], &[line.clone()]);
+    let of =
+        |text: &str| explained(&[record(0, "", &[text], vec![score(-7.0)], ("acc", 1.0))], std::slice::from_ref(&line));
     assert!(of("a whole text").is_equal());
     assert!(matches!(of("another").differing[0].divergence, Divergence::Prompt(_)));
 }

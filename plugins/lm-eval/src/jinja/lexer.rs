@@ -198,7 +198,7 @@ impl<'s> Lexer<'s> {
         let token = if is_float {
             text.parse().ok().map(Token::Float)
         } else {
-            let leading_zero = text.len() > 1 && text.starts_with('0') && text.trim_matches('0') != "";
+            let leading_zero = text.len() > 1 && text.starts_with('0') && !text.trim_matches('0').is_empty();
             text.parse().ok().filter(|_| !leading_zero).map(Token::Int)
         };
         let Some(token) = token else { return self.fail(format!("the number `{text}`, which cannot be held")) };

@@ -43,13 +43,16 @@ pub(crate) struct Naming {
     pub(crate) subset: Option<String>,
 }
 
+/// Makes the sample of a document, by its index, within bounds.
+pub(crate) type Within<'a> = dyn Fn(u64, &mut dyn FnMut() -> Result<Sample>) -> Result<Sample> + 'a;
+
 /// Makes every sample of a task, in order, until `take` stops it.
 pub(crate) fn each(
     task: &Task,
     asking: Asking,
     naming: &Naming,
     locate: &Locate,
-    within: &dyn Fn(u64, &mut dyn FnMut() -> Result<Sample>) -> Result<Sample>,
+    within: &Within<'_>,
     mut take: impl FnMut(Sample) -> Flow,
 ) -> Result<Shape> {
     let mut functions = Functions::default();

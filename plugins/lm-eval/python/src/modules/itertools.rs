@@ -81,8 +81,9 @@ fn product(session: &mut Session, args: Arguments) -> Outcome<Value> {
     let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
     for pool in pools {
         session.fits(rows.len().saturating_mul(pool.len()))?;
-        let longer =
-            |row: &Vec<Value>| pool.iter().map(|item| [&row[..], &[item.clone()]].concat()).collect::<Vec<_>>();
+        let longer = |row: &Vec<Value>| {
+            pool.iter().map(|item| [&row[..], std::slice::from_ref(item)].concat()).collect::<Vec<_>>()
+        };
         rows = rows.iter().flat_map(longer).collect();
     }
     Ok(values(rows.into_iter().map(Value::tuple).collect()))

@@ -14,7 +14,9 @@ pub(super) fn sorted(session: &mut Session, args: Arguments) -> Outcome<Value> {
         return Err(Error::type_error("sorted expected 1 argument"));
     }
     let [items, key, reverse] = args.bind("sorted", ["iterable", "key", "reverse"], 1)?;
-    let items = session.collect(&items.unwrap_or(Value::None))?;
+    let items = items.unwrap_or(Value::None);
+    // What is equal by a key keeps its order.
+    let items = if key.is_none() { session.collect_unordered(&items)? } else { session.collect(&items)? };
     types::sorted(session, items, key.as_ref(), reverse.as_ref()).map(Value::list)
 }
 
@@ -37,6 +39,7 @@ fn extreme(session: &mut Session, args: Arguments, name: &str, wanted: Ordering)
     }
     let items = match args.positional.as_slice() {
         [] => return Err(Error::type_error(format!("{name} expected at least 1 argument, got 0"))),
+        [items] if key.is_none() => session.collect_unordered(items)?,
         [items] => session.collect(items)?,
         several => several.to_vec(),
     };

@@ -22,11 +22,14 @@ pub(crate) use module::Module;
 #[derive(Debug, Clone)]
 pub struct Library(Arc<Shelf>);
 
+/// What a function reaches, or what of it is not implemented.
+type Checked = Arc<Result<Reached, Refusal>>;
+
 #[derive(Debug)]
 struct Shelf {
     natives: Natives,
     modules: Mutex<HashMap<PathBuf, Result<Arc<Module>, Refusal>>>,
-    checked: Mutex<HashMap<(PathBuf, String), Arc<Result<Reached, Refusal>>>>,
+    checked: Mutex<HashMap<(PathBuf, String), Checked>>,
 }
 
 impl Library {

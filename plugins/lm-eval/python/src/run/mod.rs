@@ -198,9 +198,23 @@ impl Session {
     /// # Errors
     /// When it cannot be iterated over, or its iterator raises.
     pub fn collect(&mut self, value: &Value) -> Result<Vec<Value>, Error> {
+        self.collect_in(value, false)
+    }
+
+    /// As [`Session::collect`], where the order of a set's members does not matter.
+    ///
+    /// # Errors
+    /// When the value cannot be iterated over.
+    pub(crate) fn collect_unordered(&mut self, value: &Value) -> Result<Vec<Value>, Error> {
+        self.collect_in(value, true)
+    }
+
+    fn collect_in(&mut self, value: &Value, any_order: bool) -> Result<Vec<Value>, Error> {
         match value {
             Value::List(items) => Ok(items.borrow().clone()),
             Value::Tuple(items) => Ok(items.to_vec()),
+            Value::Set(set) if any_order => Ok(set.borrow().iter().cloned().collect()),
+            Value::FrozenSet(set) if any_order => Ok(set.iter().cloned().collect()),
             other => {
                 let mut cursor = self.iterate(other)?;
                 let mut items = Vec::new();

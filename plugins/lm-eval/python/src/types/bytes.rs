@@ -14,7 +14,7 @@ pub(super) fn call(own: &Arc<[u8]>, name: &str, args: Arguments) -> Outcome<Valu
             let [encoding, errors] = args.bind(name, ["encoding", "errors"], 0)?;
             let encoding = encoding.as_ref().and_then(Value::as_str).unwrap_or("utf-8").to_lowercase();
             let utf8 = matches!(encoding.as_str(), "utf-8" | "utf8");
-            if !utf8 && !(encoding == "ascii" && own.is_ascii()) {
+            if !(utf8 || encoding == "ascii" && own.is_ascii()) {
                 return Err(Error::unsupported(format!("the encoding `{encoding}`")));
             }
             match (std::str::from_utf8(own), errors.as_ref().and_then(Value::as_str)) {

@@ -74,7 +74,7 @@ pub(crate) fn construct(session: &mut Session, class: &'static str, args: Argume
         "set" | "frozenset" => {
             let [items] = args.exactly_or_none(class)?;
             let mut set = Set::new();
-            for item in items.map_or(Ok(Vec::new()), |items| session.collect(&items))? {
+            for item in items.map_or(Ok(Vec::new()), |items| session.collect_unordered(&items))? {
                 set.insert(item)?;
             }
             Ok(if class == "set" { Value::set(set) } else { Value::FrozenSet(Rc::new(set)) })

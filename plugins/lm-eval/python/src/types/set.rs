@@ -38,7 +38,7 @@ fn set_of(session: &mut Session, value: &Value) -> Outcome<Set> {
         Value::Set(_) | Value::FrozenSet(_) => Ok(members(value)),
         other => {
             let mut set = Set::new();
-            for item in session.collect(other)? {
+            for item in session.collect_unordered(other)? {
                 set.insert(item)?;
             }
             Ok(set)
@@ -94,7 +94,7 @@ pub(super) fn call(session: &mut Session, own: &Value, name: &str, args: Argumen
         }
         "update" => {
             for other in &args.positional {
-                for item in session.collect(other)? {
+                for item in session.collect_unordered(other)? {
                     set.borrow_mut().insert(item)?;
                 }
             }

@@ -66,11 +66,17 @@ impl Set {
         self.members.iter()
     }
 
-    /// Its members in the order in which CPython iterates over them, where that is the same in every process.
+    /// Its members in an order in which CPython may iterate over them. The order of texts changes from process to process; here it is
+    /// that of insertion.
     ///
-    /// The order of texts changes from process to process; here it is that of insertion.
+    /// # Errors
+    /// When CPython has a fixed order that is not known here: that of numbers, for one.
     pub(crate) fn in_order(&self) -> Outcome<Vec<Value>> {
-        Ok(self.iter().cloned().collect())
+        let is_any_order = self.len() < 2 || self.iter().all(|member| matches!(member, Value::Str(_)));
+        match is_any_order {
+            true => Ok(self.iter().cloned().collect()),
+            false => Err(crate::Error::unsupported("the order of a set with other members than texts")),
+        }
     }
 
     pub(crate) fn difference(&self, other: &Set) -> Set {

@@ -1,5 +1,7 @@
 //! The interpreter held against CPython: the same functions, the same results.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::path::Path;
 use std::process::Command;
 
