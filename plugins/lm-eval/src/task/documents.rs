@@ -2,7 +2,7 @@
 
 use super::compile::{RowsOf, Task};
 use crate::FunctionName;
-use crate::functions::Functions;
+use crate::functions::{Functions, source};
 use examiner_api::{PluginError, Result, rows};
 use examiner_python::{Dataset, Value, from_json};
 use serde_json::Value as Json;
@@ -19,6 +19,21 @@ pub(super) struct Documents {
     pub(super) columns: Vec<String>,
 }
 
+/// Refuses a task with a function that may ask for a column that the rows lack. A template that does fails by itself; a function may
+/// ask whether the column is there.
+fn refuse_left_out(task: &Task, info: Option<&rows::SplitInfo>) -> Result<()> {
+    let Some(left_out) = info.map(|info| &info.left_out).filter(|left_out| !left_out.is_empty()) else { return Ok(()) };
+    for function in task.functions() {
+        let source = source(function);
+        let reads_all = [".items()", ".keys()", ".values()"].iter().any(|all| source.contains(all));
+        if let Some((column, why)) = left_out.iter().find(|(column, _)| reads_all || source.contains(column.as_str())) {
+            let what = format!("the function `{}` may read the column `{column}`, which is left out: {why}", function.name);
+            return Err(bad(task, what));
+        }
+    }
+    Ok(())
+}
+
 /// The documents of a split, after the function that makes them of its rows.
 pub(super) fn read(
     task: &Task,
@@ -28,6 +43,7 @@ pub(super) fn read(
     functions: &mut Functions,
 ) -> Result<Documents> {
     let path = locate(&task.source, split)?;
+    refuse_left_out(task, rows::SplitInfo::beside(&path)?.as_ref())?;
     let rows = rows::read(&path, None)?.map(|row| row.map(|row| row.fields));
     let Some(process) = process else {
         let mut documents = Documents::default();
