@@ -1,7 +1,6 @@
 //! The tasks of a version of lm-evaluation-harness that is not installed: its wheel, from the Python Package Index.
 
 use examiner_api::{PluginError, Result};
-use serde::Deserialize;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -20,24 +19,6 @@ pub(super) fn version_of(named: &str) -> Option<&str> {
     named.strip_prefix(REQUIREMENT).map(str::trim)
 }
 
-/// What the index says of a version.
-#[derive(Deserialize)]
-struct Release {
-    urls: Vec<Distribution>,
-}
-
-#[derive(Deserialize)]
-struct Distribution {
-    packagetype: String,
-    url: String,
-    digests: Digests,
-}
-
-#[derive(Deserialize)]
-struct Digests {
-    sha256: String,
-}
-
 /// The directory in which `lm_eval` of this version is, which is downloaded and unpacked unless it has been.
 ///
 /// # Errors
@@ -48,22 +29,31 @@ pub(super) fn fetch(version: &str, fetch: Fetch<'_>) -> Result<PathBuf> {
             format!("expected a version of lm-evaluation-harness, such as `{REQUIREMENT}0.4.13`, found `{version}`");
         return Err(PluginError::bad_options(message));
     }
-    let description = fetch(&format!("https://pypi.org/pypi/lm-eval/{version}/json"))?;
-    let text = fs::read_to_string(&description).map_err(|error| PluginError::io("read", &description, &error))?;
-    let release: Release = serde_json::from_str(&text).map_err(|error| {
-        PluginError::bad_input(format!("expected the index's description of lm_eval {version}, found something else"))
-            .with_cause(&error)
-    })?;
-    let wheel = release.urls.into_iter().find(|file| file.packagetype == "bdist_wheel").ok_or_else(|| {
-        PluginError::not_found(format!("expected a wheel of lm_eval {version} in the index, found none"))
+    // What is asked for twice is not downloaded twice: another version is another address.
+    let page = fetch(&format!("https://pypi.org/simple/lm-eval/?version={version}"))?;
+    let text = fs::read_to_string(&page).map_err(|error| PluginError::io("read", &page, &error))?;
+    let address = wheel_of(&text, version).ok_or_else(|| {
+        PluginError::not_found(format!("expected a wheel of lm_eval {version} in the Python Package Index, found none"))
             .with_help("name a version that has one, or a directory of tasks")
     })?;
-    let wheel = fetch(&format!("{}#sha256={}", wheel.url, wheel.digests.sha256))?;
+    let wheel = fetch(address)?;
     let beside = wheel.parent().unwrap_or(Path::new("")).join(format!("lm_eval-{version}"));
     if !beside.is_dir() {
         unpack(&wheel, &beside).map_err(|error| PluginError::io("unpack", &wheel, &error))?;
     }
     Ok(beside)
+}
+
+/// The address of a version's wheel in a page of the index, which ends in the wheel's checksum.
+fn wheel_of<'a>(page: &'a str, version: &str) -> Option<&'a str> {
+    let begin = format!("lm_eval-{version}-");
+    let mut addresses = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    addresses.find(|&address| {
+        let (path, checksum) = address.split_once('#').unwrap_or((address, ""));
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let is_wheel = name.starts_with(&begin) && name.ends_with(".whl");
+        is_wheel && address.starts_with("https://") && checksum.starts_with("sha256=")
+    })
 }
 
 /// Unpacks the package `lm_eval` of a wheel. The directory is there as a whole or not at all.
@@ -116,13 +106,18 @@ mod tests {
             writer.write_all(text.as_bytes()).unwrap();
         }
         writer.finish().unwrap();
-        let description = directory.join("json");
-        let entry = |kind: &str, url: &str| serde_json::json!({ "packagetype": kind, "url": url, "digests": { "sha256": "ab" } });
-        let urls = [entry("sdist", "https://files/x.tar.gz"), entry("bdist_wheel", "https://files/x.whl")];
-        std::fs::write(&description, serde_json::json!({ "urls": urls }).to_string()).unwrap();
+        let page = directory.join("page");
+        let link = |address: &str| format!("<a href=\"https://files/{address}\">{address}</a><br/>\n");
+        let links = [
+            "lm_eval-9.9.1-py3-none-any.whl#sha256=cd",
+            "lm_eval-9.9.tar.gz#sha256=ef",
+            "lm_eval-9.9-py3-none-any.whl",
+            "lm_eval-9.9-py3-none-any.whl#sha256=ab",
+        ];
+        fs::write(&page, links.map(link).concat()).unwrap();
         move |uri: &str| match uri {
-            "https://pypi.org/pypi/lm-eval/9.9/json" => Ok(description.clone()),
-            "https://files/x.whl#sha256=ab" => Ok(wheel.clone()),
+            "https://pypi.org/simple/lm-eval/?version=9.9" => Ok(page.clone()),
+            "https://files/lm_eval-9.9-py3-none-any.whl#sha256=ab" => Ok(wheel.clone()),
             other => Err(PluginError::not_found(other)),
         }
     }
@@ -137,16 +132,15 @@ mod tests {
             ("lm_eval-9.9.dist-info/RECORD", ""),
         ];
         let cache = directory.path().join("cache");
-        std::fs::create_dir(&cache).unwrap();
+        fs::create_dir(&cache).unwrap();
         let index = index(&cache, &files);
         let package = fetch("9.9", &index).unwrap();
-        assert_eq!(std::fs::read_to_string(package.join("lm_eval/tasks/arc/arc.yaml")).unwrap(), "task: arc\n");
-        let inside: Vec<_> = std::fs::read_dir(&package).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(fs::read_to_string(package.join("lm_eval/tasks/arc/arc.yaml")).unwrap(), "task: arc\n");
+        let inside: Vec<_> = fs::read_dir(&package).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(inside, ["lm_eval"]);
-        let outside: Vec<_> =
-            std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let outside: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(outside, ["cache"]);
-        std::fs::write(package.join("mark"), "").unwrap();
+        fs::write(package.join("mark"), "").unwrap();
         assert!(fetch("9.9", &index).unwrap().join("mark").exists(), "it is not unpacked again");
     }
 
