@@ -109,7 +109,9 @@ pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
 
 /// Has lm-evaluation-harness run everything; what it did before in the same directory is not done again.
 fn ask_lm_eval(setup: &Setup, python: &Path, logs: &Path) -> Result<()> {
-    if ENTRIES.iter().all(|entry| logs.join(entry.name).join("results.json").is_file()) {
+    let missing: Vec<&Entry> =
+        ENTRIES.iter().filter(|entry| !logs.join(entry.name).join("results.json").is_file()).collect();
+    if missing.is_empty() {
         return Ok(());
     }
     std::fs::create_dir_all(logs)?;
@@ -119,7 +121,7 @@ fn ask_lm_eval(setup: &Setup, python: &Path, logs: &Path) -> Result<()> {
         let tokens = (entry.max_gen_toks > 0).then_some(entry.max_gen_toks);
         json!({ "name": entry.name, "tasks": entry.tasks, "num_fewshot": entry.num_fewshot, "limit": entry.limit, "max_gen_toks": tokens })
     };
-    write(&entries, Value::from(ENTRIES.iter().map(of).collect::<Vec<_>>()).to_string())?;
+    write(&entries, Value::from(missing.into_iter().map(of).collect::<Vec<_>>()).to_string())?;
     let mut command = Command::new(python);
     command.arg(&script).arg(setup.shared("models/tiny-gpt2")).arg(&entries).arg(logs);
     // It finds data sets by folders of their names in the working directory.
