@@ -15,10 +15,10 @@ fn a_plugin_of_other_versions_in_debug_is_right() {
     for name in ["serde", "serde_json"] {
         assert_ne!(versions(theirs, name), versions(ours, name), "{name}");
     }
-    assert!(
-        !versions(ours, "rand").iter().any(|version| version.starts_with("\"0.8.")),
-        "the program has the same rand"
-    );
+    // Nothing but a generator of tables, which runs while a parser is built, has this `rand` here.
+    let has_old = |package: &&str| package.contains("\n \"rand 0.8.");
+    let with_old: Vec<&str> = ours.split("[[package]]").filter(has_old).collect();
+    assert!(with_old.iter().all(|package| package.contains("\nname = \"phf_generator\"\n")), "{with_old:?}");
 
     let directory = tempfile::tempdir().unwrap();
     let suite = format!(

@@ -208,20 +208,6 @@ pub(super) struct SchemaArguments {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct TasksArguments {
-    /// A name, or a pattern in which `*` is any text, `?` one character and `[a-z]` one of some; several have commas between them.
-    pub(super) pattern: Option<String>,
-    /// The directory of tasks: `lm_eval/tasks` of lm-evaluation-harness, or the one that `lm_eval` is in; or `lm_eval==0.4.13`,
-    /// which is downloaded once. Without it that of
-    /// LM_EVAL_TASKS, or of an installed `lm_eval`.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(super) tasks_dir: Option<PathBuf>,
-    /// Print JSON lines, for programs: one for each entry, and the counts in the last.
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Debug, clap::Args)]
 pub(super) struct ReportArguments {
     /// The run's directory.
     #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
@@ -293,28 +279,6 @@ pub(super) struct ShowArguments {
     /// Print the lines of `samples/` as they are.
     #[arg(long)]
     pub(super) json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct ExplainArguments {
-    /// The run's directory.
-    #[arg(default_value = "outputs/latest", value_hint = ValueHint::DirPath)]
-    pub(super) run: PathBuf,
-    /// The log of a task (repeatable).
-    #[arg(long, value_name = "FILE", required = true, num_args = 1.., value_hint = ValueHint::FilePath)]
-    pub(super) against: Vec<PathBuf>,
-    /// The answers of this model.
-    #[arg(long, value_name = "MODEL")]
-    pub(super) model: Option<String>,
-    /// The samples of this dataset; without it, those of the log's task.
-    #[arg(long, value_name = "DATASET")]
-    pub(super) dataset: Option<String>,
-    /// Log-likelihoods that differ by at most so many nats are equal.
-    #[arg(long, value_name = "NATS", default_value = "0.001")]
-    pub(super) tolerance: f64,
-    /// Show at most this many samples of each log.
-    #[arg(long, value_name = "N", default_value = "10")]
-    pub(super) limit: u64,
 }
 
 #[derive(Debug, clap::Args)]

@@ -21,9 +21,11 @@ mod terminal;
 use arguments::*;
 use clap::{Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+use explain::ExplainArguments;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::LazyLock;
+use tasks::TasksArguments;
 
 /// Trains language models and examines them from one YAML file.
 #[derive(Debug, Parser)]

@@ -1,9 +1,9 @@
 //! `examiner tasks`: what suites can name of the tasks that plugins know.
 
-use super::arguments::TasksArguments;
 use super::search;
 use super::terminal::print;
 use anyhow::{Context, Result, bail};
+use clap::ValueHint;
 use examiner_api::{CatalogEntry, Flow};
 use examiner_engine::catalog::{self, Counts};
 use examiner_engine::worker;
@@ -11,6 +11,20 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct TasksArguments {
+    /// A name, or a pattern in which `*` is any text, `?` one character and `[a-z]` one of some; several have commas between them.
+    pub(super) pattern: Option<String>,
+    /// The directory of tasks: `lm_eval/tasks` of lm-evaluation-harness, or the one that `lm_eval` is in; or `lm_eval==0.4.13`,
+    /// which is downloaded once. Without it that of
+    /// LM_EVAL_TASKS, or of an installed `lm_eval`.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) tasks_dir: Option<PathBuf>,
+    /// Print JSON lines, for programs: one for each entry, and the counts in the last.
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 /// Lists the tasks that fit a pattern; of a name its members, too.
 pub(super) fn tasks(arguments: &TasksArguments, directories: &[PathBuf]) -> Result<ExitCode> {

@@ -122,13 +122,13 @@ fn a_link_that_leaves_the_plugin_directory() {
     link(&world, "mine/libfixture.so", &world.path().join("elsewhere/fixture.so"));
     assert_snapshot!(world.refused(&["check", "--quick", "suite.yaml", "--plugins", "mine"]), @r#"
     error: suite.yaml:1:21: plugins.fixture: there is no plugin named `fixture`
-      help: the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `onnx`, `openai`, `process`, `replay`, `table`; not used: `mine/libfixture.so` is a link to `[DIR]/elsewhere/fixture.so`, which is outside of the plugin directory `[DIR]/mine`; copy the library into the directory, or name it in the suite: `plugins: { NAME: { path: FILE, sha256: DIGITS } }`
+      help: the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `lm-eval`, `onnx`, `openai`, `process`, `replay`, `table`; not used: `mine/libfixture.so` is a link to `[DIR]/elsewhere/fixture.so`, which is outside of the plugin directory `[DIR]/mine`; copy the library into the directory, or name it in the suite: `plugins: { NAME: { path: FILE, sha256: DIGITS } }`
     "#);
     // Neither does a link that leads nowhere do harm.
     std::fs::remove_file(world.path().join("elsewhere/fixture.so")).unwrap();
     assert_snapshot!(world.refused(&["check", "--quick", "suite.yaml", "--plugins", "mine"]), @r#"
     error: suite.yaml:1:21: plugins.fixture: there is no plugin named `fixture`
-      help: the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `onnx`, `openai`, `process`, `replay`, `table`; not used: `mine/libfixture.so` cannot be read: No such file or directory (os error 2); check the path and its permissions
+      help: the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `lm-eval`, `onnx`, `openai`, `process`, `replay`, `table`; not used: `mine/libfixture.so` cannot be read: No such file or directory (os error 2); check the path and its permissions
     "#);
 }
 
@@ -201,7 +201,7 @@ fn pins_that_hold_nothing() {
     let digits = "0".repeat(64);
     assert_snapshot!(check(&format!("ecko: {{ sha256: {digits} }}")), @r#"
     error: suite.yaml:1:18: plugins.ecko: there is no plugin named `ecko`
-      help: did you mean `echo`? the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `onnx`, `openai`, `process`, `replay`, `table`
+      help: did you mean `echo`? the plugins at hand are `core`, `bbh`, `candle`, `echo`, `gsm8k`, `lm-eval`, `onnx`, `openai`, `process`, `replay`, `table`
     "#);
     assert_snapshot!(check(&format!("core: {{ sha256: {digits} }}")), @r#"
     error: suite.yaml:1:18: plugins.core: plugin `core` is part of the program and has no file to pin

@@ -155,7 +155,7 @@ fn a_key_that_stands_there_twice() {
 #[test]
 fn unknown_keys() {
     assert_snapshot!(changed("models:\n", "modles:\n"), @r#"
-    error: suite.yaml:3:1: modles: unknown key, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `paths`, `reuse`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `gate`
+    error: suite.yaml:3:1: modles: unknown key, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `paths`, `reuse`, `hub_mirror`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `gate`
       help: did you mean `models`?
     suite.yaml:8:15: evaluate.0.models: no model `echo`, expected a name of `models`, of which the suite has none
     "#);
@@ -168,7 +168,7 @@ fn unknown_keys() {
 #[test]
 fn values_of_the_wrong_type() {
     assert_snapshot!(changed("evaluate:\n", "models2: 7\nseed: soon\nfail_on_error: [1]\nevaluate:\n"), @r#"
-    error: suite.yaml:7:1: models2: unknown key, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `paths`, `reuse`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `gate`
+    error: suite.yaml:7:1: models2: unknown key, expected one of `name`, `seed`, `parallel`, `fail_on_error`, `on_truncation`, `isolate`, `paths`, `reuse`, `hub_mirror`, `vars`, `plugins`, `models`, `datasets`, `teach`, `train`, `export`, `evaluate`, `report`, `gate`
       help: did you mean `models`?
     suite.yaml:8:7: seed: expected a whole number, found the text `soon`
     suite.yaml:9:16: fail_on_error: expected `true`, `false`, a share between 0 and 1, or a number of samples, found a list
@@ -227,11 +227,11 @@ fn a_circle() {
 fn plugins_and_scorers_that_there_are_not() {
     assert_snapshot!(changed_seen(Seen::WithPlugins, "plugin: table", "plugin: tabel"), @r#"
     error: suite.yaml:6:19: datasets.rows.plugin: there is no dataset named `tabel` in any plugin
-      help: did you mean `table`? the datasets at hand are `bbh`, `gsm8k`, `process`, `table`
+      help: did you mean `table`? the datasets at hand are `bbh`, `gsm8k`, `lm-eval`, `process`, `table`
     "#);
     assert_snapshot!(changed_seen(Seen::WithPlugins, "gold: a", "gold: a, scorer: exact-match"), @r#"
     error: suite.yaml:6:84: datasets.rows.scorer.0.name: there is no scorer named `exact-match` in any plugin
-      help: the scorers at hand are `perplexity-choice`, `answer-extraction`, `process`
+      help: the scorers at hand are `perplexity-choice`, `perplexity`, `answer-extraction`, `metrics`, `choice-metrics`, `lm-eval`, `process`
     "#);
     assert_snapshot!(changed_seen(Seen::WithPlugins, "gold: a", "gold: a, scorer: { name: answer-extraction, extract: [{ regx: x }] }"), @r#"
     error: suite.yaml:6:123: datasets.rows.scorer.0.extract.0.regx: unknown option, expected one of `regex`

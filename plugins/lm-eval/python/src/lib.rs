@@ -12,7 +12,6 @@
 //! and random numbers without a seed (refused). `print` and `logging` do nothing.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-mod class;
 mod dataset;
 mod error;
 mod json;

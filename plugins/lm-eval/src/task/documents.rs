@@ -27,7 +27,8 @@ fn refuse_left_out(task: &Task, info: Option<&rows::SplitInfo>) -> Result<()> {
         let source = source(function);
         let reads_all = [".items()", ".keys()", ".values()"].iter().any(|all| source.contains(all));
         if let Some((column, why)) = left_out.iter().find(|(column, _)| reads_all || source.contains(column.as_str())) {
-            let what = format!("the function `{}` may read the column `{column}`, which is left out: {why}", function.name);
+            let what =
+                format!("the function `{}` may read the column `{column}`, which is left out: {why}", function.name);
             return Err(bad(task, what));
         }
     }

@@ -90,8 +90,7 @@ fn pair(context: &str, continuation: &str) -> (String, String) {
     (context.to_owned(), continuation.to_owned())
 }
 
-const CHOICE: &str =
-    "output_type: multiple_choice\ndoc_to_text: 'Q: {{question}}\\nA:'\ndoc_to_target: answer\ndoc_to_choice: choices";
+const CHOICE: &str = "output_type: multiple_choice\ndoc_to_text: \"Q: {{question}}\\nA:\"\ndoc_to_target: answer\ndoc_to_choice: choices";
 
 fn choice_rows() -> Vec<Json> {
     vec![
@@ -114,7 +113,7 @@ fn each_choice_follows_the_prompt_after_the_delimiter() {
 #[test]
 fn examples_stand_before_the_question_and_never_are_the_question() {
     let yaml = format!(
-        "{CHOICE}\ndescription: 'Sums of {{{{answer}}}}.\\n'\nfewshot_split: test\nfewshot_config:\n  sampler: first_n"
+        "{CHOICE}\ndescription: \"Sums of {{{{answer}}}}.\\n\"\nfewshot_split: test\nfewshot_config:\n  sampler: first_n"
     );
     let small = Small::new(&yaml, &choice_rows());
     let first = &asked(&small, Some(2))[0][0].0;

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use num_bigint::BigInt;
 
 use super::{iteration, order};
-use crate::class::Descriptor;
 use crate::error::{Error, Outcome};
 use crate::natives::Arguments;
 use crate::program::ir::Binary;
+use crate::run::class::Descriptor;
 use crate::run::{Session, binary, format_value};
 use crate::value::{DictKind, Scalar, Str, Value, int_of_float, is_subclass_name};
 
@@ -285,7 +285,7 @@ fn is_of(value: &Value, class: &Value) -> Outcome<bool> {
             }
             false
         }
-        Value::Class(wanted) => match crate::class::class_of(value) {
+        Value::Class(wanted) => match crate::run::class::class_of(value) {
             Value::Class(class) => class.is_below(wanted),
             _ => false,
         },

@@ -3,7 +3,6 @@
 //! `numpy.exp` and `numpy.log` are those of the C library. numpy has its own, whose last bit depends on the processor.
 
 mod array;
-mod reduce;
 
 use crate::error::{Error, Outcome};
 use crate::natives::Arguments;
@@ -24,14 +23,14 @@ pub(super) fn item(name: &str) -> Option<Value> {
         "ndarray" => Value::Type("numpy.ndarray"),
         "float64" => Value::Type("numpy.float64"),
         "array" | "asarray" => Value::Native("numpy.array", array::make),
-        "mean" => Value::Native("numpy.mean", reduce::mean),
-        "nanmean" => Value::Native("numpy.nanmean", reduce::nanmean),
-        "sum" => Value::Native("numpy.sum", reduce::sum),
-        "max" => Value::Native("numpy.max", reduce::max),
-        "min" => Value::Native("numpy.min", reduce::min),
-        "nanmax" => Value::Native("numpy.nanmax", reduce::nanmax),
-        "argmax" => Value::Native("numpy.argmax", reduce::argmax),
-        "argmin" => Value::Native("numpy.argmin", reduce::argmin),
+        "mean" => Value::Native("numpy.mean", array::reduce::mean),
+        "nanmean" => Value::Native("numpy.nanmean", array::reduce::nanmean),
+        "sum" => Value::Native("numpy.sum", array::reduce::sum),
+        "max" => Value::Native("numpy.max", array::reduce::max),
+        "min" => Value::Native("numpy.min", array::reduce::min),
+        "nanmax" => Value::Native("numpy.nanmax", array::reduce::nanmax),
+        "argmax" => Value::Native("numpy.argmax", array::reduce::argmax),
+        "argmin" => Value::Native("numpy.argmin", array::reduce::argmin),
         "exp" => Value::Native("numpy.exp", |_, args| elementwise(args, "numpy.exp", f64::exp)),
         "log" => Value::Native("numpy.log", |_, args| elementwise(args, "numpy.log", f64::ln)),
         "isnan" => Value::Native("numpy.isnan", isnan),

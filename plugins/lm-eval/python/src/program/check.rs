@@ -255,7 +255,7 @@ impl Walk<'_> {
             self.expr(decorator, *line)?;
         }
         class.bases.iter().try_for_each(|base| self.expr(base, line))?;
-        if let Some(refused) = crate::class::refused_members(class) {
+        if let Some(refused) = crate::run::class::refused_members(class) {
             return Err(self.refuse(refused, class.code.line));
         }
         self.code(&class.code)

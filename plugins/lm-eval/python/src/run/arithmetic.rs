@@ -1,5 +1,7 @@
 //! Operators.
 
+mod scalar;
+
 use std::sync::Arc;
 
 use num_bigint::{BigInt, Sign};
@@ -79,7 +81,7 @@ pub(crate) fn binary(session: &mut Session, operator: Binary, left: &Value, righ
             crate::modules::path_join(left, right)
         }
         (Value::Bytes(_), _) if operator == Modulo => Err(Error::unsupported("`%` of bytes")),
-        (Value::Scalar(_), _) | (_, Value::Scalar(_)) => super::scalar::scalar_operator(operator, left, right),
+        (Value::Scalar(_), _) | (_, Value::Scalar(_)) => scalar::scalar_operator(operator, left, right),
         (Value::Instance(_) | Value::Class(_) | Value::Type(_) | Value::Object(_), _)
         | (_, Value::Instance(_) | Value::Object(_)) => {
             let (a, b) = (left.type_name(), right.type_name());

@@ -15,7 +15,7 @@ impl Session {
                 let module = module.clone();
                 self.module_item(&module, name)
             }
-            Value::Instance(instance) => match crate::class::instance_attribute(instance, name) {
+            Value::Instance(instance) => match crate::run::class::instance_attribute(instance, name) {
                 Some(value) => self.resolve_descriptor(object, value),
                 None => {
                     let class = instance.class.name();
@@ -88,18 +88,18 @@ impl Session {
 
     /// A member of a class, seen from an instance.
     fn resolve_descriptor(&mut self, object: &Value, value: Value) -> Outcome<Value> {
-        use crate::class::Member;
+        use crate::run::class::Member;
         match Member::of(&value) {
             Member::Function => Ok(Value::Bound(Rc::new((object.clone(), value)))),
             Member::Static(function) => Ok(function),
-            Member::Class(function) => Ok(Value::Bound(Rc::new((crate::class::class_of(object), function)))),
+            Member::Class(function) => Ok(Value::Bound(Rc::new((crate::run::class::class_of(object), function)))),
             Member::Property(getter) => self.invoke(&getter, Arguments::of(vec![object.clone()])),
             Member::Plain => Ok(value),
         }
     }
 
     fn resolve_class_member(&mut self, class: &Value, value: Value) -> Outcome<Value> {
-        use crate::class::Member;
+        use crate::run::class::Member;
         match Member::of(&value) {
             Member::Static(function) => Ok(function),
             Member::Class(function) => Ok(Value::Bound(Rc::new((class.clone(), function)))),
@@ -112,7 +112,7 @@ impl Session {
         match object {
             Value::Instance(instance) => {
                 if let Some(member) = instance.class.find(name)
-                    && matches!(crate::class::Member::of(&member), crate::class::Member::Property(_))
+                    && matches!(crate::run::class::Member::of(&member), crate::run::class::Member::Property(_))
                 {
                     return Err(Error::unsupported("an assignment to a property"));
                 }

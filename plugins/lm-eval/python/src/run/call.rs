@@ -39,8 +39,8 @@ impl Session {
                 self.invoke(&partial.function, Arguments { positional, keywords })
             }
             Value::Type(name) => crate::types::construct(self, name, args),
-            Value::ExceptionType(name) => crate::class::builtin_exception(name, args),
-            Value::Class(class) => self.deeper(|session| crate::class::instantiate(session, class, args)),
+            Value::ExceptionType(name) => crate::run::class::builtin_exception(name, args),
+            Value::Class(class) => self.deeper(|session| crate::run::class::instantiate(session, class, args)),
             Value::Instance(instance) => match instance.class.find("__call__") {
                 Some(method) => {
                     let mut args = args;

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Frame, Session};
-use crate::class::Instance;
 use crate::error::{Error, Outcome};
 use crate::program::ir::Generator;
+use crate::run::class::Instance;
 use crate::value::{DictRef, List, Set, Str, Value, View};
 
 /// What gives one value after another.

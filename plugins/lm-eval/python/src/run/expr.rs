@@ -185,7 +185,7 @@ impl Session {
         if let Value::Native("super", _) = function
             && call.args.is_empty()
         {
-            return crate::class::super_of(frame.method.as_ref());
+            return crate::run::class::super_of(frame.method.as_ref());
         }
         let args = self.arguments(frame, call)?;
         self.invoke(&function, args)

@@ -4,6 +4,7 @@ mod arithmetic;
 mod assign;
 mod attribute;
 mod call;
+pub(crate) mod class;
 mod compare;
 mod cursor;
 mod expr;
@@ -11,7 +12,6 @@ mod format;
 mod globals;
 mod operations;
 mod percent;
-mod scalar;
 mod stmt;
 mod subscript;
 mod template;
@@ -24,11 +24,11 @@ use std::sync::Arc;
 
 use examiner_metrics::python_regex::Pattern;
 
-use crate::class::Class;
 use crate::error::{Error, Outcome};
 use crate::program::ir::Code;
 use crate::program::{Library, Module, Program};
 use crate::random::Random;
+use crate::run::class::Class;
 use crate::value::{Dict, ExceptionObject, Str, Value};
 
 pub(crate) use arithmetic::binary;

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use super::{Flow, Frame, Function, Session};
-use crate::class::Class;
 use crate::error::{Error, Outcome};
 use crate::program::ir::{Capture, ClassDefinition, Definition, Handler, Stmt, StmtKind, Target};
+use crate::run::class::Class;
 use crate::value::{Dict, ExceptionClass, ExceptionObject, Value};
 
 impl Session {
@@ -241,7 +241,7 @@ impl Session {
     }
 
     fn define_class(&mut self, frame: &mut Frame, definition: &ClassDefinition) -> Outcome<Value> {
-        if let Some(refused) = crate::class::refused_members(definition) {
+        if let Some(refused) = crate::run::class::refused_members(definition) {
             return Err(Error::unsupported(refused));
         }
         let mut decorators = Vec::new();

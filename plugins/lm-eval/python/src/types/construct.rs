@@ -125,7 +125,7 @@ fn type_of(value: &Value) -> Outcome<Value> {
         Value::FrozenSet(_) => Value::Type("frozenset"),
         Value::None => Value::Type("NoneType"),
         Value::Dict(dict) => Value::Type(dict.borrow().kind.type_name()),
-        Value::Instance(_) | Value::Exception(_) => crate::class::class_of(value),
+        Value::Instance(_) | Value::Exception(_) => crate::run::class::class_of(value),
         other => return Err(Error::unsupported(format!("`type` of a `{}`", other.type_name()))),
     })
 }

@@ -5,7 +5,6 @@ mod construct;
 mod dict;
 mod list;
 mod number;
-mod search;
 mod set;
 mod sort;
 mod split;

@@ -1,6 +1,8 @@
 //! Methods of texts.
 
-use super::search::{self, Window};
+mod search;
+
+use self::search::Window;
 use super::split;
 use crate::error::{Error, Outcome};
 use crate::natives::Arguments;
@@ -355,6 +357,6 @@ pub(super) fn maketrans(session: &mut Session, args: Arguments) -> Outcome<Value
 }
 
 /// For methods that look at a part of a text only.
-pub(super) fn window(own: &Str, start: Option<&Value>, stop: Option<&Value>) -> Outcome<Option<Window>> {
+fn window(own: &Str, start: Option<&Value>, stop: Option<&Value>) -> Outcome<Option<Window>> {
     Window::new(own, start, stop)
 }

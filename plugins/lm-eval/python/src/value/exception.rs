@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::{Dict, Value, repr_of, str_of};
-use crate::class::Class;
+use crate::run::class::Class;
 
 /// The classes of exceptions that are built in, each with the one above it.
 const CLASSES: &[(&str, &str)] = &[

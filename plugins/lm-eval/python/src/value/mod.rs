@@ -17,9 +17,9 @@ use std::sync::Arc;
 
 use num_bigint::BigInt;
 
-use crate::class::{Class, Instance};
 use crate::error::{Error, Outcome};
 use crate::natives::{Arguments, Hook};
+use crate::run::class::{Class, Instance};
 use crate::run::{Function, Iterate, Session};
 
 pub use compare::equal;

@@ -1,8 +1,8 @@
 //! `str()` and `repr()`.
 
 use super::{DictKind, Scalar, Value, View};
-use crate::class::Class;
 use crate::error::{Error, Outcome};
+use crate::run::class::Class;
 use crate::unicode;
 
 /// Python's `str()`, where it is the same in every run; else a description.

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::rc::Rc;
 
-use super::reduce;
+pub(super) mod reduce;
 use crate::error::{Error, Outcome};
 use crate::natives::Arguments;
 use crate::program::ir::{Binary, Comparison};

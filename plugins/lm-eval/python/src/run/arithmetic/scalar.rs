@@ -1,6 +1,6 @@
 //! Arithmetic of numpy's scalars.
 
-use super::arithmetic::small;
+use super::small;
 use crate::error::{Error, Outcome};
 use crate::program::ir::Binary;
 use crate::value::{Scalar, Value};

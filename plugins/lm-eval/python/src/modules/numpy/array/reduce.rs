@@ -1,6 +1,6 @@
 //! Sums and extremes of arrays.
 
-use super::array::{Numbers, floats, numbers};
+use super::{Numbers, floats, numbers};
 use crate::error::{Error, Outcome};
 use crate::natives::Arguments;
 use crate::run::Session;
@@ -38,13 +38,13 @@ fn one(args: Arguments, name: &str) -> Outcome<Value> {
     Ok(value)
 }
 
-pub(super) fn mean(_session: &mut Session, args: Arguments) -> Outcome<Value> {
+pub(crate) fn mean(_session: &mut Session, args: Arguments) -> Outcome<Value> {
     let value = one(args, "numpy.mean")?;
     let floats = floats(&value)?;
     Ok(float(pairwise(&floats) / floats.len() as f64))
 }
 
-pub(super) fn nanmean(_session: &mut Session, args: Arguments) -> Outcome<Value> {
+pub(crate) fn nanmean(_session: &mut Session, args: Arguments) -> Outcome<Value> {
     let value = one(args, "numpy.nanmean")?;
     let floats = floats(&value)?;
     let count = floats.iter().filter(|number| !number.is_nan()).count();
@@ -53,7 +53,7 @@ pub(super) fn nanmean(_session: &mut Session, args: Arguments) -> Outcome<Value>
     Ok(float(pairwise(&filled) / count as f64))
 }
 
-pub(super) fn sum(_session: &mut Session, args: Arguments) -> Outcome<Value> {
+pub(crate) fn sum(_session: &mut Session, args: Arguments) -> Outcome<Value> {
     let value = one(args, "numpy.sum")?;
     Ok(match numbers(&value)? {
         Numbers::Float(numbers) => float(pairwise(&numbers)),
@@ -95,15 +95,15 @@ fn extreme_value(args: Arguments, name: &str, largest: bool) -> Outcome<Value> {
     }))
 }
 
-pub(super) fn max(_session: &mut Session, args: Arguments) -> Outcome<Value> {
+pub(crate) fn max(_session: &mut Session, args: Arguments) -> Outcome<Value> {
     extreme_value(args, "numpy.max", true)
 }
 
-pub(super) fn min(_session: &mut Session, args: Arguments) -> Outcome<Value> {
+pub(crate) fn min(_session: &mut Session, args: Arguments) -> Outcome<Value> {
     extreme_value(args, "numpy.min", false)
 }
 
-pub(super) fn nanmax(_session: &mut Session, args: Arguments) -> Outcome<Value> {
+pub(crate) fn nanmax(_session: &mut Session, args: Arguments) -> Outcome<Value> {
     let value = one(args, "numpy.nanmax")?;
     let Numbers::Float(numbers) = numbers(&value)? else {
         return Err(Error::unsupported("`numpy.nanmax` of integers"));
@@ -121,13 +121,13 @@ pub(super) fn nanmax(_session: &mut Session, args: Arguments) -> Outcome<Value> 
     ))
 }
 
-pub(super) fn argmax(_session: &mut Session, args: Arguments) -> Outcome<Value> {
+pub(crate) fn argmax(_session: &mut Session, args: Arguments) -> Outcome<Value> {
     let value = one(args, "numpy.argmax")?;
     let index = extreme(&value, true)?.ok_or_else(empty)?;
     Ok(Value::Scalar(Scalar::Int(index as i64)))
 }
 
-pub(super) fn argmin(_session: &mut Session, args: Arguments) -> Outcome<Value> {
+pub(crate) fn argmin(_session: &mut Session, args: Arguments) -> Outcome<Value> {
     let value = one(args, "numpy.argmin")?;
     let index = extreme(&value, false)?.ok_or_else(empty)?;
     Ok(Value::Scalar(Scalar::Int(index as i64)))

@@ -1,6 +1,6 @@
 //! Methods that look for a part of a text.
 
-use super::text::{expect_text, window};
+use super::{expect_text, window};
 use crate::error::{Error, Outcome};
 use crate::natives::Arguments;
 use crate::value::{Str, Value};
