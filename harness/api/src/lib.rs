@@ -127,8 +127,8 @@ pub use recipe::{
     AskAll, AskReport, Recipe, RecipeEvent, RecipeInfo, RecipeJob, RecipeReport, RowsContent, RowsFile, TaskYield,
 };
 pub use request::{
-    FinishReason, GenerateRequest, GenerateResult, Metadata, Response, SampleRef, Sampling, ScoreRequest, ScoreResult,
-    Span,
+    Divergence, FinishReason, GenerateRequest, GenerateResult, Metadata, Response, SampleRef, Sampling, ScoreRequest,
+    ScoreResult, Span,
 };
 pub use roles::{
     ANSWERS_FORM, BatchInvariance, Dataset, DatasetInfo, Diagnostic, Finding, FindingState, Flow, GroupMetric, Model,

@@ -119,6 +119,19 @@ pub struct ScoreResult {
     /// a tokenizer puts before any text are not in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rendered: Option<String>,
+    /// How far the model is from another one at the scored tokens, where it was loaded to be compared with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub divergence: Option<Divergence>,
+}
+
+/// How far a model's probabilities of next tokens are from those of another one, its base, after the same tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Divergence {
+    /// The Kullback-Leibler divergence of the model from its base, in nats, summed over the scored tokens: for each of them, the sum
+    /// over the vocabulary of p_base (ln p_base - ln p_model). At least 0.
+    pub nats: f64,
+    /// Number of scored tokens at whose place both have the same most probable token (the first of equals).
+    pub same_top: u32,
 }
 
 /// How to choose tokens.

@@ -8,12 +8,15 @@ const ROUNDING: f64 = 1e-5;
 /// How far `sum` may be from the sum of its tokens, in nats; beyond 1 nat, as a share of it. A server adds up more digits than it
 /// shows, and tokens are kept in 32 bits.
 const SUM_TOLERANCE: f64 = 1e-4;
+/// How far below 0 rounding can take a token's divergence, in nats, where logits are of 32 bits.
+const DIVERGENCE_ROUNDING: f64 = 1e-6;
 /// So many characters of a text are shown in a message.
 const SHOWN: usize = 60;
 
 impl ScoreResult {
     /// Checks that this can be the log-likelihood of `continuation`: every number is finite and none is above 0, there is one
-    /// log-probability for each scored token, they add up to the sum, and a text that is not empty has a scored token.
+    /// log-probability for each scored token, they add up to the sum, and a text that is not empty has a scored token; a divergence,
+    /// if there is one, is finite, not below 0, and counts no more tokens than are scored.
     ///
     /// The program checks every response of every model. A plugin checks its own before it keeps them elsewhere.
     ///
@@ -51,8 +54,13 @@ impl ScoreResult {
         }
         let total: f64 = logprobs().map(|(_, value)| value).sum();
         let is_complete = self.token_logprobs.len() == self.scored_tokens as usize;
-        let off = (self.sum - total).abs() > SUM_TOLERANCE * total.abs().max(1.0);
-        (is_complete && off).then(|| format!("expected the sum of its tokens, {total}, found {}", self.sum))
+        if is_complete && (self.sum - total).abs() > SUM_TOLERANCE * total.abs().max(1.0) {
+            return Some(format!("expected the sum of its tokens, {total}, found {}", self.sum));
+        }
+        let nats = self.divergence?.nats;
+        let least = -DIVERGENCE_ROUNDING * f64::from(self.scored_tokens);
+        let is_possible = nats.is_finite() && nats >= least;
+        (!is_possible).then(|| format!("expected a divergence that is finite and at least 0, found {nats}"))
     }
 
     fn wrong_count(&self, continuation: &str) -> Option<String> {
@@ -63,6 +71,13 @@ impl ScoreResult {
         }
         if ids != 0 && ids != logprobs {
             return Some(format!("expected the ids of {scored_tokens} tokens or none, found {ids}"));
+        }
+        if let Some(same_top) =
+            self.divergence.map(|divergence| divergence.same_top).filter(|same| *same > scored_tokens)
+        {
+            return Some(format!(
+                "expected the same most probable token at {scored_tokens} places at most, found it at {same_top}"
+            ));
         }
         if scored_tokens == 0 && !continuation.is_empty() {
             return Some("expected at least one token, found none".to_owned());
@@ -79,6 +94,7 @@ impl ScoreResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Divergence;
 
     fn result(logprobs: &[f32]) -> ScoreResult {
         ScoreResult {
@@ -136,6 +152,23 @@ mod tests {
         let few = "Protocol: expected at most 9 tokens, 9 of them cut off, found 1 scored ones";
         assert_eq!(fault(ScoreResult { truncated_tokens: 9, ..one() }), few);
         assert!(fault(ScoreResult { truncated_tokens: 10, ..one() }).contains("10 of them cut off"));
+    }
+
+    #[test]
+    fn a_divergence_is_held_against_what_is_possible() {
+        let with =
+            |nats, same_top| ScoreResult { divergence: Some(Divergence { nats, same_top }), ..result(&[-1.5, -0.25]) };
+        for good in [with(0.0, 2), with(12.5, 0), with(-1e-9, 1)] {
+            good.check(" blue").unwrap();
+        }
+        for bad in [f64::NAN, f64::INFINITY, -1e-5] {
+            let expected = format!("Numeric: expected a divergence that is finite and at least 0, found {bad}");
+            assert_eq!(fault(with(bad, 0)), expected);
+        }
+        assert_eq!(
+            fault(with(0.5, 3)),
+            "Protocol: expected the same most probable token at 2 places at most, found it at 3"
+        );
     }
 
     #[test]

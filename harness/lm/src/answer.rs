@@ -1,9 +1,9 @@
 //! One answer while it grows: which token comes next, and whether that was the last.
 
 use crate::detokenizer::{Detokenizer, Extension};
+use crate::log_softmax::not_finite;
 use crate::reasoning::{Answering, Growing, Grown, Marks, Phase};
 use crate::sampling::{check, choose};
-use crate::scorer::not_finite;
 use crate::split::check_vocabulary;
 use crate::{SplitError, Tokenizer};
 use examiner_api::random::Stream;

@@ -101,6 +101,48 @@ pub trait Decoder: Send {
     fn forward(&mut self, segments: &[Segment<'_>], on_logits: &mut OnLogits<'_>) -> Result<()>;
 }
 
+impl<D: Decoder + ?Sized> Decoder for Box<D> {
+    fn context_length(&self) -> usize {
+        (**self).context_length()
+    }
+
+    fn vocabulary(&self) -> usize {
+        (**self).vocabulary()
+    }
+
+    fn cache_layout(&self) -> CacheLayout {
+        (**self).cache_layout()
+    }
+
+    fn can_fork(&self) -> bool {
+        (**self).can_fork()
+    }
+
+    fn forks_share_memory(&self) -> bool {
+        (**self).forks_share_memory()
+    }
+
+    fn new_cache(&mut self) -> Result<CacheId> {
+        (**self).new_cache()
+    }
+
+    fn fork(&mut self, from: CacheId, length: usize) -> Result<CacheId> {
+        (**self).fork(from, length)
+    }
+
+    fn free(&mut self, cache: CacheId) {
+        (**self).free(cache);
+    }
+
+    fn cache_bytes_per_token(&self) -> usize {
+        (**self).cache_bytes_per_token()
+    }
+
+    fn forward(&mut self, segments: &[Segment<'_>], on_logits: &mut OnLogits<'_>) -> Result<()> {
+        (**self).forward(segments, on_logits)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

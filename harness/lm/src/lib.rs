@@ -147,11 +147,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod answer;
+mod base;
 mod caches;
 pub mod chat;
 pub mod checkpoint;
 mod decoder;
 mod detokenizer;
+mod divergence;
 mod fingerprint;
 mod generator;
 mod gguf;
@@ -159,6 +161,7 @@ mod load;
 mod local_model;
 mod log_softmax;
 mod options;
+mod pair;
 mod prefix_tree;
 mod reasoning;
 mod sampling;
@@ -173,6 +176,7 @@ mod tests;
 mod tokenizer;
 mod windows;
 
+pub use base::DivergenceFrom;
 pub use decoder::{CacheId, CacheLayout, Decoder, OnLogits, Row, Segment};
 pub use fingerprint::fingerprint;
 pub use gguf::GgufTokenizer;

@@ -1,14 +1,16 @@
 //! A decoder and its tokenizer as a model.
 
 use crate::answer::Answer;
+use crate::base::Base;
 use crate::chat::{Chat, ChatIdentity};
 use crate::checkpoint::{Checkpoint, CheckpointIdentity};
 use crate::prefix_tree::Sharing;
 use crate::reasoning::Marks;
 use crate::scheduler::Limits;
+use crate::scorer::Rows;
 use crate::split::check_vocabulary;
 use crate::windows::{Joining, Windows, windows};
-use crate::{Decoder, LocalOptions, Tokenizer, fingerprint, generator, scorer};
+use crate::{Decoder, LocalOptions, Tokenizer, base, fingerprint, generator, scorer};
 use examiner_api::{
     BatchInvariance, Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, ReasoningMarks, Response,
     Result, ScoreRequest, ScoreResult, Sink, serde_json::json,
@@ -18,9 +20,6 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-
-/// Bytes of keys and values that are kept if the suite sets no limit.
-const DEFAULT_CACHE_BYTES: usize = 2 << 30;
 
 /// Changes whenever the same files and options could give other results.
 const VERSION: u32 = 2;
@@ -34,6 +33,8 @@ pub struct LocalModel<D> {
     chat: Option<Chat>,
     /// How reasoning is told from answers, where it is.
     marks: Option<Marks>,
+    /// The model that it is compared with while it scores.
+    base: Option<Base>,
 }
 
 /// What a plugin knows of a model beside its decoder.
@@ -130,7 +131,19 @@ impl<D: Decoder> LocalModel<D> {
             tokenizer.also_ends_with(token);
         }
         let marks = reasoning.map(|marks| Marks::new(marks, &tokenizer));
-        Ok(LocalModel { decoder, tokenizer, options, info, chat, marks })
+        Ok(LocalModel { decoder, tokenizer, options, info, chat, marks, base: None })
+    }
+
+    /// Has every score say how far this model is from `base` at the scored tokens, which makes the base compute them, too. The shorter
+    /// of the two contexts counts then. Answers are this model's alone. The base is opened with [`LocalOptions::of_base`].
+    ///
+    /// # Errors
+    /// `BadOptions` if the two have different vocabularies.
+    pub fn diverging_from<B: Decoder + 'static>(mut self, base: LocalModel<B>) -> Result<Self> {
+        let LocalModel { decoder, tokenizer, info, .. } = base;
+        self.base = Some(Base::new(Box::new(decoder), tokenizer, self.decoder.vocabulary(), &self.tokenizer)?);
+        base::describe(&mut self.info, info)?;
+        Ok(self)
     }
 
     /// A model that has no checkpoint.
@@ -138,7 +151,8 @@ impl<D: Decoder> LocalModel<D> {
     pub(crate) fn new(decoder: D, tokenizer: Tokenizer, options: LocalOptions) -> Result<Self> {
         options.check()?;
         let marks = options.reasoning.marks(false)?.map(|marks| Marks::new(marks, &tokenizer));
-        Ok(LocalModel { decoder, tokenizer, options, info: ModelInfo::default(), chat: None, marks })
+        let info = ModelInfo::default();
+        Ok(LocalModel { decoder, tokenizer, options, info, chat: None, marks, base: None })
     }
 
     /// The decoder.
@@ -153,20 +167,11 @@ impl<D: Decoder> LocalModel<D> {
 
     /// Positions that all caches together may hold.
     pub fn cache_tokens(&self) -> usize {
-        let fit = DEFAULT_CACHE_BYTES / self.decoder.cache_bytes_per_token().max(1);
-        self.options.max_cache_tokens.unwrap_or(fit).max(self.decoder.context_length())
-    }
-
-    fn prefixes(&self) -> Sharing {
-        Sharing::Prefixes { copied: !self.decoder.forks_share_memory() }
+        self.limits().cache_tokens
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits {
-            batch_tokens: self.options.max_batch_tokens,
-            cache_tokens: self.cache_tokens(),
-            sequences: self.options.max_sequences,
-        }
+        Limits::new(&self.decoder, &self.options)
     }
 }
 
@@ -176,8 +181,9 @@ impl<D: Decoder> Model for LocalModel<D> {
     }
 
     fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
+        let (tokenizer, chat, options, base) = (&self.tokenizer, &self.chat, &self.options, self.base.as_ref());
         let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
-        let (tokenizer, chat, options) = (&self.tokenizer, &self.chat, &self.options);
+        let context_length = base.map_or(context_length, |base| base.context_length().min(context_length));
         let cut: Vec<Result<(Windows, Option<String>)>> = requests
             .par_iter()
             .map(|request| {
@@ -187,6 +193,7 @@ impl<D: Decoder> Model for LocalModel<D> {
                     Some(chat) => Cow::Owned(chat.scoring(request)?),
                     None => Cow::Borrowed(request),
                 };
+                base.map_or(Ok(()), |base| base.check(tokenizer, &request))?;
                 let windows = windows(&request, tokenizer, adds_before, context_length)?;
                 windows.splits.iter().try_for_each(|split| check_vocabulary(&split.tokens, vocabulary))?;
                 Ok((windows, is_rendered.then(|| request.into_owned().context)))
@@ -207,20 +214,25 @@ impl<D: Decoder> Model for LocalModel<D> {
                 }
             }
         }
-        let sharing = match (self.options.share_prefixes, self.decoder.can_fork()) {
-            (true, true) => self.prefixes(),
-            (true, false) => Sharing::Duplicates,
-            (false, _) => Sharing::Nothing,
-        };
-        // Scored sequences are done after a pass or two; how many there are at once follows from the other limits.
-        let limits = Limits { sequences: usize::MAX, ..self.limits() };
-        let decoder = &mut self.decoder;
+        let rows = if base.is_some() { Rows::ModelAndBase } else { Rows::Model };
         let with_text = with_text(texts, sink, |result, text| result.rendered = text);
-        let (joining, sequences) = Joining::new(scored, &with_text);
+        let (joining, sequences) = Joining::new(rows, scored, &with_text);
         if joining.send_empty() == Flow::Stop {
             return Ok(());
         }
-        on_the_threads(|| scorer::score(decoder, sequences, sharing, limits, &joining));
+        let (decoder, share) = (&mut self.decoder, options.share_prefixes);
+        match &mut self.base {
+            None => {
+                let limits = Limits::new(decoder, options);
+                on_the_threads(|| scorer::score(decoder, rows, sequences, share, limits, &joining));
+            }
+            Some(base) => {
+                let mut pair = base.beside(decoder);
+                let limits = Limits::new(&pair, options);
+                let limits = Limits { batch_tokens: limits.batch_tokens.min(pair.most_tokens()), ..limits };
+                on_the_threads(|| scorer::score(&mut pair, rows, sequences, share, limits, &joining));
+            }
+        }
         Ok(())
     }
 
@@ -257,7 +269,7 @@ impl<D: Decoder> Model for LocalModel<D> {
         }
         // Answers to equal prompts need not be equal, so there is nothing between prefixes and nothing.
         let share = self.options.share_prefixes && self.decoder.can_fork();
-        let sharing = if share { self.prefixes() } else { Sharing::Nothing };
+        let sharing = if share { Sharing::prefixes(&self.decoder) } else { Sharing::Nothing };
         let limits = self.limits();
         let decoder = &mut self.decoder;
         let with_text = with_text(texts, sink, |result, text| result.rendered = text);

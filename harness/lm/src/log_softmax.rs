@@ -1,5 +1,7 @@
 //! The normalizing constant of a row of logits, in one pass for its maximum and one for its sum.
 
+use examiner_api::{ErrorCode, PluginError};
+
 /// What is needed of a row to know the log-probability of any of its tokens.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct RowSummary {
@@ -22,6 +24,16 @@ impl RowSummary {
 pub(crate) struct NonFinite {
     pub(crate) token: usize,
     pub(crate) logit: f32,
+}
+
+/// The error of a request for which the model computed no number.
+pub(crate) fn not_finite(position: usize, found: NonFinite) -> PluginError {
+    let NonFinite { token, logit } = found;
+    PluginError::new(
+        ErrorCode::Numeric,
+        format!("expected finite logits, found {logit} for token {token} after position {position} of the sequence"),
+    )
+    .with_help("the weights may be damaged, or too large for the number type the model computes in")
 }
 
 const LANES: usize = 8;

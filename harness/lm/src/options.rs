@@ -85,6 +85,16 @@ impl Default for LocalOptions {
 }
 
 impl LocalOptions {
+    /// Those of the base of another model: how requests become tokens is that model's business.
+    pub fn of_base() -> Self {
+        LocalOptions {
+            chat: AutoBool::Fixed(false),
+            add_bos: AutoBool::Fixed(false),
+            reasoning: ReasoningOption::Fixed(false),
+            ..LocalOptions::default()
+        }
+    }
+
     /// Refuses limits that nothing can be computed within.
     pub(crate) fn check(&self) -> Result<()> {
         for (name, value) in [("max_batch_tokens", self.max_batch_tokens), ("max_sequences", self.max_sequences)] {

@@ -3,6 +3,7 @@
 //! The sequences are sorted, so that those that go through a node are neighbours, and what the first and the last of
 //! them have in common, all of them have.
 
+use crate::Decoder;
 use std::ops::Range;
 
 /// How much sequences share.
@@ -17,6 +18,13 @@ pub(crate) enum Sharing {
     Duplicates,
     /// Each sequence is computed by itself.
     Nothing,
+}
+
+impl Sharing {
+    /// What sequences share in the caches of a decoder that can fork.
+    pub(crate) fn prefixes<D: Decoder + ?Sized>(decoder: &D) -> Self {
+        Sharing::Prefixes { copied: !decoder.forks_share_memory() }
+    }
 }
 
 /// A sequence to be put into the tree.

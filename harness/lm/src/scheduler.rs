@@ -12,10 +12,13 @@
 
 use crate::caches::Caches;
 use crate::prefix_tree::Tree;
-use crate::{CacheId, CacheLayout, Decoder, Segment};
+use crate::{CacheId, CacheLayout, Decoder, LocalOptions, Segment};
 use examiner_api::{ErrorCode, PluginError, Result};
 use std::collections::BTreeMap;
 use std::ops::Range;
+
+/// Bytes of keys and values that are kept if the suite sets no limit.
+const DEFAULT_CACHE_BYTES: usize = 2 << 30;
 
 /// What a walk may use.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +29,18 @@ pub(crate) struct Limits {
     pub(crate) cache_tokens: usize,
     /// Nodes that run at the same time.
     pub(crate) sequences: usize,
+}
+
+impl Limits {
+    /// What the options leave to a decoder.
+    pub(crate) fn new<D: Decoder + ?Sized>(decoder: &D, options: &LocalOptions) -> Self {
+        let fit = DEFAULT_CACHE_BYTES / decoder.cache_bytes_per_token().max(1);
+        Limits {
+            batch_tokens: options.max_batch_tokens,
+            cache_tokens: options.max_cache_tokens.unwrap_or(fit).max(decoder.context_length()),
+            sequences: options.max_sequences,
+        }
+    }
 }
 
 /// What is to be done at the nodes. Offsets are counted from a node's first token.

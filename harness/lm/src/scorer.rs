@@ -1,29 +1,61 @@
 //! Log-likelihoods of many sequences at once.
 
-use crate::log_softmax::{NonFinite, summarize};
+use crate::divergence::{NoDivergence, RowDivergence, divergence};
+use crate::log_softmax::{RowSummary, summarize};
 use crate::prefix_tree::{Sequence, Sharing, Tree};
 use crate::scheduler::{Limits, Work, walk};
 use crate::{Decoder, Split};
-use examiner_api::{ErrorCode, Flow, PluginError, Response, ScoreResult, Sink};
+use examiner_api::{Divergence, ErrorCode, Flow, PluginError, Response, ScoreResult, Sink};
 use rayon::prelude::*;
 use std::ops::Range;
+
+/// What a row of the decoder's logits holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// The logits of the model.
+    Model,
+    /// Those of the model, and then as many of its base.
+    ModelAndBase,
+}
+
+impl Rows {
+    /// What a row says of the next token.
+    fn read(self, row: &[f32]) -> Result<(RowSummary, Option<RowDivergence>), NoDivergence> {
+        match self {
+            Rows::Model => Ok((summarize(row).map_err(NoDivergence::OfModel)?, None)),
+            Rows::ModelAndBase => {
+                let (model, base) = row.split_at(row.len() / 2);
+                let summary = summarize(model).map_err(NoDivergence::OfModel)?;
+                Ok((summary, Some(divergence(model, base)?)))
+            }
+        }
+    }
+}
 
 /// Scores sequences, each with its request's id. The sink gets one response for each, as soon as its last logits are
 /// there, unless it asks to stop. When this returns, the decoder holds no more caches than before.
 pub(crate) fn score<D: Decoder + ?Sized>(
     decoder: &mut D,
+    rows: Rows,
     requests: Vec<(u64, Split)>,
-    sharing: Sharing,
+    share_prefixes: bool,
     limits: Limits,
     sink: &dyn Sink<Response<ScoreResult>>,
 ) -> Flow {
+    let sharing = match (share_prefixes, decoder.can_fork()) {
+        (true, true) => Sharing::prefixes(decoder),
+        (true, false) => Sharing::Duplicates,
+        (false, _) => Sharing::Nothing,
+    };
+    // Scored sequences are done after a pass or two; how many there are at once follows from the other limits.
+    let limits = Limits { sequences: usize::MAX, ..limits };
     let sequences: Vec<_> = requests.iter().map(|(_, split)| Sequence { tokens: split.inputs(), tail: None }).collect();
     let tree = Tree::new(&sequences, sharing, limits.cache_tokens);
     let targets = tree.nodes.iter().map(|node| targets(&requests, &tree, node.start, node.length, &node.members));
     let targets: Vec<_> = targets.collect();
-    let progress = requests.into_iter().map(|(id, split)| Progress::new(id, split)).collect();
-    let vocabulary = decoder.vocabulary();
-    let mut scoring = Scoring { tree: &tree, targets, progress, vocabulary, sink, stopped: false };
+    let progress = requests.into_iter().map(|(id, split)| Progress::new(id, split, rows)).collect();
+    let width = decoder.vocabulary();
+    let mut scoring = Scoring { tree: &tree, targets, progress, rows, width, sink, stopped: false };
     walk(decoder, &tree, limits, &mut scoring);
     let missing = PluginError::new(ErrorCode::Protocol, "the decoder did not give all logits it was asked for");
     for sequence in 0..scoring.progress.len() {
@@ -64,19 +96,26 @@ struct Progress {
     id: u64,
     split: Split,
     logprobs: Vec<f32>,
+    /// In nats, by scored token; empty without a base. They are added up in the order of the text, whenever they come.
+    divergences: Vec<f64>,
+    same_top: u32,
+    rows: Rows,
     is_greedy: bool,
     missing: usize,
     answered: bool,
 }
 
 impl Progress {
-    fn new(id: u64, split: Split) -> Self {
+    fn new(id: u64, split: Split, rows: Rows) -> Self {
         let missing = split.targets().len();
-        Progress { id, logprobs: vec![0.0; missing], split, is_greedy: true, missing, answered: false }
+        let logprobs = vec![0.0; missing];
+        let divergences = vec![0.0; if rows == Rows::Model { 0 } else { missing }];
+        Progress { id, split, logprobs, divergences, same_top: 0, rows, is_greedy: true, missing, answered: false }
     }
 
     fn result(&mut self) -> ScoreResult {
         let token_logprobs = std::mem::take(&mut self.logprobs);
+        let divergence = Divergence { nats: self.divergences.iter().sum(), same_top: self.same_top };
         ScoreResult {
             sum: token_logprobs.iter().map(|&logprob| f64::from(logprob)).sum(),
             is_greedy: self.is_greedy,
@@ -86,6 +125,7 @@ impl Progress {
             total_tokens: self.split.total_tokens as u32,
             truncated_tokens: self.split.truncated_tokens as u32,
             rendered: None,
+            divergence: (self.rows == Rows::ModelAndBase).then_some(divergence),
         }
     }
 }
@@ -95,7 +135,9 @@ struct Scoring<'a> {
     /// By node.
     targets: Vec<Vec<Target>>,
     progress: Vec<Progress>,
-    vocabulary: usize,
+    rows: Rows,
+    /// Number of logits in a row.
+    width: usize,
     sink: &'a dyn Sink<Response<ScoreResult>>,
     stopped: bool,
 }
@@ -141,13 +183,17 @@ impl Work for Scoring<'_> {
     }
 
     fn take(&mut self, rows: &[(usize, usize)], logits: &[f32]) {
-        let summaries: Vec<_> = logits.par_chunks(self.vocabulary).map(summarize).collect();
-        for ((&(node, offset), row), summary) in rows.iter().zip(logits.chunks(self.vocabulary)).zip(summaries) {
+        let read: Vec<_> = logits.par_chunks(self.width).map(|row| self.rows.read(row)).collect();
+        for ((&(node, offset), row), read) in rows.iter().zip(logits.chunks(self.width)).zip(read) {
             let targets = self.at(node, offset..offset + 1).to_vec();
             for target in targets {
                 let progress = &mut self.progress[target.sequence];
-                match summary {
-                    Ok(summary) => {
+                match read {
+                    Ok((summary, divergence)) => {
+                        if let Some(RowDivergence { nats, same_top }) = divergence {
+                            progress.divergences[target.slot] = nats;
+                            progress.same_top += u32::from(same_top);
+                        }
                         progress.logprobs[target.slot] = summary.log_probability(row[target.token as usize]);
                         progress.is_greedy &= summary.argmax == target.token;
                         progress.missing -= 1;
@@ -157,7 +203,7 @@ impl Work for Scoring<'_> {
                     }
                     Err(found) => {
                         let position = self.tree.nodes[node].start + offset;
-                        self.fail_sequence(target.sequence, &not_finite(position, found));
+                        self.fail_sequence(target.sequence, &found.error(position));
                     }
                 }
             }
@@ -177,14 +223,4 @@ impl Work for Scoring<'_> {
     fn stopped(&self) -> bool {
         self.stopped
     }
-}
-
-/// The error of a request for which the model computed no number.
-pub(crate) fn not_finite(position: usize, found: NonFinite) -> PluginError {
-    let NonFinite { token, logit } = found;
-    PluginError::new(
-        ErrorCode::Numeric,
-        format!("expected finite logits, found {logit} for token {token} after position {position} of the sequence"),
-    )
-    .with_help("the weights may be damaged, or too large for the number type the model computes in")
 }

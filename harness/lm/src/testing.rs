@@ -41,12 +41,17 @@ pub(crate) fn tokenizer() -> Tokenizer {
 
 /// What the toy decoder computes: 64 mixed bits for each token, made into a number from -4 to 4.
 pub(crate) fn logits(prefix: &[u32], vocabulary: usize) -> Vec<f32> {
+    seeded_logits(0, prefix, vocabulary)
+}
+
+/// The same for a toy of another seed.
+pub(crate) fn seeded_logits(seed: u64, prefix: &[u32], vocabulary: usize) -> Vec<f32> {
     let mix = |mut z: u64| {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     };
-    let hash = prefix.iter().fold(prefix.len() as u64, |hash, &token| {
+    let hash = prefix.iter().fold(prefix.len() as u64 + seed, |hash, &token| {
         mix(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(u64::from(token)))
     });
     let logit =
@@ -68,6 +73,8 @@ pub(crate) struct Toy {
     pub(crate) copies: bool,
     /// A pass with this token fails.
     pub(crate) fails_at: Option<u32>,
+    /// Another model of the same vocabulary: added to its hashes.
+    pub(crate) seed: u64,
     /// Logits after this token are not numbers.
     pub(crate) nan_after: Option<u32>,
     /// The caches in use: their tokens, each with a number of its own that shared ones have in common.
@@ -93,6 +100,7 @@ impl Toy {
             can_fork,
             copies: false,
             fails_at: None,
+            seed: 0,
             nan_after: None,
             caches: HashMap::new(),
             made: 0,
@@ -185,7 +193,7 @@ impl Decoder for Toy {
             for &wanted in segment.wanted {
                 rows.push(Row { segment: index, index: wanted });
                 let prefix: Vec<u32> = cache[..=past + wanted].iter().map(|&(token, _)| token).collect();
-                let mut row = logits(&prefix, self.vocabulary);
+                let mut row = seeded_logits(self.seed, &prefix, self.vocabulary);
                 if self.nan_after == Some(segment.tokens[wanted]) {
                     row[3] = f32::NAN;
                 }

@@ -1,9 +1,11 @@
 //! Laws that hold for whole batches. Contents:
 //! - scoring: equal to one by one, whatever the batch, the order, the decoder; what it costs
+//! - diverging: so is how far a model is from another one
 //! - generating: likewise
 //! - failures: errors reach those concerned, caches are given back
 //! - the split against recorded tokens of the tiny GPT-2
 
+mod diverging;
 mod failures;
 mod generating;
 mod recorded;

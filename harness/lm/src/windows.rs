@@ -1,9 +1,10 @@
 //! Texts that may be longer than the model's context: cut into windows, which are scored like any other sequences, and put
 //! together again.
 
+use crate::scorer::Rows;
 use crate::split::{Split, SplitError};
 use crate::{Tokenizer, split};
-use examiner_api::{Flow, PluginError, Response, ScoreRequest, ScoreResult, Sink, Span};
+use examiner_api::{Divergence, Flow, PluginError, Response, ScoreRequest, ScoreResult, Sink, Span};
 use std::sync::{Mutex, PoisonError};
 
 /// The windows of a request, one mostly.
@@ -94,6 +95,7 @@ pub(crate) struct Joining<'a> {
     /// By window: which text it is of, and which of its windows.
     owners: Vec<(usize, usize)>,
     texts: Mutex<Vec<Text>>,
+    rows: Rows,
     sink: &'a dyn Sink<Response<ScoreResult>>,
 }
 
@@ -108,8 +110,10 @@ struct Text {
 }
 
 impl<'a> Joining<'a> {
-    /// Takes the windows of requests, each with its request's id, and gives those windows with their numbers.
+    /// Takes the windows of requests, each with its request's id, and gives those windows with their numbers. They are scored from
+    /// such rows.
     pub(crate) fn new(
+        rows: Rows,
         requests: Vec<(u64, Windows)>,
         sink: &'a dyn Sink<Response<ScoreResult>>,
     ) -> (Self, Vec<(u64, Split)>) {
@@ -127,7 +131,7 @@ impl<'a> Joining<'a> {
             splits.extend(windows.splits);
         }
         let numbered = (0..).zip(splits).collect();
-        (Joining { owners, texts: Mutex::new(texts), sink }, numbered)
+        (Joining { owners, texts: Mutex::new(texts), rows, sink }, numbered)
     }
 
     /// Sends the results of texts without a token, which have no window.
@@ -135,7 +139,7 @@ impl<'a> Joining<'a> {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         for text in texts.iter_mut().filter(|text| text.results.is_empty()) {
             text.answered = true;
-            if self.sink.send(Response::ok(text.id, text.result())) == Flow::Stop {
+            if self.sink.send(Response::ok(text.id, text.result(self.rows))) == Flow::Stop {
                 return Flow::Stop;
             }
         }
@@ -145,7 +149,7 @@ impl<'a> Joining<'a> {
 
 impl Text {
     /// The result of the whole text.
-    fn result(&mut self) -> ScoreResult {
+    fn result(&mut self, rows: Rows) -> ScoreResult {
         let windows = std::mem::take(&mut self.results);
         // The one window of a text that fits may have been truncated; several never are.
         if let [_] = windows[..] {
@@ -153,13 +157,18 @@ impl Text {
         }
         let mut whole =
             ScoreResult { is_greedy: true, total_tokens: self.total_tokens as u32, ..ScoreResult::default() };
+        let mut divergence = Divergence::default();
         for window in windows {
+            let of_window = window.divergence.unwrap_or_default();
+            divergence.nats += of_window.nats;
+            divergence.same_top += of_window.same_top;
             whole.sum += window.sum;
             whole.is_greedy &= window.is_greedy;
             whole.scored_tokens += window.scored_tokens;
             whole.tokens.extend(window.tokens);
             whole.token_logprobs.extend(window.token_logprobs);
         }
+        whole.divergence = (rows == Rows::ModelAndBase).then_some(divergence);
         whole
     }
 }
@@ -179,7 +188,7 @@ impl Sink<Response<ScoreResult>> for Joining<'_> {
                 if text.missing > 0 {
                     return Flow::Continue;
                 }
-                Ok(text.result())
+                Ok(text.result(self.rows))
             }
             Err(error) => Err(error),
         };
@@ -262,7 +271,7 @@ mod tests {
             Flow::Continue
         };
         let text = |length: u32| rolling(0, &(1..=length).collect::<Vec<_>>(), 4);
-        let (joining, splits) = Joining::new(vec![(7, text(9)), (3, text(0)), (5, text(6))], &sink);
+        let (joining, splits) = Joining::new(Rows::Model, vec![(7, text(9)), (3, text(0)), (5, text(6))], &sink);
         assert_eq!(
             splits.iter().map(|(id, split)| (*id, split.targets().len())).collect::<Vec<_>>(),
             [(0, 4), (1, 4), (2, 1), (3, 4), (4, 2)]

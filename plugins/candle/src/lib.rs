@@ -23,7 +23,7 @@ mod train;
 
 pub use device::NumberType;
 pub use model::{Candle, CandleLoader};
-pub use options::{CandleOptions, Options};
+pub use options::{BaseOptions, CandleOptions, Options};
 pub use train::{CandleTrainer, Keep, LossOn, Order, Schedule, Scratch, TokenizerOptions, TrainOptions};
 
 /// The roles of this library.

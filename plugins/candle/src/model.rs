@@ -10,11 +10,14 @@ use crate::tensors::Tensors;
 use candle_core::DType;
 use examiner_api::{BatchInvariance, Host, Metadata, Model, PluginError, Result};
 use examiner_lm::checkpoint::{Checkpoint, GgufFile};
-use examiner_lm::{Decoder, LoadModel, LoadedModel, LocalModel, ModelSource};
+use examiner_lm::{Decoder, LoadModel, LoadedModel, LocalModel, LocalOptions, ModelSource};
 use std::path::{Path, PathBuf};
 
 /// A language model on candle.
 pub type Candle = LoadedModel<CandleLoader>;
+
+/// A loaded model, whichever its family and device are.
+type Loaded = LocalModel<Box<dyn Decoder>>;
 
 /// Loads models for [`Candle`].
 pub struct CandleLoader;
@@ -25,30 +28,42 @@ impl LoadModel for CandleLoader {
     const CHECKPOINT_OPTION: Option<&'static str> = Some("checkpoint");
 
     fn load(options: Options, host: Host) -> Result<Box<dyn Model>> {
-        let device = ComputeDevice::find(&options.own.device)?;
-        device.check(options.own.dtype)?;
-        let numbers = options.own.dtype;
-        let (source, family) = Source::open(&options.own, &host, numbers.dtype())?;
-        let kind = device.kind();
-        match (family, device) {
-            (Family::Described(plan), ComputeDevice::Cpu) => {
-                let backend = Cpu::new(numbers.weight_type());
-                let load = |tensors| Transformer::load(backend, *plan, tensors);
-                source.model(load, arithmetic(kind, numbers), BatchInvariance::Exact, options)
-            }
-            (Family::Described(plan), ComputeDevice::Ops(device)) => {
-                let backend = Ops::new(device, numbers.dtype());
-                let load = |tensors| Transformer::load(backend, *plan, tensors);
-                source.model(load, arithmetic(kind, numbers), BatchInvariance::NotPromised, options)
-            }
-            (Family::Adapted(adapted), device) => {
-                adapted.check(numbers)?;
-                let device = device.of_candle();
-                let mut arithmetic = arithmetic(ComputeDevice::Ops(device.clone()).kind(), numbers);
-                arithmetic.insert("implementation".to_owned(), CRATE.into());
-                let source = Source { details: adapted.details(), ..source };
-                source.model(|tensors| adapted.load(device, tensors), arithmetic, BatchInvariance::NotPromised, options)
-            }
+        let Options { own, local } = options;
+        // The base comes first: what is wrong with it shows before the model is loaded.
+        let base = own.base().map(|base| load(&base, LocalOptions::of_base(), &host)).transpose()?;
+        let model = load(&own, local, &host)?;
+        Ok(Box::new(match base {
+            Some(base) => model.diverging_from(base)?,
+            None => model,
+        }))
+    }
+}
+
+/// Loads one model, without the one that it is compared with.
+fn load(own: &CandleOptions, local: LocalOptions, host: &Host) -> Result<Loaded> {
+    let device = ComputeDevice::find(&own.device)?;
+    device.check(own.dtype)?;
+    let numbers = own.dtype;
+    let (source, family) = Source::open(own, host, numbers.dtype())?;
+    let (kind, name) = (device.kind(), own.checkpoint.clone());
+    match (family, device) {
+        (Family::Described(plan), ComputeDevice::Cpu) => {
+            let backend = Cpu::new(numbers.weight_type());
+            let load = |tensors| Transformer::load(backend, *plan, tensors);
+            source.model(name, load, arithmetic(kind, numbers), BatchInvariance::Exact, local)
+        }
+        (Family::Described(plan), ComputeDevice::Ops(device)) => {
+            let backend = Ops::new(device, numbers.dtype());
+            let load = |tensors| Transformer::load(backend, *plan, tensors);
+            source.model(name, load, arithmetic(kind, numbers), BatchInvariance::NotPromised, local)
+        }
+        (Family::Adapted(adapted), device) => {
+            adapted.check(numbers)?;
+            let device = device.of_candle();
+            let mut arithmetic = arithmetic(ComputeDevice::Ops(device.clone()).kind(), numbers);
+            arithmetic.insert("implementation".to_owned(), CRATE.into());
+            let source = Source { details: adapted.details(), ..source };
+            source.model(name, |tensors| adapted.load(device, tensors), arithmetic, BatchInvariance::NotPromised, local)
         }
     }
 }
@@ -108,11 +123,12 @@ impl Source {
     /// Loads the weights into a decoder.
     fn model<D: Decoder + 'static>(
         self,
+        name: String,
         load: impl FnOnce(Tensors) -> Result<D>,
         arithmetic: Metadata,
         batch_invariance: BatchInvariance,
-        options: Options,
-    ) -> Result<Box<dyn Model>> {
+        options: LocalOptions,
+    ) -> Result<Loaded> {
         let Source { checkpoint, tensors, files, details } = self;
         let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
         // Both read all weights, and neither keeps all processors busy.
@@ -123,15 +139,9 @@ impl Source {
             (decoder, hashed)
         });
         let (decoder, identity) = (decoder?, identity?);
-        let source = ModelSource {
-            name: options.own.checkpoint,
-            checkpoint,
-            identity,
-            arithmetic,
-            batch_invariance,
-            warnings: Vec::new(),
-            details,
-        };
-        Ok(Box::new(LocalModel::open(decoder, source, options.local)?))
+        let source =
+            ModelSource { name, checkpoint, identity, arithmetic, batch_invariance, warnings: Vec::new(), details };
+        let decoder: Box<dyn Decoder> = Box::new(decoder);
+        LocalModel::open(decoder, source, options)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::device::NumberType;
 use examiner_api::schemars::{self, JsonSchema};
-use examiner_lm::{OwnOptions, WithLocalOptions};
+use examiner_lm::{DivergenceFrom, OwnOptions, WithLocalOptions};
 use serde::Deserialize;
 
 /// All options of the model: those of every local model, and [`CandleOptions`].
@@ -35,6 +35,47 @@ pub struct CandleOptions {
     /// `examiner compare`. Families that `candle-transformers` computes have `f32` alone.
     #[serde(default)]
     pub dtype: NumberType,
+    /// A checkpoint that the model is compared with wherever it scores, in any form of `checkpoint`: one that it was made from, say. What the
+    /// scorer `perplexity` then reports with `divergence: true` is the Kullback-Leibler divergence of the model from it, and how often both
+    /// have the same most probable token. It is loaded beside the model, on the same device, in `f32`; `{ checkpoint: PATH, dtype: bf16 }`
+    /// says otherwise. Both must have the same vocabulary and tokenizer, and the shorter of their contexts counts. Answers are the model's alone.
+    #[serde(default)]
+    pub divergence_from: Option<DivergenceFrom<BaseOptions>>,
+}
+
+/// What a model is compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(crate = "schemars")]
+pub struct BaseOptions {
+    /// The checkpoint.
+    #[schemars(extend("format" = "path"))]
+    pub checkpoint: String,
+    /// As the model's own `tokenizer`.
+    #[serde(default)]
+    #[schemars(extend("format" = "path"))]
+    pub tokenizer: Option<String>,
+    /// As the model's own `dtype`.
+    #[serde(default)]
+    pub dtype: NumberType,
+}
+
+impl CandleOptions {
+    /// How the model is loaded that this one is compared with.
+    pub(crate) fn base(&self) -> Option<CandleOptions> {
+        let device = self.device.clone();
+        let loaded = |checkpoint, tokenizer, dtype| CandleOptions {
+            checkpoint,
+            tokenizer,
+            device,
+            dtype,
+            divergence_from: None,
+        };
+        Some(match self.divergence_from.clone()? {
+            DivergenceFrom::Checkpoint(checkpoint) => loaded(checkpoint, None, NumberType::F32),
+            DivergenceFrom::Model(BaseOptions { checkpoint, tokenizer, dtype }) => loaded(checkpoint, tokenizer, dtype),
+        })
+    }
 }
 
 impl OwnOptions for CandleOptions {}
@@ -57,5 +98,23 @@ mod tests {
         let wrong = serde_json::from_value::<Options>(json!({ "checkpoint": "gpt2", "dtpye": "f16" })).unwrap_err();
         assert!(wrong.to_string().contains("dtpye"), "{wrong}");
         assert!(serde_json::from_value::<Options>(json!({ "checkpoint": "gpt2", "dtype": "f64" })).is_err());
+    }
+
+    #[test]
+    fn a_base_is_a_checkpoint_or_has_options_of_its_own() {
+        let of = |base: serde_json::Value| {
+            let options = json!({ "checkpoint": "a", "device": "cpu", "dtype": "int8", "divergence_from": base });
+            serde_json::from_value::<Options>(options).map(|options| options.own.base())
+        };
+        assert_eq!(of(json!(null)).unwrap(), None);
+        let base = of(json!("b.gguf")).unwrap().unwrap();
+        assert_eq!((base.checkpoint.as_str(), base.device.as_str(), base.dtype), ("b.gguf", "cpu", NumberType::F32));
+        let base = of(json!({ "checkpoint": "b", "tokenizer": "t.json", "dtype": "bf16" })).unwrap().unwrap();
+        assert_eq!((base.checkpoint.as_str(), base.dtype), ("b", NumberType::Bf16));
+        assert_eq!((base.tokenizer.as_deref(), base.divergence_from), (Some("t.json"), None));
+        for wrong in [json!({ "dtype": "f32" }), json!({ "checkpoint": "b", "dtpye": "f32" }), json!(7)] {
+            let error = of(wrong).unwrap_err().to_string();
+            assert!(error.contains("expected a checkpoint, or a mapping with `checkpoint`"), "{error}");
+        }
     }
 }

@@ -15,7 +15,7 @@ mod runtime;
 
 pub use diagnostic::OnnxDiagnostic;
 pub use export::{ExportOptions, ExternalData, Logits, NumberType, OnnxExporter, Operators};
-pub use model::{GraphOptimization, Onnx, OnnxLoader, OnnxOptions, Options};
+pub use model::{BaseOptions, GraphOptimization, Onnx, OnnxLoader, OnnxOptions, Options};
 pub use providers::{Device, Devices};
 
 /// The roles of this library.

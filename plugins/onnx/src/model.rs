@@ -12,7 +12,7 @@ mod shape;
 mod signature;
 mod slots;
 
-pub use options::{GraphOptimization, OnnxOptions, Options};
+pub use options::{BaseOptions, GraphOptimization, OnnxOptions, Options};
 
 use crate::providers::{self, Chosen, Device, Devices};
 use crate::runtime::{Runtime, failed};
@@ -21,7 +21,7 @@ use cache::Caches;
 use decoder::OnnxDecoder;
 use examiner_api::{BatchInvariance, Host, Metadata, Model, PluginError, Result};
 use examiner_lm::checkpoint::Checkpoint;
-use examiner_lm::{LoadModel, LoadedModel, LocalModel, ModelSource};
+use examiner_lm::{Decoder, LoadModel, LoadedModel, LocalModel, LocalOptions, ModelSource};
 use file::ModelFile;
 use in_place::InPlaceDecoder;
 use ort::session::Session;
@@ -42,51 +42,61 @@ impl LoadModel for OnnxLoader {
     const CHECKPOINT_OPTION: Option<&'static str> = Some("checkpoint");
 
     fn load(options: Options, host: Host) -> Result<Box<dyn Model>> {
-        let Options { own: options, local } = options;
-        let checkpoint = Checkpoint::open(&options.checkpoint, &host)?;
-        let shape = Shape::read(&checkpoint.config, &checkpoint.config_path)?;
-        checkpoint.check_vocabulary(shape.vocabulary)?;
-        let file = ModelFile::find(&checkpoint, options.file.as_deref())?;
-        let runtime = Runtime::open(options.runtime.as_deref())?;
-        let threads = match options.threads {
-            Some(0) => return Err(PluginError::bad_options("expected `threads` to be at least 1, found `0`")),
-            Some(threads) => threads,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        };
-        let (mut session, chosen) = builder(&runtime, &options, threads, &host)?;
-        let session = session.commit_from_file(&file.path).map_err(|error| refused(&file, &runtime, &error))?;
-        let signature = Signature::read(session.inputs(), session.outputs(), shape, &file.path)?;
-        let device = chosen.devices.iter().copied().find(|device| *device != Device::Cpu).unwrap_or(Device::Cpu);
-        host.info(format!("ONNX Runtime {} from `{}`", runtime.version, runtime.path.display()));
-        let source = source(checkpoint, &file, &runtime, &chosen)?;
-        if signature.in_place {
-            if device != Device::Cpu {
-                return Err(PluginError::unsupported(format!(
-                    "`{}` adds keys and values in place (`operators: grouped`), which is for `device: cpu`",
-                    file.path.display()
-                ))
-                .with_help("export the model with `operators: fused` for a GPU"));
-            }
-            let tensors = signature.pasts.len();
-            let slots = SlotShape { tensors, heads: signature.shape.heads, width: signature.shape.head_width };
-            let (memory, slots) = (Device::Cpu.memory()?, Slots::new(slots));
-            let decoder = InPlaceDecoder { session, signature, memory, slots, path: file.path };
-            return Ok(Box::new(LocalModel::open(decoder, source, local)?));
-        }
-        // Copying takes one thread of the CPU, and none of it for rows that are on a GPU.
-        let options = OnnxOptions { device: Devices(chosen.devices.clone()), fallback: false, ..options };
-        let make = move || Ok(builder(&runtime, &options, 1, &host)?.0);
-        let decoder = OnnxDecoder {
-            assembler: Assembler::new(Box::new(make), signature.past_type),
-            session,
-            memory: device.memory()?,
-            main_memory: Device::Cpu.memory()?,
-            caches: Caches::new(),
-            path: file.path,
-            signature,
-        };
-        Ok(Box::new(LocalModel::open(decoder, source, local)?))
+        let Options { own, local } = options;
+        let base = own.base().map(|base| load(base, LocalOptions::of_base(), host.clone())).transpose()?;
+        let model = load(own, local, host)?;
+        Ok(Box::new(match base {
+            Some(base) => model.diverging_from(base)?,
+            None => model,
+        }))
     }
+}
+
+/// Loads one model, without the one that it is compared with.
+fn load(options: OnnxOptions, local: LocalOptions, host: Host) -> Result<LocalModel<Box<dyn Decoder>>> {
+    let checkpoint = Checkpoint::open(&options.checkpoint, &host)?;
+    let shape = Shape::read(&checkpoint.config, &checkpoint.config_path)?;
+    checkpoint.check_vocabulary(shape.vocabulary)?;
+    let file = ModelFile::find(&checkpoint, options.file.as_deref())?;
+    let runtime = Runtime::open(options.runtime.as_deref())?;
+    let threads = match options.threads {
+        Some(0) => return Err(PluginError::bad_options("expected `threads` to be at least 1, found `0`")),
+        Some(threads) => threads,
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let (mut session, chosen) = builder(&runtime, &options, threads, &host)?;
+    let session = session.commit_from_file(&file.path).map_err(|error| refused(&file, &runtime, &error))?;
+    let signature = Signature::read(session.inputs(), session.outputs(), shape, &file.path)?;
+    let device = chosen.devices.iter().copied().find(|device| *device != Device::Cpu).unwrap_or(Device::Cpu);
+    host.info(format!("ONNX Runtime {} from `{}`", runtime.version, runtime.path.display()));
+    let source = source(checkpoint, &file, &runtime, &chosen)?;
+    if signature.in_place {
+        if device != Device::Cpu {
+            return Err(PluginError::unsupported(format!(
+                "`{}` adds keys and values in place (`operators: grouped`), which is for `device: cpu`",
+                file.path.display()
+            ))
+            .with_help("export the model with `operators: fused` for a GPU"));
+        }
+        let tensors = signature.pasts.len();
+        let slots = SlotShape { tensors, heads: signature.shape.heads, width: signature.shape.head_width };
+        let (memory, slots) = (Device::Cpu.memory()?, Slots::new(slots));
+        let decoder = InPlaceDecoder { session, signature, memory, slots, path: file.path };
+        return LocalModel::open(Box::new(decoder), source, local);
+    }
+    // Copying takes one thread of the CPU, and none of it for rows that are on a GPU.
+    let options = OnnxOptions { device: Devices(chosen.devices.clone()), fallback: false, ..options };
+    let make = move || Ok(builder(&runtime, &options, 1, &host)?.0);
+    let decoder = OnnxDecoder {
+        assembler: Assembler::new(Box::new(make), signature.past_type),
+        session,
+        memory: device.memory()?,
+        main_memory: Device::Cpu.memory()?,
+        caches: Caches::new(),
+        path: file.path,
+        signature,
+    };
+    LocalModel::open(Box::new(decoder), source, local)
 }
 
 /// Prepares a session as the options ask for.

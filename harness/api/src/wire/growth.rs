@@ -45,6 +45,10 @@ fn no_field_was_added_that_older_sides_would_have_to_send() {
     assert_eq!(required(&SampleRef::default()), NONE);
     assert_eq!(required(&ScoreRequest::default()), ["id", "context", "continuation"]);
     assert_eq!(required(&ScoreResult::default()), ["sum", "is_greedy", "scored_tokens", "total_tokens"]);
+    let divergence = Divergence { nats: 0.5, same_top: 1 };
+    assert_eq!(required(&divergence), ["nats", "same_top"]);
+    let compared = ScoreResult { divergence: Some(divergence), ..ScoreResult::default() };
+    assert_eq!(required(&compared), ["sum", "is_greedy", "scored_tokens", "total_tokens"]);
     assert_eq!(required(&GenerateRequest::default()), ["id", "prompt"]);
     assert_eq!(required(&GenerateResult::default()), ["text", "finish"]);
     assert_eq!(required(&Response::ok(1, GenerateResult::default())), ["id", "result"]);

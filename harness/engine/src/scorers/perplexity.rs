@@ -39,18 +39,26 @@ pub struct PerplexityOptions {
     /// The column with the text whose words and bytes are counted, where it is not the one that the model reads, but what that was made
     /// from.
     counted: Option<String>,
+    /// Whether `kl_divergence` and `same_top_token` are reported, too: how far the model is from the one that its option `divergence_from`
+    /// names. A model without one is then an error.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    divergence: bool,
 }
 
-/// A metric: what the log-likelihood is divided by, and what is made of the quotient.
+/// A metric: what a sum over all texts is divided by, and what is made of the quotient.
 #[derive(Clone, Copy, PartialEq)]
 enum Metric {
     Word,
     Byte,
     BitsPerByte,
     Token,
+    KlDivergence,
+    SameTopToken,
 }
 
 const METRICS: [Metric; 4] = [Metric::Word, Metric::Byte, Metric::BitsPerByte, Metric::Token];
+/// Those that take a model with a divergence.
+const OF_DIVERGENCE: [Metric; 2] = [Metric::KlDivergence, Metric::SameTopToken];
 
 impl Metric {
     /// The names of lm-evaluation-harness where it has one.
@@ -60,14 +68,27 @@ impl Metric {
             Metric::Byte => "byte_perplexity",
             Metric::BitsPerByte => "bits_per_byte",
             Metric::Token => "token_perplexity",
+            Metric::KlDivergence => "kl_divergence",
+            Metric::SameTopToken => "same_top_token",
         }
     }
 
-    /// The metric from negative log-likelihood in nats for each unit.
-    fn of(self, nats: f64) -> f64 {
+    fn info(self) -> MetricInfo {
+        MetricInfo {
+            name: self.name().to_owned(),
+            aggregation: Aggregation::Corpus,
+            higher_is_better: self == Metric::SameTopToken,
+            bounds: (self == Metric::SameTopToken).then_some((0.0, 1.0)),
+            ..MetricInfo::default()
+        }
+    }
+
+    /// The metric from a sum and the number of units that it is of.
+    fn of(self, sum: f64, units: f64) -> f64 {
         match self {
-            Metric::BitsPerByte => nats / std::f64::consts::LN_2,
-            Metric::Word | Metric::Byte | Metric::Token => nats.exp(),
+            Metric::BitsPerByte => -sum / units / std::f64::consts::LN_2,
+            Metric::Word | Metric::Byte | Metric::Token => (-sum / units).exp(),
+            Metric::KlDivergence | Metric::SameTopToken => sum / units,
         }
     }
 }
@@ -76,6 +97,7 @@ impl Metric {
 pub struct Perplexity {
     span: Span,
     counted: Option<String>,
+    divergence: bool,
     fingerprint: String,
 }
 
@@ -93,7 +115,7 @@ impl Open for Perplexity {
             }
             TextWindows::Stride(stride) => Span::Strided(stride),
         };
-        Ok(Perplexity { span, counted: options.counted, fingerprint })
+        Ok(Perplexity { span, counted: options.counted, divergence: options.divergence, fingerprint })
     }
 }
 
@@ -112,6 +134,11 @@ impl Perplexity {
         })
     }
 
+    /// What is reported.
+    fn metrics(&self) -> impl Iterator<Item = Metric> {
+        METRICS.into_iter().chain(OF_DIVERGENCE.into_iter().filter(|_| self.divergence))
+    }
+
     fn verdict(&self, item: &Answered) -> Result<Verdict> {
         let [Answer::Score(score)] = item.answers.as_slice() else {
             let message = format!("expected one log-likelihood for sample `{}`", item.question.sample.id);
@@ -120,13 +147,19 @@ impl Perplexity {
         let text = self.counted(&item.question)?;
         let (words, bytes, tokens) = (word_count(text) as f64, text.len() as f64, f64::from(score.scored_tokens));
         let mut verdict = Verdict::default();
-        for metric in METRICS {
-            let units = match metric {
-                Metric::Word => words,
-                Metric::Byte | Metric::BitsPerByte => bytes,
-                Metric::Token => tokens,
+        let divergence = match score.divergence {
+            None if self.divergence => return Err(without_divergence(item)),
+            of_score => of_score.unwrap_or_default(),
+        };
+        for metric in self.metrics() {
+            let (sum, units) = match metric {
+                Metric::Word => (score.sum, words),
+                Metric::Byte | Metric::BitsPerByte => (score.sum, bytes),
+                Metric::Token => (score.sum, tokens),
+                Metric::KlDivergence => (divergence.nats, tokens),
+                Metric::SameTopToken => (f64::from(divergence.same_top), tokens),
             };
-            verdict.statistics.insert(metric.name().to_owned(), vec![score.sum, units]);
+            verdict.statistics.insert(metric.name().to_owned(), vec![sum, units]);
         }
         verdict.details.insert("words".to_owned(), json!(words as u64));
         verdict.details.insert("bytes".to_owned(), json!(text.len()));
@@ -136,13 +169,8 @@ impl Perplexity {
 
 impl Scorer for Perplexity {
     fn info(&self) -> Result<ScorerInfo> {
-        let metrics = METRICS.map(|metric| MetricInfo {
-            name: metric.name().to_owned(),
-            aggregation: Aggregation::Corpus,
-            ..MetricInfo::default()
-        });
         Ok(ScorerInfo {
-            metrics: metrics.into(),
+            metrics: self.metrics().map(Metric::info).collect(),
             fingerprint: self.fingerprint.clone(),
             asks_score: true,
             asks_generate: false,
@@ -171,22 +199,34 @@ impl Scorer for Perplexity {
     }
 
     fn corpus(&self, metric: &str, statistics: &[Vec<f64>]) -> Result<f64> {
-        let Some(metric) = METRICS.into_iter().find(|known| known.name() == metric) else {
+        let Some(metric) = self.metrics().find(|known| known.name() == metric) else {
             return Err(PluginError::unsupported(format!("this scorer has no corpus metric `{metric}`")));
         };
         let sum = |index: usize| statistics.iter().filter_map(|of| of.get(index)).sum::<f64>();
-        let value = metric.of(-sum(0) / sum(1));
+        let value = metric.of(sum(0), sum(1));
         if value.is_finite() {
             return Ok(value);
         }
         let message = format!(
-            "expected a finite `{}`, found {value}, from a log-likelihood of {} nats and a count of {}",
+            "expected a finite `{}`, found {value}, from a sum of {} and a count of {}",
             metric.name(),
             sum(0),
             sum(1)
         );
         Err(PluginError::new(ErrorCode::Numeric, message))
     }
+}
+
+/// The error of a text whose model was compared with none.
+fn without_divergence(item: &Answered) -> PluginError {
+    let message = format!(
+        "`divergence: true` of `perplexity` takes a model that is compared with another one, and the log-likelihood of sample `{}` has no \
+         divergence",
+        item.question.sample.id
+    );
+    PluginError::new(ErrorCode::Unsupported, message).with_help(
+        "give the model `divergence_from`, an option of the plugins `candle` and `onnx`, or leave out `divergence: true`",
+    )
 }
 
 #[cfg(test)]

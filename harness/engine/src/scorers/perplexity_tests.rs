@@ -1,6 +1,6 @@
 use super::super::test_support::open;
 use super::*;
-use examiner_api::{Outcome, Sample, ScoreResult};
+use examiner_api::{Divergence, Outcome, Sample, ScoreResult};
 
 fn question(prompt: &str) -> Question {
     let sample = Sample { id: "1".into(), prompt: prompt.into(), ..Sample::default() };
@@ -52,6 +52,41 @@ fn sums_over_all_texts_are_related() {
         let value = value.unwrap();
         assert!(name == expected_name && (value - expected).abs() < 1e-12, "{name}: {value}");
     }
+}
+
+/// Nats and tokens are added up over all texts before one is divided by the other.
+#[test]
+fn a_divergence_is_that_of_all_tokens() {
+    let scorer: Perplexity = open(json!({ "divergence": true })).unwrap();
+    let with = |nats, same_top, scored_tokens| {
+        let mut item = answered("ab cd", -6.0, scored_tokens);
+        let Answer::Score(score) = &mut item.answers[0] else { unreachable!() };
+        score.divergence = Some(Divergence { nats, same_top });
+        item
+    };
+    let found = metrics(&scorer, &[with(0.25, 2, 3), with(1.5, 0, 1)]);
+    let found: Vec<_> = found[4..].iter().map(|(name, value)| (name.as_str(), value.clone().unwrap())).collect();
+    assert_eq!(found, [("kl_divergence", 1.75 / 4.0), ("same_top_token", 0.5)]);
+    let info = scorer.info().unwrap();
+    let of = |name: &str| info.metrics.iter().find(|metric| metric.name == name).unwrap();
+    assert!(of("same_top_token").higher_is_better && !of("kl_divergence").higher_is_better);
+    // No token, no divergence.
+    assert!(metrics(&scorer, &[with(0.0, 0, 0)])[4..].iter().all(|(_, value)| value.is_err()));
+}
+
+#[test]
+fn a_divergence_that_a_model_does_not_give_is_an_error_and_is_not_asked_for_unnoticed() {
+    let scorer: Perplexity = open(json!({ "divergence": true })).unwrap();
+    let verdict = scorer.score(&[answered("ab", -1.0, 1)]).unwrap().remove(0);
+    let Outcome::Error(error) = verdict.outcome else { panic!("expected an error") };
+    assert!(error.to_string().contains("give the model `divergence_from`"), "{error}");
+    let plain: Perplexity = open(json!({})).unwrap();
+    assert_eq!(plain.info().unwrap().metrics.len(), 4);
+    assert!(plain.corpus("kl_divergence", &[vec![1.0, 1.0]]).is_err());
+    // A scorer without it is the one that it was, and its records count.
+    let fingerprint = plain.info().unwrap().fingerprint;
+    assert_eq!(fingerprint, r#"{"scorer":"perplexity","rules":1,"options":{"windows":"rolling","counted":null}}"#);
+    assert_ne!(scorer.info().unwrap().fingerprint, fingerprint);
 }
 
 #[test]

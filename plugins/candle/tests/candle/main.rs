@@ -4,6 +4,7 @@
 //! - `numbers`: scores and answers agree with the reference, for every option of the architecture and number type, with our
 //!   kernels and with candle's operations.
 //! - `exactness`: not a bit depends on batch budget, order, or prefix sharing.
+//! - `divergence`: so does how far a model is from another one, for every window, and no bit of it depends on the batch.
 //! - `chat`: a checkpoint with a chat template is spoken to through it.
 //! - `checkpoints`: what is wrong with a checkpoint is said with file, tensor, expected and found.
 //! - `families`: the three laws above for small checkpoints of every family and its options.
@@ -20,6 +21,7 @@
 mod adapted;
 mod chat;
 mod checkpoints;
+mod divergence;
 mod exactness;
 mod families;
 mod gguf;

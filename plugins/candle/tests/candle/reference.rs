@@ -16,7 +16,8 @@ pub(crate) fn token_logprobs(model: &TinyGpt2, tokens: &[u32]) -> Vec<f64> {
     logits.iter().zip(&tokens[1..]).map(logprob).collect()
 }
 
-fn logits(model: &TinyGpt2, tokens: &[u32]) -> Rows {
+/// The logits after each token.
+pub(crate) fn logits(model: &TinyGpt2, tokens: &[u32]) -> Rows {
     let size = |name: &str| model.config[name].as_u64().unwrap() as usize;
     let (width, heads) = (size("n_embd"), size("n_head"));
     let (wte, wpe) = (table(model, "wte.weight", width), table(model, "wpe.weight", width));

@@ -2,7 +2,7 @@
 
 use crate::providers::Devices;
 use examiner_api::schemars::{self, JsonSchema};
-use examiner_lm::{LocalOptions, OwnOptions, WithLocalOptions};
+use examiner_lm::{DivergenceFrom, LocalOptions, OwnOptions, WithLocalOptions};
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -47,6 +47,36 @@ pub struct OnnxOptions {
     #[schemars(range(min = 1))]
     #[schemars(extend("x-no-effect" = true))]
     pub memory_limit_mib: Option<usize>,
+    /// A checkpoint that the model is compared with wherever it scores: what a quantized one was made from, say. What the scorer `perplexity`
+    /// then reports with `divergence: true` is the Kullback-Leibler divergence of the model from it, and how often both have the same most
+    /// probable token. It is loaded beside the model, as that is; `{ checkpoint: PATH, file: NAME }` names its file. Both must have the same
+    /// vocabulary and tokenizer, and the shorter of their contexts counts. Answers are the model's alone.
+    #[serde(default)]
+    pub divergence_from: Option<DivergenceFrom<BaseOptions>>,
+}
+
+/// What a model is compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(crate = "schemars")]
+pub struct BaseOptions {
+    /// The checkpoint.
+    #[schemars(extend("format" = "path"))]
+    pub checkpoint: String,
+    /// As the model's own `file`.
+    #[serde(default)]
+    pub file: Option<String>,
+}
+
+impl OnnxOptions {
+    /// How the model is loaded that this one is compared with.
+    pub(crate) fn base(&self) -> Option<OnnxOptions> {
+        let (checkpoint, file) = match self.divergence_from.clone()? {
+            DivergenceFrom::Checkpoint(checkpoint) => (checkpoint, None),
+            DivergenceFrom::Model(BaseOptions { checkpoint, file }) => (checkpoint, file),
+        };
+        Some(OnnxOptions { checkpoint, file, divergence_from: None, ..self.clone() })
+    }
 }
 
 impl OwnOptions for OnnxOptions {

@@ -181,6 +181,7 @@ fn result(tokens: &[Token], from: usize) -> Result<ScoreResult, Failure> {
     let ids: Option<Vec<u32>> = scored.iter().map(|token| token.id).collect();
     Ok(ScoreResult {
         rendered: None,
+        divergence: None,
         sum: scored.iter().filter_map(|token| token.logprob).sum(),
         is_greedy: scored.iter().all(|token| token.is_best),
         tokens: ids.unwrap_or_default(),
