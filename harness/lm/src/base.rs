@@ -20,6 +20,13 @@ pub enum DivergenceFrom<T> {
 /// A loaded base.
 pub(crate) struct Base {
     decoder: Box<dyn Decoder>,
+    reading: BaseReading,
+}
+
+/// How a base reads texts. Threads may share it, which they may not share a decoder.
+pub(crate) struct BaseReading {
+    /// The longest sequence that it can compute.
+    pub(crate) context_length: usize,
     /// None where it is the same file as the model's.
     tokenizer: Option<Tokenizer>,
 }
@@ -43,7 +50,7 @@ impl Base {
         }
         let is_same_file = !tokenizer.bytes().is_empty() && tokenizer.bytes() == of_model.bytes();
         if is_same_file {
-            return Ok(Base { decoder, tokenizer: None });
+            return Ok(Base::with(decoder, None));
         }
         // A token that one of them alone knows is found in the text that has it: see `check`.
         let differs = (0..vocabulary as u32).find_map(|token| {
@@ -55,15 +62,26 @@ impl Base {
                 "expected the tokenizer of `divergence_from` to be that of the model, found that token {token} is {base:?}, and \
                  {model:?} in the model"
             ))),
-            None => Ok(Base { decoder, tokenizer: Some(tokenizer) }),
+            None => Ok(Base::with(decoder, Some(tokenizer))),
         }
     }
 
-    /// The longest sequence that the base can compute.
-    pub(crate) fn context_length(&self) -> usize {
-        self.decoder.context_length()
+    fn with(decoder: Box<dyn Decoder>, tokenizer: Option<Tokenizer>) -> Self {
+        Base { reading: BaseReading { context_length: decoder.context_length(), tokenizer }, decoder }
     }
 
+    /// How it reads texts.
+    pub(crate) fn reading(&self) -> &BaseReading {
+        &self.reading
+    }
+
+    /// The model and its base as one decoder.
+    pub(crate) fn beside<'a, D: Decoder + ?Sized>(&'a mut self, model: &'a mut D) -> Pair<'a, D> {
+        Pair::new(model, &mut *self.decoder)
+    }
+}
+
+impl BaseReading {
     /// Checks that the base has the same tokens for a text as the model.
     ///
     /// # Errors
@@ -87,11 +105,6 @@ impl Base {
             shown(of_model, &model)
         ))
         .with_help(HELP))
-    }
-
-    /// The model and its base as one decoder.
-    pub(crate) fn beside<'a, D: Decoder + ?Sized>(&'a mut self, model: &'a mut D) -> Pair<'a, D> {
-        Pair::new(model, &mut *self.decoder)
     }
 }
 

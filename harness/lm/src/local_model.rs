@@ -181,9 +181,10 @@ impl<D: Decoder> Model for LocalModel<D> {
     }
 
     fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
-        let (tokenizer, chat, options, base) = (&self.tokenizer, &self.chat, &self.options, self.base.as_ref());
+        let (tokenizer, chat, options) = (&self.tokenizer, &self.chat, &self.options);
+        let base = self.base.as_ref().map(Base::reading);
         let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
-        let context_length = base.map_or(context_length, |base| base.context_length().min(context_length));
+        let context_length = base.map_or(context_length, |base| base.context_length.min(context_length));
         let cut: Vec<Result<(Windows, Option<String>)>> = requests
             .par_iter()
             .map(|request| {

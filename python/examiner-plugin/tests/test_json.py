@@ -6,6 +6,7 @@ from typing import List, Optional
 
 from examiner_plugin import (
     Answered,
+    Divergence,
     GenerateAsk,
     GenerateRequest,
     GenerateResult,
@@ -50,6 +51,11 @@ class Json(unittest.TestCase):
         answered = decode(Answered, {"question": question, "answers": [score, {"generate": {"text": "t", "finish": "length"}}]})
         self.assertIsInstance(answered.answers[0], ScoreResult)
         self.assertEqual(answered.answers[1], GenerateResult("t", "length"))
+        self.assertIsNone(answered.answers[0].divergence)
+        score["score"]["divergence"] = {"nats": 0.5, "same_top": 1}
+        answered = decode(Answered, {"question": question, "answers": [score]})
+        self.assertEqual(answered.answers[0].divergence, Divergence(0.5, 1))
+        self.assertEqual(encode(answered.answers[0])["divergence"], score["score"]["divergence"])
 
     def test_a_row_carries_what_it_was_given(self):
         row = TrainingRow("1", "p", " c", {"task": "t"})

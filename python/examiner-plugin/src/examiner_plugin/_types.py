@@ -55,9 +55,18 @@ class ScoreRequest:
 
 
 @dataclass
+class Divergence:
+    """How far a model is from another one, summed over the scored tokens: the Kullback-Leibler divergence from the other one in nats, and
+    the number of places at which both have the same most probable token."""
+
+    nats: float
+    same_top: int
+
+
+@dataclass
 class ScoreResult:
     """A log-likelihood, in nats. `sum` is the sum of `token_logprobs`; `total_tokens` is the length of the whole sequence before anything
-    was cut off; `truncated_tokens` were cut off on the left."""
+    was cut off; `truncated_tokens` were cut off on the left; `divergence` is there where the model is compared with another one."""
 
     sum: float
     is_greedy: bool
@@ -67,6 +76,7 @@ class ScoreResult:
     tokens: List[int] = field(default_factory=list)
     truncated_tokens: int = 0
     rendered: Optional[str] = None
+    divergence: Optional[Divergence] = None
 
 
 @dataclass
