@@ -141,7 +141,7 @@ mod tests {
         }
     }
 
-    /// Half and half from three quarters and one: ln(3)/2 nats less ln(2) - ... by hand.
+    /// A model with the probabilities 3/4 and 1/4, and a base with 1/2 and 1/2.
     #[test]
     fn a_small_one_by_hand() {
         let (half, skewed) = ([0.0_f32, 0.0], [3.0_f32.ln(), 0.0]);
