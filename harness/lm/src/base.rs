@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 
 /// The option `divergence_from` of a plugin: a checkpoint, or one with options of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "expected a checkpoint, or a mapping with `checkpoint` and what else it is loaded by")]
+#[serde(
+    untagged,
+    expecting = "`divergence_from`: expected a checkpoint, or a mapping with `checkpoint` and what else it is loaded by"
+)]
 #[schemars(inline)]
 pub enum DivergenceFrom<T> {
     /// Its checkpoint alone.
