@@ -3,6 +3,8 @@
 //! Sums are taken in the order of the reference: Python's `sum` goes from left to right, NumPy's by [`pairwise_sum`]. Where the
 //! result is compared with one of the reference, the order of samples must be the same, too, or the last digits differ.
 
+use crate::unicode;
+
 /// The sum as NumPy takes it: eight running sums of up to 128 values, halves of what is longer.
 pub fn pairwise_sum(values: &[f64]) -> f64 {
     let count = values.len();
@@ -51,6 +53,18 @@ pub fn median(values: &[f64]) -> Option<f64> {
 /// The perplexity of log-likelihoods, each of a sample.
 pub fn perplexity(loglikelihoods: &[f64]) -> f64 {
     (-mean(loglikelihoods)).exp()
+}
+
+/// Number of words of a text, as lm-evaluation-harness counts them for [`weighted_perplexity`]: one more than there are stretches of
+/// white space, those at the ends of the text too.
+pub fn word_count(text: &str) -> usize {
+    let stretches = text.chars().scan(false, |was_space, c| {
+        let is_space = unicode::is_space(u32::from(c));
+        let begins = is_space && !*was_space;
+        *was_space = is_space;
+        Some(usize::from(begins))
+    });
+    1 + stretches.sum::<usize>()
 }
 
 /// The perplexity by a unit of text, words or bytes: of pairs of a log-likelihood and a number of units.
@@ -111,4 +125,16 @@ pub fn pooled_error(errors: &[f64], sizes: &[usize]) -> f64 {
 /// The standard error of a group's value that is not weighted.
 pub fn unweighted_mean_error(errors: &[f64]) -> f64 {
     sum(errors.iter().map(|error| error * error)).sqrt() / errors.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::word_count;
+
+    #[test]
+    fn words_are_counted_between_runs_of_white_space() {
+        for (text, count) in [("", 1), ("a", 1), ("a b", 2), (" a  b\n", 4), ("\u{a0}", 2), ("a\u{1c}b", 2)] {
+            assert_eq!(word_count(text), count, "{text:?}");
+        }
+    }
 }

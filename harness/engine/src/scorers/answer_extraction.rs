@@ -1,5 +1,6 @@
 //! Free answers: find, normalize, compare.
 
+use super::asking;
 use super::decimal::canonical_decimal;
 use super::extraction::{Pipeline, preset};
 use super::fingerprint::Fingerprint;
@@ -224,21 +225,11 @@ impl Scorer for AnswerExtraction {
     }
 
     fn requests(&self, questions: &[Question]) -> Result<Vec<Vec<Ask>>> {
-        let ask = |question: &Question| {
-            vec![Ask::Generate {
-                prompt: question.context.clone(),
-                turns: question.turns.clone(),
-                sampling: question.sampling.clone(),
-            }]
-        };
-        Ok(questions.iter().map(ask).collect())
+        Ok(asking::free_answers(questions))
     }
 
     fn score(&self, items: &[Answered]) -> Result<Vec<Verdict>> {
-        let judge = |item| {
-            self.verdict(item).unwrap_or_else(|error| Verdict { outcome: Outcome::Error(error), ..Verdict::default() })
-        };
-        Ok(items.iter().map(judge).collect())
+        Ok(asking::verdicts(items, |item| self.verdict(item)))
     }
 }
 

@@ -1,12 +1,13 @@
 //! Multiple choice: the metrics of lm-evaluation-harness, by the log-likelihoods of choices.
 
+use super::asking;
 use super::fingerprint::Fingerprint;
 use super::metric_options::{MetricOptions, distinct};
 use super::perplexity_choice::right_choices;
 use examiner_api::schemars::{self, JsonSchema};
 use examiner_api::{
-    Aggregation, Answer, Answered, Ask, ErrorCode, Host, MetricInfo, Open, Outcome, PluginError, Question, Result,
-    Sample, ScoreResult, Scorer, ScorerInfo, Span, Verdict,
+    Aggregation, Answered, Ask, ErrorCode, Host, MetricInfo, Open, PluginError, Question, Result, Sample, Scorer,
+    ScorerInfo, Span, Verdict,
 };
 use examiner_metrics::MetricError;
 use examiner_metrics::choice::{Length, brier, chosen, chosen_by_mutual_information, softmax};
@@ -129,14 +130,7 @@ impl ChoiceMetrics {
         let sample = &item.question.sample;
         let right = right_choices(sample)?;
         let count = sample.choices.len();
-        let results = item
-            .answers
-            .iter()
-            .map(|answer| match answer {
-                Answer::Score(result) => Ok(result),
-                Answer::Generate(_) => Err(unexpected(sample, "a generated answer")),
-            })
-            .collect::<Result<Vec<&ScoreResult>>>()?;
+        let results = asking::scores(item, unexpected)?;
         if results.len() != count * (1 + usize::from(self.asks_alone())) {
             return Err(unexpected(sample, &format!("{} answers for {count} choices", results.len())));
         }
@@ -230,10 +224,7 @@ impl Scorer for ChoiceMetrics {
     }
 
     fn score(&self, items: &[Answered]) -> Result<Vec<Verdict>> {
-        let judge = |item| {
-            self.verdict(item).unwrap_or_else(|error| Verdict { outcome: Outcome::Error(error), ..Verdict::default() })
-        };
-        Ok(items.iter().map(judge).collect())
+        Ok(asking::verdicts(items, |item| self.verdict(item)))
     }
 
     fn corpus(&self, metric: &str, statistics: &[Vec<f64>]) -> Result<f64> {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::scorers::test_support::open;
-use examiner_api::Gold;
+use examiner_api::{Answer, Gold, Outcome};
 use serde_json::{Value, json};
 
 fn item(sums: &[f64], choices: &[&str], gold: Gold) -> Answered {

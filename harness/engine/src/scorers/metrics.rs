@@ -1,6 +1,7 @@
 //! Free answers: the metrics of texts beside the right ones.
 
 use super::answer_extraction::gold_texts;
+use super::asking;
 use super::extraction::Pipeline;
 use super::fingerprint::Fingerprint;
 use super::metric_options::{MetricOptions, distinct};
@@ -116,21 +117,11 @@ impl Scorer for Metrics {
     }
 
     fn requests(&self, questions: &[Question]) -> Result<Vec<Vec<Ask>>> {
-        let ask = |question: &Question| {
-            vec![Ask::Generate {
-                prompt: question.context.clone(),
-                turns: question.turns.clone(),
-                sampling: question.sampling.clone(),
-            }]
-        };
-        Ok(questions.iter().map(ask).collect())
+        Ok(asking::free_answers(questions))
     }
 
     fn score(&self, items: &[Answered]) -> Result<Vec<Verdict>> {
-        let judge = |item| {
-            self.verdict(item).unwrap_or_else(|error| Verdict { outcome: Outcome::Error(error), ..Verdict::default() })
-        };
-        Ok(items.iter().map(judge).collect())
+        Ok(asking::verdicts(items, |item| self.verdict(item)))
     }
 
     fn corpus(&self, metric: &str, statistics: &[Vec<f64>]) -> Result<f64> {

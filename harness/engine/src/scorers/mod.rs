@@ -3,6 +3,7 @@
 //! They use only `examiner-api`, as any plugin does: a third party's scorer can do the same.
 
 mod answer_extraction;
+mod asking;
 mod choice_metrics;
 mod decimal;
 pub mod extraction;

@@ -1,10 +1,12 @@
 //! The perplexity of texts.
 
+use super::asking;
 use super::fingerprint::Fingerprint;
 use examiner_api::{
-    Aggregation, Answer, Answered, Ask, ErrorCode, Host, MetricInfo, Open, Outcome, PluginError, Question, Result,
-    Scorer, ScorerInfo, Span, Verdict, schemars,
+    Aggregation, Answer, Answered, Ask, ErrorCode, Host, MetricInfo, Open, PluginError, Question, Result, Scorer,
+    ScorerInfo, Span, Verdict, schemars,
 };
+use examiner_metrics::aggregate::word_count;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -116,7 +118,7 @@ impl Perplexity {
             return Err(PluginError::new(ErrorCode::Protocol, message));
         };
         let text = self.counted(&item.question)?;
-        let (words, bytes, tokens) = (words(text) as f64, text.len() as f64, f64::from(score.scored_tokens));
+        let (words, bytes, tokens) = (word_count(text) as f64, text.len() as f64, f64::from(score.scored_tokens));
         let mut verdict = Verdict::default();
         for metric in METRICS {
             let units = match metric {
@@ -165,10 +167,7 @@ impl Scorer for Perplexity {
     }
 
     fn score(&self, items: &[Answered]) -> Result<Vec<Verdict>> {
-        let judge = |item| {
-            self.verdict(item).unwrap_or_else(|error| Verdict { outcome: Outcome::Error(error), ..Verdict::default() })
-        };
-        Ok(items.iter().map(judge).collect())
+        Ok(asking::verdicts(items, |item| self.verdict(item)))
     }
 
     fn corpus(&self, metric: &str, statistics: &[Vec<f64>]) -> Result<f64> {
@@ -188,17 +187,6 @@ impl Scorer for Perplexity {
         );
         Err(PluginError::new(ErrorCode::Numeric, message))
     }
-}
-
-/// Number of words, as lm-evaluation-harness counts them: one more than there are stretches of white space, at the ends of the text too.
-fn words(text: &str) -> usize {
-    let is_space = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
-    let stretches = text.chars().scan(false, |was_space, c| {
-        let begins = is_space(c) && !*was_space;
-        *was_space = is_space(c);
-        Some(usize::from(begins))
-    });
-    1 + stretches.sum::<usize>()
 }
 
 #[cfg(test)]

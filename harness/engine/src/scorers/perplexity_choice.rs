@@ -1,9 +1,10 @@
 //! Multiple choice by likelihood.
 
+use super::asking;
 use super::fingerprint::Fingerprint;
 use examiner_api::{
-    Aggregation, Answer, Answered, Ask, ErrorCode, Gold, Host, MetricInfo, Open, Outcome, PluginError, Question,
-    Result, Sample, ScoreResult, Scorer, ScorerInfo, Span, Turn, Verdict, schemars,
+    Aggregation, Answered, Ask, ErrorCode, Gold, Host, MetricInfo, Open, PluginError, Question, Result, Sample,
+    ScoreResult, Scorer, ScorerInfo, Span, Turn, Verdict, schemars,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -147,14 +148,7 @@ impl PerplexityChoice {
         let sample = &item.question.sample;
         let right = right_choices(sample)?;
         let count = sample.choices.len();
-        let results = item
-            .answers
-            .iter()
-            .map(|answer| match answer {
-                Answer::Score(result) => Ok(result),
-                Answer::Generate(_) => Err(unexpected(sample, "a generated answer")),
-            })
-            .collect::<Result<Vec<&ScoreResult>>>()?;
+        let results = asking::scores(item, unexpected)?;
         let kinds = self.asks();
         if results.len() != count * kinds.iter().filter(|asked| **asked).count() {
             return Err(unexpected(sample, &format!("{} answers for {count} choices", results.len())));
@@ -234,10 +228,7 @@ impl Scorer for PerplexityChoice {
     }
 
     fn score(&self, items: &[Answered]) -> Result<Vec<Verdict>> {
-        let judge = |item| {
-            self.verdict(item).unwrap_or_else(|error| Verdict { outcome: Outcome::Error(error), ..Verdict::default() })
-        };
-        Ok(items.iter().map(judge).collect())
+        Ok(asking::verdicts(items, |item| self.verdict(item)))
     }
 }
 

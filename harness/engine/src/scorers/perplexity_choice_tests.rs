@@ -1,5 +1,6 @@
 use super::*;
 use crate::scorers::test_support::{open, shared_lines};
+use examiner_api::{Answer, Outcome};
 use examiner_test_support::needs;
 use serde_json::json;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 use super::super::test_support::open;
 use super::*;
-use examiner_api::{Sample, ScoreResult};
+use examiner_api::{Outcome, Sample, ScoreResult};
 
 fn question(prompt: &str) -> Question {
     let sample = Sample { id: "1".into(), prompt: prompt.into(), ..Sample::default() };
@@ -33,7 +33,7 @@ fn words_are_counted_as_lm_eval_does() {
         ("a\u{1c}b\u{85}c", 3),
         ("a\u{200b}b", 1),
     ] {
-        assert_eq!(words(text), count, "{text:?}");
+        assert_eq!(word_count(text), count, "{text:?}");
     }
 }
 

@@ -24,6 +24,14 @@ for code in range(sys.maxunicode + 1):
     else:
         runs.append([place, 1])
 
+for code in range(sys.maxunicode + 1):
+    if unicodedata.category(chr(code)) == "Nd":
+        first = code
+        while first > 0 and unicodedata.category(chr(first - 1)) == "Nd":
+            first -= 1
+        if unicodedata.decimal(chr(code)) != (code - first) % 10:
+            sys.exit(f"the value of U+{code:04X} does not follow from its place")
+
 written = bytearray()
 for place, length in runs:
     written.append(place)

@@ -57,6 +57,12 @@ pub fn is_decimal(code: u32) -> bool {
     }
 }
 
+/// The value of a decimal digit: `unicodedata.decimal`. Digits stand in runs of ten, each from 0 to 9.
+pub fn decimal(code: u32) -> Option<u32> {
+    let run = RUNS.partition_point(|(start, _)| *start <= code).checked_sub(1).and_then(|run| RUNS.get(run));
+    run.filter(|(_, place)| *place == 8).map(|(start, _)| (code - start) % 10)
+}
+
 /// Whether a code point is punctuation.
 pub fn is_punctuation(code: u32) -> bool {
     matches!(place(code), 11..=17)

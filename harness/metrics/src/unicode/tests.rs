@@ -11,6 +11,13 @@ fn the_table_covers_every_code_point() {
 }
 
 #[test]
+fn digits_have_the_value_of_their_place() {
+    let digits = ['0', '9', '٣', '𝟘', '𝟙', '𝟡', '𝟬'].map(|digit| decimal(u32::from(digit)));
+    assert_eq!(digits, [Some(0), Some(9), Some(3), Some(0), Some(1), Some(9), Some(0)]);
+    assert_eq!((decimal(0x41), decimal(0xb2), decimal(0x10_ffff)), (None, None, None));
+}
+
+#[test]
 fn characters_newer_than_the_table_have_no_case() {
     // Unicode 16 gave this letter an upper case.
     assert_eq!(upper("ɤ"), "ɤ");

@@ -177,6 +177,7 @@ pub(crate) fn item(module: &str, name: &str) -> Option<Value> {
 /// Whether some object of a module has an attribute or a method of this name.
 pub(crate) fn is_object_attribute(name: &str) -> bool {
     [
+        crate::dataset::METHODS,
         crate::dataset::ATTRIBUTES,
         re::ATTRIBUTES,
         random::ATTRIBUTES,
