@@ -17,7 +17,7 @@ pub(super) fn render(plan: &Plan) -> String {
     for stage in &plan.stages {
         let survey = |text: fn(&Survey) -> String| stage.survey.as_ref().map_or("-".to_owned(), text);
         let tokens = |of: fn(&Tokens) -> u64| {
-            stage.tokens.as_ref().map_or("-".to_owned(), |tokens| format!("{}{}", about(tokens.known), of(tokens)))
+            stage.tokens.as_ref().map_or("-".to_owned(), |tokens| about(tokens.known, of(tokens)))
         };
         rows.push([
             stage.name.clone(),
@@ -60,9 +60,10 @@ pub(super) fn render(plan: &Plan) -> String {
     text
 }
 
-/// What stands before a number of tokens.
-fn about(known: Known) -> &'static str {
-    if known == Known::Counted { "" } else { "~" }
+/// A number of tokens, with `~` before it where it is not counted.
+fn about(known: Known, tokens: u64) -> String {
+    let is_exact = known == Known::Counted || tokens == 0;
+    format!("{}{tokens}", if is_exact { "" } else { "~" })
 }
 
 /// The tokens of all that a model is asked, where it is asked something.
@@ -79,17 +80,20 @@ fn tokens_of(plan: &Plan, model: &str) -> Option<Tokens> {
 /// Tokens in words, with what they cost.
 fn cost(tokens: &Tokens, price: Option<&TokenPrice>) -> String {
     let Tokens { read, written, known } = *tokens;
-    let about = about(known);
-    let mut text = format!("{about}{read} tokens in, at most {about}{written} out");
+    let mut text = format!("{} tokens in, at most {} out", about(known, read), about(known, written));
     text.push_str(match known {
         Known::Counted => "",
         Known::Sampled => ", by those of a sample of the requests",
-        Known::Guessed => ", guessed at 4 bytes a token, as the model does not count them",
+        Known::Guessed => ", guessed at 3 bytes a token, as the model does not count them",
     });
     if let Some(price) = price {
         let TokenPrice { input_per_million: input, output_per_million: output } = price;
         let money = (read as f64 * input + written as f64 * output) / 1e6;
-        let _ = write!(text, "; at most {about}{money:.2} at {input} and {output} for a million");
+        let _ = write!(
+            text,
+            "; at most {}{money:.2} at {input} and {output} for a million",
+            if known == Known::Counted { "" } else { "~" }
+        );
     }
     text
 }
@@ -146,7 +150,7 @@ mod tests {
         let price = Some(TokenPrice { input_per_million: 2.5, output_per_million: 10.0 });
         let of = |stages, price| render(&plan(stages, ModelInfo { price, ..ModelInfo::default() }));
         let text = of(vec![stage(400_000, Known::Counted), stage(600_000, Known::Guessed)], price);
-        let line = "`big`: ~1000000 tokens in, at most ~2000 out, guessed at 4 bytes a token, as the model does not count them; at most \
+        let line = "`big`: ~1000000 tokens in, at most ~2000 out, guessed at 3 bytes a token, as the model does not count them; at most \
                     ~2.52 at 2.5 and 10 for a million";
         assert_eq!(text.lines().last(), Some(line));
         assert!(text.contains("  400000     1000 ") && text.contains("  ~600000    ~1000 "), "{text}");

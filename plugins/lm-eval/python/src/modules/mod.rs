@@ -3,6 +3,7 @@
 mod builtins;
 mod collections;
 mod copy;
+mod dataclasses;
 mod files;
 mod functools;
 mod hashlib;
@@ -127,7 +128,7 @@ const MODULES: &[(&str, Items)] = &[
     ("collections", collections::item),
     ("collections.abc", types::typing),
     ("copy", copy::item),
-    ("dataclasses", types::nothing),
+    ("dataclasses", dataclasses::item),
     ("datasets", crate::dataset::item),
     ("functools", functools::item),
     ("hashlib", hashlib::item),
