@@ -128,11 +128,11 @@ pub use recipe::{
 };
 pub use request::{
     Divergence, FinishReason, GenerateRequest, GenerateResult, Metadata, Response, SampleRef, Sampling, ScoreRequest,
-    ScoreResult, Span,
+    ScoreResult, Span, TokenCount,
 };
 pub use roles::{
     ANSWERS_FORM, BatchInvariance, Dataset, DatasetInfo, Diagnostic, Finding, FindingState, Flow, GroupMetric, Model,
-    ModelInfo, Result, Scorer, ScorerInfo, Sink, SubsetGroup,
+    ModelInfo, Result, Scorer, ScorerInfo, Sink, SubsetGroup, TokenPrice,
 };
 pub use sample::{Aggregation, Answer, Answered, Ask, Gold, MetricInfo, Outcome, Question, Sample, Shot, Verdict};
 pub use stages::{ExportJob, ExportReport, Exporter, TrainEvent, TrainJob, TrainReport, Trainer, TrainingRow};

@@ -72,6 +72,17 @@ impl Span {
     }
 }
 
+/// How many tokens a request has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TokenCount {
+    /// Those that the model reads, as it would read them: after its chat template, with what it puts before a text, and without what is
+    /// cut off because it does not fit. Of a [`ScoreRequest`] context and continuation, a token that several windows hold counted in
+    /// each.
+    pub read: u64,
+    /// The most that it can write; 0 for a [`ScoreRequest`].
+    pub written: u64,
+}
+
 /// Asks for the log-likelihood of a text.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScoreRequest {

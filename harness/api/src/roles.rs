@@ -5,7 +5,7 @@
 
 use crate::{
     Answered, Ask, GenerateRequest, GenerateResult, Metadata, MetricInfo, PluginError, Question, Response, Sample,
-    Sampling, ScoreRequest, ScoreResult, Shot, Verdict,
+    Sampling, ScoreRequest, ScoreResult, Shot, TokenCount, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,14 @@ pub trait Model: Send {
         Err(PluginError::unsupported("this model cannot generate text")
             .with_help("use a scorer that asks for log-likelihoods, such as `perplexity-choice`"))
     }
+
+    /// How many tokens each request has, in their order. Nothing is computed by the model, and nothing is asked of a server:
+    /// `examiner plan` says by it what a run costs. [`ErrorCode::Unsupported`](crate::ErrorCode::Unsupported) where the tokens are not
+    /// known here.
+    fn count_tokens(&mut self, asks: &[Ask]) -> Result<Vec<TokenCount>> {
+        let _ = asks;
+        Err(PluginError::unsupported("this model does not count tokens"))
+    }
 }
 
 /// The description of a model.
@@ -85,6 +93,9 @@ pub struct ModelInfo {
     pub context_length: Option<u32>,
     /// Number of tokens in the vocabulary.
     pub vocabulary: Option<u32>,
+    /// What tokens cost, where they cost something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<TokenPrice>,
     /// The checkpoint that it was opened from, as the suite names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
@@ -97,6 +108,15 @@ pub struct ModelInfo {
     pub notes: Vec<String>,
     /// Anything else worth writing to `run.json`: parameters, device, number type.
     pub details: Metadata,
+}
+
+/// What tokens cost, in any currency.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TokenPrice {
+    /// A million tokens that the model reads.
+    pub input_per_million: f64,
+    /// A million tokens that it writes.
+    pub output_per_million: f64,
 }
 
 /// Whether a model's results depend on which other requests stand in a batch, in what order, and how many.

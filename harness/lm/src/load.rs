@@ -2,7 +2,8 @@
 
 use crate::{OwnOptions, WithLocalOptions};
 use examiner_api::{
-    GenerateRequest, GenerateResult, Host, Model, ModelInfo, Open, Response, Result, ScoreRequest, ScoreResult, Sink,
+    Ask, GenerateRequest, GenerateResult, Host, Model, ModelInfo, Open, Response, Result, ScoreRequest, ScoreResult,
+    Sink, TokenCount,
 };
 use std::marker::PhantomData;
 
@@ -48,5 +49,9 @@ impl<L: LoadModel> Model for LoadedModel<L> {
 
     fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
         self.model.generate(requests, sink)
+    }
+
+    fn count_tokens(&mut self, asks: &[Ask]) -> Result<Vec<TokenCount>> {
+        self.model.count_tokens(asks)
     }
 }

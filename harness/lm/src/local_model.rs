@@ -1,7 +1,7 @@
 //! A decoder and its tokenizer as a model.
 
 use crate::answer::Answer;
-use crate::base::Base;
+use crate::base::{Base, BaseReading};
 use crate::chat::{Chat, ChatIdentity};
 use crate::checkpoint::{Checkpoint, CheckpointIdentity};
 use crate::prefix_tree::Sharing;
@@ -12,8 +12,8 @@ use crate::split::check_vocabulary;
 use crate::windows::{Joining, Windows, windows};
 use crate::{Decoder, LocalOptions, Tokenizer, base, fingerprint, generator, scorer};
 use examiner_api::{
-    BatchInvariance, Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, ReasoningMarks, Response,
-    Result, ScoreRequest, ScoreResult, Sink, serde_json::json,
+    Ask, BatchInvariance, Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, PluginError,
+    ReasoningMarks, Response, Result, ScoreRequest, ScoreResult, Sink, TokenCount, serde_json::json,
 };
 use rayon::prelude::*;
 use serde::Serialize;
@@ -124,6 +124,7 @@ impl<D: Decoder> LocalModel<D> {
             vocabulary: u32::try_from(decoder.vocabulary()).ok(),
             reads_turns: chat.as_ref().is_some_and(Chat::reads_turns),
             scores_windows: true,
+            price: None,
             details: all,
         };
         let mut tokenizer = checkpoint.into_tokenizer()?;
@@ -170,6 +171,18 @@ impl<D: Decoder> LocalModel<D> {
         self.limits().cache_tokens
     }
 
+    fn reading(&self) -> Reading<'_> {
+        Reading {
+            tokenizer: &self.tokenizer,
+            options: &self.options,
+            chat: self.chat.as_ref(),
+            marks: self.marks.as_ref(),
+            context_length: self.decoder.context_length(),
+            vocabulary: self.decoder.vocabulary(),
+            base: self.base.as_ref().map(Base::reading),
+        }
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         Limits::new(&self.decoder, &self.options)
     }
@@ -181,25 +194,8 @@ impl<D: Decoder> Model for LocalModel<D> {
     }
 
     fn score(&mut self, requests: Vec<ScoreRequest>, sink: &dyn Sink<Response<ScoreResult>>) -> Result<()> {
-        let (tokenizer, chat, options) = (&self.tokenizer, &self.chat, &self.options);
-        let base = self.base.as_ref().map(Base::reading);
-        let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
-        let context_length = base.map_or(context_length, |base| base.context_length.min(context_length));
-        let cut: Vec<Result<(Windows, Option<String>)>> = requests
-            .par_iter()
-            .map(|request| {
-                let is_rendered = chat.is_some() && Chat::writes_context(request);
-                let adds_before = options.adds_before(is_rendered);
-                let request = match chat {
-                    Some(chat) => Cow::Owned(chat.scoring(request)?),
-                    None => Cow::Borrowed(request),
-                };
-                base.map_or(Ok(()), |base| base.check(tokenizer, &request))?;
-                let windows = windows(&request, tokenizer, adds_before, context_length)?;
-                windows.splits.iter().try_for_each(|split| check_vocabulary(&split.tokens, vocabulary))?;
-                Ok((windows, is_rendered.then(|| request.into_owned().context)))
-            })
-            .collect();
+        let reading = self.reading();
+        let cut: Vec<Result<_>> = requests.par_iter().map(|request| reading.windows(request)).collect();
         let mut scored = Vec::with_capacity(requests.len());
         let mut texts = HashMap::new();
         for (request, windows) in requests.iter().zip(cut) {
@@ -215,13 +211,13 @@ impl<D: Decoder> Model for LocalModel<D> {
                 }
             }
         }
-        let rows = if base.is_some() { Rows::ModelAndBase } else { Rows::Model };
+        let rows = if self.base.is_some() { Rows::ModelAndBase } else { Rows::Model };
         let with_text = with_text(texts, sink, |result, text| result.rendered = text);
         let (joining, sequences) = Joining::new(rows, scored, &with_text);
         if joining.send_empty() == Flow::Stop {
             return Ok(());
         }
-        let (decoder, share) = (&mut self.decoder, options.share_prefixes);
+        let (decoder, options, share) = (&mut self.decoder, &self.options, self.options.share_prefixes);
         match &mut self.base {
             None => {
                 let limits = Limits::new(decoder, options);
@@ -238,21 +234,8 @@ impl<D: Decoder> Model for LocalModel<D> {
     }
 
     fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
-        let (context_length, vocabulary) = (self.decoder.context_length(), self.decoder.vocabulary());
-        let (tokenizer, chat, marks) = (&self.tokenizer, &self.chat, &self.marks);
-        let adds_before = self.options.adds_before(chat.is_some());
-        let prompts: Vec<_> = requests
-            .into_par_iter()
-            .map(|request| {
-                let request = match chat {
-                    Some(chat) => chat.generation(request)?,
-                    None => request,
-                };
-                let rendered = chat.as_ref().map(|_| (request.id, request.prompt.clone()));
-                let answer = Answer::new(request, tokenizer, adds_before, context_length, vocabulary)?;
-                Ok((answer.with_marks(marks.clone()), rendered))
-            })
-            .collect();
+        let reading = self.reading();
+        let prompts: Vec<_> = requests.into_par_iter().map(|request| reading.answer(request)).collect();
         let mut answers = Vec::with_capacity(prompts.len());
         let mut texts = HashMap::new();
         for prompt in prompts {
@@ -272,10 +255,78 @@ impl<D: Decoder> Model for LocalModel<D> {
         let share = self.options.share_prefixes && self.decoder.can_fork();
         let sharing = if share { Sharing::prefixes(&self.decoder) } else { Sharing::Nothing };
         let limits = self.limits();
-        let decoder = &mut self.decoder;
+        let (decoder, tokenizer) = (&mut self.decoder, &self.tokenizer);
         let with_text = with_text(texts, sink, |result, text| result.rendered = text);
         on_the_threads(|| generator::generate(decoder, tokenizer, answers, sharing, limits, &with_text));
         Ok(())
+    }
+
+    /// What cannot be asked has no tokens.
+    fn count_tokens(&mut self, asks: &[Ask]) -> Result<Vec<TokenCount>> {
+        let reading = self.reading();
+        Ok(asks.par_iter().map(|ask| reading.count(ask.clone()).unwrap_or_default()).collect())
+    }
+}
+
+/// By the id of its request, the text that a chat template has written.
+type Rendered = Option<(u64, String)>;
+
+/// How requests become tokens.
+struct Reading<'a> {
+    tokenizer: &'a Tokenizer,
+    options: &'a LocalOptions,
+    chat: Option<&'a Chat>,
+    marks: Option<&'a Marks>,
+    context_length: usize,
+    vocabulary: usize,
+    base: Option<&'a BaseReading>,
+}
+
+impl Reading<'_> {
+    /// The windows of a text, and what the chat template has made of its context.
+    fn windows(&self, request: &ScoreRequest) -> Result<(Windows, Option<String>)> {
+        let is_rendered = self.chat.is_some() && Chat::writes_context(request);
+        let adds_before = self.options.adds_before(is_rendered);
+        let request = match self.chat {
+            Some(chat) => Cow::Owned(chat.scoring(request)?),
+            None => Cow::Borrowed(request),
+        };
+        let mut context_length = self.context_length;
+        if let Some(base) = self.base {
+            base.check(self.tokenizer, &request)?;
+            context_length = context_length.min(base.context_length);
+        }
+        let windows = windows(&request, self.tokenizer, adds_before, context_length)?;
+        windows.splits.iter().try_for_each(|split| check_vocabulary(&split.tokens, self.vocabulary))?;
+        Ok((windows, is_rendered.then(|| request.into_owned().context)))
+    }
+
+    /// An answer before its first token, and, by the request's id, what the chat template has made of the prompt.
+    fn answer(&self, request: GenerateRequest) -> Result<(Answer, Rendered), (u64, PluginError)> {
+        let request = match self.chat {
+            Some(chat) => chat.generation(request)?,
+            None => request,
+        };
+        let rendered = self.chat.map(|_| (request.id, request.prompt.clone()));
+        let adds_before = self.options.adds_before(self.chat.is_some());
+        let answer = Answer::new(request, self.tokenizer, adds_before, self.context_length, self.vocabulary)?;
+        Ok((answer.with_marks(self.marks.cloned()), rendered))
+    }
+
+    fn count(&self, ask: Ask) -> Option<TokenCount> {
+        match ask {
+            Ask::Score { context, turns, continuation, span } => {
+                let request = ScoreRequest { context, turns, continuation, span, ..ScoreRequest::default() };
+                let (windows, _) = self.windows(&request).ok()?;
+                let read = windows.splits.iter().map(|split| split.tokens.len() as u64).sum();
+                Some(TokenCount { read, written: 0 })
+            }
+            Ask::Generate { prompt, turns, sampling } => {
+                let request = GenerateRequest { prompt, turns, sampling, ..GenerateRequest::default() };
+                let (answer, _) = self.answer(request).ok()?;
+                Some(TokenCount { read: answer.prompt.len() as u64, written: answer.room as u64 })
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod aggregate;
+pub mod anls;
 pub mod bleu;
 pub mod choice;
 pub mod chrf;

@@ -1,5 +1,6 @@
 //! Metrics of a text beside the right ones, by name.
 
+use crate::anls;
 use crate::bleu::{Bleu, Smoothing};
 use crate::chrf::Chrf;
 use crate::corpus::CorpusMetric;
@@ -29,7 +30,7 @@ pub trait SampleMetric: Send + Sync {
 }
 
 /// The names of all metrics of texts. `rouge1` stands for `rouge1` to `rouge9`.
-pub const TEXT_METRICS: [&str; 11] = [
+pub const TEXT_METRICS: [&str; 12] = [
     "exact_match",
     "bleu",
     "chrf",
@@ -41,6 +42,7 @@ pub const TEXT_METRICS: [&str; 11] = [
     "rougeLsum",
     "squad_f1",
     "squad_exact",
+    "anls",
 ];
 
 impl TextMetric {
@@ -93,6 +95,10 @@ impl TextMetric {
                 options.allow(&[])?;
                 TextMetric::Mean(Box::new(Squad(if name == "squad_f1" { squad::f1 } else { squad::exact })))
             }
+            "anls" => {
+                options.allow(&["threshold"])?;
+                TextMetric::Mean(Box::new(Anls { threshold: options.number("threshold")?.unwrap_or(0.5) }))
+            }
             _ if name.starts_with("rouge") => {
                 options.allow(&["use_stemmer"])?;
                 TextMetric::Mean(Box::new(OfRouge {
@@ -131,6 +137,18 @@ impl SampleMetric for OfRouge {
     fn value(&self, prediction: &str, references: &[String]) -> Result<f64> {
         some(references)?;
         Ok(self.kind.best(references, prediction, self.stemming).f_measure)
+    }
+}
+
+struct Anls {
+    threshold: f64,
+}
+
+impl SampleMetric for Anls {
+    fn value(&self, prediction: &str, references: &[String]) -> Result<f64> {
+        some(references)?;
+        let values = references.iter().map(|gold| anls::similarity(gold, prediction, self.threshold));
+        Ok(values.fold(0.0, f64::max))
     }
 }
 

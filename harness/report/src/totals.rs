@@ -14,6 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a corpus metric is resampled.
 const RESAMPLES: usize = 1000;
+
+/// Fewer are drawn of what is long, so that no more than about so many numbers are given to a scorer in all.
+const RESAMPLED_NUMBERS: usize = 100_000_000;
+/// But never fewer than these.
+const FEWEST_RESAMPLES: usize = 100;
 /// So many different error messages are distinguished.
 const MESSAGES: usize = 1000;
 
@@ -328,7 +333,9 @@ impl Totals {
         };
         let all: Vec<usize> = (0..counted.len()).collect();
         let clusters: Vec<u64> = counted.iter().map(|sample| self.samples[*sample as usize].cluster).collect();
-        let found = value(&all).and_then(|all| Ok((all, clustered_bootstrap(&clusters, RESAMPLES, self.seed, value)?)));
+        let numbers: usize = counted.iter().map(|sample| of(*sample).len()).sum();
+        let resamples = (RESAMPLED_NUMBERS / numbers.max(1)).clamp(FEWEST_RESAMPLES, RESAMPLES);
+        let found = value(&all).and_then(|all| Ok((all, clustered_bootstrap(&clusters, resamples, self.seed, value)?)));
         match found {
             Ok((value, bootstrap)) => {
                 row.value = Some(value);

@@ -13,7 +13,7 @@ use crate::request_thread::RequestThread;
 use examiner_api::rows::digest;
 use examiner_api::{
     Answer, BatchInvariance, ErrorCode, Flow, GenerateRequest, GenerateResult, Host, Model, ModelInfo, Open,
-    PluginError, ReasoningOption, Response, Result, ScoreRequest, ScoreResult, Sink,
+    PluginError, ReasoningOption, Response, Result, ScoreRequest, ScoreResult, Sink, TokenPrice,
 };
 use parking_lot::Mutex;
 use serde_json::json;
@@ -94,6 +94,10 @@ impl Model for OpenAi {
             // How a server computes is not known, and it may change.
             batch_invariance: BatchInvariance::NotPromised,
             reads_turns: self.options.reads_turns(),
+            price: self.options.price.map(|price| TokenPrice {
+                input_per_million: price.input_per_million,
+                output_per_million: price.output_per_million,
+            }),
             details: details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             ..ModelInfo::default()
         })

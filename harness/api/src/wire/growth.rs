@@ -51,6 +51,7 @@ fn no_field_was_added_that_older_sides_would_have_to_send() {
     assert_eq!(required(&compared), ["sum", "is_greedy", "scored_tokens", "total_tokens"]);
     assert_eq!(required(&GenerateRequest::default()), ["id", "prompt"]);
     assert_eq!(required(&GenerateResult::default()), ["text", "finish"]);
+    assert_eq!(required(&TokenCount::default()), ["read", "written"]);
     assert_eq!(required(&Response::ok(1, GenerateResult::default())), ["id", "result"]);
     assert_eq!(required(&error), ["code", "message"]);
     assert_eq!(required(&Turn::user("u")), ["role", "content"]);

@@ -50,6 +50,8 @@ pub mod method {
     pub const SCORE: &str = "score";
     /// [`crate::Model::generate`].
     pub const GENERATE: &str = "generate";
+    /// [`crate::Model::count_tokens`].
+    pub const COUNT_TOKENS: &str = "count-tokens";
     /// [`crate::Dataset::few_shot_pool`].
     pub const FEW_SHOT_POOL: &str = "few-shot-pool";
     /// [`crate::Dataset::samples`].

@@ -6,7 +6,7 @@ use crate::{
     Answered, Ask, Catalog, CatalogEntry, Dataset, DatasetInfo, Diagnostic, ExportJob, ExportReport, Exporter, Finding,
     Flow, GenerateRequest, GenerateResult, Model, ModelInfo, OpenRole, PluginError, Question, Recipe, RecipeEvent,
     RecipeInfo, RecipeJob, RecipeReport, Response, Result, RoleKind, Sample, ScoreRequest, ScoreResult, Scorer,
-    ScorerInfo, Shot, Sink, TrainEvent, TrainJob, TrainReport, Trainer, Verdict,
+    ScorerInfo, Shot, Sink, TokenCount, TrainEvent, TrainJob, TrainReport, Trainer, Verdict,
 };
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
@@ -95,6 +95,10 @@ impl<C: Call> Model for Remote<C> {
 
     fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
         self.stream(method::GENERATE, &requests, sink)
+    }
+
+    fn count_tokens(&mut self, asks: &[Ask]) -> Result<Vec<TokenCount>> {
+        self.ask(method::COUNT_TOKENS, asks)
     }
 }
 

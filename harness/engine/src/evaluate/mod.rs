@@ -5,6 +5,7 @@
 //! nothing is left. [`examine()`] asks the rest.
 
 mod ask;
+mod ask_sample;
 mod error;
 mod examine;
 mod examined;
@@ -22,6 +23,7 @@ mod shots;
 mod truncation;
 mod writer;
 
+pub use ask_sample::AskSample;
 pub use error::EvaluateError;
 pub use examine::{Events, examine};
 pub use examined::Examined;

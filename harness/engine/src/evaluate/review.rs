@@ -2,6 +2,7 @@
 //!
 //! Where every record is there, nothing has to be asked: the results are computed from the journal in the same pass.
 
+use super::ask_sample::AskSample;
 use super::error::EvaluateError;
 use super::examined::Examined;
 use super::known::known_records;
@@ -38,6 +39,8 @@ pub struct Survey {
 pub struct Review {
     /// What is left to ask.
     pub survey: Survey,
+    /// Some of the requests that are left, where nothing is shown.
+    pub asks: AskSample,
     /// All records, if nothing is left to ask and the journal is intact.
     pub complete: Option<Counted>,
 }
@@ -60,7 +63,7 @@ pub struct Complete {
 }
 
 /// Reads the dataset and the journal without asking anything. `run` is the names of suite and run;
-/// `show` shows progress where results are computed.
+/// `show` shows progress where results are computed; without it, a sample of the requests is kept.
 ///
 /// # Errors
 /// The dataset or the journal cannot be read, or the journal belongs to something else.
@@ -82,13 +85,16 @@ pub fn review(
     };
     let task =
         replay.as_ref().filter(|_| show).map(|_| shared.progress.task(&setup.pair.stage(), setup.questions, "samples"));
-    let pass = Mutex::new((Survey::default(), Fit::default(), replay));
+    let pass = Mutex::new((Survey::default(), AskSample::default(), Fit::default(), replay));
     let counts = reader::read(&mut **dataset, setup, &known, &|read| {
         let mut pass = pass.lock();
-        let (survey, fit, replay) = &mut *pass;
+        let (survey, asks, fit, replay) = &mut *pass;
         match read {
             Read::Window(items) => {
                 survey.requests += items.iter().map(|item| item.asks.len() as u64).sum::<u64>();
+                if !show {
+                    items.iter().flat_map(|item| &item.asks).for_each(|ask| asks.see(ask));
+                }
                 *replay = None;
             }
             Read::Reused { index, offset, truncated } => {
@@ -105,7 +111,7 @@ pub fn review(
         if shared.is_cancelled() { Flow::Stop } else { Flow::Continue }
     })?;
     let questions = counts.questions;
-    let (survey, fit, replay) = pass.into_inner();
+    let (survey, asks, fit, replay) = pass.into_inner();
     let survey = Survey { questions, ..survey };
     let replay = replay.filter(|replay| replay.offsets.len() as u64 == questions && !shared.is_cancelled());
     match (&task, &replay) {
@@ -121,7 +127,7 @@ pub fn review(
         let Replay { totals, offsets, .. } = replay;
         Counted { totals, offsets, fit, counts, seconds }
     });
-    Ok(Review { survey, complete })
+    Ok(Review { survey, asks, complete })
 }
 
 impl Counted {

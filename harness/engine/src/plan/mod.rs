@@ -7,8 +7,10 @@
 mod decide;
 mod other_runs;
 mod planner;
+mod tokens;
 
 pub use planner::{Execution, ModelStages, Next, PairStage, Planner, ProducerStage};
+pub use tokens::{Known, Tokens};
 
 use crate::evaluate::Survey;
 use examiner_api::{ModelInfo, PluginError};
@@ -29,12 +31,16 @@ pub struct Plan {
 pub struct Stage {
     /// Its name: `evaluate/original/gsm8k`.
     pub name: String,
+    /// The model that is examined, where one is.
+    pub model: Option<String>,
     /// Hash of what it depends on, where that is known before other stages have run.
     pub identity: Option<String>,
     /// What is to be done.
     pub action: Action,
     /// Its questions and requests, where it has any.
     pub survey: Option<Survey>,
+    /// The tokens of these requests.
+    pub tokens: Option<Tokens>,
     /// The other run whose answers are used, if there is one.
     pub from: Option<PathBuf>,
 }

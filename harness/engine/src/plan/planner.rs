@@ -2,8 +2,9 @@
 
 use super::decide;
 use super::other_runs::OtherRuns;
+use super::tokens::tokens;
 use super::{Action, Obstacle, Plan, Stage};
-use crate::evaluate::{self, Complete, EvaluateError, Prepared, Survey};
+use crate::evaluate::{self, AskSample, Complete, EvaluateError, Prepared, Survey};
 use crate::graph::{Pair, Producer, pairs, producers, selected};
 use crate::host::Shared;
 use crate::{parallel, stages};
@@ -74,6 +75,8 @@ pub struct PairStage {
     pub record: StageRecord,
     /// What is to be asked, where it was counted.
     pub survey: Option<Survey>,
+    /// Some of it, where it was counted alone.
+    pub asks: Option<AskSample>,
     /// The other run whose answers are used, if there is one.
     pub from: Option<PathBuf>,
     /// What it takes to do it.
@@ -124,29 +127,43 @@ impl Planner {
             }
             stages.push(Stage {
                 name: producer.producer.to_string(),
+                model: None,
                 identity: (!producer.inputs.is_empty()).then(|| identity(&producer.inputs)),
                 action: producer.action,
                 survey: None,
+                tokens: None,
                 from: None,
             });
         }
         self.shared.take_back();
         // One model is resident at a time, and only until it has said what it is.
-        while let Some(model) = self.next_model() {
+        while let Some(mut model) = self.next_model() {
             let info = model.model.as_ref().map(|(_, info)| info);
             models.extend(info.ok().map(|info| (model.name.clone(), info.clone())));
             let pairs: Vec<Pair> = model.pairs.iter().cloned().collect();
-            stages.extend(parallel::map(&pairs, |pair| {
+            let decided = parallel::map(&pairs, |pair| {
                 let decided = self.decide_pair(pair, info, true);
                 let known = !decided.record.inputs.is_empty();
-                Stage {
+                let stage = Stage {
                     name: pair.stage(),
+                    model: Some(pair.model.clone()),
                     identity: known.then(|| decided.record.identity.clone()),
                     action: decided.action,
                     survey: decided.survey,
+                    tokens: None,
                     from: decided.from,
+                };
+                (stage, decided.asks)
+            });
+            for (mut stage, asks) in decided {
+                if let (Ok((model, _)), Some(asks)) = (&mut model.model, asks) {
+                    match tokens(&mut **model, &asks) {
+                        Ok(tokens) => stage.tokens = Some(tokens),
+                        Err(error) => stage.action = Action::Blocked(Obstacle::Error(error)),
+                    }
                 }
-            }));
+                stages.push(stage);
+            }
         }
         Plan { stages, models }
     }
@@ -247,6 +264,7 @@ impl Planner {
             action: Action::Blocked(obstacle),
             record,
             survey: None,
+            asks: None,
             from: None,
             execution: Execution::Nothing,
         };
@@ -263,8 +281,8 @@ impl Planner {
         };
         let record = prepared.setup.record();
         match self.decide_prepared(pair, prepared, counted) {
-            Ok(Decided { action, survey, from, execution }) => {
-                PairStage { pair: pair.clone(), action, record, survey, from, execution }
+            Ok(Decided { action, survey, asks, from, execution }) => {
+                PairStage { pair: pair.clone(), action, record, survey, asks, from, execution }
             }
             Err(error) => obstacle(as_obstacle(error), record),
         }
@@ -294,7 +312,8 @@ impl Planner {
         let from = other.map(|other| other.run);
         if journal.is_none() && !counted {
             let action = Action::Run(decide::without_records(before, &inputs));
-            return Ok(Decided { action, survey: None, from, execution: Execution::Ask(Box::new(prepared)) });
+            let execution = Execution::Ask(Box::new(prepared));
+            return Ok(Decided { action, survey: None, asks: None, from, execution });
         }
         let run = (self.run.0.as_str(), self.run.1.as_str());
         let review = evaluate::review(&self.shared, &mut prepared, journal.as_deref(), run, !counted)?;
@@ -305,7 +324,8 @@ impl Planner {
             Some(complete) => Execution::Complete(Box::new(complete.results(&prepared.setup))),
             None => Execution::Ask(Box::new(prepared)),
         };
-        Ok(Decided { action, survey: Some(review.survey), from, execution })
+        let asks = counted.then_some(review.asks);
+        Ok(Decided { action, survey: Some(review.survey), asks, from, execution })
     }
 }
 
@@ -313,6 +333,7 @@ impl Planner {
 struct Decided {
     action: Action,
     survey: Option<Survey>,
+    asks: Option<AskSample>,
     from: Option<PathBuf>,
     execution: Execution,
 }

@@ -5,8 +5,8 @@ use super::isolated::{CallEnd, IsolatedRole};
 use crate::pending::PendingRequests;
 use examiner_api::wire::{decode, encode, method};
 use examiner_api::{
-    ErrorCode, Flow, GenerateRequest, GenerateResult, Model, ModelInfo, PluginError, Response, Result, SampleRef,
-    ScoreRequest, ScoreResult, Sink,
+    Ask, ErrorCode, Flow, GenerateRequest, GenerateResult, Model, ModelInfo, PluginError, Response, Result, SampleRef,
+    ScoreRequest, ScoreResult, Sink, TokenCount,
 };
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
@@ -38,6 +38,13 @@ impl Model for IsolatedModel {
 
     fn generate(&mut self, requests: Vec<GenerateRequest>, sink: &dyn Sink<Response<GenerateResult>>) -> Result<()> {
         RetryingCall::new(&mut self.role, method::GENERATE, &requests, sink).run(&requests)
+    }
+
+    fn count_tokens(&mut self, asks: &[Ask]) -> Result<Vec<TokenCount>> {
+        match self.role.call(method::COUNT_TOKENS, &encode(asks)?, &|_| Flow::Stop)? {
+            CallEnd::Returned(result) => decode(&result?),
+            CallEnd::Died(error) => Err(error),
+        }
     }
 }
 

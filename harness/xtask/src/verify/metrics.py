@@ -2,7 +2,7 @@
 
     python metrics.py [--compact]
 
-`--compact` writes the cases that are kept in `harness/metrics/tests/metrics/reference.jsonl`. Needs `lm_eval`, `sacrebleu`, `rouge-score`,
+`--compact` writes the cases that are kept in `harness/metrics/tests/metrics/reference.jsonl`. Needs `anls`, `lm_eval`, `sacrebleu`, `rouge-score`,
 `scikit-learn` and `transformers`, and CPython 3.11, whose Unicode tables the reference results depend on.
 """
 
@@ -19,6 +19,7 @@ import warnings
 import numpy as np
 import sacrebleu
 import sklearn.metrics
+from anls import anls_score
 from lm_eval.api import metrics as lm
 from lm_eval.api.registry import get_filter
 from lm_eval.filters import build_filter_ensemble  # noqa: F401  (registers the filters)
@@ -412,5 +413,13 @@ def characters():
                 emit({"kind": "unicode", "texts": block}, lambda: [shown(value) for value in block])
 
 
-for part in [texts, classes, aggregates, choices, filters, regexes, characters]:
+def similarities():
+    for _ in times(1000, 4):
+        options = RANDOM.choice([{}, {}, {"threshold": 0.8}])
+        samples = [sample(RANDOM.choice([1, 1, 2, 3])) for _ in range(3)]
+        case = {"kind": "text", "name": "anls", "options": options, "samples": samples}
+        emit(case, lambda: [number(anls_score(prediction, golds, **options)) for prediction, golds in samples])
+
+
+for part in [texts, classes, aggregates, choices, filters, regexes, characters, similarities]:
     part()

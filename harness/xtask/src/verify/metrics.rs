@@ -13,7 +13,8 @@ use std::fs::File;
 use std::process::{Command, Stdio};
 
 /// The versions that the crate is held against. Of transformers the last ones with SQuAD's metrics.
-const PACKAGES: [&str; 6] = [
+const PACKAGES: [&str; 7] = [
+    "anls==0.0.2",
     "lm_eval==0.4.13",
     "sacrebleu==2.6.0",
     "rouge-score==0.1.2",

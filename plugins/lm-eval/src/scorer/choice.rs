@@ -1,6 +1,7 @@
 //! Multiple choice, judged as lm-evaluation-harness judges it.
 
 use crate::spec::{MetricSpec, TaskSpec};
+use examiner_metrics::choice as metrics;
 use examiner_python::Value;
 
 /// What a sample of multiple choice has to be judged by.
@@ -44,6 +45,7 @@ pub(super) fn judge<'s>(spec: &'s TaskSpec, chosen: &Chosen<'_>) -> Result<Vec<(
     let per = |length: fn(&String) -> usize| -> Vec<f64> {
         lls.iter().zip(chosen.choices).map(|(sum, choice)| sum / length(choice) as f64).collect()
     };
+    let first_best = |values: &[f64]| metrics::argmax(values).unwrap_or_default();
     let best = first_best(&lls);
     let accuracy = |best: usize| {
         let is_right = |right: &Option<i64>| *right == i64::try_from(best).ok();
@@ -128,14 +130,6 @@ fn exact_match(right: &Right, given: &[(f64, bool)]) -> Result<f64, String> {
     Ok(f64::from(u8::from(found)))
 }
 
-/// The place of the greatest value, the first of equals; of a value that is not a number, as numpy has it.
-fn first_best(values: &[f64]) -> usize {
-    if let Some(nan) = values.iter().position(|value| value.is_nan()) {
-        return nan;
-    }
-    (1..values.len()).fold(0, |best, index| if values[index] > values[best] { index } else { best })
-}
-
 /// The squared distance between the probabilities of the choices and the right one.
 fn brier(lls: &[f64], gold: f64) -> Result<f64, String> {
     let count = lls.len() as f64;
@@ -143,12 +137,5 @@ fn brier(lls: &[f64], gold: f64) -> Result<f64, String> {
     if !(0.0..count).contains(&place) {
         return Err(format!("`brier_score` without a right choice among {count}"));
     }
-    let highest = lls.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let weights: Vec<f64> = lls.iter().map(|sum| (sum - highest).exp()).collect();
-    let total: f64 = weights.iter().sum();
-    let squares = weights.iter().enumerate().map(|(index, weight)| {
-        let wanted = if index as f64 == place { 1.0 } else { 0.0 };
-        (weight / total - wanted).powi(2)
-    });
-    Ok(squares.sum())
+    metrics::brier(&metrics::softmax(lls), place as usize).map_err(|error| error.to_string())
 }

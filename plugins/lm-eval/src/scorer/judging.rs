@@ -9,6 +9,7 @@ use super::text;
 use crate::functions::{Functions, failed};
 use crate::spec::{AggregationSpec, FilterKind, FilterSpec, OutputType, TaskSpec};
 use examiner_api::{Answer, Answered, Metadata};
+use examiner_metrics::aggregate::word_count;
 use examiner_python::{Value, from_json, str_of};
 use serde_json::{Value as Json, json};
 
@@ -109,7 +110,7 @@ fn scored(task: &TaskSpec, item: &Answered, functions: &mut Functions, judged: &
                 let value = match metric.name.as_str() {
                     "acc" => Value::Float(f64::from(u8::from(*is_greedy))),
                     "perplexity" => Value::Float(*sum),
-                    "word_perplexity" => pair(*sum, text::words(text)),
+                    "word_perplexity" => pair(*sum, word_count(text)),
                     "byte_perplexity" | "bits_per_byte" => pair(*sum, text.len()),
                     other => return Err(format!("the metric `{other}` of a log-likelihood")),
                 };

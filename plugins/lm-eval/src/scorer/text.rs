@@ -5,18 +5,6 @@ use crate::spec::{MetricSpec, TaskSpec};
 use examiner_metrics::text::TextMetric;
 use examiner_python::{Error, Value, str_of};
 
-/// The number of words of a text, as `re.split(r"\s+", text)` counts them: white space at its ends makes empty ones.
-pub(super) fn words(text: &str) -> usize {
-    let mut words = 1;
-    let mut in_space = false;
-    for character in text.chars() {
-        let is_space = character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character);
-        words += usize::from(is_space && !in_space);
-        in_space = is_space;
-    }
-    words
-}
-
 /// What the result is compared with.
 ///
 /// # Errors
@@ -140,16 +128,4 @@ fn own(
 
 fn task_has_it(mut keys: impl Iterator<Item = String>, name: &str) -> bool {
     keys.next().as_deref() == Some(name) && keys.next().is_none()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::words;
-
-    #[test]
-    fn words_are_counted_between_runs_of_white_space() {
-        for (text, count) in [("", 1), ("a", 1), ("a b", 2), (" a  b\n", 4), ("\u{a0}", 2), ("a\u{1c}b", 2)] {
-            assert_eq!(words(text), count, "{text:?}");
-        }
-    }
 }

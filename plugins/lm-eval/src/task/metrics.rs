@@ -70,7 +70,7 @@ pub(super) fn spec(config: &TaskConfig, output_type: OutputType) -> Result<TaskS
             output_type.default_metrics().iter().map(default).collect()
         }
         Some(Setting::List(list)) => {
-            let read = list.iter().map(|entry| metric(entry, process_results.is_some()));
+            let read = list.iter().map(|entry| metric(entry, output_type, process_results.is_some()));
             let mut metrics: Vec<MetricSpec> = Vec::new();
             for metric in read.collect::<Result<Vec<_>, _>>()? {
                 // Of two metrics with one name the second counts, at the place of the first.
@@ -103,7 +103,7 @@ pub(super) fn spec(config: &TaskConfig, output_type: OutputType) -> Result<TaskS
     Ok(spec)
 }
 
-fn metric(entry: &Setting, is_processed: bool) -> Result<MetricSpec, Refused> {
+fn metric(entry: &Setting, output_type: OutputType, is_processed: bool) -> Result<MetricSpec, Refused> {
     let entries = entry.as_map().ok_or_else(|| format!("{} in `metric_list`", entry.kind()))?;
     let get = |name: &str| entries.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value);
     let (name, function) = match get("metric") {
@@ -118,7 +118,8 @@ fn metric(entry: &Setting, is_processed: bool) -> Result<MetricSpec, Refused> {
         true => Map::new(),
         false => json_map(entries.iter().filter(|(key, _)| !own.contains(&key.as_str())))?,
     };
-    if !is_processed && function.is_none() {
+    // A metric's function is called with generated answers alone; of the others lm-evaluation-harness computes metrics by their names.
+    if !is_processed && function.is_none() && output_type == OutputType::GenerateUntil {
         if get("hf_evaluate") == Some(&Setting::Bool(true)) {
             return Err(format!("the metric `{name}` of the library `evaluate`"));
         }

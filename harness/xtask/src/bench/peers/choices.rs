@@ -1,14 +1,14 @@
 //! CommonsenseQA: whole processes, from the command to the score, beside lm-evaluation-harness.
 
 use super::result::PeerResult;
-use super::setup::Setup;
+use super::setup::{Setup, newest_results};
 use crate::bench::work::median;
 use crate::program::Results;
 use crate::program::files::{json_lines, write};
 use crate::program::measure::{self, Usage};
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -134,15 +134,4 @@ fn lm_eval(setup: &Setup, rows: &Path, shots: usize, limit: usize) -> Result<(Us
     let metric = |name: &str| results["results"]["csqa_rows"][name].as_f64();
     let sum = metric("acc,none").zip(metric("acc_norm,none")).map(|(acc, acc_norm)| acc + acc_norm);
     Ok((usage, sum.context("lm-evaluation-harness reports no `acc` and `acc_norm`")?))
-}
-
-fn newest_results(out: &Path) -> Result<Value> {
-    let mut files = Vec::new();
-    for directory in std::fs::read_dir(out)? {
-        let entries = std::fs::read_dir(directory?.path())?.filter_map(|entry| Some(entry.ok()?.path()));
-        files.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "json")));
-    }
-    files.sort();
-    let newest = files.pop().context("lm-evaluation-harness wrote no results")?;
-    Ok(serde_json::from_str(&std::fs::read_to_string(newest)?)?)
 }

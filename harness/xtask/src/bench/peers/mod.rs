@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod choices;
+mod mmlu;
 mod result;
 mod setup;
 mod tokens;
@@ -40,9 +41,10 @@ pub(crate) struct PeersArguments {
 
 type Work = (&'static str, fn(&Setup) -> Result<Vec<PeerResult>>);
 
-const WORKS: [Work; 7] = [
+const WORKS: [Work; 8] = [
     ("choices-0shot", |setup| choices::choices(setup, 0)),
     ("choices-5shot", |setup| choices::choices(setup, 5)),
+    ("mmlu-5shot", mmlu::mmlu),
     ("documents", tokens::documents),
     ("generation", tokens::generation),
     ("onnx", tokens::onnx),

@@ -9,7 +9,7 @@ use crate::natives::Arguments;
 use crate::run::{Session, resolve_index, slice_bounds};
 use crate::value::{Object, Str, Value};
 
-pub(super) const METHODS: &[&str] = &[
+pub(crate) const METHODS: &[&str] = &[
     "map",
     "filter",
     "select",
@@ -22,24 +22,8 @@ pub(super) const METHODS: &[&str] = &[
     "flatten_indices",
 ];
 
-pub(crate) const ATTRIBUTES: &[&str] = &[
-    "map",
-    "filter",
-    "select",
-    "rename_column",
-    "rename_columns",
-    "remove_columns",
-    "add_column",
-    "to_list",
-    "select_columns",
-    "flatten_indices",
-    "column_names",
-    "num_rows",
-    "features",
-    "from_list",
-    "from_dict",
-    "keys",
-];
+/// Those that are no methods of a dataset.
+pub(crate) const ATTRIBUTES: &[&str] = &["column_names", "num_rows", "features", "from_list", "from_dict", "keys"];
 
 /// The names of the module `datasets`.
 pub(crate) fn item(name: &str) -> Option<Value> {

@@ -16,7 +16,7 @@ use crate::natives::Arguments;
 use crate::run::Session;
 use crate::value::{Dict, DictKind, Object, Str, Value};
 
-pub(crate) use methods::{ATTRIBUTES, item};
+pub(crate) use methods::{ATTRIBUTES, METHODS, item};
 
 /// Rows, each with the same columns. A clone shares them.
 #[derive(Debug, Clone)]
@@ -124,7 +124,7 @@ impl Object for Dataset {
         }
     }
     fn methods(&self) -> &'static [&'static str] {
-        methods::METHODS
+        METHODS
     }
     fn length(&self) -> Option<usize> {
         Some(self.rows.len())

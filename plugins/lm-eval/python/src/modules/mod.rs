@@ -3,6 +3,7 @@
 mod builtins;
 mod collections;
 mod copy;
+mod dataclasses;
 mod files;
 mod functools;
 mod hashlib;
@@ -127,7 +128,7 @@ const MODULES: &[(&str, Items)] = &[
     ("collections", collections::item),
     ("collections.abc", types::typing),
     ("copy", copy::item),
-    ("dataclasses", types::nothing),
+    ("dataclasses", dataclasses::item),
     ("datasets", crate::dataset::item),
     ("functools", functools::item),
     ("hashlib", hashlib::item),
@@ -177,6 +178,7 @@ pub(crate) fn item(module: &str, name: &str) -> Option<Value> {
 /// Whether some object of a module has an attribute or a method of this name.
 pub(crate) fn is_object_attribute(name: &str) -> bool {
     [
+        crate::dataset::METHODS,
         crate::dataset::ATTRIBUTES,
         re::ATTRIBUTES,
         random::ATTRIBUTES,

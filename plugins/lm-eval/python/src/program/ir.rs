@@ -313,5 +313,7 @@ pub(crate) struct ClassDefinition {
     pub(crate) name: Str,
     pub(crate) bases: Vec<Expr>,
     pub(crate) decorators: Vec<(Expr, u32)>,
+    /// The names that are annotated in its body, in their order.
+    pub(crate) annotated: Vec<Str>,
     pub(crate) code: Arc<Code>,
 }

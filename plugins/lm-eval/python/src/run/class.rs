@@ -1,7 +1,7 @@
 //! Classes of Python files: attributes, methods, one base.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::error::{Error, Outcome};
@@ -20,6 +20,10 @@ pub struct Class {
     base: Option<Rc<Class>>,
     exception: Option<&'static str>,
     members: RefCell<Dict>,
+    /// The names that are annotated in its body, in their order.
+    annotated: Vec<Str>,
+    /// Whether its instances are equal where their annotated attributes are.
+    compares_fields: Cell<bool>,
 }
 
 /// An instance of a class.
@@ -27,6 +31,34 @@ pub struct Class {
 pub struct Instance {
     pub(crate) class: Rc<Class>,
     pub(crate) attributes: RefCell<Dict>,
+}
+
+impl Instance {
+    /// Whether it has no hash, because it is equal to others.
+    pub(crate) fn is_unhashable(&self) -> bool {
+        self.class.compares_fields.get()
+    }
+
+    /// Whether two are equal; `equal` compares attributes.
+    pub(crate) fn is_equal(&self, other: &Instance, equal: impl Fn(&Value, &Value) -> Outcome<bool>) -> Outcome<bool> {
+        if std::ptr::eq(self, other) {
+            return Ok(true);
+        }
+        if !self.class.compares_fields.get() || !Rc::ptr_eq(&self.class, &other.class) {
+            return Ok(false);
+        }
+        let (ours, theirs) = (self.attributes.borrow(), other.attributes.borrow());
+        for name in self.class.annotated() {
+            let is_same = match (ours.get_str(&name), theirs.get_str(&name)) {
+                (Some(ours), Some(theirs)) => equal(ours, theirs)?,
+                (ours, theirs) => ours.is_none() && theirs.is_none(),
+            };
+            if !is_same {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// What keeps a class from being run here.
@@ -42,7 +74,7 @@ pub(crate) fn refused_members(class: &ClassDefinition) -> Option<String> {
 }
 
 impl Class {
-    pub(crate) fn new(name: Str, bases: Vec<Value>, members: Dict) -> Outcome<Rc<Class>> {
+    pub(crate) fn new(definition: &ClassDefinition, bases: Vec<Value>, members: Dict) -> Outcome<Rc<Class>> {
         let (mut base, mut exception) = (None, None);
         for value in bases {
             match value {
@@ -62,7 +94,14 @@ impl Class {
             }
         }
         let functions: Vec<Value> = members.iter().map(|(_, value)| value.clone()).collect();
-        let class = Rc::new(Class { name, base, exception, members: RefCell::new(members) });
+        let class = Rc::new(Class {
+            name: definition.name.clone(),
+            base,
+            exception,
+            members: RefCell::new(members),
+            annotated: definition.annotated.clone(),
+            compares_fields: Cell::new(false),
+        });
         for value in &functions {
             class.own(value);
         }
@@ -97,6 +136,24 @@ impl Class {
     pub(crate) fn find(&self, name: &str) -> Option<Value> {
         let own = self.members.borrow().get_str(name).cloned();
         own.or_else(|| self.base.as_ref().and_then(|base| base.find(name)))
+    }
+
+    /// Whether it has a member itself.
+    pub(crate) fn has_own(&self, name: &str) -> bool {
+        self.members.borrow().get_str(name).is_some()
+    }
+
+    /// The annotated names of dataclasses that it is derived from, and its own.
+    pub(crate) fn annotated(&self) -> Vec<Str> {
+        let base = self.base.as_ref().filter(|base| base.compares_fields.get());
+        let mut names = base.map(|base| base.annotated()).unwrap_or_default();
+        names.extend(self.annotated.iter().filter(|name| !names.contains(name)).cloned().collect::<Vec<_>>());
+        names
+    }
+
+    /// From now on its instances are equal where their annotated attributes are.
+    pub(crate) fn compares_fields(&self) {
+        self.compares_fields.set(true);
     }
 
     pub(crate) fn set(&self, name: Str, value: Value) {

@@ -264,7 +264,7 @@ impl Session {
         };
         self.stmts(&mut inner, &definition.code.body)?;
         let members = inner.class.unwrap_or_default();
-        let class = Class::new(definition.name.clone(), bases, members)?;
+        let class = Class::new(definition, bases, members)?;
         let mut value = Value::Class(class);
         for decorator in decorators.iter().rev() {
             value = self.invoke(decorator, crate::Arguments::of(vec![value]))?;

@@ -2,7 +2,7 @@
 
     python3.11 make.py > tables.txt
 
-Each line is the name of a table, then its entries. Numbers are hexadecimal, and each range begins where the one before it ended.
+Each line is the name of a table, then its entries. Numbers are hexadecimal.
 """
 
 import sys
@@ -10,19 +10,6 @@ import unicodedata
 
 assert unicodedata.unidata_version == "14.0.0", "CPython 3.11 has Unicode 14"
 CHARS = [chr(code) for code in range(0x110000)]
-
-
-def runs(name, value):
-    """Runs of characters with the same value: `length value`."""
-    entries, last, start = [], None, 0
-    for code, char in enumerate(CHARS):
-        now = value(char)
-        if now != last:
-            if last is not None:
-                entries.append(f"{code - start:x}{last}")
-            last, start = now, code
-    entries.append(f"{0x110000 - start:x}{last}")
-    print(name, *entries)
 
 
 def ranges(name, test):
@@ -47,10 +34,8 @@ def mapped(name, fold, default):
     print(name, *entries)
 
 
-runs("category", unicodedata.category)
 ranges("digit", lambda c: c.isdigit() and unicodedata.category(c) != "Nd")
 ranges("numeric", lambda c: c.isnumeric() and not c.isdigit())
-ranges("space", str.isspace)
 ranges("lower", lambda c: c.islower() and unicodedata.category(c) != "Ll")
 ranges("upper", lambda c: c.isupper() and unicodedata.category(c) != "Lu")
 mapped("title", lambda c: c.title(), str.upper)
@@ -58,12 +43,6 @@ mapped("fold", str.casefold, str.lower)
 
 for char in CHARS:
     code = ord(char)
-    if unicodedata.category(char) == "Nd":
-        first = code
-        while first > 0 and unicodedata.category(chr(first - 1)) == "Nd":
-            first -= 1
-        if unicodedata.decimal(char) != (code - first) % 10:
-            sys.exit(f"the value of U+{code:04X} does not follow from its place")
     if unicodedata.category(char) == "Ll" and not char.islower():
         sys.exit(f"U+{code:04X} is no lower-case letter")
     if unicodedata.category(char) == "Lu" and not char.isupper():

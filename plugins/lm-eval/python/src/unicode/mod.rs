@@ -1,18 +1,17 @@
 //! Properties of characters, as CPython 3.11 has them: those of Unicode 14.
 //!
-//! Rust knows a newer Unicode. For characters that Unicode 14 knows, its mappings of case are the same; those are Rust's.
+//! Categories, white space and letter case are those of `examiner-metrics`; here is what else Python's methods of texts know.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use examiner_metrics::unicode;
+pub(crate) use examiner_metrics::unicode::{lower, upper};
+
 #[derive(Debug, Default)]
 struct Tables {
-    /// Where each run begins, and its category.
-    category: Vec<(u32, &'static str)>,
     ranges: HashMap<&'static str, Vec<(u32, u32)>>,
     maps: HashMap<&'static str, HashMap<char, String>>,
-    /// Where runs of decimal digits begin and end.
-    decimal: Vec<(u32, u32)>,
 }
 
 fn tables() -> &'static Tables {
@@ -23,7 +22,6 @@ fn tables() -> &'static Tables {
             let mut entries = line.split(' ');
             let name = entries.next().unwrap_or_default();
             match name {
-                "category" => tables.read_categories(entries),
                 "title" | "fold" => {
                     tables.maps.insert(name, entries.filter_map(read_mapping).collect());
                 }
@@ -51,21 +49,6 @@ fn read_mapping(entry: &str) -> Option<(char, String)> {
     Some((char::from_u32(hex(from))?, to?))
 }
 
-impl Tables {
-    fn read_categories(&mut self, entries: std::str::Split<'static, char>) {
-        let mut start = 0;
-        for entry in entries {
-            let (length, name) = entry.split_at(entry.len().saturating_sub(2));
-            let length = hex(length);
-            self.category.push((start, name));
-            if name == "Nd" {
-                self.decimal.push((start, start + length - 1));
-            }
-            start += length;
-        }
-    }
-}
-
 fn in_ranges(ranges: &[(u32, u32)], c: char) -> bool {
     let code = u32::from(c);
     let index = ranges.partition_point(|(first, _)| *first <= code);
@@ -78,9 +61,7 @@ fn in_table(name: &str, c: char) -> bool {
 
 /// `unicodedata.category`.
 pub(crate) fn category(c: char) -> &'static str {
-    let runs = &tables().category;
-    let index = runs.partition_point(|(start, _)| *start <= u32::from(c));
-    runs.get(index.saturating_sub(1)).map_or("Cn", |(_, name)| name)
+    unicode::category(u32::from(c))
 }
 
 /// Whether Unicode 14 knows the character.
@@ -93,18 +74,12 @@ pub(crate) fn is_alpha(c: char) -> bool {
 }
 
 pub(crate) fn is_decimal(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_digit() } else { category(c) == "Nd" }
+    unicode::is_decimal(u32::from(c))
 }
 
 /// The value of a decimal digit.
 pub(crate) fn decimal(c: char) -> Option<u32> {
-    if c.is_ascii() {
-        return c.to_digit(10);
-    }
-    let (code, runs) = (u32::from(c), &tables().decimal);
-    let index = runs.partition_point(|(first, _)| *first <= code).checked_sub(1)?;
-    let (first, last) = runs.get(index)?;
-    (code <= *last).then(|| (code - first) % 10)
+    unicode::decimal(u32::from(c))
 }
 
 pub(crate) fn is_digit(c: char) -> bool {
@@ -120,7 +95,7 @@ pub(crate) fn is_alnum(c: char) -> bool {
 }
 
 pub(crate) fn is_space(c: char) -> bool {
-    in_table("space", c)
+    unicode::is_space(u32::from(c))
 }
 
 pub(crate) fn is_lower(c: char) -> bool {
@@ -131,60 +106,25 @@ pub(crate) fn is_upper(c: char) -> bool {
     if c.is_ascii() { c.is_ascii_uppercase() } else { category(c) == "Lu" || in_table("upper", c) }
 }
 
-fn is_title(c: char) -> bool {
+/// Whether it is of the case of titles alone.
+pub(crate) fn is_title_case(c: char) -> bool {
     !c.is_ascii() && category(c) == "Lt"
 }
 
 /// Whether it has a case.
 pub(crate) fn is_cased(c: char) -> bool {
-    is_lower(c) || is_upper(c) || is_title(c)
-}
-
-/// Whether it is of the case of titles alone.
-pub(crate) fn is_title_case(c: char) -> bool {
-    is_title(c)
+    is_lower(c) || is_upper(c) || is_title_case(c)
 }
 
 pub(crate) fn is_printable(c: char) -> bool {
     c == ' ' || !matches!(category(c), "Cc" | "Cf" | "Cs" | "Co" | "Cn" | "Zl" | "Zp" | "Zs")
 }
 
-fn known(c: char, mapped: impl Iterator<Item = char> + Clone, to: &mut String) {
-    if is_assigned(c) && mapped.clone().all(is_assigned) { to.extend(mapped) } else { to.push(c) }
-}
-
-/// `str.lower()`.
-pub(crate) fn lower(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
-    }
-    // A sigma at the end of a word has a letter of its own: Rust's rule for it is that of Unicode.
-    if text.contains('Σ') {
-        let lowered = text.to_lowercase();
-        if text.chars().chain(lowered.chars()).all(is_assigned) {
-            return lowered;
-        }
-    }
-    let mut lowered = String::with_capacity(text.len());
-    text.chars().for_each(|c| known(c, c.to_lowercase(), &mut lowered));
-    lowered
-}
-
-/// `str.upper()`.
-pub(crate) fn upper(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_uppercase();
-    }
-    let mut raised = String::with_capacity(text.len());
-    text.chars().for_each(|c| known(c, c.to_uppercase(), &mut raised));
-    raised
-}
-
 /// A character at the beginning of a title's word.
 pub(crate) fn title(c: char, to: &mut String) {
     match tables().maps.get("title").and_then(|map| map.get(&c)) {
         Some(mapped) => to.push_str(mapped),
-        None => known(c, c.to_uppercase(), to),
+        None => to.push_str(&upper(c.encode_utf8(&mut [0; 4]))),
     }
 }
 
@@ -195,7 +135,7 @@ pub(crate) fn fold(text: &str) -> String {
     for c in text.chars() {
         match map.and_then(|map| map.get(&c)) {
             Some(mapped) => folded.push_str(mapped),
-            None => known(c, c.to_lowercase(), &mut folded),
+            None => folded.push_str(&lower(c.encode_utf8(&mut [0; 4]))),
         }
     }
     folded

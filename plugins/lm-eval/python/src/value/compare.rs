@@ -62,6 +62,7 @@ pub(crate) fn try_equal(left: &Value, right: &Value) -> Outcome<bool> {
         (Value::Set(a), Value::Set(b)) => Rc::ptr_eq(a, b) || sets_equal(&a.borrow(), &b.borrow()),
         (Value::Set(a), Value::FrozenSet(b)) | (Value::FrozenSet(b), Value::Set(a)) => sets_equal(&a.borrow(), b),
         (Value::FrozenSet(a), Value::FrozenSet(b)) => sets_equal(a, b),
+        (Value::Instance(a), Value::Instance(b)) => a.is_equal(b, same)?,
         (Value::Object(a), Value::Object(b)) if Rc::ptr_eq(a, b) => true,
         (Value::Object(object), other) | (other, Value::Object(object)) => {
             if matches!(other, Value::None) && object.type_name() != "numpy.ndarray" {

@@ -43,6 +43,9 @@ fn check(value: &Value) -> Outcome<()> {
             Err(Error::raise("TypeError", format!("unhashable type: '{}'", value.type_name())))
         }
         Value::Type(_) | Value::ExceptionType(_) | Value::Class(_) | Value::Function(_) | Value::Native(..) => Ok(()),
+        Value::Instance(instance) if instance.is_unhashable() => {
+            Err(Error::raise("TypeError", format!("unhashable type: '{}'", instance.class.name())))
+        }
         Value::Instance(_) | Value::Module(_) => Ok(()),
         _ => Err(Error::unsupported(format!("a `{}` as a key or in a set", value.type_name()))),
     }

@@ -3,6 +3,7 @@
 import ast
 import collections
 import copy
+import dataclasses
 import functools
 import itertools
 import json
@@ -28,6 +29,39 @@ def helper(x, y=2, *rest, key="k", **more):
 
 
 bound = partial(helper, 10, key="z")
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: int = 5
+    tags: list = dataclasses.field(default_factory=list)
+
+    def sum(self):
+        return self.x + self.y
+
+
+@dataclasses.dataclass
+class Named(Point):
+    name: str = "n"
+
+
+def case_dataclasses():
+    a, b = Point(1), Point(1, y=5, tags=[])
+    a.tags.append(3)
+    c = Named(1, 2, [4], name="c")
+    unequal = a == b
+    b.tags = [3]
+    try:
+        Point()
+        missing = None
+    except TypeError:
+        missing = "TypeError"
+    try:
+        hashed = {a: 1}
+    except TypeError as error:
+        hashed = str(error)
+    return [unequal, a == b, a != b, a in [b], a == (1, 5, [3]), c.sum(), c.name, c == Named(1, 2, [4], "c"), a == c, missing, hashed]
 
 
 def case_arguments():

@@ -136,7 +136,8 @@ impl Lowerer<'_> {
         let body = self.statements(&def.body);
         let mut code = self.leave(&def.name, self.line(&def.name), body);
         code.text = self.source.get(def.range().to_std_range()).map(Str::from);
-        Ok(ClassDefinition { name: Str::from(def.name.as_str()), bases, decorators, code: Arc::new(code) })
+        let annotated = def.body.iter().filter_map(annotated).collect();
+        Ok(ClassDefinition { name: Str::from(def.name.as_str()), bases, decorators, annotated, code: Arc::new(code) })
     }
 
     /// A comprehension: part of its function, with variables that nothing else sees.
@@ -216,5 +217,24 @@ impl Lowerer<'_> {
         let element = self.expr(&generator.elt);
         let code = self.leave("<genexpr>", self.line(generator), Vec::new());
         Expr::Generator(Arc::new(Generator { code, element, first, clauses }))
+    }
+}
+
+/// The name that a statement of a class annotates as one of each instance.
+fn annotated(stmt: &ast::Stmt) -> Option<Str> {
+    let ast::Stmt::AnnAssign(stmt) = stmt else { return None };
+    let of_class = match &*stmt.annotation {
+        ast::Expr::Subscript(annotation) => is_class_variable(&annotation.value),
+        annotation => is_class_variable(annotation),
+    };
+    let name = stmt.target.as_name_expr().filter(|_| !of_class)?;
+    Some(Str::from(name.id.as_str()))
+}
+
+fn is_class_variable(annotation: &ast::Expr) -> bool {
+    match annotation {
+        ast::Expr::Name(name) => name.id.as_str() == "ClassVar",
+        ast::Expr::Attribute(attribute) => attribute.attr.as_str() == "ClassVar",
+        _ => false,
     }
 }
