@@ -148,6 +148,7 @@ impl<const FAULT: usize> WrongModel<FAULT> {
             total_tokens: total,
             truncated_tokens: if self.has(Fault::CutOff) && is_plain { total + 1 } else { 0 },
             rendered: None,
+            divergence: None,
         }
     }
 
