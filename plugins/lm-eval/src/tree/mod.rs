@@ -156,6 +156,14 @@ impl Tree {
         Builder::new(self).named(name, &Settings::new())
     }
 
+    /// What a file describes, whether or not it is one of the tree.
+    ///
+    /// # Errors
+    /// It cannot be read, or describes neither a task nor a group.
+    pub(crate) fn described_by(&self, path: &Path) -> Result<Member> {
+        Builder::new(self).file(path)
+    }
+
     /// Changes whenever a setting of a task, or of anything below a group, does: 64 hexadecimal digits. It is the same wherever the
     /// tree lies.
     pub fn digest(&self, member: &Member) -> String {
