@@ -107,7 +107,11 @@ impl Session {
     /// # Errors
     /// There is no such Python, no `lm_eval` in it, or one of another version than the tasks are of.
     pub(crate) fn start(interpreter: &Interpreter, host: &Host) -> Result<Self> {
-        let program = Program::start(interpreter, SCRIPT, host)?;
+        Session::of(Program::start(interpreter, SCRIPT, host)?, interpreter)
+    }
+
+    /// Has a program that runs import lm-evaluation-harness.
+    pub(super) fn of(program: Program, interpreter: &Interpreter) -> Result<Self> {
         let found = Found { python: String::new(), versions: BTreeMap::new() };
         let mut session = Session { program, found, known: HashMap::new(), is_ended: false };
         let (directory, mirror) = (&interpreter.tasks_dir, &interpreter.hub_mirror);

@@ -35,7 +35,7 @@ impl Tasks {
     ///
     /// # Errors
     /// A task says what is not supported, its rows cannot be had, or one of them does not fit it.
-    pub(crate) fn new(
+    pub(super) fn new(
         configs: &[TaskConfig],
         opened: AllOpened,
         groups: Vec<SubsetGroup>,

@@ -7,7 +7,7 @@ use super::opened::{self, AllOpened};
 use super::options::Options;
 use crate::TaskConfig;
 use crate::spec::TaskSpec;
-use crate::tree::{Group, Tree, locate, locate_or_fetch};
+use crate::tree::{Group, Tree, locate, locate_or_fetch, of_python};
 use examiner_api::{GroupMetric, Host, Open, PluginError, Result, SubsetGroup};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,11 @@ impl Open for Tasks {
     type Options = Options;
 
     fn open(options: Options, host: Host) -> Result<Self> {
-        let directory = locate_or_fetch(options.tasks_dir.as_deref(), &|address| host.fetch(address))?;
+        let of_python = || of_python(Path::new(&options.python_program)).filter(|_| options.python.where_needed());
+        let directory = match (&options.tasks_dir, of_python()) {
+            (None, Some(directory)) => directory,
+            (named, _) => locate_or_fetch(named.as_deref(), &|address| host.fetch(address))?,
+        };
         let options = Options { tasks_dir: Some(directory.to_string_lossy().into_owned()), ..options };
         let mirror = options.hub_mirror.clone();
         let fetching = host.clone();

@@ -11,7 +11,8 @@ pub struct Options {
     /// The name of a task, a group or a tag of lm-evaluation-harness, or a list of those.
     pub task: TaskNames,
     /// The directory of tasks, or one that holds `lm_eval/tasks`; `lm_eval==0.4.13` is that of a version, which is downloaded once. Where it
-    /// is left out, the directory in the variable `LM_EVAL_TASKS`, else that of the installed lm-evaluation-harness.
+    /// is left out, the directory in the variable `LM_EVAL_TASKS`, else that of `python_program` where `python` is set, else that of the
+    /// installed lm-evaluation-harness.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tasks_dir: Option<String>,
     /// How many few-shot examples stand before each question; what the task says where it is left out. A task that says 0 keeps it, as

@@ -16,6 +16,8 @@ pub use group::{Group, GroupMetric, Member};
 pub use index::{Entry, Kind};
 pub use locate::{TASKS_VARIABLE, locate, locate_or_fetch};
 
+pub(crate) use locate::of_python;
+
 use crate::TaskConfig;
 use examiner_api::{PluginError, Result};
 use files::{Files, Settings};
