@@ -103,14 +103,20 @@ class Tasks:
 
     def open(self, call):
         """Imports lm-evaluation-harness, and says what there is."""
+        from importlib.util import find_spec
+
         self.options = call
+        if find_spec("lm_eval") is None:
+            raise Refused("missing", "no module named `lm_eval`")
         try:
+            # Before anything that takes `load_dataset` from it.
             import datasets  # noqa: F401
+
+            if call.get("hub_mirror"):
+                mirror(call["hub_mirror"])
             import lm_eval
         except ImportError as error:
-            raise Refused("missing", str(error)) from error
-        if call.get("hub_mirror"):
-            mirror(call["hub_mirror"])
+            raise Refused("missing", f"{type(error).__name__}: {error}") from error
         from lm_eval.tasks import TaskManager
 
         if not hasattr(TaskManager, "load"):
