@@ -223,7 +223,7 @@ fn rows() -> Vec<Json> {
     let row = |number: i64| {
         json!({
             "question": format!("What is {number} plus one?"), "answer": (number + 1).to_string(),
-            "choices": [number.to_string(), format!("{}", number + 1), "none"], "gold": 1, "text": format!("Text {number} of some words."),
+            "choices": [number.to_string(), format!("{}", number + 1), "none"], "gold": number % 2, "text": format!("Text {number} of some words."),
         })
     };
     (0..6).map(row).collect()
@@ -232,7 +232,7 @@ fn rows() -> Vec<Json> {
 /// Tasks of every output type, which run without Python, too.
 const BOTH: [&str; 6] = [
     "output_type: multiple_choice\ndoc_to_text: '{{question}}'\ndoc_to_choice: choices\ndoc_to_target: gold\ndescription: 'Choose.\n\n  '\n\
-     metric_list: [{metric: acc}, {metric: acc_norm}, {metric: acc_mutual_info}, {metric: f1}, {metric: brier_score}]",
+     metric_list: [{metric: acc}, {metric: acc_norm}, {metric: acc_mutual_info}, {metric: mcc}, {metric: brier_score}]",
     "output_type: multiple_choice\ndoc_to_text: gold\ndoc_to_choice: choices\ndoc_to_target: answer\ntarget_delimiter: ' = '",
     "output_type: loglikelihood\ndoc_to_text: '{{question}}'\ndoc_to_target: ' {{answer}}'",
     "output_type: loglikelihood_rolling\ndoc_to_text: ''\ndoc_to_target: '{{text}}'",
@@ -402,7 +402,8 @@ class Mixed(ConfigurableTask):
 #[test]
 fn a_class_asks_in_both_ways_and_refuses_models_that_read_turns() {
     let yaml = "class: !function utils.Mixed\ndoc_to_text: '{{question}}'\ndoc_to_target: answer\nrepeats: 1";
-    let opened = Tree::new(yaml, CLASS, &rows()).open(json!({ "python": true })).unwrap();
+    let tree = Tree::new(yaml, CLASS, &rows());
+    let opened = tree.open(json!({ "python": true })).unwrap();
     let info = opened.scorer.info().unwrap();
     assert!(info.asks_generate && info.asks_score);
     let asks = opened.asks(false);
