@@ -58,11 +58,11 @@ fn a_python_that_ends_or_says_nothing_or_something_else_is_ended() {
 #[test]
 fn heartbeats_keep_a_python_that_works_and_the_user_can_interrupt_it() {
     let host = FakeHost::new();
-    let interpreter = interpreter("python3", 1.0);
+    let interpreter = interpreter("python3", 5.0);
     let beats = "import time\nwhile True: print('{\"alive\": true}', flush=True); time.sleep(0.2)";
     let program = Program::start(&interpreter, beats, &host.host()).unwrap();
     let waiting = std::thread::spawn(move || Session::of(program, &interpreter).err().unwrap());
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    std::thread::sleep(std::time::Duration::from_secs(7));
     assert!(!waiting.is_finished());
     host.cancel();
     assert_eq!(waiting.join().unwrap().code, ErrorCode::Cancelled);
@@ -233,7 +233,7 @@ fn rows() -> Vec<Json> {
 const BOTH: [&str; 6] = [
     "output_type: multiple_choice\ndoc_to_text: '{{question}}'\ndoc_to_choice: choices\ndoc_to_target: gold\ndescription: 'Choose.\n\n  '\n\
      metric_list: [{metric: acc}, {metric: acc_norm}, {metric: acc_mutual_info}, {metric: mcc}, {metric: brier_score}]",
-    "output_type: multiple_choice\ndoc_to_text: gold\ndoc_to_choice: choices\ndoc_to_target: answer\ntarget_delimiter: ' = '",
+    "output_type: multiple_choice\ndoc_to_text: gold\ndoc_to_choice: choices\ndoc_to_target: answer\ntarget_delimiter: '  '",
     "output_type: loglikelihood\ndoc_to_text: '{{question}}'\ndoc_to_target: ' {{answer}}'",
     "output_type: loglikelihood_rolling\ndoc_to_text: ''\ndoc_to_target: '{{text}}'",
     "output_type: generate_until\ndoc_to_text: 'Q: {{question}}\\nA:'\ndoc_to_target: answer\ntraining_split: train\nnum_fewshot: 2\n\
