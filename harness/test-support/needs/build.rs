@@ -7,11 +7,16 @@ use std::path::PathBuf;
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(has_shared, has_python)");
+    println!("cargo::rustc-check-cfg=cfg(has_shared, has_python, has_lm_eval)");
     if has_python() {
         println!("cargo::rustc-cfg=has_python");
     }
-    for variable in ["EXAMINER_SHARED", "EXAMINER_REQUIRE_SHARED", "PATH"] {
+    if lm_eval_python().is_file() {
+        println!("cargo::rustc-cfg=has_lm_eval");
+    }
+    for variable in
+        ["EXAMINER_SHARED", "EXAMINER_REQUIRE_SHARED", "EXAMINER_LM_EVAL_PYTHON", "CARGO_TARGET_DIR", "PATH"]
+    {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
@@ -28,9 +33,22 @@ fn main() {
 }
 
 fn beside_the_repository() -> PathBuf {
+    repository().join("../shared")
+}
+
+fn repository() -> PathBuf {
     // Cargo sets the variable for every build script.
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
-    manifest.join("../../../../shared")
+    manifest.join("../../..")
+}
+
+/// As `examiner_test_support::lm_eval_python` finds it.
+fn lm_eval_python() -> PathBuf {
+    if let Some(named) = std::env::var_os("EXAMINER_LM_EVAL_PYTHON").filter(|value| !value.is_empty()) {
+        return named.into();
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    repository().join(target).join("lm-eval-python/bin/python")
 }
 
 fn has_python() -> bool {

@@ -4,6 +4,7 @@
 //! - [`checkpoint`]: small random checkpoints in Hugging Face's layout.
 //! - [`ground_truth`]: small checkpoints of every family, and what transformers computes for them.
 //! - [`shared()`]: the reference data that is not part of the repository; `needs` marks the tests that use it.
+//! - [`lm_eval_python`]: a Python with lm-evaluation-harness; `needs` marks those, too.
 //! - [`model`]: short ways to ask a model.
 //! - [`server`]: an HTTP server on this machine.
 //! - [`cases`]: how many random cases a property is tried on.
@@ -30,6 +31,16 @@ pub use shared::{rows, shared};
 pub fn cases(cases: u32) -> ProptestConfig {
     let given = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     ProptestConfig { cases: given.unwrap_or(cases), failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// A Python in which lm-evaluation-harness is installed: the one in `EXAMINER_LM_EVAL_PYTHON`, else the one that `cargo xtask verify`
+/// makes. A test that calls this carries `#[needs(lm_eval)]`.
+pub fn lm_eval_python() -> std::path::PathBuf {
+    if let Some(named) = std::env::var_os("EXAMINER_LM_EVAL_PYTHON").filter(|value| !value.is_empty()) {
+        return named.into();
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    build::repository().join(target).join("lm-eval-python/bin/python")
 }
 
 /// Reports that a test checks nothing on this machine, past the capture of the test harness, so that it is seen.

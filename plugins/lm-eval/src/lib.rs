@@ -6,6 +6,7 @@ pub mod classify;
 mod config;
 mod functions;
 mod jinja;
+mod python_tasks;
 mod scorer;
 mod spec;
 mod task;
@@ -14,9 +15,10 @@ pub mod yaml;
 
 pub use catalog::{CatalogOptions, TaskCatalog};
 pub use config::{FunctionName, Setting, TaskConfig};
+pub use python_tasks::UsePython;
 pub use scorer::{LmEvalScorer, ScorerOptions};
-pub use spec::{AggregationSpec, FilterKind, FilterSpec, FilterStep, MetricSpec, OutputType, TaskSpec};
-pub use task::{Locate, Options, Refused, RowsOf, Task, TaskNames, Tasks, runnable};
+pub use spec::{AggregationSpec, FilterKind, FilterSpec, FilterStep, MetricSpec, OutputType, PythonSpec, TaskSpec};
+pub use task::{Locate, Options, Refused, RowsOf, Task, TaskNames, Tasks, runnable, runnable_with_python};
 
 use examiner_api::Plugin;
 

@@ -1,6 +1,7 @@
 //! What judging a task's samples depends on: it travels from the dataset to the scorer as one of its options.
 
 use crate::FunctionName;
+use crate::python_tasks::TaskCall;
 use examiner_api::Sampling;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -68,6 +69,13 @@ pub enum AggregationSpec {
     Named(String),
     /// The task's own function.
     Function(FunctionName),
+    /// One that Python computes.
+    Python {
+        /// The metric of the task, or the name that lm-evaluation-harness has for the aggregation.
+        metric: String,
+        /// The task; none where it is an aggregation of lm-evaluation-harness.
+        task: Option<String>,
+    },
 }
 
 /// One way from a model's answers to what is judged.
@@ -130,6 +138,23 @@ pub struct TaskSpec {
     /// Whether several answers are right.
     #[serde(default)]
     pub multiple_targets: bool,
+    /// What judging depends on where Python does it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python: Option<PythonSpec>,
+}
+
+/// What judging the samples of a task depends on that lm-evaluation-harness's own Python code runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PythonSpec {
+    /// A hash of the task's files, of the packages that run it, and of what is asked of them.
+    pub identity: String,
+    /// The task, as Python opens it.
+    pub(crate) call: TaskCall,
+    /// Whether log-likelihoods are asked for.
+    pub asks_score: bool,
+    /// Whether answers are.
+    pub asks_generate: bool,
 }
 
 fn is_default(sampling: &Sampling) -> bool {

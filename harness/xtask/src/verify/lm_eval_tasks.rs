@@ -32,6 +32,17 @@ struct Entry {
     limit: u32,
     /// Most tokens of an answer; what the tasks say, where it is 0.
     max_gen_toks: u32,
+    /// Which tasks are run by lm-evaluation-harness's own code under this program's models.
+    python: Python,
+}
+
+/// Which tasks Python runs.
+#[derive(Clone, Copy, PartialEq)]
+enum Python {
+    Never,
+    /// Those that do not run without.
+    Needed,
+    Always,
 }
 
 const fn entry(
@@ -41,11 +52,15 @@ const fn entry(
     limit: u32,
     max_gen_toks: u32,
 ) -> Entry {
-    Entry { name, tasks, num_fewshot, limit, max_gen_toks }
+    Entry { name, tasks, num_fewshot, limit, max_gen_toks, python: Python::Never }
+}
+
+const fn by_python(python: Python, entry: Entry) -> Entry {
+    Entry { python, ..entry }
 }
 
 /// What is compared: more than 400 tasks.
-const ENTRIES: [Entry; 14] = [
+const ENTRIES: [Entry; 18] = [
     entry("mmlu-0shot", &["mmlu"], Some(0), 4, 0),
     entry("mmlu-5shot", &["mmlu"], Some(5), 4, 0),
     entry("mmlu-continuation", &["mmlu_continuation"], Some(2), 3, 0),
@@ -60,6 +75,10 @@ const ENTRIES: [Entry; 14] = [
     entry("wikitext", &["wikitext"], Some(0), 8, 0),
     entry("commonsense-0shot", &["commonsense_qa"], Some(0), 60, 0),
     entry("commonsense-3shot", &["commonsense_qa"], Some(3), 60, 0),
+    by_python(Python::Needed, entry("bbh-zeroshot-python", &["bbh_zeroshot"], None, 3, 8)),
+    by_python(Python::Always, entry("commonsense-python", &["commonsense_qa"], Some(3), 40, 0)),
+    by_python(Python::Always, entry("gsm8k-python", &["gsm8k"], Some(2), 8, 32)),
+    by_python(Python::Always, entry("texts-python", &["lambada_openai", "wikitext"], None, 8, 0)),
 ];
 
 /// Whether there is a Python with the packages: they take gigabytes, and are installed only for those who ask for this group.
@@ -132,6 +151,10 @@ fn compare_on(model: &Examined, setup: &Setup, python: &Path, tasks: &Path) -> R
         });
         if let Some(shots) = entry.num_fewshot {
             dataset["num_fewshot"] = json!(shots);
+        }
+        if entry.python != Python::Never {
+            dataset["python"] = if entry.python == Python::Always { json!("always") } else { json!(true) };
+            dataset["python_program"] = json!(python);
         }
         if entry.max_gen_toks > 0 {
             dataset["generation"] = json!({ "max_new_tokens": entry.max_gen_toks });

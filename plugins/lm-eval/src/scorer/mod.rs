@@ -9,17 +9,20 @@ mod corpus_texts;
 mod filters;
 mod judging;
 mod packed;
+mod python;
 mod requests;
 mod statistics;
 mod text;
 
 use crate::functions::{Functions, source};
+use crate::python_tasks::Interpreter;
 use crate::spec::{AggregationSpec, FilterKind, MetricSpec, OutputType, TaskSpec};
 use examiner_api::schemars::{self, JsonSchema};
 use examiner_api::{
     Aggregation, Answered, Ask, ErrorCode, Host, MetricInfo, Open, Outcome, PluginError, Question, Result, Sample,
     Sampling, Scorer, ScorerInfo, Verdict, rows,
 };
+use python::Python;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use statistics::{Statistic, is_mean};
@@ -38,12 +41,16 @@ pub struct ScorerOptions {
     tasks: BTreeMap<String, TaskSpec>,
     /// How answers are generated where the suite says nothing: what it says differently holds for every task.
     sampling: Sampling,
+    /// The Python that runs tasks, where one is run by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
+    python: Option<Interpreter>,
 }
 
 impl ScorerOptions {
     /// The options for some tasks.
-    pub(crate) fn new(tasks: BTreeMap<String, TaskSpec>, sampling: Sampling) -> Self {
-        ScorerOptions { tasks, sampling }
+    pub(crate) fn new(tasks: BTreeMap<String, TaskSpec>, sampling: Sampling, python: Option<Interpreter>) -> Self {
+        ScorerOptions { tasks, sampling, python }
     }
 }
 
@@ -55,6 +62,7 @@ pub struct LmEvalScorer {
     /// How each metric that is no mean everywhere becomes one value; a statistic begins with its place here.
     aggregations: Vec<AggregationSpec>,
     fingerprint: String,
+    python: Python,
 }
 
 thread_local! {
@@ -73,7 +81,7 @@ fn with_functions<T>(run: impl FnOnce(&mut Functions) -> T) -> T {
 impl Open for LmEvalScorer {
     type Options = ScorerOptions;
 
-    fn open(options: ScorerOptions, _host: Host) -> Result<Self> {
+    fn open(options: ScorerOptions, host: Host) -> Result<Self> {
         if options.tasks.is_empty() {
             return Err(PluginError::bad_options("the scorer `lm-eval` is for the dataset `lm-eval` alone")
                 .with_help("leave `scorer` out: the dataset names it, with its options"));
@@ -86,7 +94,15 @@ impl Open for LmEvalScorer {
         }
         let fingerprint = fingerprint(&options.tasks);
         let metrics = metrics(&options.tasks);
-        Ok(LmEvalScorer { tasks: options.tasks, sampling: options.sampling, metrics, aggregations, fingerprint })
+        let python = Python::new(options.python, host);
+        Ok(LmEvalScorer {
+            tasks: options.tasks,
+            sampling: options.sampling,
+            metrics,
+            aggregations,
+            fingerprint,
+            python,
+        })
     }
 }
 
@@ -103,6 +119,8 @@ fn metrics(tasks: &BTreeMap<String, TaskSpec>) -> Vec<MetricInfo> {
             let name = metric_name(task, &metric.name, &filter.name);
             let aggregation = if is_mean(&metric.aggregation) { Aggregation::Mean } else { Aggregation::Corpus };
             let bounds = bounds(task, metric);
+            // A function decides with each sample what it gives.
+            let is_partial = task.process_results.is_some() || task.python.is_some();
             match found.iter_mut().find(|(known, _)| known.name == name) {
                 Some((known, count)) => {
                     *count += 1;
@@ -112,7 +130,7 @@ fn metrics(tasks: &BTreeMap<String, TaskSpec>) -> Vec<MetricInfo> {
                     if known.bounds != bounds {
                         known.bounds = None;
                     }
-                    known.partial |= task.process_results.is_some();
+                    known.partial |= is_partial;
                 }
                 None => {
                     let info = MetricInfo {
@@ -120,8 +138,7 @@ fn metrics(tasks: &BTreeMap<String, TaskSpec>) -> Vec<MetricInfo> {
                         aggregation,
                         higher_is_better: metric.higher_is_better,
                         bounds,
-                        // A function decides with each sample what it gives.
-                        partial: task.process_results.is_some(),
+                        partial: is_partial,
                     };
                     found.push((info, 1));
                 }
@@ -135,7 +152,7 @@ fn metrics(tasks: &BTreeMap<String, TaskSpec>) -> Vec<MetricInfo> {
 
 /// The values that a metric can have, where it is known.
 fn bounds(task: &TaskSpec, metric: &MetricSpec) -> Option<(f64, f64)> {
-    let is_own = metric.function.is_some() || task.process_results.is_some();
+    let is_own = metric.function.is_some() || task.process_results.is_some() || task.python.is_some();
     let is_share = metric.name == "exact_match" || metric.name.starts_with("acc");
     (is_share && !is_own && is_mean(&metric.aggregation)).then_some((0.0, 1.0))
 }
@@ -150,6 +167,9 @@ fn fingerprint(tasks: &BTreeMap<String, TaskSpec>) -> String {
             sources.push(source(function));
             // Where the file lies does not matter.
             function.file = std::path::PathBuf::new();
+        }
+        if let Some(python) = &mut spec.python {
+            python.call.path = std::path::PathBuf::new();
         }
         parts.push(json!([name, spec, sources]).to_string());
     }
@@ -191,11 +211,22 @@ impl LmEvalScorer {
         })
     }
 
-    fn verdict(&self, item: &Answered, functions: &mut Functions) -> Result<Verdict> {
+    /// The verdict on one sample. The inner error is the sample's, the outer one that of all.
+    fn verdict(&self, item: &Answered, functions: &mut Functions) -> Result<Result<Verdict>> {
         let sample = &item.question.sample;
-        let task = self.task(sample)?;
+        let task = match self.task(sample) {
+            Ok(task) => task,
+            Err(error) => return Ok(Err(error)),
+        };
         let of_sample = |what: String| PluginError::bad_input(format!("sample `{}`: {what}", sample.id));
-        let judged = judging::judge(task, item, functions).map_err(of_sample)?;
+        let judged = match &task.python {
+            Some(python) => self.python.judge(task, python, item, &self.sampling)?,
+            None => judging::judge(task, item, functions).map_err(of_sample),
+        };
+        Ok(judged.map(|judged| self.put_together(judged)))
+    }
+
+    fn put_together(&self, judged: judging::Judged) -> Verdict {
         let mut verdict = Verdict { extracted: judged.extracted, details: judged.details, ..Verdict::default() };
         for (name, aggregation, statistic) in judged.statistics {
             let is_corpus = self.metrics.iter().any(|m| m.name == name && m.aggregation == Aggregation::Corpus);
@@ -209,14 +240,31 @@ impl LmEvalScorer {
                 }
             }
         }
-        Ok(verdict)
+        verdict
+    }
+
+    fn requests_of(&self, question: &Question) -> Result<Vec<Ask>> {
+        let task = self.task(&question.sample)?;
+        match &task.python {
+            Some(python) => python::asks(python, question, &self.sampling),
+            None => requests::of(task, question, &self.sampling),
+        }
     }
 }
 
 impl Scorer for LmEvalScorer {
     fn info(&self) -> Result<ScorerInfo> {
         let asks = |generates: bool| {
-            self.tasks.values().any(|task| (task.output_type == OutputType::GenerateUntil) == generates)
+            self.tasks.values().any(|task| match &task.python {
+                Some(python) => {
+                    if generates {
+                        python.asks_generate
+                    } else {
+                        python.asks_score
+                    }
+                }
+                None => (task.output_type == OutputType::GenerateUntil) == generates,
+            })
         };
         Ok(ScorerInfo {
             metrics: self.metrics.clone(),
@@ -227,16 +275,13 @@ impl Scorer for LmEvalScorer {
     }
 
     fn requests(&self, questions: &[Question]) -> Result<Vec<Vec<Ask>>> {
-        questions.iter().map(|question| requests::of(self.task(&question.sample)?, question, &self.sampling)).collect()
+        questions.iter().map(|question| self.requests_of(question)).collect()
     }
 
     fn score(&self, items: &[Answered]) -> Result<Vec<Verdict>> {
         with_functions(|functions| {
-            let judge = |item| {
-                self.verdict(item, functions)
-                    .unwrap_or_else(|error| Verdict { outcome: Outcome::Error(error), ..Verdict::default() })
-            };
-            Ok(items.iter().map(judge).collect())
+            let failed = |error| Verdict { outcome: Outcome::Error(error), ..Verdict::default() };
+            items.iter().map(|item| Ok(self.verdict(item, functions)?.unwrap_or_else(failed))).collect()
         })
     }
 
@@ -253,6 +298,10 @@ impl Scorer for LmEvalScorer {
         let aggregation =
             aggregation.ok_or_else(|| no_value("its statistics are not those of this scorer".to_owned()))?;
         let rest: Vec<&[f64]> = statistics.iter().map(|numbers| numbers.get(1..).unwrap_or_default()).collect();
+        if let AggregationSpec::Python { metric, task } = aggregation {
+            let of_task = task.as_ref().and_then(|task| self.tasks.get(task)).and_then(|task| task.python.as_ref());
+            return self.python.aggregate(metric, of_task.map(|python| &python.call), &rest);
+        }
         with_functions(|functions| statistics::corpus(aggregation, &rest, functions)).map_err(no_value)
     }
 }

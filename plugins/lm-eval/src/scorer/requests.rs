@@ -83,7 +83,7 @@ fn with_input(turns: &Arc<Vec<Turn>>, input: &str) -> Arc<Vec<Turn>> {
 }
 
 /// What a task asks for, with what the suite says differently from the default.
-fn merged(task: &Sampling, default: &Sampling, asked: &Sampling) -> Sampling {
+pub(super) fn merged(task: &Sampling, default: &Sampling, asked: &Sampling) -> Sampling {
     let mut merged = task.clone();
     if asked.max_new_tokens != default.max_new_tokens {
         merged.max_new_tokens = asked.max_new_tokens;

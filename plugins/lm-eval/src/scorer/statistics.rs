@@ -52,6 +52,7 @@ pub(super) fn of_value(aggregation: &AggregationSpec, value: &Value) -> Result<S
             return Ok(Statistic::Corpus(pack(&json!([is_tuple, json]))));
         }
         AggregationSpec::Named(name) => name.as_str(),
+        AggregationSpec::Python { metric, .. } => return Err(computed_by_python(metric)),
     };
     Ok(match name {
         "mean" => Statistic::Mean(number()?),
@@ -64,6 +65,10 @@ pub(super) fn of_value(aggregation: &AggregationSpec, value: &Value) -> Result<S
         "bleu" | "chrf" | "chrf++" | "ter" => Statistic::Corpus(texts(name, value)?),
         other => return Err(format!("the aggregation `{other}` of a value that a function gave")),
     })
+}
+
+fn computed_by_python(metric: &str) -> String {
+    format!("the aggregation of `{metric}`, which Python computes")
 }
 
 /// The statistics of a reference, or several, and a prediction.
@@ -124,6 +129,7 @@ pub(super) fn corpus(
             });
         }
         AggregationSpec::Named(name) => name.as_str(),
+        AggregationSpec::Python { metric, .. } => return Err(computed_by_python(metric)),
     };
     let column = |place: usize| statistics.iter().map(move |numbers| numbers.get(place).copied().unwrap_or(f64::NAN));
     let count = statistics.len() as f64;

@@ -135,24 +135,15 @@ impl Task {
     /// # Errors
     /// The first thing that is not supported, as a phrase: ``the metric `bleurt` ``.
     pub fn compile(config: &TaskConfig) -> Result<Task, Refused> {
-        for (name, setting) in &config.settings {
-            if !KNOWN.contains(&name.as_str()) && *setting != Setting::Null {
-                return Err(format!("the setting `{name}`, which lm-evaluation-harness does not know"));
-            }
-        }
+        refuse_unknown(config)?;
         for name in ["custom_dataset", "use_prompt", "doc_to_image", "doc_to_audio", "class"] {
             if let Some(setting) = config.get(name) {
                 return Err(format!("`{name}` ({})", setting.kind()));
             }
         }
-        if !matches!(config.get("unsafe_code"), None | Some(Setting::Bool(false))) {
-            return Err("`unsafe_code`: it runs what a model has written".to_owned());
-        }
+        refuse_unsafe(config)?;
         let get = |name: &str| text(name, config.get(name));
-        let output_type = match get("output_type")? {
-            None => OutputType::GenerateUntil,
-            Some(name) => OutputType::named(&name).ok_or_else(|| format!("the output type `{name}`"))?,
-        };
+        let output_type = output_type(config)?;
         let target_delimiter = get("target_delimiter")?.unwrap_or_else(|| " ".to_owned());
         let separator = get("fewshot_delimiter")?.unwrap_or_else(|| "\n\n".to_owned());
         let process_docs = function("process_docs", config.get("process_docs"))?;
@@ -167,7 +158,7 @@ impl Task {
         let mut spec = metrics::spec(config, output_type)?;
         spec.has_choices = choice.is_some();
         if output_type == OutputType::GenerateUntil {
-            spec.sampling = generation::sampling(config.get("generation_kwargs"), &separator)?;
+            spec.sampling = generation::sampling(config.get("generation_kwargs"), Some(&separator))?;
         }
         if output_type == OutputType::MultipleChoice && choice.is_none() {
             return Err(missing("doc_to_choice"));
@@ -228,6 +219,32 @@ impl Task {
     pub(super) fn examined_split(&self) -> Result<&str, Refused> {
         let split = self.test_split.as_deref().or(self.validation_split.as_deref());
         split.ok_or_else(|| "neither `test_split` nor `validation_split`".to_owned())
+    }
+}
+
+/// Refuses what lm-evaluation-harness does not know.
+pub(super) fn refuse_unknown(config: &TaskConfig) -> Result<(), Refused> {
+    let is_unknown =
+        |(name, setting): &&(String, Setting)| !KNOWN.contains(&name.as_str()) && *setting != Setting::Null;
+    match config.settings.iter().find(is_unknown) {
+        Some((name, _)) => Err(format!("the setting `{name}`, which lm-evaluation-harness does not know")),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a task that runs what a model has written.
+pub(super) fn refuse_unsafe(config: &TaskConfig) -> Result<(), Refused> {
+    match config.get("unsafe_code") {
+        None | Some(Setting::Bool(false)) => Ok(()),
+        Some(_) => Err("`unsafe_code`: it runs what a model has written".to_owned()),
+    }
+}
+
+/// What a task asks of a model.
+pub(super) fn output_type(config: &TaskConfig) -> Result<OutputType, Refused> {
+    match text("output_type", config.get("output_type"))? {
+        None => Ok(OutputType::GenerateUntil),
+        Some(name) => OutputType::named(&name).ok_or_else(|| format!("the output type `{name}`")),
     }
 }
 

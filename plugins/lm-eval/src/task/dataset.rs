@@ -1,79 +1,30 @@
 //! The dataset `lm-eval`: the documents of one or more tasks as samples.
 
-use super::compile::Task;
 use super::documents::Locate;
 use super::fingerprint;
-use super::runnable::runnable;
+use super::opened::{AllOpened, Opened, Running};
+use super::options::Options;
 use super::samples::{self, Asking, Naming, Shape};
 use crate::TaskConfig;
+use crate::python_tasks::{PythonTask, Session};
 use crate::scorer::ScorerOptions;
 use crate::spec::TaskSpec;
-use examiner_api::schemars::{self, JsonSchema};
 use examiner_api::{
     Dataset, DatasetInfo, Flow, Metadata, PluginError, Result, Sample, Sampling, Shot, Sink, SubsetGroup, rows,
 };
 use examiner_bounds::{Bounded, TextLimits};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, PoisonError};
 
 /// What stands for the reading of a task's rows, where documents have their index.
 const READING: u64 = u64::MAX;
 
-/// The options of the dataset `lm-eval`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Options {
-    /// The name of a task, a group or a tag of lm-evaluation-harness, or a list of those.
-    pub task: TaskNames,
-    /// The directory of tasks, or one that holds `lm_eval/tasks`; `lm_eval==0.4.13` is that of a version, which is downloaded once. Where it
-    /// is left out, the directory in the variable `LM_EVAL_TASKS`, else that of the installed lm-evaluation-harness.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tasks_dir: Option<String>,
-    /// How many few-shot examples stand before each question; what the task says where it is left out. A task that says 0 keeps it, as
-    /// under `--num_fewshot`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub num_fewshot: Option<usize>,
-    /// What random few-shot examples are drawn by; that of lm-evaluation-harness where it is left out.
-    #[serde(default = "fewshot_seed")]
-    pub fewshot_seed: i64,
-    /// At most so many documents of each task, the first ones, as under `--limit`. (The suite's own `limit` counts the samples
-    /// of all tasks.)
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit_per_task: Option<usize>,
-    /// A directory with `ORG/NAME/README.md` and the data of each dataset, which is read instead of the hub.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hub_mirror: Option<String>,
-}
-
-fn fewshot_seed() -> i64 {
-    1234
-}
-
-/// One name or several.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "expected the name of a task, or a list of names")]
-pub enum TaskNames {
-    /// One.
-    One(String),
-    /// Several.
-    Many(Vec<String>),
-}
-
-impl TaskNames {
-    /// All of them.
-    pub fn all(&self) -> &[String] {
-        match self {
-            TaskNames::One(name) => std::slice::from_ref(name),
-            TaskNames::Many(names) => names,
-        }
-    }
-}
-
 /// The dataset, opened.
 pub struct Tasks {
-    tasks: Arc<Vec<Task>>,
+    tasks: Arc<Vec<Opened>>,
+    python: Option<Running>,
     asking: Asking,
     locate: Locate,
     info: DatasetInfo,
@@ -84,8 +35,9 @@ impl Tasks {
     ///
     /// # Errors
     /// A task says what is not supported, its rows cannot be had, or one of them does not fit it.
-    pub(crate) fn new(
+    pub(super) fn new(
         configs: &[TaskConfig],
+        opened: AllOpened,
         groups: Vec<SubsetGroup>,
         options: &Options,
         locate: Locate,
@@ -95,12 +47,8 @@ impl Tasks {
             fewshot_seed: options.fewshot_seed,
             limit: options.limit_per_task,
         };
-        let mut tasks = Vec::new();
-        for config in configs {
-            let task = compiled(config)?;
-            tasks.push(task);
-        }
-        let mut dataset = Tasks { tasks: Arc::new(tasks), asking, locate, info: DatasetInfo::default() };
+        let (tasks, python) = (Arc::new(opened.tasks), opened.python);
+        let mut dataset = Tasks { tasks, python, asking, locate, info: DatasetInfo::default() };
         let shapes = dataset.try_all()?;
         dataset.info = dataset.described(configs, groups, &shapes)?;
         Ok(dataset)
@@ -121,21 +69,31 @@ impl Tasks {
     fn described(&self, configs: &[TaskConfig], groups: Vec<SubsetGroup>, shapes: &[Shape]) -> Result<DatasetInfo> {
         let mut specs = BTreeMap::new();
         let mut parts = vec![json!([self.asking.num_fewshot, self.asking.fewshot_seed, self.asking.limit]).to_string()];
+        let imported = self.with_session(|session| session.imported())?.unwrap_or_default();
+        let mut samplings = Vec::new();
         for ((task, config), shape) in self.tasks.iter().zip(configs).zip(shapes) {
-            let spec = TaskSpec {
-                multiple_inputs: shape.multiple_inputs,
-                multiple_targets: shape.multiple_targets,
-                ..task.spec.clone()
+            let spec = match (task, &shape.python) {
+                (Opened::Native(task), _) => {
+                    let with_shots = samples::shot_count(task, self.asking) > 0;
+                    parts.push(fingerprint::of(config, task, with_shots, &self.locate)?);
+                    let (multiple_inputs, multiple_targets) = (shape.multiple_inputs, shape.multiple_targets);
+                    TaskSpec { multiple_inputs, multiple_targets, ..task.spec.clone() }
+                }
+                (Opened::Python(task), made) => {
+                    let made = made.clone().unwrap_or_default();
+                    let identity = self.with_session(|session| task.identity(session, &imported))?.unwrap_or_default();
+                    parts.push(task.fingerprint(&made, &identity));
+                    task.spec(&made, identity)
+                }
             };
-            let with_shots = samples::shot_count(task, self.asking) > 0;
-            parts.push(fingerprint::of(config, task, with_shots, &self.locate)?);
-            specs.insert(task.name.clone(), spec);
+            samplings.push(spec.sampling.clone());
+            specs.insert(task.name().to_owned(), spec);
         }
         // What all tasks say alike holds for the dataset; the suite may say it differently.
-        let mut samplings = self.tasks.iter().map(|task| &task.spec.sampling);
-        let first = samplings.next().cloned().unwrap_or_default();
-        let sampling = if samplings.all(|other| *other == first) { first } else { Sampling::default() };
-        let options = serde_json::to_value(ScorerOptions::new(specs, sampling.clone()));
+        let first = samplings.first().cloned().unwrap_or_default();
+        let sampling = if samplings.iter().all(|other| *other == first) { first } else { Sampling::default() };
+        let interpreter = self.python.as_ref().map(|python| python.interpreter.clone());
+        let options = serde_json::to_value(ScorerOptions::new(specs, sampling.clone(), interpreter));
         let scorer_options: Metadata = match options {
             Ok(Value::Object(options)) => options,
             Ok(_) => Metadata::new(),
@@ -155,12 +113,59 @@ impl Tasks {
         })
     }
 
-    /// Makes all samples, task by task, in a thread whose memory and time are bounded.
+    /// Does something with the Python that runs tasks, if one does.
+    fn with_session<T>(&self, run: impl FnOnce(&mut Session) -> Result<T>) -> Result<Option<T>> {
+        let Some(python) = &self.python else { return Ok(None) };
+        run(&mut python.session.lock().unwrap_or_else(PoisonError::into_inner)).map(Some)
+    }
+
+    /// Makes all samples, task by task.
     fn each(&self, mut take: impl FnMut(Made) -> Flow) -> Result<()> {
+        let mut place = 0;
+        while let Some(task) = self.tasks.get(place) {
+            let end = match task {
+                Opened::Python(_) => place + 1,
+                Opened::Native(_) => {
+                    let is_python = |task: &Opened| matches!(task, Opened::Python(_));
+                    self.tasks[place..].iter().position(is_python).map_or(self.tasks.len(), |count| place + count)
+                }
+            };
+            let flow = match task {
+                Opened::Python(task) => self.each_by_python(place, task, &mut take)?,
+                Opened::Native(_) => self.each_native(place..end, &mut take)?,
+            };
+            if flow == Flow::Stop {
+                return Ok(());
+            }
+            place = end;
+        }
+        Ok(())
+    }
+
+    /// Makes the samples of a task that Python runs.
+    fn each_by_python(&self, place: usize, task: &PythonTask, take: &mut dyn FnMut(Made) -> Flow) -> Result<Flow> {
+        let (limit, is_subset) = (self.asking.limit, self.tasks.len() > 1);
+        let mut flow = Flow::Continue;
+        let made = self.with_session(|session| {
+            task.each(session, limit, is_subset, &mut |sample| {
+                flow = take(Made::Sample(Box::new(sample)));
+                flow
+            })
+        })?;
+        let made = made.unwrap_or_default();
+        let (samples, has_turns) = (made.samples, made.has_turns);
+        let shape = Shape { samples, has_turns, python: Some(made), ..Shape::default() };
+        Ok(if flow == Flow::Stop { flow } else { take(Made::Shape(place, shape)) })
+    }
+
+    /// Makes the samples of tasks beside each other that this plugin runs, in a thread whose memory and time are bounded.
+    fn each_native(&self, places: Range<usize>, take: &mut dyn FnMut(Made) -> Flow) -> Result<Flow> {
         let (tasks, asking, locate) = (self.tasks.clone(), self.asking, self.locate.clone());
         let limits = TextLimits::default().work();
+        let mut current = places.start;
         let mut made = Bounded::spawn(limits, move |bounds, send| {
-            for (place, task) in tasks.iter().enumerate() {
+            for place in places {
+                let Opened::Native(task) = &tasks[place] else { continue };
                 let naming = Naming { subset: (tasks.len() > 1).then(|| task.name.clone()) };
                 if !send(Ok(Made::Task(place))) {
                     return;
@@ -184,18 +189,17 @@ impl Tasks {
                 }
             }
         });
-        let mut current = 0;
         loop {
             let next = made.next().map_err(|exceeded| {
-                let name = self.tasks.get(current).map_or("", |task| task.name.as_str());
+                let name = self.tasks.get(current).map_or("", |task| task.name());
                 samples::too_much(name, &exceeded.what.to_string(), Some(exceeded.number).filter(|n| *n != READING))
             })?;
             match next.transpose()? {
-                None => return Ok(()),
+                None => return Ok(Flow::Continue),
                 Some(Made::Task(place)) => current = place,
                 Some(made) => {
                     if take(made) == Flow::Stop {
-                        return Ok(());
+                        return Ok(Flow::Stop);
                     }
                 }
             }
@@ -210,14 +214,6 @@ enum Made {
     Sample(Box<Sample>),
     /// What is known of a task after its last sample.
     Shape(usize, Shape),
-}
-
-/// A task that can be run.
-fn compiled(config: &TaskConfig) -> Result<Task> {
-    runnable(config).map_err(|what| {
-        PluginError::unsupported(format!("the task `{}` cannot be run: it has {what}", config.name))
-            .with_help("`examiner tasks` says of every task whether it can be run; leave this one out")
-    })
 }
 
 impl Dataset for Tasks {

@@ -15,16 +15,7 @@ const WITHOUT_EFFECT: [&str; 5] =
 
 /// What the samples of a task depend on: its settings, the functions that they name, and the rows.
 pub(super) fn of(config: &TaskConfig, task: &Task, with_shots: bool, locate: &Locate) -> Result<String> {
-    let mut text = format!("{RULES}\n{}\n", config.name);
-    let mut settings: Vec<_> =
-        config.settings.iter().filter(|(name, _)| !WITHOUT_EFFECT.contains(&name.as_str())).collect();
-    settings.sort_by(|(left, _), (right, _)| left.cmp(right));
-    for (name, setting) in settings {
-        text.push_str(name);
-        text.push('=');
-        write(setting, &mut text);
-        text.push('\n');
-    }
+    let mut text = format!("{RULES}\n{}", settings_text(config));
     for function in task.functions() {
         text.push_str(&source(function));
     }
@@ -37,6 +28,21 @@ pub(super) fn of(config: &TaskConfig, task: &Task, with_shots: bool, locate: &Lo
         text.push('\n');
     }
     Ok(text)
+}
+
+/// A task's name and settings as a text that no others have, without those that have no effect.
+pub(crate) fn settings_text(config: &TaskConfig) -> String {
+    let mut text = format!("{}\n", config.name);
+    let mut settings: Vec<_> =
+        config.settings.iter().filter(|(name, _)| !WITHOUT_EFFECT.contains(&name.as_str())).collect();
+    settings.sort_by(|(left, _), (right, _)| left.cmp(right));
+    for (name, setting) in settings {
+        text.push_str(name);
+        text.push('=');
+        write(setting, &mut text);
+        text.push('\n');
+    }
+    text
 }
 
 /// A setting as a text that no other setting has. Where a function's file lies does not matter.

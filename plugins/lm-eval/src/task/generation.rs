@@ -3,6 +3,7 @@
 use super::setting::Refused;
 use crate::Setting;
 use examiner_api::Sampling;
+use serde_json::Value as Json;
 
 /// New tokens where a task names no number.
 const MAX_NEW_TOKENS: u32 = 256;
@@ -10,14 +11,20 @@ const MAX_NEW_TOKENS: u32 = 256;
 /// The names of the number of new tokens; the first that is there counts.
 const LIMITS: [&str; 4] = ["max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens"];
 
-/// What a task's `generation_kwargs` ask for, where it separates few-shot examples by `separator`.
-pub(super) fn sampling(kwargs: Option<&Setting>, separator: &str) -> Result<Sampling, Refused> {
+/// What a request asks for that lm-evaluation-harness has made.
+pub(crate) fn of_request(kwargs: &Json) -> Result<Sampling, Refused> {
+    sampling(Some(&Setting::of_json(kwargs)), None)
+}
+
+/// What a task's `generation_kwargs` ask for. Where they do not say where an answer ends, it does at `separator`, which is what stands
+/// between few-shot examples.
+pub(super) fn sampling(kwargs: Option<&Setting>, separator: Option<&str>) -> Result<Sampling, Refused> {
     let entries = match kwargs {
         None => &[][..],
         Some(setting) => setting.as_map().ok_or_else(|| format!("{} as `generation_kwargs`", setting.kind()))?,
     };
     let get = |name: &str| entries.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value);
-    let mut sampling = Sampling { stop: vec![separator.to_owned()], ..Sampling::default() };
+    let mut sampling = Sampling { stop: separator.map(str::to_owned).into_iter().collect(), ..Sampling::default() };
     if let Some(until) = get("until") {
         let items = until.as_list().unwrap_or(std::slice::from_ref(until));
         let stop = |item: &Setting| {
@@ -88,13 +95,13 @@ mod tests {
 
     fn read(entries: &[(&str, Setting)]) -> Result<Sampling, Refused> {
         let entries = entries.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        sampling(Some(&Setting::Map(entries)), "\n\n")
+        sampling(Some(&Setting::Map(entries)), Some("\n\n"))
     }
 
     #[test]
     fn what_is_not_said_is_greedy_and_ends_at_the_separator() {
         let default = Sampling { stop: vec!["\n\n".into()], ..Sampling::default() };
-        assert_eq!(sampling(None, "\n\n").unwrap(), default);
+        assert_eq!(sampling(None, Some("\n\n")).unwrap(), default);
         assert_eq!(
             read(&[("do_sample", Setting::Bool(false)), ("temperature", Setting::Float(0.7))]).unwrap(),
             default

@@ -98,6 +98,7 @@ pub(super) fn spec(config: &TaskConfig, output_type: OutputType) -> Result<TaskS
         has_choices: false,
         multiple_inputs: false,
         multiple_targets: false,
+        python: None,
     };
     computable(&spec)?;
     Ok(spec)

@@ -11,16 +11,24 @@ mod generation;
 mod message;
 mod metrics;
 mod open;
+mod opened;
+mod options;
 mod runnable;
 mod samples;
 mod setting;
 mod shots;
+mod with_python;
 
 pub use compile::{RowsOf, Task};
-pub use dataset::{Options, TaskNames, Tasks};
+pub use dataset::Tasks;
 pub use documents::Locate;
+pub use options::{Options, TaskNames};
 pub use runnable::runnable;
 pub use setting::Refused;
+pub use with_python::runnable_with_python;
+
+pub(crate) use fingerprint::settings_text;
+pub(crate) use generation::of_request as sampling_of_request;
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,13 @@
 //! From the names in a suite to tasks and their rows.
 
 use super::address::address;
-use super::dataset::{Options, Tasks};
+use super::dataset::Tasks;
 use super::documents::Locate;
+use super::opened::{self, AllOpened};
+use super::options::Options;
+use crate::TaskConfig;
 use crate::spec::TaskSpec;
-use crate::tree::{Group, Tree, locate, locate_or_fetch};
-use crate::{Task, TaskConfig};
+use crate::tree::{Group, Tree, locate, locate_or_fetch, of_python};
 use examiner_api::{GroupMetric, Host, Open, PluginError, Result, SubsetGroup};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,13 +17,17 @@ impl Open for Tasks {
     type Options = Options;
 
     fn open(options: Options, host: Host) -> Result<Self> {
-        let directory = locate_or_fetch(options.tasks_dir.as_deref(), &|address| host.fetch(address))?;
+        let of_python = || of_python(Path::new(&options.python_program)).filter(|_| options.python.where_needed());
+        let directory = match (&options.tasks_dir, of_python()) {
+            (None, Some(directory)) => directory,
+            (named, _) => locate_or_fetch(named.as_deref(), &|address| host.fetch(address))?,
+        };
         let options = Options { tasks_dir: Some(directory.to_string_lossy().into_owned()), ..options };
         let mirror = options.hub_mirror.clone();
         let fetching = host.clone();
         let rows: Locate =
             Arc::new(move |source, split| fetching.fetch(&address(source, split, mirror.as_deref())?.address()));
-        Tasks::of_tree(&options, rows, &|message| host.warn(message))
+        Tasks::of_tree(&options, rows, &host)
     }
 }
 
@@ -30,7 +36,7 @@ impl Tasks {
     ///
     /// # Errors
     /// There is no such task, it says what is not supported, its rows cannot be had, or one of them does not fit it.
-    pub fn of_tree(options: &Options, rows: Locate, warn: &dyn Fn(&str)) -> Result<Self> {
+    pub fn of_tree(options: &Options, rows: Locate, host: &Host) -> Result<Self> {
         let names = options.task.all();
         if names.is_empty() {
             return Err(PluginError::bad_options("`task` is an empty list").with_help("name a task, a group or a tag"));
@@ -38,15 +44,15 @@ impl Tasks {
         let tree = Tree::open(&[locate(options.tasks_dir.as_deref().map(Path::new))?])?;
         let resolved = tree.resolve(&names.join(","))?;
         let configs: Vec<TaskConfig> = resolved.tasks().into_iter().cloned().collect();
-        let groups = if configs.len() > 1 { groups(&resolved.groups(), &configs, warn) } else { Vec::new() };
-        Tasks::new(&configs, groups, options, rows)
+        let opened = opened::all(&configs, &tree, options, host)?;
+        let groups = if configs.len() > 1 { groups(&resolved.groups(), &opened, host) } else { Vec::new() };
+        Tasks::new(&configs, opened, groups, options, rows)
     }
 }
 
 /// What is reported of groups.
-fn groups(groups: &[&Group], configs: &[TaskConfig], warn: &dyn Fn(&str)) -> Vec<SubsetGroup> {
-    let specs: BTreeMap<&str, TaskSpec> =
-        configs.iter().filter_map(|config| Some((config.name.as_str(), Task::compile(config).ok()?.spec))).collect();
+fn groups(groups: &[&Group], opened: &AllOpened, host: &Host) -> Vec<SubsetGroup> {
+    let specs: BTreeMap<&str, TaskSpec> = opened.tasks.iter().map(|task| (task.name(), task.spec())).collect();
     let of = |group: &&Group| {
         let mut subsets: Vec<String> = Vec::new();
         for task in group.tasks() {
@@ -76,7 +82,7 @@ fn groups(groups: &[&Group], configs: &[TaskConfig], warn: &dyn Fn(&str)) -> Vec
             }
             if is_ambiguous {
                 let (metric, group) = (&wanted.metric, &group.name);
-                warn(&format!(
+                host.warn(format!(
                     "`{metric}` of the group `{group}` is left out: its tasks have it under different filters"
                 ));
                 continue;

@@ -6,6 +6,7 @@ use super::evaluate::Reader;
 use super::message::{self, Message, delimited, exchange};
 use super::shots::Pool;
 use crate::functions::Functions;
+use crate::python_tasks::Made;
 use crate::spec::OutputType;
 use examiner_api::{Flow, Gold, PluginError, Result, Sample, Speaker};
 use examiner_python::{Value, str_of, to_json};
@@ -25,7 +26,7 @@ pub(crate) struct Asking {
 }
 
 /// What is known of a task once its documents are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Shape {
     /// Whether the choices stand in the context.
     pub(crate) multiple_inputs: bool,
@@ -35,6 +36,8 @@ pub(crate) struct Shape {
     pub(crate) samples: u64,
     /// Whether there is a sample with turns of its own.
     pub(crate) has_turns: bool,
+    /// What else is known where Python has made the samples.
+    pub(crate) python: Option<Made>,
 }
 
 /// How a task's samples are called.

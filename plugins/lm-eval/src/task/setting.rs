@@ -63,6 +63,23 @@ impl Setting {
         }
     }
 
+    /// What JSON says.
+    pub(crate) fn of_json(json: &Value) -> Self {
+        match json {
+            Value::Null => Setting::Null,
+            Value::Bool(truth) => Setting::Bool(*truth),
+            Value::Number(number) => match number.as_i64() {
+                Some(whole) => Setting::Int(whole),
+                None => Setting::Float(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Value::String(text) => Setting::Text(text.clone()),
+            Value::Array(items) => Setting::List(items.iter().map(Setting::of_json).collect()),
+            Value::Object(entries) => {
+                Setting::Map(entries.iter().map(|(key, value)| (key.clone(), Setting::of_json(value))).collect())
+            }
+        }
+    }
+
     /// As JSON, in which no function has a place.
     pub(crate) fn to_json(&self) -> Result<Value, Refused> {
         Ok(match self {

@@ -42,7 +42,7 @@ impl Small {
     fn open(&self, options: &Options) -> Result<Tasks, String> {
         let folder = self.folder.path().to_owned();
         let locate: Locate = Arc::new(move |_, split| Ok(Path::new(&folder).join(format!("{split}.jsonl"))));
-        Tasks::of_tree(options, locate, &|_| ()).map_err(|error| error.to_string())
+        Tasks::of_tree(options, locate, &FakeHost::new().host()).map_err(|error| error.to_string())
     }
 
     fn samples(&self, num_fewshot: Option<usize>) -> Vec<Sample> {

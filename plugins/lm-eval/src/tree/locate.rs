@@ -35,6 +35,15 @@ pub fn locate_or_fetch(named: Option<&str>, fetch: &dyn Fn(&str) -> Result<PathB
     }
 }
 
+/// The directory of tasks of the `lm_eval` that is installed for a Python, told by where its program lies; none where that says nothing,
+/// or where [`TASKS_VARIABLE`] names a directory.
+pub(crate) fn of_python(program: &Path) -> Option<PathBuf> {
+    if std::env::var_os(TASKS_VARIABLE).is_some_and(|value| !value.is_empty()) {
+        return None;
+    }
+    installed(&sites_below(program.parent()?.parent()?)).ok()
+}
+
 fn tasks_of(named: &Path) -> Result<PathBuf> {
     let inside = named.join(IN_PACKAGE);
     if inside.is_dir() {
@@ -119,6 +128,11 @@ mod tests {
         let tasks = site("found", "python3.11").join(IN_PACKAGE);
         std::fs::create_dir_all(&tasks).unwrap();
         assert_eq!(installed(&sites).unwrap(), tasks);
+        if std::env::var_os(TASKS_VARIABLE).is_none() {
+            assert_eq!(of_python(&root.path().join("found/bin/python")), Some(tasks));
+            assert_eq!(of_python(&root.path().join("active/bin/python")), None);
+            assert_eq!(of_python(Path::new("python3")), None);
+        }
         assert!(installed(&[root.path().to_owned()]).unwrap_err().to_string().contains("pip install lm_eval"));
     }
 }

@@ -16,6 +16,8 @@ pub use group::{Group, GroupMetric, Member};
 pub use index::{Entry, Kind};
 pub use locate::{TASKS_VARIABLE, locate, locate_or_fetch};
 
+pub(crate) use locate::of_python;
+
 use crate::TaskConfig;
 use examiner_api::{PluginError, Result};
 use files::{Files, Settings};
@@ -154,6 +156,14 @@ impl Tree {
     /// As [`Tree::resolve`].
     pub fn members(&self, name: &str) -> Result<Vec<Member>> {
         Builder::new(self).named(name, &Settings::new())
+    }
+
+    /// What a file describes, whether or not it is one of the tree.
+    ///
+    /// # Errors
+    /// It cannot be read, or describes neither a task nor a group.
+    pub(crate) fn described_by(&self, path: &Path) -> Result<Member> {
+        Builder::new(self).file(path)
     }
 
     /// Changes whenever a setting of a task, or of anything below a group, does: 64 hexadecimal digits. It is the same wherever the
