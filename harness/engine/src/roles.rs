@@ -49,7 +49,9 @@ impl Roles {
     #[must_use]
     pub fn in_workers(mut self, program: Option<PathBuf>) -> Self {
         let isolation = self.suite.isolate.clone();
-        self.workers = program.zip(isolation).map(|(program, isolation)| Workers::new(program, isolation));
+        let mirror = self.suite.hub_mirror.as_ref().map(|mirror| std::path::absolute(mirror).unwrap_or(mirror.clone()));
+        self.workers =
+            program.zip(isolation).map(|(program, isolation)| Workers::new(program, isolation).mirrored(mirror));
         self
     }
 

@@ -40,7 +40,14 @@ impl Key {
 impl Workers {
     /// Workers that are processes of `program`, which is this program.
     pub fn new(program: PathBuf, isolation: Isolation) -> Self {
-        Workers { settings: WorkerSettings { program, isolation }, idle: Arc::default() }
+        Workers { settings: WorkerSettings { program, isolation, hub_mirror: None }, idle: Arc::default() }
+    }
+
+    /// The same, told of the directory that is read instead of the hub.
+    #[must_use]
+    pub fn mirrored(mut self, directory: Option<PathBuf>) -> Self {
+        self.settings.hub_mirror = directory;
+        self
     }
 
     /// A worker for a role, which is not open in it yet.

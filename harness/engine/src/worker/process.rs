@@ -84,6 +84,7 @@ impl WorkerProcess {
         for name in withheld {
             command.env_remove(name);
         }
+        command.envs(settings.hub_mirror.as_ref().map(|mirror| ("EXAMINER_HUB_MIRROR", mirror)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own: Ctrl-C in the terminal reaches the program alone, and what the worker starts can be killed with it.
         #[cfg(unix)]

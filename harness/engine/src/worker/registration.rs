@@ -21,7 +21,7 @@ pub fn registration(program: Option<PathBuf>) -> Box<dyn Register> {
     let set = std::env::var("EXAMINER_REGISTRATION_S").ok().and_then(|text| text.parse().ok());
     let deadline_s = set.filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0).unwrap_or(DEADLINE_S);
     let isolation = Isolation { deadline_s, ..Isolation::default() };
-    Box::new(Registration { settings: WorkerSettings { program, isolation }, process: None })
+    Box::new(Registration { settings: WorkerSettings { program, isolation, hub_mirror: None }, process: None })
 }
 
 struct Registration {
@@ -71,7 +71,8 @@ impl Registration {
 pub(crate) fn printed_at_registration(program: PathBuf, path: &Path, identity: &FileIdentity) -> Result<Vec<String>> {
     let isolation = Isolation { deadline_s: DEADLINE_S, ..Isolation::default() };
     let lines = Arc::new(Mutex::new(Vec::new()));
-    let registration = Registration { settings: WorkerSettings { program, isolation }, process: None };
+    let registration =
+        Registration { settings: WorkerSettings { program, isolation, hub_mirror: None }, process: None };
     let process = registration.start()?;
     let keep = {
         let lines = lines.clone();

@@ -20,6 +20,8 @@ pub(super) struct WorkerSettings {
     pub(super) program: PathBuf,
     /// What the suite sets under `isolate`.
     pub(super) isolation: Isolation,
+    /// The directory that the suite has read instead of the hub, for what a plugin starts itself.
+    pub(super) hub_mirror: Option<PathBuf>,
 }
 
 /// The role that a worker opens.
