@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(has_shared, has_python)");
+    println!("cargo::rustc-check-cfg=cfg(has_shared, has_python, has_software_gpu)");
     if has_python() {
         println!("cargo::rustc-cfg=has_python");
     }
-    for variable in ["EXAMINER_SHARED", "EXAMINER_REQUIRE_SHARED", "PATH"] {
+    for variable in ["EXAMINER_SHARED", "EXAMINER_REQUIRE_SHARED", "EXAMINER_SOFTWARE_GPU", "PATH"] {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
@@ -22,15 +22,25 @@ fn main() {
     if is_there {
         println!("cargo::rerun-if-changed={}", directory.display());
     }
+    let gpu = set("EXAMINER_SOFTWARE_GPU").map_or_else(|| repository().join("target/software-gpu"), PathBuf::from);
+    let ready = gpu.join("ready");
+    if ready.is_file() {
+        println!("cargo::rerun-if-changed={}", ready.display());
+        println!("cargo::rustc-cfg=has_software_gpu");
+    }
     if is_there || set("EXAMINER_REQUIRE_SHARED").is_some_and(|value| value != "0") {
         println!("cargo::rustc-cfg=has_shared");
     }
 }
 
 fn beside_the_repository() -> PathBuf {
+    repository().join("../shared")
+}
+
+fn repository() -> PathBuf {
     // Cargo sets the variable for every build script.
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
-    manifest.join("../../../../shared")
+    manifest.join("../../..")
 }
 
 fn has_python() -> bool {

@@ -15,6 +15,7 @@ mod lm_eval_tasks;
 mod lm_eval_tree;
 mod metrics;
 mod onnx;
+mod onnx_plugins;
 mod opencompass_bbh;
 mod opencompass_extraction;
 mod opencompass_perplexity;
@@ -58,9 +59,11 @@ pub(crate) struct VerifyArguments {
 type Group = fn(&Setup) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 21] = [
+const GROUPS: [(&str, Group); 23] = [
     ("transformers", transformers::compare),
     ("onnx", onnx::compare),
+    ("onnx-webgpu", onnx_plugins::webgpu),
+    ("onnx-openvino", onnx_plugins::openvino),
     ("families", families::compare),
     ("lm-eval-choice", lm_eval_choice::compare),
     ("lm-eval-gsm8k", lm_eval_gsm8k::compare),
@@ -109,7 +112,8 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
         None => temporary.path().to_owned(),
     };
     let (device, python) = (arguments.device.clone(), arguments.python.clone());
-    let setup = Setup { program: program::find(&arguments.program)?, work, shared, device, python };
+    let program = program::find(&arguments.program)?;
+    let setup = Setup { program, work, shared, device, python, environment: Vec::new() };
     let has_real = !real_models::available()?.is_empty();
     let wanted = |name: &str| match arguments.only.as_slice() {
         [] => match name {
@@ -134,6 +138,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
     let mut all_hold = true;
     for (name, compare) in groups {
         match compare(&setup) {
+            Ok(comparisons) if comparisons.is_empty() => println!("{}", comparison::left_out(name)),
             Ok(comparisons) => {
                 for comparison in comparisons {
                     println!("{comparison}");
