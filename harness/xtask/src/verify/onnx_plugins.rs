@@ -11,14 +11,20 @@ use std::process::Command;
 
 pub(super) fn webgpu(setup: &Setup) -> Result<Vec<Comparison>> {
     let found = software_gpu::provide().map(|directory| software_gpu::environment(&directory));
-    compare(setup, "webgpu", found)
+    // A software GPU takes half an hour for each of these.
+    compare(setup, "webgpu", found, &[("fused", "wanted")])
 }
 
 pub(super) fn openvino(setup: &Setup) -> Result<Vec<Comparison>> {
-    compare(setup, "openvino", software_gpu::provide_openvino())
+    compare(setup, "openvino", software_gpu::provide_openvino(), &[("standard", "all"), ("fused", "wanted")])
 }
 
-fn compare(setup: &Setup, device: &str, environment: Result<Environment>) -> Result<Vec<Comparison>> {
+fn compare(
+    setup: &Setup,
+    device: &str,
+    environment: Result<Environment>,
+    variants: &[(&str, &str)],
+) -> Result<Vec<Comparison>> {
     let mut setup = setup.clone();
     setup.environment = match environment {
         Ok(environment) => environment,
@@ -32,7 +38,7 @@ fn compare(setup: &Setup, device: &str, environment: Result<Environment>) -> Res
         return Ok(Vec::new());
     }
     setup.device.device = device.to_owned();
-    onnx::agreement(&setup, &format!("onnx-{device}"), &[("standard", "all"), ("fused", "wanted")])
+    onnx::agreement(&setup, &format!("onnx-{device}"), variants)
 }
 
 /// What `examiner doctor` says of a device that cannot be used; none if it can.

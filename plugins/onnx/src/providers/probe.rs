@@ -45,8 +45,8 @@ pub(super) fn probe(
     let mut run = || -> ort::Result<()> {
         binding.bind_input("x", &input)?;
         binding.bind_output_to_device("y", memory)?;
-        let outputs = session.run_binding(&binding)?;
-        let output = outputs.get("y").and_then(|output| output.downcast_ref::<DynTensorValueType>().ok());
+        let mut outputs = session.run_binding(&binding)?;
+        let output = outputs.remove("y").and_then(|output| output.downcast::<DynTensorValueType>().ok());
         stays = output.is_some_and(|output| !output.memory_info().is_cpu_accessible());
         Ok(())
     };
