@@ -143,8 +143,9 @@ fn choose_adapter(library: &Path, index: usize, options: &mut BTreeMap<String, S
 
 fn out_of_range(device: &PluginDevice, count: usize) -> PluginError {
     let (provider, last) = (&device.provider, count.saturating_sub(1));
+    let numbers = if last == 0 { "number 0 alone".to_owned() } else { format!("numbers 0 to {last}") };
     PluginError::bad_options(format!(
-        "`device: {}` is out of range: the provider offers {count} on this machine, numbers 0 to {last}",
+        "`device: {}` is out of range: the provider offers {count} on this machine, {numbers}",
         Device::Plugin(device.clone())
     ))
     .with_help(format!(
@@ -193,7 +194,7 @@ pub(super) fn unusable(device: &PluginDevice, library: &Path, runtime: &Runtime,
     let help = match device.known().map(|known| known.name) {
         Some("webgpu") => {
             "look with `vulkaninfo --summary` whether the GPU's Vulkan driver is there and new enough (`VK_ICD_FILENAMES` may \
-             name it); or write `device: cpu`, or `fallback: true`"
+             name it), and at `options`; or write `device: cpu`, or `fallback: true`"
         }
         _ => "look whether the driver is there, and at `options`; or write `device: cpu`, or `fallback: true`",
     };
