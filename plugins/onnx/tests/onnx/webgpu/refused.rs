@@ -43,13 +43,19 @@ fn has(said: &str, parts: &[&str]) {
 #[test]
 fn a_machine_without_a_device_a_driver_or_a_loader() {
     let exported = tiny();
-    let unset = |name: &'static str| move |command: &mut Command| drop(command.env_remove(name));
+    let unset = |name: &'static str| {
+        move |command: &mut Command| {
+            command.env_remove(name);
+        }
+    };
     let webgpu = || json!("webgpu");
     has(
         &said(exported.path(), webgpu(), unset("ORT_WEBGPU_EP_ALLOW_SOFTWARE_ADAPTER")),
         &["the provider `WebGpuExecutionProvider` of `", "finds no device on this machine", "`vulkaninfo --summary`"],
     );
-    let elsewhere = |command: &mut Command| drop(command.env("VK_ICD_FILENAMES", "/nowhere/icd.json"));
+    let elsewhere = |command: &mut Command| {
+        command.env("VK_ICD_FILENAMES", "/nowhere/icd.json");
+    };
     has(
         &said(exported.path(), webgpu(), elsewhere),
         &["cannot use `device: webgpu` through `", "No supported adapters", "`VK_ICD_FILENAMES` may name it"],
@@ -57,7 +63,9 @@ fn a_machine_without_a_device_a_driver_or_a_loader() {
     // A file of the loader's name that is none, found before any that the system has.
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("libvulkan.so.1"), "no library").unwrap();
-    let other = |command: &mut Command| drop(command.env("LD_LIBRARY_PATH", directory.path()));
+    let other = |command: &mut Command| {
+        command.env("LD_LIBRARY_PATH", directory.path());
+    };
     has(
         &said(exported.path(), webgpu(), other),
         &["needs the Vulkan loader, and `libvulkan.so.1` cannot be opened", "`apt-get install libvulkan1`"],
@@ -77,7 +85,11 @@ fn a_number_beyond_the_last_adapter() {
 #[test]
 fn libraries_that_are_missing_none_or_of_another_release() {
     let exported = tiny();
-    let named = |path: &'static str| move |command: &mut Command| drop(command.env("ORT_EP_WEBGPU_PATH", path));
+    let named = |path: &'static str| {
+        move |command: &mut Command| {
+            command.env("ORT_EP_WEBGPU_PATH", path);
+        }
+    };
     has(
         &said(exported.path(), json!("webgpu"), named("/nowhere/lib.so")),
         &["`ORT_EP_WEBGPU_PATH` names `/nowhere/lib.so`, which is no library of the provider `webgpu`"],
@@ -93,7 +105,9 @@ fn libraries_that_are_missing_none_or_of_another_release() {
         &["libvulkan.so.1` cannot be used with ONNX Runtime 1.", "must be of releases that fit"],
     );
     let old = software_gpu().join("too-old/onnxruntime/capi");
-    let with_old = |command: &mut Command| drop(command.env("ORT_DYLIB_PATH", old));
+    let with_old = |command: &mut Command| {
+        command.env("ORT_DYLIB_PATH", old);
+    };
     has(
         &said(exported.path(), json!("webgpu"), with_old),
         &[
