@@ -123,6 +123,13 @@ fn placement(
 ) -> Result<Option<Placement>> {
     let Some(device) = chosen.accelerator().map(ToString::to_string) else { return Ok(None) };
     let placement = Placement::of(session)?;
+    if let [operator, ..] = placement.miscomputed()[..] {
+        return Err(PluginError::unsupported(format!(
+            "`{}` has the operator `{operator}`, which the provider of `device: {device}` computes wrongly for long prompts",
+            file.path.display()
+        ))
+        .with_help("export the model with `operators: standard`, which it computes as the CPU does; or choose another `device`"));
+    }
     let elsewhere = chosen.devices.iter().filter(|device| **device != Device::Cpu);
     if elsewhere.map(|device| placement.nodes(Chosen::provider_of(device))).sum::<usize>() == 0 {
         let message = format!(
@@ -174,7 +181,8 @@ fn refused(file: &ModelFile, runtime: &Runtime, chosen: &Chosen, error: &ort::Er
 
 /// The operator that ONNX Runtime says it has no implementation of.
 fn unimplemented(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once("Could not find an implementation for ")?;
+    let before = ["Could not find an implementation for ", "Provider type for "];
+    let (_, rest) = before.iter().find_map(|before| message.split_once(before))?;
     rest.split(['(', ' ']).next().filter(|operator| !operator.is_empty())
 }
 

@@ -145,7 +145,7 @@ fn the_rows_of_the_reference_agree_for_both_exporters() {
         let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
         std::fs::write(directory.path().join(format!("{name}.jsonl")), lines).unwrap();
     }
-    let exported = export(&shared().join("models/tiny-gpt2"), json!({ "operators": "fused", "logits": "wanted" }));
+    let exported = export(&shared().join("models/tiny-gpt2"), json!({ "logits": "wanted" }));
     let suite = json!({
         "name": "reference",
         "models": {

@@ -171,6 +171,16 @@ fn an_operator_that_no_provider_has() {
 
 #[needs(software_gpu)]
 #[test]
+fn an_operator_that_the_provider_computes_wrongly() {
+    let fused = export(TinyGpt2::new(json!({})).write().path(), json!({ "operators": "fused" }));
+    has(
+        &said(fused.path(), json!("webgpu"), |_| ()),
+        &["has the operator `MultiHeadAttention`", "computes wrongly for long prompts", "`operators: standard`"],
+    );
+}
+
+#[needs(software_gpu)]
+#[test]
 fn a_provider_that_computes_nothing_is_an_error_unless_that_is_allowed() {
     let exported = tiny();
     let mut names = Vec::new();
