@@ -53,7 +53,7 @@ fn a_model_that_is_trained_and_exported_scores_the_same_on_the_software_gpu() {
             }
         }
     }
-    assert!(compared > 100, "only {compared} answers");
+    assert!(compared > 60, "only {compared} answers");
     let provenance: Value = serde_json::from_slice(&std::fs::read(run.join("run.json")).unwrap()).unwrap();
     assert!(provenance["models"]["on-gpu"]["details"]["providers"]["WebGpu"].as_u64() > Some(0), "{provenance}");
 }
