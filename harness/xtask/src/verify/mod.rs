@@ -95,7 +95,7 @@ const LM_EVAL_TREE: &str = "lm-eval-tree";
 const LM_EVAL_TASKS: &str = "lm-eval-tasks";
 /// The group that installs packages of Python that metrics are held against; likewise.
 const METRICS: &str = "metrics";
-/// The groups that install providers of ONNX Runtime; the first computes a GPU on the CPU, for an hour. They are left out unless they
+/// The groups that install providers of ONNX Runtime; the first computes a GPU on the CPU, for hours. They are left out unless they
 /// are asked for.
 const ONNX_WEBGPU: &str = "onnx-webgpu";
 const ONNX_OPENVINO: &str = "onnx-openvino";
@@ -130,7 +130,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
             ONNX_WEBGPU | ONNX_OPENVINO => false,
             _ => true,
         },
-        // What takes an hour is asked for by more than the part of its name that it shares with others.
+        // What takes hours is asked for by more than the part of its name that it shares with others.
         only => only.iter().any(|only| name.contains(only) && !(name == ONNX_WEBGPU && ONNX_OPENVINO.contains(only))),
     };
     let groups: Vec<_> = GROUPS.into_iter().filter(|(name, _)| wanted(name)).collect();
