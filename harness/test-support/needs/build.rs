@@ -7,16 +7,21 @@ use std::path::PathBuf;
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(has_shared, has_python, has_lm_eval)");
+    println!("cargo::rustc-check-cfg=cfg(has_shared, has_python, has_lm_eval, has_software_gpu)");
     if has_python() {
         println!("cargo::rustc-cfg=has_python");
     }
     if lm_eval_python().is_file() {
         println!("cargo::rustc-cfg=has_lm_eval");
     }
-    for variable in
-        ["EXAMINER_SHARED", "EXAMINER_REQUIRE_SHARED", "EXAMINER_LM_EVAL_PYTHON", "CARGO_TARGET_DIR", "PATH"]
-    {
+    for variable in [
+        "EXAMINER_SHARED",
+        "EXAMINER_REQUIRE_SHARED",
+        "EXAMINER_LM_EVAL_PYTHON",
+        "EXAMINER_SOFTWARE_GPU",
+        "CARGO_TARGET_DIR",
+        "PATH",
+    ] {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
@@ -26,6 +31,12 @@ fn main() {
     // there is watched. One that appears later is noticed by a test of `examiner-test-support`.
     if is_there {
         println!("cargo::rerun-if-changed={}", directory.display());
+    }
+    let gpu = set("EXAMINER_SOFTWARE_GPU").map_or_else(|| repository().join("target/software-gpu"), PathBuf::from);
+    let ready = gpu.join("ready");
+    if ready.is_file() {
+        println!("cargo::rerun-if-changed={}", ready.display());
+        println!("cargo::rustc-cfg=has_software_gpu");
     }
     if is_there || set("EXAMINER_REQUIRE_SHARED").is_some_and(|value| value != "0") {
         println!("cargo::rustc-cfg=has_shared");

@@ -5,6 +5,7 @@
 //! - [`ground_truth`]: small checkpoints of every family, and what transformers computes for them.
 //! - [`shared()`]: the reference data that is not part of the repository; `needs` marks the tests that use it.
 //! - [`lm_eval_python`]: a Python with lm-evaluation-harness; `needs` marks those, too.
+//! - [`software_gpu()`]: a GPU that is computed on the CPU.
 //! - [`model`]: short ways to ask a model.
 //! - [`server`]: an HTTP server on this machine.
 //! - [`cases`]: how many random cases a property is tried on.
@@ -20,11 +21,13 @@ pub mod model;
 pub mod process;
 pub mod server;
 mod shared;
+mod software_gpu;
 
 use proptest::test_runner::Config as ProptestConfig;
 
 pub use examiner_test_needs::needs;
 pub use shared::{rows, shared};
+pub use software_gpu::{software_gpu, with_software_gpu};
 
 /// A property is tried on this number of random cases, or on the number in `PROPTEST_CASES`. A failure is printed, and no file
 /// is written.

@@ -6,6 +6,7 @@
 //! - `pages`: every command, Rust block, header line and link in the pages is real;
 //! - `everyday`: the jobs of a page, done with its commands alone;
 //! - `generated`: the generated parts of the pages are what `cargo xtask docs` writes;
+//! - `software_gpu`: the suite for a GPU that is computed on the CPU;
 //! - `modules`: no module uses another in a circle, and no file is too long.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails should say where")]
 
@@ -15,4 +16,5 @@ mod generated;
 mod modules;
 mod pages;
 mod sample;
+mod software_gpu;
 mod suites;

@@ -1,6 +1,6 @@
 //! What `examiner doctor` reports of ONNX Runtime.
 
-use crate::providers::{Device, install, usable};
+use crate::providers::{Device, KNOWN, PluginDevice, install, usable};
 use crate::runtime::{self, Candidate, INSTALL, Runtime, candidates};
 use examiner_api::schemars::{self, JsonSchema};
 use examiner_api::{Diagnostic, ErrorCode, Finding, FindingState, Host, Open, PluginError, Result};
@@ -42,11 +42,24 @@ impl Diagnostic for OnnxDiagnostic {
             ),
             fix: None,
         }];
-        for device in [Device::Cuda(0), Device::TensorRt(0)] {
-            findings.push(match usable(device, &runtime) {
-                Ok(()) => finding(device, FindingState::Ok, "can be used".to_owned(), None),
+        let plugins = KNOWN
+            .iter()
+            .map(|known| Device::Plugin(PluginDevice { provider: known.name.to_owned(), ..PluginDevice::default() }));
+        for device in [Device::Cuda(0), Device::TensorRt(0)].into_iter().chain(plugins) {
+            findings.push(match usable(&device, &runtime) {
+                Ok(None) => finding(&device, FindingState::Ok, "can be used".to_owned(), None),
+                Ok(Some(provider)) => {
+                    let (hardware, library) = (provider.hardware, provider.library.display());
+                    let detail =
+                        format!("can be used ({hardware}): {} {}, `{library}`", provider.name, provider.version);
+                    finding(&device, FindingState::Ok, detail, None)
+                }
+                Err(error) if error.code == ErrorCode::NotFound => {
+                    finding(&device, FindingState::Absent, error.message, install(&device))
+                }
                 Err(error) => {
-                    finding(device, FindingState::Absent, error.message, install(device).map(ToOwned::to_owned))
+                    let fix = if device.is_built_in() { install(&device) } else { error.help };
+                    finding(&device, FindingState::Absent, error.message, fix)
                 }
             });
         }
@@ -56,7 +69,7 @@ impl Diagnostic for OnnxDiagnostic {
 
 const SUBJECT: &str = "ONNX Runtime";
 
-fn finding(device: Device, state: FindingState, detail: String, fix: Option<String>) -> Finding {
+fn finding(device: &Device, state: FindingState, detail: String, fix: Option<String>) -> Finding {
     Finding { subject: format!("{SUBJECT}: {device}"), state, detail, fix }
 }
 

@@ -16,7 +16,7 @@ mod runtime;
 pub use diagnostic::OnnxDiagnostic;
 pub use export::{ExportOptions, ExternalData, Logits, NumberType, OnnxExporter, Operators};
 pub use model::{BaseOptions, GraphOptimization, Onnx, OnnxLoader, OnnxOptions, Options};
-pub use providers::{Device, Devices};
+pub use providers::{Device, Devices, PluginDevice};
 
 /// The roles of this library.
 pub fn plugin() -> examiner_api::Plugin {

@@ -14,7 +14,7 @@ mod slots;
 
 pub use options::{BaseOptions, GraphOptimization, OnnxOptions, Options};
 
-use crate::providers::{self, Chosen, Device, Devices};
+use crate::providers::{self, Chosen, Device, Devices, Placement};
 use crate::runtime::{Runtime, failed};
 use assemble::Assembler;
 use cache::Caches;
@@ -64,14 +64,14 @@ fn load(options: OnnxOptions, local: LocalOptions, host: Host) -> Result<LocalMo
         Some(threads) => threads,
         None => std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let (mut session, chosen) = builder(&runtime, &options, threads, &host)?;
-    let session = session.commit_from_file(&file.path).map_err(|error| refused(&file, &runtime, &error))?;
+    let (mut session, mut chosen) = builder(&runtime, &options, threads, &host)?;
+    let session = session.commit_from_file(&file.path).map_err(|error| refused(&file, &runtime, &chosen, &error))?;
     let signature = Signature::read(session.inputs(), session.outputs(), shape, &file.path)?;
-    let device = chosen.devices.iter().copied().find(|device| *device != Device::Cpu).unwrap_or(Device::Cpu);
     host.info(format!("ONNX Runtime {} from `{}`", runtime.version, runtime.path.display()));
-    let source = source(checkpoint, &file, &runtime, &chosen)?;
+    let placement = placement(&session, &mut chosen, &file, options.fallback, &host)?;
+    let source = source(checkpoint, &file, &runtime, &chosen, placement)?;
     if signature.in_place {
-        if device != Device::Cpu {
+        if chosen.accelerator().is_some() {
             return Err(PluginError::unsupported(format!(
                 "`{}` adds keys and values in place (`operators: grouped`), which is for `device: cpu`",
                 file.path.display()
@@ -80,7 +80,7 @@ fn load(options: OnnxOptions, local: LocalOptions, host: Host) -> Result<LocalMo
         }
         let tensors = signature.pasts.len();
         let slots = SlotShape { tensors, heads: signature.shape.heads, width: signature.shape.head_width };
-        let (memory, slots) = (Device::Cpu.memory()?, Slots::new(slots));
+        let (memory, slots) = (providers::main_memory()?, Slots::new(slots));
         let decoder = InPlaceDecoder { session, signature, memory, slots, path: file.path };
         return LocalModel::open(Box::new(decoder), source, local);
     }
@@ -90,8 +90,8 @@ fn load(options: OnnxOptions, local: LocalOptions, host: Host) -> Result<LocalMo
     let decoder = OnnxDecoder {
         assembler: Assembler::new(Box::new(make), signature.past_type),
         session,
-        memory: device.memory()?,
-        main_memory: Device::Cpu.memory()?,
+        memory: chosen.memory,
+        main_memory: providers::main_memory()?,
         caches: Caches::new(),
         path: file.path,
         signature,
@@ -110,14 +110,71 @@ fn builder(runtime: &Runtime, options: &OnnxOptions, threads: usize, host: &Host
     let make = || -> ort::Result<SessionBuilder> {
         // Plans of memory are kept for every shape that occurs; here hardly one occurs twice.
         let builder = Session::builder(&runtime.environment)?.with_memory_pattern(false)?;
-        Ok(builder.with_optimization_level(level)?.with_intra_threads(threads)?)
+        let builder = builder.with_optimization_level(level)?.with_intra_threads(threads)?;
+        let is_cpu = options.device.0.iter().all(|device| *device == Device::Cpu);
+        if is_cpu { Ok(builder) } else { providers::recording(builder) }
     };
     let builder = make().map_err(|error| failed("prepare a session", &error))?;
     let limit = options.memory_limit_mib.map(|mib| mib.saturating_mul(1 << 20));
     providers::register(builder, runtime, &options.device, limit, options.fallback, host)
 }
 
-fn refused(file: &ModelFile, runtime: &Runtime, error: &ort::Error) -> PluginError {
+/// Which part of the graph runs where, where it could run elsewhere than on the CPU.
+///
+/// # Errors
+/// `Unsupported` if all of it runs on the CPU although another device was asked for, unless `fallback` allows it.
+fn placement(
+    session: &Session,
+    chosen: &mut Chosen,
+    file: &ModelFile,
+    fallback: bool,
+    host: &Host,
+) -> Result<Option<Placement>> {
+    let Some(device) = chosen.accelerator().map(ToString::to_string) else { return Ok(None) };
+    let placement = Placement::of(session)?;
+    if let [operator, ..] = placement.miscomputed()[..] {
+        return Err(PluginError::unsupported(format!(
+            "`{}` has the operator `{operator}`, which the provider of `device: {device}` computes wrongly for long prompts",
+            file.path.display()
+        ))
+        .with_help("export the model with `operators: standard`, which it computes as the CPU does; or choose another `device`"));
+    }
+    let elsewhere = chosen.devices.iter().filter(|device| **device != Device::Cpu);
+    if elsewhere.map(|device| placement.nodes(Chosen::provider_of(device))).sum::<usize>() == 0 {
+        let message = format!(
+            "`device: {device}` computes no node of `{}`: ONNX Runtime left the whole graph to the CPU",
+            file.path.display()
+        );
+        if !fallback {
+            return Err(PluginError::unsupported(message).with_help(
+                "export the model with `operators: standard` and `dtype: f32`, whose operators every provider has; or write \
+                 `device: cpu`, or `fallback: true`",
+            ));
+        }
+        warn(message, chosen, host);
+    } else if let Some(warning) = placement.warning(&device) {
+        warn(warning, chosen, host);
+    }
+    Ok(Some(placement))
+}
+
+fn warn(warning: String, chosen: &mut Chosen, host: &Host) {
+    host.warn(&warning);
+    chosen.warnings.push(warning);
+}
+
+fn refused(file: &ModelFile, runtime: &Runtime, chosen: &Chosen, error: &ort::Error) -> PluginError {
+    if let Some(operator) = unimplemented(error.message()) {
+        return PluginError::unsupported(format!(
+            "neither `device: {}` nor the CPU has the operator `{operator}` of `{}`, as it is used there",
+            providers::shown(&chosen.devices),
+            file.path.display()
+        ))
+        .with_help(
+            "export the model with `operators: standard` and `dtype: f32`, whose operators every provider has, or choose a \
+             `device` that has it; `examiner doctor` lists those of this machine",
+        );
+    }
     let message = format!(
         "ONNX Runtime {} cannot load `{}`, which uses the operators {}: {}",
         runtime.version,
@@ -131,17 +188,37 @@ fn refused(file: &ModelFile, runtime: &Runtime, error: &ort::Error) -> PluginErr
     )
 }
 
-fn shown(chosen: &Chosen) -> String {
-    chosen.devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+/// The operator that ONNX Runtime says it has no implementation of.
+fn unimplemented(message: &str) -> Option<&str> {
+    let before = ["Could not find an implementation for ", "Provider type for "];
+    let (_, rest) = before.iter().find_map(|before| message.split_once(before))?;
+    rest.split(['(', ' ']).next().filter(|operator| !operator.is_empty())
 }
 
 /// The files, and what else the model's description has.
-fn source(checkpoint: Checkpoint, file: &ModelFile, runtime: &Runtime, chosen: &Chosen) -> Result<ModelSource> {
+fn source(
+    checkpoint: Checkpoint,
+    file: &ModelFile,
+    runtime: &Runtime,
+    chosen: &Chosen,
+    placement: Option<Placement>,
+) -> Result<ModelSource> {
     let identity = checkpoint.identity(&file.files())?;
     let mut arithmetic = Metadata::new();
-    arithmetic.insert("device".to_owned(), shown(chosen).into());
+    arithmetic.insert("device".to_owned(), providers::shown(&chosen.devices).into());
     arithmetic.insert("onnxruntime".to_owned(), runtime.version.clone().into());
     let mut details = Metadata::new();
+    if let Some(provider) = &chosen.provider {
+        arithmetic.insert("provider".to_owned(), format!("{} {}", provider.name, provider.version).into());
+        details.insert("hardware".to_owned(), provider.hardware.clone().into());
+        details.insert("provider_library".to_owned(), provider.library.display().to_string().into());
+    }
+    if let Some(placement) = placement {
+        details.insert("providers".to_owned(), serde_json::Value::Object(placement.counts()));
+        let stays = !chosen.memory.is_cpu_accessible();
+        let place = if stays { "stay in the memory of the device" } else { "lie in main memory" };
+        details.insert("keys_and_values".to_owned(), place.into());
+    }
     details.insert("file".to_owned(), file.path.display().to_string().into());
     details.insert("operators".to_owned(), file.opsets.clone().into());
     Ok(ModelSource {

@@ -1,122 +1,66 @@
 //! Where a session computes: the devices that a suite asks for, as execution providers of ONNX Runtime.
 
-use crate::runtime::Runtime;
-use examiner_api::schemars::{self, JsonSchema, Schema, SchemaGenerator};
+mod api;
+mod device;
+mod placement;
+mod plugin;
+mod probe;
+mod search;
+mod vulkan;
+
+pub(crate) use device::KNOWN;
+pub use device::{Device, Devices, PluginDevice};
+pub(crate) use placement::Placement;
+pub(crate) use plugin::Provider;
+
+use crate::runtime::{Runtime, failed};
 use examiner_api::{Host, PluginError, Result};
 use ort::ep::{self, ExecutionProviderDispatch};
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::builder::SessionBuilder;
-use serde::{Deserialize, Deserializer};
-use std::borrow::Cow;
-use std::fmt;
-
-/// A device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Device {
-    /// The CPU.
-    Cpu,
-    /// A GPU through CUDA, by its number.
-    Cuda(i32),
-    /// A GPU through TensorRT, by its number.
-    TensorRt(i32),
-}
-
-impl Device {
-    /// Reads `cpu`, `cuda`, `cuda:N`, `tensorrt` or `tensorrt:N`.
-    fn parse(text: &str) -> Option<Device> {
-        let (kind, number) = match text.split_once(':') {
-            Some((kind, number)) => (kind, Some(number.parse().ok().filter(|&number: &i32| number >= 0)?)),
-            None => (text, None),
-        };
-        match (kind, number) {
-            ("cpu", None) => Some(Device::Cpu),
-            ("cuda", number) => Some(Device::Cuda(number.unwrap_or(0))),
-            ("tensorrt", number) => Some(Device::TensorRt(number.unwrap_or(0))),
-            _ => None,
-        }
-    }
-
-    /// Where keys and values stay between passes.
-    ///
-    /// # Errors
-    /// `Other` if ONNX Runtime knows no such memory.
-    pub(crate) fn memory(self) -> Result<MemoryInfo<'static>> {
-        let (device, number) = match self {
-            Device::Cpu => (AllocationDevice::CPU, 0),
-            Device::Cuda(number) | Device::TensorRt(number) => (AllocationDevice::CUDA, number),
-        };
-        MemoryInfo::new(device, number, AllocatorType::Device, MemoryType::Default)
-            .map_err(|error| crate::runtime::failed("describe the memory of the device", &error))
-    }
-}
-
-impl fmt::Display for Device {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Device::Cpu => write!(formatter, "cpu"),
-            Device::Cuda(number) => write!(formatter, "cuda:{number}"),
-            Device::TensorRt(number) => write!(formatter, "tensorrt:{number}"),
-        }
-    }
-}
-
-/// The devices that a suite asks for, most wanted first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Devices(pub(crate) Vec<Device>);
-
-impl Default for Devices {
-    fn default() -> Self {
-        Devices(vec![Device::Cpu])
-    }
-}
-
-impl<'de> Deserialize<'de> for Devices {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Text {
-            One(String),
-            Several(Vec<String>),
-        }
-        let names = match Text::deserialize(deserializer)? {
-            Text::One(name) => vec![name],
-            Text::Several(names) => names,
-        };
-        let devices: Option<Vec<Device>> = names.iter().map(|name| Device::parse(name)).collect();
-        devices.filter(|devices| !devices.is_empty()).map(Devices).ok_or_else(|| {
-            serde::de::Error::custom(format!(
-                "`device: {}` names no device; expected `cpu`, `cuda`, `cuda:N`, `tensorrt`, `tensorrt:N` or a list of them",
-                names.join(", ")
-            ))
-        })
-    }
-}
-
-impl JsonSchema for Devices {
-    fn schema_name() -> Cow<'static, str> {
-        "Devices".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let pattern = "^(cpu|(cuda|tensorrt)(:[0-9]+)?)$";
-        schemars::json_schema!({
-            "anyOf": [
-                { "type": "string", "pattern": pattern },
-                { "type": "array", "minItems": 1, "items": { "type": "string", "pattern": pattern } }
-            ]
-        })
-    }
-}
+use probe::Failure;
 
 /// The devices that a session got.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Chosen {
     pub(crate) devices: Vec<Device>,
     /// What was passed over, each with its reason.
     pub(crate) warnings: Vec<String>,
+    /// The provider from a library of its own, if there is one among the devices.
+    pub(crate) provider: Option<Provider>,
+    /// Where keys and values stay between passes.
+    pub(crate) memory: MemoryInfo<'static>,
 }
 
-/// Adds the providers to a session, in the order asked.
+impl Chosen {
+    /// The first device that is not the CPU.
+    pub(crate) fn accelerator(&self) -> Option<&Device> {
+        self.devices.iter().find(|device| **device != Device::Cpu)
+    }
+
+    /// What ONNX Runtime calls the provider of a device.
+    pub(crate) fn provider_of(device: &Device) -> &str {
+        match device {
+            Device::Cpu => "CPUExecutionProvider",
+            Device::Cuda(_) => "CUDAExecutionProvider",
+            Device::TensorRt(_) => "TensorrtExecutionProvider",
+            Device::Plugin(device) => device.provider_name(),
+        }
+    }
+}
+
+/// The memory of the CPU.
+pub(crate) fn main_memory() -> Result<MemoryInfo<'static>> {
+    memory(AllocationDevice::CPU, 0)
+}
+
+fn memory(device: AllocationDevice<'_>, number: i32) -> Result<MemoryInfo<'static>> {
+    MemoryInfo::new(device, number, AllocatorType::Device, MemoryType::Default)
+        .map_err(|error| failed("describe the memory of the device", &error))
+}
+
+/// Adds the providers to a session, in the order asked. Of several kinds of GPU one is taken: after a device whose provider
+/// comes in a library of its own, and after any other before such a one, the rest of the list is not tried.
 ///
 /// # Errors
 /// `Unsupported` for a device whose provider the library does not have or cannot load, unless `fallback` allows to go on
@@ -129,23 +73,23 @@ pub(crate) fn register(
     fallback: bool,
     host: &Host,
 ) -> Result<(SessionBuilder, Chosen)> {
-    let mut chosen = Chosen { devices: Vec::new(), warnings: Vec::new() };
-    for &device in &wanted.0 {
-        let Some(provider) = provider(device, memory_limit) else {
-            chosen.devices.push(device);
+    let mut chosen = Chosen { devices: Vec::new(), warnings: Vec::new(), provider: None, memory: main_memory()? };
+    for device in &wanted.0 {
+        let is_another_kind = |taken: &Device| !(taken.is_built_in() && device.is_built_in());
+        if *device != Device::Cpu && chosen.accelerator().is_some_and(is_another_kind) {
+            host.info(format!("`{device}` is not needed: `{}` can be used", shown(&chosen.devices)));
             continue;
-        };
-        match builder.clone().with_execution_providers([provider.error_on_failure()]) {
+        }
+        match add(&builder, device, runtime, memory_limit, &mut chosen) {
             Ok(with) => {
                 builder = with;
-                chosen.devices.push(device);
+                chosen.devices.push(device.clone());
             }
-            Err(error) => {
-                let refused = refused(device, runtime, error.message());
+            Err(refused) => {
                 if !fallback {
                     return Err(refused);
                 }
-                let warning = format!("{} is passed over (`fallback: true`): {}", device, refused.message);
+                let warning = format!("{device} is passed over (`fallback: true`): {}", refused.message);
                 host.warn(&warning);
                 chosen.warnings.push(warning);
             }
@@ -157,34 +101,91 @@ pub(crate) fn register(
     Ok((builder, chosen))
 }
 
-/// Tries whether a session can be made for a device.
+/// The devices, as a suite names them.
+pub(crate) fn shown(devices: &[Device]) -> String {
+    devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Has a session keep what [`Placement`] reads.
+pub(crate) fn recording(builder: SessionBuilder) -> ort::Result<SessionBuilder> {
+    Ok(builder.with_config_entry(api::RECORD, "1")?)
+}
+
+/// Adds one device, and what `chosen` has of it.
+fn add(
+    builder: &SessionBuilder,
+    device: &Device,
+    runtime: &Runtime,
+    memory_limit: Option<usize>,
+    chosen: &mut Chosen,
+) -> Result<SessionBuilder> {
+    let plugin = match device {
+        Device::Plugin(plugin) => plugin,
+        built_in => {
+            let Some(provider) = provider(built_in, memory_limit) else { return Ok(builder.clone()) };
+            let with = builder.clone().with_execution_providers([provider.error_on_failure()]);
+            let with = with.map_err(|error| refused(built_in, runtime, error.message()))?;
+            if let (None, Device::Cuda(number) | Device::TensorRt(number)) = (chosen.accelerator(), built_in) {
+                chosen.memory = memory(AllocationDevice::CUDA, *number)?;
+            }
+            return Ok(with);
+        }
+    };
+    if memory_limit.is_some() {
+        return Err(PluginError::bad_options(format!(
+            "`memory_limit_mib` is for `cuda` and `tensorrt`; the provider of `device: {device}` has no such limit"
+        ))
+        .with_help("leave it away, or set the provider's own: `device: { provider: NAME, options: { ... } }`"));
+    }
+    let added = plugin::add(builder.clone(), plugin, runtime)?;
+    let library = &added.provider.library;
+    let unusable = |reason: &str| plugin::unusable(plugin, library, runtime, reason);
+    let probed = recording(added.builder.clone())
+        .map_err(|error| Failure::Device(error.message().to_owned()))
+        .and_then(|builder| probe::probe(builder, &added.provider.name, added.memory.as_ref()));
+    let probed = probed.map_err(|failure| match failure {
+        Failure::Device(reason) => unusable(&reason),
+        Failure::Other(error) => error,
+    })?;
+    if !probed.runs {
+        return Err(unusable("it left an addition to the CPU"));
+    }
+    match added.memory {
+        Some(memory) if probed.stays => chosen.memory = memory,
+        Some(_) => chosen.warnings.push(format!(
+            "`device: {device}` cannot keep keys and values: they are copied to main memory after every pass, and back"
+        )),
+        None => (),
+    }
+    chosen.provider = Some(added.provider);
+    Ok(added.builder)
+}
+
+/// Tries whether a session can be made for a device. What its provider says of itself, if it comes in a library of its own.
 ///
 /// # Errors
 /// `Unsupported`, with the reason, if it cannot.
-pub(crate) fn usable(device: Device, runtime: &Runtime) -> Result<()> {
-    let Some(provider) = provider(device, None) else { return Ok(()) };
-    let builder = SessionBuilder::new(&runtime.environment)
-        .map_err(|error| crate::runtime::failed("prepare a session", &error))?;
-    match builder.with_execution_providers([provider.error_on_failure()]) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(refused(device, runtime, error.message())),
-    }
+pub(crate) fn usable(device: &Device, runtime: &Runtime) -> Result<Option<Provider>> {
+    let builder = SessionBuilder::new(&runtime.environment).map_err(|error| failed("prepare a session", &error))?;
+    let mut chosen = Chosen { devices: Vec::new(), warnings: Vec::new(), provider: None, memory: main_memory()? };
+    add(&builder, device, runtime, None, &mut chosen)?;
+    Ok(chosen.provider)
 }
 
-/// The provider of a device; the CPU's is always there.
-fn provider(device: Device, memory_limit: Option<usize>) -> Option<ExecutionProviderDispatch> {
+/// The provider of a device that ONNX Runtime's own library may have; the CPU's is always there.
+fn provider(device: &Device, memory_limit: Option<usize>) -> Option<ExecutionProviderDispatch> {
     match device {
-        Device::Cpu => None,
+        Device::Cpu | Device::Plugin(_) => None,
         Device::Cuda(number) => {
             // TF32 rounds products of 32-bit numbers to ten binary digits: log-likelihoods would be off by hundredths.
-            let mut provider = ep::CUDA::default().with_device_id(number).with_tf32(false);
+            let mut provider = ep::CUDA::default().with_device_id(*number).with_tf32(false);
             if let Some(limit) = memory_limit {
                 provider = provider.with_memory_limit(limit);
             }
             Some(provider.build())
         }
         Device::TensorRt(number) => {
-            let mut provider = ep::TensorRT::default().with_device_id(number);
+            let mut provider = ep::TensorRT::default().with_device_id(*number);
             if let Some(limit) = memory_limit {
                 provider = provider.with_max_workspace_size(limit);
             }
@@ -194,15 +195,16 @@ fn provider(device: Device, memory_limit: Option<usize>) -> Option<ExecutionProv
 }
 
 /// What installs what a device needs besides ONNX Runtime.
-pub(crate) fn install(device: Device) -> Option<&'static str> {
+pub(crate) fn install(device: &Device) -> Option<String> {
     match device {
         Device::Cpu => None,
-        Device::Cuda(_) => Some("python3 -m pip install onnxruntime-gpu"),
-        Device::TensorRt(_) => Some("python3 -m pip install onnxruntime-gpu tensorrt"),
+        Device::Cuda(_) => Some("python3 -m pip install onnxruntime-gpu".to_owned()),
+        Device::TensorRt(_) => Some("python3 -m pip install onnxruntime-gpu tensorrt".to_owned()),
+        Device::Plugin(device) => device.known().map(search::install),
     }
 }
 
-fn refused(device: Device, runtime: &Runtime, reason: &str) -> PluginError {
+fn refused(device: &Device, runtime: &Runtime, reason: &str) -> PluginError {
     // What ONNX Runtime says goes on for pages.
     let reason = reason.lines().next().unwrap_or_default();
     let (version, library) = (&runtime.version, runtime.path.display());
@@ -211,23 +213,4 @@ fn refused(device: Device, runtime: &Runtime, reason: &str) -> PluginError {
             "`{}`, and look with `nvidia-smi` whether the driver is there; or write `device: cpu`, or `fallback: true`",
             install(device).unwrap_or_default()
         ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Value, json};
-
-    #[test]
-    fn names_of_devices() {
-        let read = |value: Value| serde_json::from_value::<Devices>(value);
-        assert_eq!(read(json!("cpu")).unwrap(), Devices::default());
-        assert_eq!(read(json!("cuda")).unwrap().0, [Device::Cuda(0)]);
-        let several = read(json!(["tensorrt:1", "cuda:1", "cpu"])).unwrap();
-        assert_eq!(several.0, [Device::TensorRt(1), Device::Cuda(1), Device::Cpu]);
-        for wrong in [json!("gpu"), json!("cuda:"), json!("cuda:-1"), json!("cpu:0"), json!([]), json!(["cpu", "x"])] {
-            let error = read(wrong.clone()).unwrap_err().to_string();
-            assert!(error.contains("expected `cpu`, `cuda`"), "{wrong}: {error}");
-        }
-    }
 }

@@ -3,7 +3,7 @@
 mod library;
 mod search;
 
-pub(crate) use search::{Candidate, candidates};
+pub(crate) use search::{Candidate, beside_the_program, candidates, python_packages};
 
 use examiner_api::{ErrorCode, PluginError, Result};
 use ort::environment::Environment;

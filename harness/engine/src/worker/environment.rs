@@ -43,4 +43,23 @@ mod tests {
         options.as_object().unwrap().iter().for_each(|(name, value)| collect(name, value, &mut named));
         assert_eq!(named, HashSet::from(["A_KEY", "C_TOKEN", "D_KEY", "E_KEY"]));
     }
+
+    /// What finds a GPU, its driver and the libraries for it must not look like a secret.
+    #[test]
+    fn variables_that_find_a_gpu_are_passed_on() {
+        let names = [
+            "VK_ICD_FILENAMES",
+            "VK_DRIVER_FILES",
+            "LD_LIBRARY_PATH",
+            "ORT_DYLIB_PATH",
+            "ORT_EP_WEBGPU_PATH",
+            "ORT_EP_OPENVINO_PATH",
+            "ORT_EP_TENSORRT_RTX_PATH",
+            "ORT_WEBGPU_EP_ALLOW_SOFTWARE_ADAPTER",
+            "CUDA_VISIBLE_DEVICES",
+        ];
+        for name in names {
+            assert_eq!(secret_word(name), None, "{name}");
+        }
+    }
 }

@@ -9,8 +9,9 @@ pub(crate) mod process;
 pub(crate) mod python;
 mod results;
 mod run;
+pub(crate) mod software_gpu;
 
 pub(crate) use arguments::{DeviceArguments, ProgramArguments};
 pub(crate) use build::{build, find};
 pub(crate) use results::{Answer, Results, SampleLine};
-pub(crate) use run::{SuiteRun, examine, run_suite};
+pub(crate) use run::{SuiteRun, examine, examine_with, run_suite};

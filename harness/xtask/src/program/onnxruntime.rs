@@ -17,7 +17,7 @@ pub(crate) fn provide() -> Result<PathBuf> {
     let packages = target().join("onnxruntime").join(VERSION);
     let library = packages.join("onnxruntime/capi").join(format!("libonnxruntime.so.{VERSION}"));
     if !library.is_file() {
-        install(&packages)?;
+        install(&packages, &format!("onnxruntime=={VERSION}"))?;
     }
     ensure!(library.is_file(), "expected `{}` in Python's package of ONNX Runtime, found none", library.display());
     let release = target().join("release");
@@ -34,13 +34,13 @@ pub(crate) fn provide() -> Result<PathBuf> {
 const INSTALL: &str =
     "-m pip install --quiet --root-user-action=ignore --no-deps --only-binary=:all: --upgrade --target";
 
-fn install(packages: &Path) -> Result<()> {
+/// Installs a package of Python, without what it needs, into a directory.
+pub(super) fn install(directory: &Path, package: &str) -> Result<()> {
     if !succeeds(Command::new("python3").args(["-m", "pip", "--version"])) {
         run(Command::new("apt-get").arg("update")).context("`python3 -m pip` is needed to get ONNX Runtime")?;
         run(Command::new("apt-get").args(["install", "-y", "python3-pip"]))?;
     }
-    let package = format!("onnxruntime=={VERSION}");
     let mut pip = Command::new("python3");
     pip.args(INSTALL.split(' '));
-    run(pip.arg(packages).arg(package))
+    run(pip.arg(directory).arg(package))
 }

@@ -19,7 +19,17 @@ pub(crate) struct SuiteRun {
 
 /// Runs a suite in a new directory under `work`. Samples without an answer are a failure.
 pub(crate) fn examine(program: &Path, work: &Path, suite: &Value) -> Result<Results> {
-    let run = run_suite(program, work, suite, &[])?;
+    examine_with(program, work, suite, &[])
+}
+
+/// Does the same with these variables in the program's environment.
+pub(crate) fn examine_with(
+    program: &Path,
+    work: &Path,
+    suite: &Value,
+    environment: &[(&str, &str)],
+) -> Result<Results> {
+    let run = run_suite(program, work, suite, environment)?;
     match run.status {
         Some(0) => Ok(run.results),
         status => bail!("the suite `{}` ended with {status:?}:\n{}", suite["name"], run.stderr.trim_end()),

@@ -6,7 +6,7 @@ mod tools;
 mod workflows;
 
 use crate::program::process::{cargo, run, succeeds};
-use crate::program::{self, onnxruntime};
+use crate::program::{self, onnxruntime, software_gpu};
 use crate::quickstart::{QuickstartArguments, quickstart, write_world};
 use anyhow::{Result, ensure};
 use std::process::Command;
@@ -27,7 +27,15 @@ pub(crate) fn test() -> Result<bool> {
     write_world()?;
     let mut tests = cargo();
     tests.args(["test", "--release", "--workspace"]).env("EXAMINER_PROGRAM", program);
-    let status = summary.run(tests.env("ORT_DYLIB_PATH", onnxruntime::provide()?))?;
+    tests.env("ORT_DYLIB_PATH", onnxruntime::provide()?);
+    match software_gpu::provide() {
+        Ok(directory) => {
+            tests.env("EXAMINER_SOFTWARE_GPU", directory);
+        }
+        // Its tests are ignored, and say so; this is why.
+        Err(error) => summary.skipped.push(format!("software GPU: it cannot be installed: {error:#}")),
+    }
+    let status = summary.run(&mut tests)?;
     ensure!(status.success(), "`cargo test` ended with {status}\n{summary}");
     let document = ["doc", "--release", "--workspace", "--no-deps"];
     run(cargo().args(document).env("RUSTDOCFLAGS", "-D warnings"))?;

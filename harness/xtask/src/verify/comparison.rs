@@ -56,8 +56,16 @@ pub(super) fn failed(name: &str) -> String {
     line(name, "-", "-", "-", false)
 }
 
+/// The line of a group that has nothing to compare on this machine.
+pub(super) fn left_out(name: &str) -> String {
+    layout(name, "-", "-", "-", "not run")
+}
+
 fn line(name: &str, rows: &str, agreeing: &str, largest: &str, holds: bool) -> String {
-    let result = if holds { "ok" } else { "FALLS SHORT" };
+    layout(name, rows, agreeing, largest, if holds { "ok" } else { "FALLS SHORT" })
+}
+
+fn layout(name: &str, rows: &str, agreeing: &str, largest: &str, result: &str) -> String {
     format!("{name:<44} {rows:>6} {agreeing:>9} {largest:>19}  {result}")
 }
 

@@ -13,27 +13,34 @@ use std::process::Command;
 const SCRIPT: &str = include_str!("onnx_check.py");
 
 pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
+    let mut variants = vec![("standard", "all"), ("fused", "wanted")];
+    if setup.device.is_cpu() {
+        variants.push(("grouped", "wanted"));
+    }
+    let mut lines = agreement(setup, "onnx", &variants)?;
+    if let Some(python) = &setup.python {
+        lines.push(check_variants(setup, python)?);
+    }
+    Ok(lines)
+}
+
+/// How the export by Optimum, and those by the program, agree with the recorded rows.
+pub(super) fn agreement(setup: &Setup, title: &str, variants: &[(&str, &str)]) -> Result<Vec<Comparison>> {
     // A small batch, so that sequences join and leave many calls of the graph.
     let model = |checkpoint: Value| {
         json!({ "tiny": {
             "plugin": "onnx", "checkpoint": checkpoint, "device": setup.device.device, "max_batch_tokens": 300
         } })
     };
-    let optimum = json!(setup.shared("models/tiny-gpt2-optimum"));
-    let mut lines = transformers::agreement(setup, "onnx, Optimum", &json!({ "models": model(optimum) }))?;
-    let mut variants = vec![("onnx", "standard", "all"), ("onnx, fused", "fused", "wanted")];
-    if setup.device.is_cpu() {
-        variants.push(("onnx, grouped", "grouped", "wanted"));
-    }
-    for (title, operators, logits) in variants {
+    let optimum = json!({ "models": model(json!(setup.shared("models/tiny-gpt2-optimum"))) });
+    let mut lines = transformers::agreement(setup, &format!("{title}, Optimum"), &optimum)?;
+    for &(operators, logits) in variants {
         let stages = json!({
             "export": { "tiny": export(setup, operators, logits, "f32") },
             "models": model(json!("${export.tiny}"))
         });
-        lines.extend(transformers::agreement(setup, title, &stages)?);
-    }
-    if let Some(python) = &setup.python {
-        lines.push(check_variants(setup, python)?);
+        let title = if operators == "standard" { title.to_owned() } else { format!("{title}, {operators}") };
+        lines.extend(transformers::agreement(setup, &title, &stages)?);
     }
     Ok(lines)
 }

@@ -1,12 +1,14 @@
 //! What all groups of comparisons share: the program, the reference data, and rows in pairs.
 
 use crate::program::files::write;
+use crate::program::software_gpu::Environment;
 use crate::program::{self, DeviceArguments};
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// What all groups share.
+#[derive(Clone)]
 pub(super) struct Setup {
     pub(super) program: PathBuf,
     /// The directory of suites and results.
@@ -14,6 +16,8 @@ pub(super) struct Setup {
     pub(super) shared: PathBuf,
     pub(super) device: DeviceArguments,
     pub(super) python: Option<PathBuf>,
+    /// What the program's environment has besides this program's own.
+    pub(super) environment: Environment,
 }
 
 impl Setup {
@@ -24,7 +28,8 @@ impl Setup {
 
     /// Runs a suite.
     pub(super) fn examine(&self, suite: &Value) -> Result<program::Results> {
-        program::examine(&self.program, &self.work, suite)
+        let environment: Vec<_> = self.environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        program::examine_with(&self.program, &self.work, suite, &environment)
     }
 
     /// The tiny GPT-2 that all recorded numbers are of, on the CPU.
@@ -32,9 +37,9 @@ impl Setup {
         json!({ "plugin": "candle", "checkpoint": self.shared("models/tiny-gpt2"), "device": "cpu" })
     }
 
-    /// Largest difference of a log-likelihood, in nats: a GPU sums in another order, with less precision.
+    /// Largest difference of a log-likelihood, in nats: CUDA sums in another order, with less precision.
     pub(super) fn tolerance(&self) -> f64 {
-        if self.device.is_cpu() { 1e-3 } else { 1e-2 }
+        if matches!(&*self.device.device, "cpu" | "webgpu" | "openvino") { 1e-3 } else { 1e-2 }
     }
 }
 

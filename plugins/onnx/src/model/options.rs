@@ -22,11 +22,15 @@ pub struct OnnxOptions {
     /// `decoder_model_merged.onnx`, `decoder_with_past_model.onnx`, the same in `onnx/`.
     #[serde(default)]
     pub file: Option<String>,
-    /// Where the model runs: `cpu`, `cuda`, `cuda:N` with the number of a GPU, `tensorrt`, `tensorrt:N`; or a list of
-    /// them, most wanted first, where what the first cannot compute is left to the next. If not given: `cpu`.
+    /// Where the model runs: `cpu`, `cuda`, `cuda:N` with the number of a GPU, `tensorrt`, `tensorrt:N`, `webgpu`, `webgpu:N`,
+    /// `openvino`, `tensorrt-rtx`, or an execution provider in a library of its own, `{ provider: NAME, library: FILE, options:
+    /// { ... }, number: N }`, where `library` may be left away for the names before; or a list of them, most wanted first:
+    /// what CUDA or TensorRT cannot compute is left to the next, and of different kinds of GPU the first that can be used is
+    /// taken. If not given: `cpu`.
     #[serde(default)]
     pub device: Devices,
-    /// Whether a device that cannot be used is passed over with a warning. Otherwise it is an error.
+    /// Whether a device that cannot be used, or that computes nothing of the graph, is passed over with a warning. Otherwise it
+    /// is an error.
     #[serde(default)]
     pub fallback: bool,
     /// The library of ONNX Runtime, or a directory with it. If not given: what `ORT_DYLIB_PATH` names, else what lies

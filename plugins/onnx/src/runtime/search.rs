@@ -16,12 +16,23 @@ pub(crate) struct Candidate {
 
 /// All libraries that are found, the one to open first, those of [`VARIABLE`] left out.
 pub(crate) fn candidates() -> Vec<Candidate> {
+    let beside = beside_the_program().into_iter().filter_map(|directory| library_at(&directory));
+    let mut found: Vec<Candidate> = beside.map(|path| Candidate { path, found: "beside the program" }).collect();
+    let mut seen = BTreeSet::new();
+    let installed = python_packages().into_iter().filter_map(|packages| library_at(&packages.join("onnxruntime/capi")));
+    let installed = installed.filter(|path| seen.insert(path.clone()));
+    found.extend(installed.map(|path| Candidate { path, found: "Python" }));
+    found
+}
+
+/// Where a library lies that is no part of a Python environment: `plugins` beside the program, and beside the program.
+pub(crate) fn beside_the_program() -> Vec<PathBuf> {
     let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.to_owned()));
-    let mut found = Vec::new();
-    let beside = beside.into_iter().flat_map(|directory| [directory.join("plugins"), directory]);
-    found.extend(
-        beside.filter_map(|beside| library_at(&beside)).map(|path| Candidate { path, found: "beside the program" }),
-    );
+    beside.into_iter().flat_map(|directory| [directory.join("plugins"), directory]).collect()
+}
+
+/// The directories of packages of all Python environments that are found.
+pub(crate) fn python_packages() -> Vec<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let mut prefixes: Vec<PathBuf> = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(variable).collect();
     for directory in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
@@ -39,24 +50,14 @@ pub(crate) fn candidates() -> Vec<Candidate> {
             .into_iter()
             .flat_map(|root| children(&root.join("versions"))),
     );
-    let mut seen = BTreeSet::new();
-    for prefix in prefixes {
-        found.extend(
-            in_python(&prefix)
-                .into_iter()
-                .filter(|path| seen.insert(path.clone()))
-                .map(|path| Candidate { path, found: "Python" }),
-        );
-    }
-    found
+    prefixes.iter().flat_map(|prefix| packages_below(prefix)).collect()
 }
 
-/// The libraries in the packages of a Python below `prefix`.
-fn in_python(prefix: &Path) -> Vec<PathBuf> {
+/// The directories of packages of a Python below `prefix`.
+fn packages_below(prefix: &Path) -> Vec<PathBuf> {
     let versions = children(&prefix.join("lib"));
     let versions = versions.into_iter().filter(|path| name_of(path).starts_with("python3"));
-    let packages = versions.flat_map(|version| [version.join("site-packages"), version.join("dist-packages")]);
-    packages.filter_map(|packages| library_at(&packages.join("onnxruntime/capi"))).collect()
+    versions.flat_map(|version| [version.join("site-packages"), version.join("dist-packages")]).collect()
 }
 
 /// The library that a path means: the file itself, or the newest in a directory.
@@ -101,6 +102,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let capi = directory.path().join("lib/python3.11/site-packages/onnxruntime/capi");
         std::fs::create_dir_all(&capi).unwrap();
+        let in_python = |prefix: &Path| -> Vec<PathBuf> {
+            packages_below(prefix)
+                .iter()
+                .filter_map(|packages| library_at(&packages.join("onnxruntime/capi")))
+                .collect()
+        };
         assert_eq!(in_python(directory.path()), Vec::<PathBuf>::new());
         for name in ["libonnxruntime.so.1.9.1", "libonnxruntime.so.1.32.0", "libonnxruntime_providers_cuda.so", "a.so"]
         {

@@ -1,6 +1,6 @@
 //! Exported models, run by ONNX Runtime.
 
-mod graphs;
+pub(crate) mod graphs;
 mod refused;
 
 use examiner_api::testing::FakeHost;
@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 /// Exports a checkpoint.
-fn export(from: &Path, options: Value) -> TempDir {
+pub(crate) fn export(from: &Path, options: Value) -> TempDir {
     let out = tempfile::tempdir().unwrap();
     let options: ExportOptions = serde_json::from_value(options).unwrap();
     let mut exporter = OnnxExporter::open(options, FakeHost::new().host()).unwrap();

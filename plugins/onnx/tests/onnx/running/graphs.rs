@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Changes an exported graph.
-pub(super) fn change(checkpoint: &Path, change: impl FnOnce(&mut ModelProto)) {
+pub(crate) fn change(checkpoint: &Path, change: impl FnOnce(&mut ModelProto)) {
     let path = checkpoint.join("model.onnx");
     let mut model = ModelProto::decode(&*std::fs::read(&path).unwrap()).unwrap();
     change(&mut model);
