@@ -15,6 +15,7 @@ mod lm_eval_tasks;
 mod lm_eval_tree;
 mod metrics;
 mod onnx;
+mod onnx_families;
 mod opencompass_bbh;
 mod opencompass_extraction;
 mod opencompass_perplexity;
@@ -58,10 +59,11 @@ pub(crate) struct VerifyArguments {
 type Group = fn(&Setup) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 21] = [
+const GROUPS: [(&str, Group); 22] = [
     ("transformers", transformers::compare),
     ("onnx", onnx::compare),
     ("families", families::compare),
+    ("onnx-families", onnx_families::compare),
     ("lm-eval-choice", lm_eval_choice::compare),
     ("lm-eval-gsm8k", lm_eval_gsm8k::compare),
     ("recorded-solutions", recorded_solutions::compare),

@@ -1,5 +1,6 @@
 //! Exported models, run by ONNX Runtime.
 
+mod families;
 mod graphs;
 mod refused;
 
