@@ -66,3 +66,51 @@ pub fn plan(config: &Config<'_>) -> Result<Option<Plan>> {
 pub fn is_constant(name: &str) -> bool {
     CONSTANTS.iter().any(|constant| name.ends_with(constant))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use examiner_api::ErrorCode;
+    use examiner_test_support::ground_truth::{ADAPTED, FAMILIES, family, options};
+    use serde_json::{Value, json};
+
+    fn read(config: &Value, precision: Precision) -> Result<Option<Plan>> {
+        plan(&Config::new(config, "config.json".as_ref(), precision))
+    }
+
+    #[test]
+    fn what_is_described_has_the_sizes_of_its_weights() {
+        assert_eq!(names().collect::<Vec<_>>(), FAMILIES);
+        for name in FAMILIES {
+            let weights = family(name).weights;
+            let plan = read(&weights.config, Precision::F32).unwrap().unwrap();
+            let prefixed = format!("{}{}.weight", plan.names.prefix, plan.names.tokens);
+            let plain = format!("{}.weight", plan.names.tokens);
+            let embedding = weights.tensors.get(&prefixed).or(weights.tensors.get(&plain)).unwrap();
+            assert_eq!(*embedding, [plan.vocabulary, plan.width], "{name}");
+        }
+        for name in ADAPTED {
+            assert!(read(&family(name).weights.config, Precision::F32).unwrap().is_none(), "{name}");
+        }
+    }
+
+    /// √48 with 24, 11 and 8 binary digits.
+    #[test]
+    fn gemmas_embeddings_are_scaled_by_a_number_of_the_weights_type() {
+        let mut config = options().named("gemma2").config;
+        config["hidden_size"] = json!(48);
+        let cases = [(Precision::F32, 48_f32.sqrt()), (Precision::F16, 6.929_687_5), (Precision::Bf16, 6.9375)];
+        for (precision, expected) in cases {
+            assert_eq!(read(&config, precision).unwrap().unwrap().embedding_scale, expected, "{precision:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_each_other_are_refused() {
+        let mut config = options().named("llama, llama3").config;
+        config["num_key_value_heads"] = json!(3);
+        let error = read(&config, Precision::F32).unwrap_err();
+        assert_eq!(error.code, ErrorCode::BadInput);
+        assert!(error.message.contains("multiple of `num_key_value_heads` (3)"), "{error}");
+    }
+}

@@ -29,10 +29,11 @@ class Reference:
     def masks(self, mask, new):
         total = mask.shape[1]
         keys, queries = np.arange(total)[None, :], (total - new + np.arange(new))[:, None]
-        there = mask[:, None, :] != 0
-        bias = lambda seen: torch.tensor(np.where(seen[None] & there, 0.0, -1e9)[:, None].astype(np.float32))
-        full = bias(keys <= queries)
-        near = full if self.window is None else bias((keys <= queries) & (keys > queries - self.window))
+        seen = (keys <= queries)[None] & (mask[:, None, :] != 0)
+        # A window counts what is no padding.
+        counted = np.cumsum(mask, 1)
+        near = seen & (counted[:, None, :] > counted[:, -new:, None] - (self.window or total))
+        full, near = (torch.tensor(np.where(seen, 0.0, -1e9)[:, None].astype(np.float32)) for seen in (seen, near))
         if self.kinds is None:
             return near
         return {"full_attention": full, "sliding_attention": near}

@@ -7,7 +7,7 @@ use super::families::{Reference, TIE, references};
 use super::onnx::check;
 use super::setup::{Setup, pairs};
 use anyhow::Result;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 /// Ways to make a graph: operators, logits, number type, and how far log-likelihoods may be off. `grouped` has no windows.
 const VARIANTS: [(&str, &str, &str, &str, f64); 4] = [

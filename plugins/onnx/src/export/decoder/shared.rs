@@ -40,7 +40,8 @@ impl Builder<'_> {
     }
 
     /// A token sees itself and those before it, of which the attention mask holds no 0, as far as the window reaches. What is
-    /// before counts past and new tokens, whatever `position_ids` holds.
+    /// before counts past and new tokens, whatever `position_ids` holds; a window counts those that are no padding, wherever
+    /// that stands.
     fn masks(&mut self) -> BTreeMap<Option<usize>, String> {
         let windows: BTreeMap<_, _> = self.plan.layers.iter().map(|layer| (layer.window, String::new())).collect();
         let graph = &mut self.graph;
@@ -53,11 +54,21 @@ impl Builder<'_> {
         let past = graph.node("Sub", "/mask/past", &[&total, &new], &[]);
         let keys = graph.node("Range", "/mask/keys", &[&zero, &total, &one], &[]);
         let queries = graph.node("Range", "/mask/queries", &[&past, &total, &one], &[]);
-        let queries = graph.node("Unsqueeze", "/mask/queries/column", &[&queries, &last], &[]);
-        let before = graph.node("LessOrEqual", "/mask/before", &[&keys, &queries], &[]);
+        let column = graph.node("Unsqueeze", "/mask/queries/column", &[&queries, &last], &[]);
+        let before = graph.node("LessOrEqual", "/mask/before", &[&keys, &column], &[]);
         let there = graph.node("Cast", "/mask/there", &["attention_mask"], &[("to", Int(data_type::BOOL.into()))]);
         let middle = graph.list("middle", &[1, 2]);
         let there = graph.node("Unsqueeze", "/mask/there/rows", &[&there, &middle], &[]);
+        let [counted_keys, counted_queries] = match windows.keys().any(Option::is_some) {
+            false => [String::new(), String::new()],
+            true => {
+                let counted = graph.node("CumSum", "/mask/counted", &["attention_mask", &one], &[]);
+                let keys = graph.node("Unsqueeze", "/mask/counted/keys", &[&counted, &middle], &[]);
+                let new = graph.node("Gather", "/mask/counted/new", &[&counted, &queries], &[("axis", Int(1))]);
+                let outer = graph.list("outer", &[1, 3]);
+                [keys, graph.node("Unsqueeze", "/mask/counted/queries", &[&new, &outer], &[])]
+            }
+        };
         let seen = graph.node("And", "/mask/seen", &[&there, &before], &[]);
         // Finite: a row of padding that sees nothing then has an average of what it does not see, and no NaN.
         let hidden = match graph.dtype() {
@@ -71,8 +82,8 @@ impl Builder<'_> {
                 Some(window) => {
                     let name = format!("/mask/window.{window}");
                     let width = graph.integer(&format!("window.{window}"), window as i64);
-                    let out = graph.node("Sub", &format!("{name}/out"), &[&queries, &width], &[]);
-                    let near = graph.node("Less", &format!("{name}/near"), &[&out, &keys], &[]);
+                    let out = graph.node("Sub", &format!("{name}/out"), &[&counted_queries, &width], &[]);
+                    let near = graph.node("Less", &format!("{name}/near"), &[&out, &counted_keys], &[]);
                     let seen = graph.node("And", &format!("{name}/seen"), &[&seen, &near], &[]);
                     (name, seen)
                 }
