@@ -10,7 +10,7 @@ pub(crate) use ops::Ops;
 use crate::cache::{CacheShape, Chain};
 use candle_core::Tensor;
 use examiner_api::{PluginError, Result};
-use examiner_kernels::Order;
+use examiner_families::Order;
 use examiner_lm::checkpoint::Activation;
 use std::borrow::Cow;
 use std::ops::Range;

@@ -1,53 +1,22 @@
 //! The families of models: the values of `model_type` in `config.json`, and what of each family differs from the others.
 //!
-//! A family is a description, no code of its own: its file turns `config.json` into a [`Plan`], and one machine (see
-//! [`decoder`]) loads and runs every plan. To add a family, write its file and name it in [`FAMILIES`].
+//! A family is a description, no code of its own: `examiner_families` turns a `config.json` into a [`Plan`], and one machine
+//! (see [`decoder`]) loads and runs every plan.
 //!
 //! `candle-transformers` has these models too. Each of them owns its cache, one tensor for each layer and model, that holds
 //! one sequence: nothing is batched, a fork is a copy where it can be had at all, and results are not the same in every
 //! bit whatever stands beside a row. So it computes only the families that have no description here: see [`adapter`].
 
 pub(crate) mod adapter;
-mod config;
 mod decoder;
-mod falcon;
-mod gemma;
 pub(crate) mod gguf;
-mod gpt2;
-mod gpt_neox;
-mod granite;
-mod llama;
-mod olmo2;
-mod phi3;
-mod plan;
-mod qwen;
-mod rope;
 mod weights;
 
 pub(crate) use adapter::Adapted;
-pub(crate) use config::Config;
 pub(crate) use decoder::Transformer;
-pub(crate) use plan::Plan;
 
 use examiner_api::{PluginError, Result};
-
-type Read = fn(&Config<'_>) -> Result<Plan>;
-
-/// All families, by `model_type`.
-const FAMILIES: [(&str, Read); 12] = [
-    ("gpt2", gpt2::plan),
-    ("llama", llama::plan),
-    ("mistral", llama::mistral),
-    ("qwen2", qwen::qwen2),
-    ("qwen3", qwen::qwen3),
-    ("gemma2", gemma::gemma2),
-    ("gemma3_text", gemma::gemma3),
-    ("phi3", phi3::plan),
-    ("olmo2", olmo2::plan),
-    ("granite", granite::plan),
-    ("gpt_neox", gpt_neox::plan),
-    ("falcon", falcon::plan),
-];
+use examiner_families::{Config, Plan};
 
 /// A family that `config.json` names.
 pub(crate) enum Family {
@@ -80,7 +49,7 @@ impl Family {
 
 /// The supported values of `model_type`: those described here, and those that `candle-transformers` computes.
 pub(crate) fn names() -> [Vec<&'static str>; 2] {
-    [FAMILIES.iter().map(|(name, _)| *name).collect(), adapter::names().collect()]
+    [examiner_families::names().collect(), adapter::names().collect()]
 }
 
 /// What the family that `config.json` names makes of it.
@@ -89,21 +58,18 @@ pub(crate) fn names() -> [Vec<&'static str>; 2] {
 /// `Unsupported` for another family, or for something within a family that is not there yet; `BadInput` for a
 /// configuration that makes no sense.
 pub(crate) fn plan(config: &Config<'_>) -> Result<Plan> {
-    let family = config.model_type();
-    let found = match family {
+    if let Some(plan) = examiner_families::plan(config)? {
+        return Ok(plan);
+    }
+    let found = match config.model_type() {
         "" => "has no `model_type`".to_owned(),
         family => format!("has `model_type: {family}`"),
     };
-    let Some((_, read)) = FAMILIES.iter().find(|(name, _)| *name == family) else {
-        let [described, adapted] = names().map(|names| format!("`{}`", names.join("`, `")));
-        return Err(PluginError::unsupported(format!(
-            "`{}` {found}; the plugin `candle` supports {described}, and by {} {adapted}",
-            config.path().display(),
-            adapter::CRATE
-        ))
-        .with_help("use a checkpoint of a supported family, or export the model to ONNX and use the plugin `onnx`"));
-    };
-    let plan = read(config)?;
-    plan.check(config)?;
-    Ok(plan)
+    let [described, adapted] = names().map(|names| format!("`{}`", names.join("`, `")));
+    Err(PluginError::unsupported(format!(
+        "`{}` {found}; the plugin `candle` supports {described}, and by {} {adapted}",
+        config.path().display(),
+        adapter::CRATE
+    ))
+    .with_help("use a checkpoint of a supported family, or export the model to ONNX and use the plugin `onnx`"))
 }

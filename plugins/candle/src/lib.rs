@@ -4,7 +4,7 @@
 //! score must not depend on what else is in the batch, not even in its last bit, and no common matrix library
 //! promises that (see [`examiner_kernels`]).
 //!
-//! A model family is a description (see the module `families`), and one machine runs all descriptions over the small
+//! A model family is a description (see `examiner_families`), and one machine runs all descriptions over the small
 //! `backend` trait. `candle-transformers` has the same models, but each of them owns its cache, as one tensor of one length
 //! for each layer: it can hold one sequence, and a fork is a copy. Shared prefixes and continuous batches need blocks that
 //! sequences share, so these are ours; families that have no description here run on the crate's models, one sequence after

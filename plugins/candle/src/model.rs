@@ -3,12 +3,13 @@
 use crate::backend::{Cpu, Ops};
 use crate::device::{ComputeDevice, NumberType};
 use crate::families::adapter::CRATE;
-use crate::families::{self, Config, Family, Transformer};
+use crate::families::{self, Family, Transformer};
 use crate::gguf::Gguf;
 use crate::options::{CandleOptions, Options};
 use crate::tensors::Tensors;
 use candle_core::DType;
 use examiner_api::{BatchInvariance, Host, Metadata, Model, PluginError, Result};
+use examiner_families::{Config, Precision};
 use examiner_lm::checkpoint::{Checkpoint, GgufFile};
 use examiner_lm::{Decoder, LoadModel, LoadedModel, LocalModel, LocalOptions, ModelSource};
 use std::path::{Path, PathBuf};
@@ -76,6 +77,15 @@ fn arithmetic(device: &str, numbers: NumberType) -> Metadata {
     arithmetic
 }
 
+/// What weights of that type are rounded to.
+fn precision(dtype: DType) -> Precision {
+    match dtype {
+        DType::F16 => Precision::F16,
+        DType::BF16 => Precision::Bf16,
+        _ => Precision::F32,
+    }
+}
+
 /// A checkpoint and its weights, which are not read yet.
 struct Source {
     checkpoint: Checkpoint,
@@ -98,7 +108,7 @@ impl Source {
                 .with_help("leave it out: a checkpoint in a directory has its own `tokenizer.json`"));
         }
         let checkpoint = Checkpoint::open(source, host)?;
-        let family = Family::find(&Config::new(&checkpoint.config, &checkpoint.config_path, dtype))?;
+        let family = Family::find(&Config::new(&checkpoint.config, &checkpoint.config_path, precision(dtype)))?;
         checkpoint.check_vocabulary(family.vocabulary())?;
         let weights = checkpoint.weights()?;
         let tensors = Tensors::open(&weights, dtype)?;
@@ -111,7 +121,7 @@ impl Source {
         let mut gguf = Gguf::open(source, host)?;
         let config = families::gguf::config(&mut gguf)?;
         let path = gguf.path().to_owned();
-        let plan = families::gguf::plan(&Config::new(&config, &path, dtype), &mut gguf)?;
+        let plan = families::gguf::plan(&Config::new(&config, &path, precision(dtype)), &mut gguf)?;
         let described = GgufFile { path, config, tokenizer: gguf.tokenizer()? };
         let checkpoint = Checkpoint::from_gguf(source, host, described, tokenizer)?;
         checkpoint.check_vocabulary(plan.vocabulary)?;

@@ -11,10 +11,6 @@ use examiner_lm::checkpoint::{UnusedTensors, WeightFiles, check_tensor};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// No size of a model is as large as this. Products of two sizes are numbers, then, and a configuration with a larger one is
-/// refused before it is given memory.
-pub(crate) const SIZE_LIMIT: usize = 1 << 31;
-
 /// Files that hold tensors.
 trait Source: Send {
     /// The names of all tensors.

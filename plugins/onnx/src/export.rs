@@ -1,11 +1,11 @@
-//! The role `onnx` of an exporter: a GPT-2 checkpoint becomes an ONNX model, with the inputs and outputs that Hugging
-//! Face's Optimum gives one.
+//! The role `onnx` of an exporter: a checkpoint of any family that `examiner_families` describes becomes an ONNX model, with
+//! the inputs and outputs that Hugging Face's Optimum gives one.
 //!
 //! The graph is written from Rust, operation by operation, and the weights go from the mapped checkpoint straight into
 //! the file: no Python, and memory for a few numbers at a time.
 
+mod decoder;
 mod directory;
-mod gpt2;
 mod graph;
 mod options;
 mod weights;
@@ -16,7 +16,8 @@ pub use options::{ExportOptions, ExternalData, Logits, NumberType, Operators};
 use crate::proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 use directory::Directory;
 use examiner_api::{ExportJob, ExportReport, Exporter, Host, Metadata, Open, PluginError, Result};
-use examiner_lm::checkpoint::{Checkpoint, Gpt2Config};
+use examiner_families::{Config, Plan};
+use examiner_lm::checkpoint::Checkpoint;
 use graph::Graph;
 use serde_json::json;
 use std::path::Path;
@@ -45,14 +46,14 @@ impl Open for OnnxExporter {
 
 impl Exporter for OnnxExporter {
     fn check(&mut self, from: &str) -> Result<()> {
-        gpt2_config(&Checkpoint::open(from, &self.host)?).map(|_| ())
+        self.plan(&self.checkpoint(from)?).map(|_| ())
     }
 
     fn export(&mut self, job: ExportJob) -> Result<ExportReport> {
-        let checkpoint = Checkpoint::open(&job.from, &self.host)?;
-        let config = gpt2_config(&checkpoint)?;
-        let mut weights = Weights::open(&checkpoint.fetch("model.safetensors")?)?;
-        let graph = gpt2::graph(&config, &mut weights, &self.options)?;
+        let checkpoint = self.checkpoint(&job.from)?;
+        let (family, plan) = self.plan(&checkpoint)?;
+        let mut weights = Weights::open(&checkpoint.weights()?)?;
+        let graph = decoder::graph(family, &plan, &mut weights, &self.options)?;
         let parameters = graph.parameters();
         let external = self.options.external_data.decide(graph.bytes())?;
 
@@ -61,8 +62,8 @@ impl Exporter for OnnxExporter {
             return Err(PluginError::bad_options(format!("`{}` is the checkpoint itself", job.out.display()))
                 .with_help("export to another directory: the files of both have the same names"));
         }
-        let size = write::write(self.model(&graph), &graph, &weights, external, &mut directory, &self.host)?;
-        directory.carry(&checkpoint, self.options.dtype.name())?;
+        let size = write::write(self.model(family, &graph), &graph, &weights, external, &mut directory, &self.host)?;
+        directory.carry(&checkpoint, &plan, self.options.dtype.name())?;
         directory.publish()?;
         self.host.info(format!("`{}` exported to `{}`, {size} bytes", job.from, job.out.display()));
 
@@ -77,8 +78,40 @@ impl Exporter for OnnxExporter {
 }
 
 impl OnnxExporter {
+    fn checkpoint(&self, from: &str) -> Result<Checkpoint> {
+        if from.ends_with(".gguf") {
+            return Err(PluginError::unsupported(format!(
+                "`{from}` is a GGUF file; the exporter `onnx` reads safetensors"
+            ))
+            .with_help(
+                "export the checkpoint that the file was made of: its rounded weights would be none that ONNX has",
+            ));
+        }
+        Checkpoint::open(from, &self.host)
+    }
+
+    /// The family of a checkpoint, and what the model is.
+    fn plan(&self, checkpoint: &Checkpoint) -> Result<(&'static str, Plan)> {
+        let config = Config::new(&checkpoint.config, &checkpoint.config_path, self.options.dtype.precision());
+        let family = examiner_families::names().find(|name| *name == config.model_type());
+        let (Some(family), Some(plan)) = (family, examiner_families::plan(&config)?) else {
+            let names: Vec<&str> = examiner_families::names().collect();
+            return Err(PluginError::unsupported(format!(
+                "`{}` has `model_type: {}`; the exporter `onnx` supports `{}`",
+                checkpoint.config_path.display(),
+                config.model_type(),
+                names.join("`, `")
+            ))
+            .with_help(
+                "models of other families that were exported by Hugging Face's Optimum can be examined as they are",
+            ));
+        };
+        checkpoint.check_vocabulary(plan.vocabulary)?;
+        Ok((family, plan))
+    }
+
     /// The model around the graph.
-    fn model(&self, graph: &Graph) -> ModelProto {
+    fn model(&self, family: &str, graph: &Graph) -> ModelProto {
         let mut opset_import = vec![OperatorSetIdProto { domain: String::new(), version: OPSET }];
         if self.options.operators != Operators::Standard {
             opset_import.push(OperatorSetIdProto { domain: FUSED_DOMAIN.to_owned(), version: 1 });
@@ -90,7 +123,7 @@ impl OnnxExporter {
             producer_version: env!("CARGO_PKG_VERSION").to_owned(),
             graph: Some(graph.proto()),
             opset_import,
-            metadata_props: vec![entry("model_type", "gpt2"), entry("dtype", self.options.dtype.name())],
+            metadata_props: vec![entry("model_type", family), entry("dtype", self.options.dtype.name())],
         }
     }
 }
@@ -98,21 +131,4 @@ impl OnnxExporter {
 /// Whether two paths are of the same directory, however they are written.
 fn same_directory(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
-}
-
-/// The shape of the model, if it is of a family that can be exported.
-fn gpt2_config(checkpoint: &Checkpoint) -> Result<Gpt2Config> {
-    let family = checkpoint.model_type();
-    if family != "gpt2" {
-        return Err(PluginError::unsupported(format!(
-            "`{}` has `model_type: {family}`; the exporter `onnx` supports `gpt2`",
-            checkpoint.config_path.display()
-        ))
-        .with_help(
-            "models of other families that were exported by Hugging Face's Optimum can be examined as they are",
-        ));
-    }
-    let config = Gpt2Config::read(&checkpoint.config, &checkpoint.config_path)?;
-    checkpoint.check_vocabulary(config.vocab_size)?;
-    Ok(config)
 }

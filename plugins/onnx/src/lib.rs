@@ -23,7 +23,7 @@ pub fn plugin() -> examiner_api::Plugin {
     examiner_api::Plugin::new("onnx", env!("CARGO_PKG_VERSION"))
         .model::<Onnx>("onnx", "A model exported to ONNX, through ONNX Runtime, on the CPU or a GPU.")
         .diagnostic::<OnnxDiagnostic>("onnx", "Looks for ONNX Runtime and the devices that it can use.")
-        .exporter::<OnnxExporter>("onnx", "Writes a GPT-2 checkpoint as an ONNX model with past keys and values.")
+        .exporter::<OnnxExporter>("onnx", "Writes a checkpoint as an ONNX model with past keys and values.")
 }
 
 examiner_api::export_plugin!(plugin);

@@ -27,6 +27,25 @@ pub struct Shard {
     pub tensors: Option<BTreeSet<String>>,
 }
 
+impl Shard {
+    /// Refuses a file that holds other tensors than the index finds in it.
+    ///
+    /// # Errors
+    /// `BadInput` names the first tensor that is missing, or too many.
+    pub fn check(&self, found: &BTreeSet<String>, index: &Path) -> Result<()> {
+        let Some(expected) = &self.tensors else { return Ok(()) };
+        let (path, index) = (self.path.display(), index.display());
+        let what = if let Some(name) = expected.difference(found).next() {
+            format!("`{path}` has no tensor `{name}`, which `{index}` finds in it")
+        } else if let Some(name) = found.difference(expected).next() {
+            format!("`{path}` has a tensor `{name}`, which `{index}` does not find in it")
+        } else {
+            return Ok(());
+        };
+        Err(PluginError::bad_input(what).with_help("all shards and their index must come from the same checkpoint"))
+    }
+}
+
 impl WeightFiles {
     /// Weights in one file.
     pub fn whole(path: PathBuf) -> Self {

@@ -15,6 +15,7 @@ mod lm_eval_tasks;
 mod lm_eval_tree;
 mod metrics;
 mod onnx;
+mod onnx_families;
 mod onnx_plugins;
 mod opencompass_bbh;
 mod opencompass_extraction;
@@ -59,12 +60,13 @@ pub(crate) struct VerifyArguments {
 type Group = fn(&Setup) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 23] = [
+const GROUPS: [(&str, Group); 24] = [
     ("transformers", transformers::compare),
     ("onnx", onnx::compare),
     (ONNX_WEBGPU, onnx_plugins::webgpu),
     (ONNX_OPENVINO, onnx_plugins::openvino),
     ("families", families::compare),
+    ("onnx-families", onnx_families::compare),
     ("lm-eval-choice", lm_eval_choice::compare),
     ("lm-eval-gsm8k", lm_eval_gsm8k::compare),
     ("recorded-solutions", recorded_solutions::compare),

@@ -7,7 +7,7 @@ use super::transformers;
 use crate::program;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
 const SCRIPT: &str = include_str!("onnx_check.py");
@@ -52,7 +52,7 @@ fn export(setup: &Setup, operators: &str, logits: &str, dtype: &str) -> Value {
 }
 
 /// Every variant of an export, each a row.
-fn check_variants(setup: &Setup, python: &PathBuf) -> Result<Comparison> {
+fn check_variants(setup: &Setup, python: &Path) -> Result<Comparison> {
     let mut exports = serde_json::Map::new();
     for operators in ["standard", "fused"] {
         for logits in ["all", "wanted"] {
@@ -66,14 +66,19 @@ fn check_variants(setup: &Setup, python: &PathBuf) -> Result<Comparison> {
         program::examine(&setup.program, &setup.work, &json!({ "name": "onnx-variants", "export": exports }))?;
     let mut comparison = Comparison::new("onnx: checker and transformers, by variant");
     for name in names {
-        let mut command = Command::new(python);
-        command.args(["-c", SCRIPT]).arg(setup.shared("models/tiny-gpt2"));
-        let output = command.arg(results.path("export").join(&name)).output();
-        let output = output.with_context(|| format!("cannot start `{}`", python.display()))?;
-        if !output.status.success() {
-            eprintln!("{name}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        }
-        comparison.row(output.status.success());
+        let export = results.path("export").join(&name);
+        comparison.row(check(python, &setup.shared("models/tiny-gpt2"), &export)?);
     }
     Ok(comparison)
+}
+
+/// Whether `onnx.checker` accepts an export, and it computes what transformers does.
+pub(super) fn check(python: &Path, checkpoint: &Path, export: &Path) -> Result<bool> {
+    let output = Command::new(python).args(["-c", SCRIPT]).args([checkpoint, export]).output();
+    let output = output.with_context(|| format!("cannot start `{}`", python.display()))?;
+    if !output.status.success() {
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+        eprintln!("{}: {said}", export.display());
+    }
+    Ok(output.status.success())
 }

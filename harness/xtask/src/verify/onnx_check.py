@@ -17,20 +17,36 @@ class Reference:
 
     def __init__(self, path):
         self.model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
+        config = self.model.config
+        window = getattr(config, "sliding_window", None)
+        if getattr(config, "use_sliding_window", True) is False:
+            window = None
+        self.window = window
+        # Families with layers of both kinds take a mask for each kind; the others one.
+        kinds = set(getattr(config, "layer_types", None) or [])
+        self.kinds = kinds if config.model_type in ("gemma2", "gemma3_text", "qwen2", "qwen3") else None
+
+    def masks(self, mask, new):
+        total = mask.shape[1]
+        keys, queries = np.arange(total)[None, :], (total - new + np.arange(new))[:, None]
+        seen = (keys <= queries)[None] & (mask[:, None, :] != 0)
+        # A window counts what is no padding.
+        counted = np.cumsum(mask, 1)
+        near = seen & (counted[:, None, :] > counted[:, -new:, None] - (self.window or total))
+        full, near = (torch.tensor(np.where(seen, 0.0, -1e9)[:, None].astype(np.float32)) for seen in (seen, near))
+        if self.kinds is None:
+            return near
+        return {"full_attention": full, "sliding_attention": near}
 
     def __call__(self, ids, mask, positions, past):
         from transformers import DynamicCache
         batch, new = ids.shape
-        total = mask.shape[1]
         cache = DynamicCache()
         if past[0][0].shape[2]:
             for layer, (key, value) in enumerate(past):
                 cache.update(torch.tensor(key), torch.tensor(value), layer)
-        places = np.arange(total)
-        seen = (places[None, :] <= (total - new + np.arange(new))[:, None])[None] & (mask[:, None, :] != 0)
-        bias = torch.tensor(np.where(seen, 0.0, -1e9)[:, None].astype(np.float32))
         with torch.no_grad():
-            out = self.model(input_ids=torch.tensor(ids), attention_mask=bias, position_ids=torch.tensor(positions),
+            out = self.model(input_ids=torch.tensor(ids), attention_mask=self.masks(mask, new), position_ids=torch.tensor(positions),
                              past_key_values=cache, use_cache=True)
         cache = out.past_key_values
         layers = [(layer.keys.numpy(), layer.values.numpy()) for layer in cache.layers]
@@ -65,9 +81,10 @@ class Export:
 
 
 def empty(config, batch):
-    head = config.n_embd // config.n_head
-    zero = np.zeros((batch, config.n_head, 0, head), np.float32)
-    return [(zero, zero)] * config.n_layer
+    heads = config.num_attention_heads
+    head = getattr(config, "head_dim", None) or config.hidden_size // heads
+    zero = np.zeros((batch, getattr(config, "num_key_value_heads", None) or heads, 0, head), np.float32)
+    return [(zero, zero)] * config.num_hidden_layers
 
 
 def positions_of(mask, new):
@@ -101,7 +118,7 @@ def cases(config, reference):
     holes[2, -1] = 0
     yield "holes in the past, padding right", draw(3, 4), holes, positions_of(holes, 4), past
     # Positions that do not follow from the mask.
-    odd = RNG.integers(0, config.n_positions, (3, 4))
+    odd = RNG.integers(0, config.max_position_embeddings, (3, 4))
     yield "positions of their own", draw(3, 4), holes, odd, past
     # A sequence of nothing but padding, beside one with tokens.
     nothing = np.ones((2, 6), np.int64)

@@ -5,9 +5,10 @@ use super::{Attention, Backend, Span, Then, candle_error};
 use crate::cache::{CacheShape, Chain};
 use candle_core::{CpuStorage, DType, Storage, Tensor};
 use examiner_api::{PluginError, Result};
+use examiner_families::Order;
 use examiner_kernels::{
-    AttentionShape, Finish, Isa, KvBlock, KvLayout, Linear, Order, WeightType, attend, gate, layer_norm, rms_norm,
-    rotate, softcap,
+    AttentionShape, Finish, Isa, KvBlock, KvLayout, Linear, WeightType, attend, gate, layer_norm, rms_norm, rotate,
+    softcap,
 };
 use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
@@ -75,9 +76,9 @@ impl Backend for Cpu {
 
     fn load_linear(&self, weight: &Tensor, order: Order, bias: Option<&Tensor>) -> Result<Self::Linear> {
         let (first, second) = weight.dims2().map_err(candle_error("read a matrix"))?;
-        let (inputs, outputs) = match order {
-            Order::InputsFirst => (first, second),
-            Order::OutputsFirst => (second, first),
+        let (inputs, outputs, order) = match order {
+            Order::InputsFirst => (first, second, examiner_kernels::Order::InputsFirst),
+            Order::OutputsFirst => (second, first, examiner_kernels::Order::OutputsFirst),
         };
         let (numbers, bias) = (self.numbers, bias.map(values_of).transpose()?);
         let bias = bias.as_deref();

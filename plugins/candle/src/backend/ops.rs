@@ -6,7 +6,7 @@ use super::{Attention, Backend, Span, Then, candle_error};
 use crate::cache::{CacheShape, Chain};
 use candle_core::{D, DType, Device, Tensor};
 use examiner_api::Result;
-use examiner_kernels::Order;
+use examiner_families::Order;
 use examiner_lm::checkpoint::Activation;
 use std::borrow::Cow;
 use std::cell::RefCell;

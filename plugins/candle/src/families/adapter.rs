@@ -14,12 +14,12 @@ mod weights;
 
 pub(crate) use fields::CRATE;
 
-use super::config::Config;
 use crate::backend::candle_error;
 use crate::device::NumberType;
 use crate::tensors::Tensors;
 use candle_core::{DType, Device, Tensor};
 use examiner_api::{Metadata, PluginError, Result};
+use examiner_families::Config;
 use examiner_lm::{CacheId, CacheLayout, Decoder, OnLogits, Row, Segment};
 use models::{Description, FAMILIES};
 use sequence::{Gives, Passes, Sequence};

@@ -4,12 +4,12 @@
 //! are cached, so that a cached position is done with. Logits are computed for the wanted rows alone, a few at a time, and
 //! in the last layer nothing but keys and values is computed for the others, apart from their queries.
 
-use super::plan::Plan;
 use super::weights::{Layer, Weights};
 use crate::backend::{Attention, Backend, Span, Then};
 use crate::cache::{CacheShape, Caches, Chain};
 use crate::tensors::Tensors;
 use examiner_api::Result;
+use examiner_families::Plan;
 use examiner_lm::{CacheId, CacheLayout, Decoder, OnLogits, Row, Segment};
 
 /// Rows of logits that exist at the same time.

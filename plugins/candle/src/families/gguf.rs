@@ -5,11 +5,9 @@ mod config;
 
 pub(crate) use config::config;
 
-use super::config::Config;
-use super::plan::{Biases, MlpIn, Names, NormKind, Norms, Plan, Qkv};
 use crate::gguf::Gguf;
 use examiner_api::Result;
-use examiner_kernels::Order;
+use examiner_families::{Biases, Config, MlpIn, Names, NormKind, Norms, Order, Plan, Qkv};
 
 /// Architectures as GGUF names them, and the families that they are. `llama` is Mistral's name there, too.
 const ARCHITECTURES: [(&str, &str); 10] = [

@@ -1,12 +1,11 @@
 //! The tensors of a plan, put together as one pass wants them: one matrix for queries, keys and values, one for the two
 //! inputs of a gate.
 
-use super::plan::{HeadNorms, MlpIn, NormKind, Plan, Qkv};
 use crate::backend::{Backend, candle_error};
 use crate::tensors::Tensors;
 use candle_core::Tensor;
 use examiner_api::Result;
-use examiner_kernels::Order;
+use examiner_families::{HeadNorms, MlpIn, NormKind, Order, Plan, Qkv, is_constant};
 
 pub(crate) struct Weights<B: Backend> {
     pub(crate) tokens: B::Table,
@@ -30,15 +29,6 @@ pub(crate) struct Layer<B: Backend> {
     pub(crate) mlp_in: B::Linear,
     pub(crate) mlp_out: B::Linear,
     pub(crate) after_mlp: Option<B::Norm>,
-}
-
-/// What files may hold beside the weights: masks and frequencies that follow from the configuration.
-const CONSTANTS: [&str; 5] =
-    [".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq"];
-
-/// Whether a tensor of a file is one of them.
-pub(super) fn is_constant(name: &str) -> bool {
-    CONSTANTS.iter().any(|constant| name.ends_with(constant))
 }
 
 impl<B: Backend> Weights<B> {

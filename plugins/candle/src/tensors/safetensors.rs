@@ -4,7 +4,7 @@ use super::Source;
 use candle_core::safetensors::{Load, MmapedSafetensors};
 use candle_core::{DType, Device, Tensor};
 use examiner_api::{PluginError, Result};
-use examiner_lm::checkpoint::{Shard, WeightFiles};
+use examiner_lm::checkpoint::WeightFiles;
 use safetensors::Dtype;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -25,7 +25,7 @@ impl Safetensors {
         for (index, shard) in files.shards.iter().enumerate() {
             let file = map(&shard.path)?;
             let names: BTreeSet<String> = file.tensors().into_iter().map(|(name, _)| name).collect();
-            check_shard(shard, &names, &files.path)?;
+            shard.check(&names, &files.path)?;
             file_of.extend(names.into_iter().map(|name| (name, index)));
             opened.push((shard.path.clone(), file));
         }
@@ -63,19 +63,6 @@ fn is_pointer(path: &Path) -> bool {
     let mut beginning = [0; POINTER.len()];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut beginning));
     read.is_ok() && beginning == *POINTER
-}
-
-fn check_shard(shard: &Shard, found: &BTreeSet<String>, index: &Path) -> Result<()> {
-    let Some(expected) = &shard.tensors else { return Ok(()) };
-    let (path, index) = (shard.path.display(), index.display());
-    let what = if let Some(name) = expected.difference(found).next() {
-        format!("`{path}` has no tensor `{name}`, which `{index}` finds in it")
-    } else if let Some(name) = found.difference(expected).next() {
-        format!("`{path}` has a tensor `{name}`, which `{index}` does not find in it")
-    } else {
-        return Ok(());
-    };
-    Err(PluginError::bad_input(what).with_help("all shards and their index must come from the same checkpoint"))
 }
 
 /// Releases the memory of a part of a mapped file that has been copied: weights then are in memory once while they are

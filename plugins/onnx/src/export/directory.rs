@@ -1,8 +1,9 @@
 //! The directory of an export: all files are written under temporary names, and renamed when all are there.
 
 use examiner_api::{PluginError, Result};
+use examiner_families::Plan;
 use examiner_lm::checkpoint::Checkpoint;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -47,13 +48,15 @@ impl Directory {
         Ok(Pending { file: BufWriter::new(file), path, position: 0 })
     }
 
-    /// Writes `config.json` with the number type of the export, and all that belongs to the tokenizer.
-    pub(super) fn carry(&mut self, checkpoint: &Checkpoint, dtype: &str) -> Result<()> {
+    /// Writes `config.json` with the number type of the export and what of its shape a reader would take for something else,
+    /// and all that belongs to the tokenizer.
+    pub(super) fn carry(&mut self, checkpoint: &Checkpoint, plan: &Plan, dtype: &str) -> Result<()> {
         let mut config = checkpoint.config.clone();
         if let Some(config) = config.as_object_mut() {
             // The older of two names for the same.
             config.shift_remove("torch_dtype");
             config.insert("dtype".to_owned(), json!(dtype));
+            describe(config, plan);
         }
         self.file("config.json", pretty(&config).as_bytes())?;
         for name in CARRIED {
@@ -158,6 +161,27 @@ impl Write for Pending {
 
     fn flush(&mut self) -> std::io::Result<()> {
         self.file.flush()
+    }
+}
+
+/// Adds sizes of the graph's inputs that do not follow from a configuration without its family: readers of ONNX models know
+/// names of sizes, and no families.
+fn describe(config: &mut Map<String, Value>, plan: &Plan) {
+    let first = |config: &Map<String, Value>, names: &[&str]| {
+        names.iter().find_map(|name| config.get(*name)).and_then(Value::as_u64).map(|size| size as usize)
+    };
+    let heads = first(config, &["num_attention_heads", "n_head"]).unwrap_or(plan.heads);
+    let width = first(config, &["hidden_size", "n_embd"]).unwrap_or(plan.width);
+    if first(config, &["head_dim"]).unwrap_or(width / heads) != plan.head_width {
+        config.insert("head_dim".to_owned(), json!(plan.head_width));
+    }
+    if first(config, &["num_key_value_heads"]).unwrap_or(heads) != plan.kv_heads {
+        config.insert("num_key_value_heads".to_owned(), json!(plan.kv_heads));
+    }
+    let longest = ["n_positions", "max_position_embeddings"];
+    // The graph has the rotations of so many positions and no more. The other name stays: rotations are computed from it.
+    if first(config, &longest) != Some(plan.context) {
+        config.insert("n_positions".to_owned(), json!(plan.context));
     }
 }
 

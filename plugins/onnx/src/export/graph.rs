@@ -5,11 +5,13 @@ use crate::proto::{
     AttributeProto, Dimension, GraphProto, NodeProto, Size, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto,
     ValueInfoProto, attribute_type, data_type,
 };
+use examiner_families::Rope;
 use half::f16;
 use prost::bytes::Bytes;
 
 /// The graph of a model. A value is known by its name, which is that of the node that it comes from.
 pub(super) struct Graph {
+    name: &'static str,
     dtype: NumberType,
     nodes: Vec<NodeProto>,
     inputs: Vec<ValueInfoProto>,
@@ -18,13 +20,24 @@ pub(super) struct Graph {
     weights: Vec<Weight>,
 }
 
-/// A tensor of the checkpoint that the graph uses.
+/// A large tensor that the graph uses. Its numbers are read, or computed, when they are written.
 pub(super) struct Weight {
     /// Its name in the graph.
     pub(super) name: String,
-    /// Its name in the checkpoint.
-    pub(super) source: String,
+    pub(super) source: Source,
     pub(super) shape: Vec<usize>,
+}
+
+/// Where the numbers of a tensor are from.
+pub(super) enum Source {
+    /// The tensor of that name in the checkpoint.
+    Tensor(String),
+    /// The same, each number plus one.
+    PlusOne(String),
+    /// A row of cosines for each position.
+    Cosines(Rope),
+    /// A row of sines for each position.
+    Sines(Rope),
 }
 
 /// The value of an attribute.
@@ -52,8 +65,9 @@ pub(super) enum Axis {
 }
 
 impl Graph {
-    pub(super) fn new(dtype: NumberType) -> Self {
+    pub(super) fn new(name: &'static str, dtype: NumberType) -> Self {
         Graph {
+            name,
             dtype,
             nodes: Vec::new(),
             inputs: Vec::new(),
@@ -73,14 +87,15 @@ impl Graph {
         &self.weights
     }
 
-    /// Numbers in all weights.
+    /// Numbers in all tensors of the checkpoint.
     pub(super) fn parameters(&self) -> u64 {
-        self.weights.iter().map(Weight::numbers).sum::<usize>() as u64
+        let learned = |weight: &&Weight| matches!(weight.source, Source::Tensor(_) | Source::PlusOne(_));
+        self.weights.iter().filter(learned).map(Weight::numbers).sum::<usize>() as u64
     }
 
     /// Bytes of all weights.
     pub(super) fn bytes(&self) -> u64 {
-        self.parameters() * self.dtype.size() as u64
+        self.weights.iter().map(|weight| weight.bytes(self.dtype) as u64).sum()
     }
 
     /// Adds an operation and gives its value. An operator that is not of the standard stands behind its domain:
@@ -117,13 +132,25 @@ impl Graph {
         });
     }
 
-    /// Adds a tensor of the checkpoint and gives its value.
-    pub(super) fn weight(&mut self, name: &str, source: &str, shape: &[usize]) -> String {
-        self.weights.push(Weight { name: name.to_owned(), source: source.to_owned(), shape: shape.to_vec() });
+    /// Whether there is an operation of that name.
+    pub(super) fn has_node(&self, name: &str) -> bool {
+        self.nodes.iter().any(|node| node.name == name)
+    }
+
+    /// Gives the value of the operation that was added last another name.
+    pub(super) fn name_last(&mut self, name: &str) {
+        if let Some(output) = self.nodes.last_mut().and_then(|node| node.output.first_mut()) {
+            name.clone_into(output);
+        }
+    }
+
+    /// Adds a large tensor and gives its value.
+    pub(super) fn weight(&mut self, name: &str, source: Source, shape: &[usize]) -> String {
+        self.weights.push(Weight { name: name.to_owned(), source, shape: shape.to_vec() });
         name.to_owned()
     }
 
-    /// Adds a list of whole numbers.
+    /// Adds a list of whole numbers. Of a name, a constant is there once, as of the next three.
     pub(super) fn list(&mut self, name: &str, values: &[i64]) -> String {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.constant(name, data_type::INT64, &[values.len() as i64], bytes)
@@ -143,14 +170,23 @@ impl Graph {
         self.constant(name, data_type_of(self.dtype), &[], bytes)
     }
 
+    /// Adds a single number of 32 bits, whatever the graph's type is.
+    pub(super) fn float(&mut self, name: &str, value: f32) -> String {
+        self.constant(name, data_type::FLOAT, &[], value.to_le_bytes().to_vec())
+    }
+
     fn constant(&mut self, name: &str, data_type: i32, dims: &[i64], bytes: Vec<u8>) -> String {
-        self.constants.push(TensorProto {
+        let constant = TensorProto {
             dims: dims.to_vec(),
             data_type,
             name: name.to_owned(),
             raw_data: Some(Bytes::from(bytes)),
             ..TensorProto::default()
-        });
+        };
+        match self.constants.iter().find(|other| other.name == name) {
+            Some(same) => debug_assert_eq!(*same, constant, "one name for two constants"),
+            None => self.constants.push(constant),
+        }
         name.to_owned()
     }
 
@@ -186,7 +222,7 @@ impl Graph {
     pub(super) fn proto(&self) -> GraphProto {
         GraphProto {
             node: self.nodes.clone(),
-            name: "gpt2".to_owned(),
+            name: self.name.to_owned(),
             initializer: self.constants.clone(),
             input: self.inputs.clone(),
             output: self.outputs.clone(),

@@ -2,9 +2,10 @@
 
 use examiner_api::schemars::{self, JsonSchema};
 use examiner_api::{PluginError, Result};
+use examiner_families::Precision;
 use serde::{Deserialize, Serialize};
 
-/// Writes a GPT-2 checkpoint as an ONNX model.
+/// Writes a checkpoint as an ONNX model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "schemars")]
@@ -42,6 +43,14 @@ impl NumberType {
         }
     }
 
+    /// What factors are rounded to that a model keeps in the number type of its weights.
+    pub(super) fn precision(self) -> Precision {
+        match self {
+            NumberType::F32 => Precision::F32,
+            NumberType::F16 => Precision::F16,
+        }
+    }
+
     /// The name that `config.json` has for it.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -59,12 +68,12 @@ pub enum Operators {
     /// Those of the ONNX standard.
     #[default]
     Standard,
-    /// ONNX Runtime's (`com.microsoft`): one for the whole of attention, one for a sum and its layer norm, one for a sum
-    /// and its activation.
+    /// ONNX Runtime's (`com.microsoft`): one for the whole of attention, where each head has keys of its own and nothing caps
+    /// scores, one for a rotation, one for a sum and its norm, one for a sum and its activation.
     Fused,
     /// The same with `GroupQueryAttention`, which adds keys and values to those that are there instead of copying all of
     /// them, and takes sequences of different lengths without padding. On a CPU in `f32`; several sequences that go on by
-    /// more than one token each are computed one by one. Takes `seqlens_k` and `total_sequence_length` in place of
+    /// more than one token each are computed one by one. Not for models with sliding windows. Takes `seqlens_k` and `total_sequence_length` in place of
     /// `attention_mask`.
     Grouped,
 }

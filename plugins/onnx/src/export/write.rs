@@ -40,7 +40,7 @@ pub(super) fn write(
         }
         let weight = &graph.weights()[index];
         let path = file.path().to_owned();
-        weights.write(&weight.source, dtype, file, &path)?;
+        weights.write(weight, dtype, file, &path)?;
         done += weight.bytes(dtype) as u64;
         host.progress("export weights", done, Some(total), "bytes");
         Ok(())

@@ -7,6 +7,7 @@ use examiner_api::testing::FakeHost;
 use examiner_api::{ErrorCode, ExportJob, ExportReport, Exporter, Open, Result};
 use examiner_plugin_onnx::OnnxExporter;
 use examiner_test_support::checkpoint::{Dtype, Tensor, TinyGpt2};
+use examiner_test_support::ground_truth;
 use half::f16;
 use prost::Message;
 use serde_json::{Value, json};
@@ -107,8 +108,10 @@ fn inputs_and_outputs_are_those_of_optimum() {
 /// What the format asks of a graph: every value is made once, before it is used; every constant is used.
 #[test]
 fn graphs_are_in_order() {
-    for changes in [json!({}), json!({ "tie_word_embeddings": false, "n_inner": 40, "activation_function": "silu" })] {
-        let checkpoint = TinyGpt2::new(changes).write();
+    let changes = [json!({}), json!({ "tie_word_embeddings": false, "n_inner": 40, "activation_function": "silu" })];
+    let checkpoints = changes.into_iter().map(|changes| TinyGpt2::new(changes).write());
+    let families = ground_truth::options().cases.values().map(|case| case.weights.write());
+    for checkpoint in checkpoints.chain(families) {
         for (operators, domains) in [("standard", vec![("", 20)]), ("fused", vec![("", 20), ("com.microsoft", 1)])] {
             for logits in ["all", "wanted"] {
                 let out = export(checkpoint.path(), json!({ "operators": operators, "logits": logits }));
@@ -210,6 +213,58 @@ fn two_exports_are_the_same_byte_for_byte() {
         };
         assert!(read(&outs[0]) == read(&outs[1]));
     }
+}
+
+/// The numbers of a weight of a graph.
+fn numbers(graph: &GraphProto, name: &str, out: &TempDir) -> Vec<f32> {
+    let tensor = graph.initializer.iter().find(|tensor| tensor.name == name).unwrap();
+    bytes(tensor, out).as_chunks::<4>().0.iter().map(|number| f32::from_le_bytes(*number)).collect()
+}
+
+#[test]
+fn weights_of_other_families_arrive() {
+    let gemma = ground_truth::options().named("gemma3_text");
+    let out = export(gemma.write().path(), json!({}));
+    let graph = graph(&out);
+    let tensors = gemma.tensors();
+    let same = "model.layers.1.self_attn.q_proj.weight";
+    assert_eq!(numbers(&graph, same, &out), tensors[same].values());
+    // These norms multiply by one more than the weight.
+    let norm = "model.layers.2.self_attn.k_norm.weight";
+    let expected: Vec<f32> = tensors[norm].values().iter().map(|number| number + 1.0).collect();
+    assert_eq!(numbers(&graph, norm, &out), expected);
+
+    // The reference computation of the near rotation: 128 positions, 8 pairs of a head of 16, base 100.
+    let angle = |position: u32, pair: i32| f64::from(position as f32 * 100_f64.powf(-f64::from(pair) / 8.0) as f32);
+    let of = |part: fn(f64) -> f64| -> Vec<f32> {
+        (0..128).flat_map(|position| (0..8).map(move |pair| part(angle(position, pair)) as f32)).collect()
+    };
+    assert_eq!(numbers(&graph, "rotary.1.cos", &out), of(f64::cos));
+    assert_eq!(numbers(&graph, "rotary.1.sin", &out), of(f64::sin));
+}
+
+/// A reader of the export finds the sizes of keys and values by names that all families share.
+#[test]
+fn the_configuration_says_what_the_graph_takes() {
+    let cases = [
+        ("gpt_neox, side", json!({ "num_key_value_heads": 4, "max_position_embeddings": 128 })),
+        ("falcon, groups of heads, one norm", json!({ "num_key_value_heads": 1 })),
+        ("mistral", json!({ "num_key_value_heads": 2, "head_dim": 24 })),
+        // Beyond the original context, positions would be rotated otherwise from the first on.
+        ("phi3", json!({ "n_positions": 128, "max_position_embeddings": 512, "num_key_value_heads": 1 })),
+    ];
+    for (name, expected) in cases {
+        let out = export(ground_truth::options().named(name).write().path(), json!({}));
+        let config: Value = serde_json::from_slice(&std::fs::read(out.path().join("config.json")).unwrap()).unwrap();
+        for (key, value) in expected.as_object().unwrap() {
+            assert_eq!(&config[key], value, "{name}: {key}");
+        }
+    }
+    let mut qwen = ground_truth::options().named("qwen3");
+    qwen.config.as_object_mut().unwrap().remove("head_dim");
+    // What the family has without it is no size of these weights.
+    let error = export_to(qwen.write().path(), tempfile::tempdir().unwrap().path(), json!({}), &FakeHost::new());
+    assert!(error.unwrap_err().message.contains("`config.json` asks for [512, 32]"));
 }
 
 /// Scales are those of the configuration, layer by layer.

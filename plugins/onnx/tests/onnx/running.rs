@@ -1,5 +1,6 @@
 //! Exported models, run by ONNX Runtime.
 
+mod families;
 pub(crate) mod graphs;
 mod refused;
 

@@ -4,8 +4,8 @@
 //! says. Both would be wrong numbers without a word. So each family names the fields that transformers honours: what it
 //! assumes where one is missing, and which values the crate computes.
 
-use super::super::config::Config;
 use examiner_api::{PluginError, Result};
+use examiner_families::Config;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 

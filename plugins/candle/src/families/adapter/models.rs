@@ -1,7 +1,6 @@
 //! The families that `candle-transformers` computes: for each, what transformers honours in `config.json`, and the crate's
 //! model. To add one, write its function and name it in [`FAMILIES`].
 
-use super::super::config::Config;
 use super::fields::{Fields, HeadWidth, Heads};
 use super::sequence::{Gives, Model, Passes, Run, Sequence};
 use super::weights::Tied;
@@ -12,6 +11,7 @@ use candle_transformers::models::{
 };
 use candle_transformers::utils::build_additive_causal_mask;
 use examiner_api::Result;
+use examiner_families::Config;
 use serde_json::{Value, json};
 
 /// What a family makes of `config.json`.

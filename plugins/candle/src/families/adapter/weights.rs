@@ -3,13 +3,13 @@
 //! The crate takes what it finds and never looks at the rest; here what is asked for is marked as used, so that a tensor that
 //! nothing reads is an error. Tensors are kept, on the device, and a model that is built once more gets the same ones.
 
-use super::super::weights::is_constant;
 use crate::backend::candle_error;
 use crate::tensors::Tensors;
 use candle_core::{DType, Device, Error, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 use examiner_api::{PluginError, Result};
+use examiner_families::is_constant;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -5,8 +5,8 @@
 
 use super::ARCHITECTURES;
 use crate::gguf::{Gguf, Item};
-use crate::tensors::SIZE_LIMIT;
 use examiner_api::{PluginError, Result};
+use examiner_families::SIZE_LIMIT;
 use serde_json::{Map, Value, json};
 
 /// The configuration of a file.

@@ -4,6 +4,7 @@ use super::{export, export_to, names};
 use examiner_api::testing::FakeHost;
 use examiner_api::{ErrorCode, OpenRole, PluginError, Result, RoleKind};
 use examiner_test_support::checkpoint::{Dtype, Tensor, TinyGpt2, VOCABULARY};
+use examiner_test_support::ground_truth;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tempfile::TempDir;
@@ -87,8 +88,8 @@ fn an_output_head_that_should_be_tied_and_is_not() {
 fn configurations_that_cannot_be_exported() {
     let config = "config.json";
     let refused = |tiny: &TinyGpt2, code, parts: &[&str]| check(tiny, json!({}), code, config, parts);
-    let family = TinyGpt2 { config: json!({ "model_type": "llama" }), ..TinyGpt2::new(json!({})) };
-    refused(&family, ErrorCode::Unsupported, &["`model_type: llama`", "supports `gpt2`"]);
+    let family = TinyGpt2 { config: json!({ "model_type": "mixtral" }), ..TinyGpt2::new(json!({})) };
+    refused(&family, ErrorCode::Unsupported, &["`model_type: mixtral`", "supports `gpt2`, `llama`"]);
     let activation = TinyGpt2::new(json!({ "activation_function": "mish" }));
     refused(&activation, ErrorCode::Unsupported, &["mish", "gelu_new"]);
     let small = TinyGpt2::new(json!({ "vocab_size": 200 }));
@@ -109,7 +110,31 @@ fn files_that_cannot_be_exported() {
     std::fs::remove_file(&weights).unwrap();
     let error = refusal(&checkpoint, json!({}));
     assert_eq!(error.code, ErrorCode::NotFound);
-    assert!(error.message.starts_with("no `model.safetensors` in the checkpoint"), "{error}");
+    assert!(
+        error.message.starts_with("no `model.safetensors` and no `model.safetensors.index.json` in the checkpoint"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_gguf_file_is_not_exported() {
+    let out = tempfile::tempdir().unwrap();
+    let from = std::path::Path::new("model-q4_k_m.gguf");
+    let error = export_to(from, out.path(), json!({}), &FakeHost::new()).unwrap_err();
+    assert_eq!(error.code, ErrorCode::Unsupported);
+    let message = error.to_string();
+    assert!(message.contains("`model-q4_k_m.gguf` is a GGUF file; the exporter `onnx` reads safetensors"), "{message}");
+    assert!(message.contains("export the checkpoint that the file was made of"), "{message}");
+}
+
+#[test]
+fn operators_that_cannot_compute_a_model() {
+    let windows = ground_truth::options().named("mistral").write();
+    let error = refusal(&windows, json!({ "operators": "grouped" }));
+    assert_eq!(error.code, ErrorCode::BadOptions);
+    assert!(error.message.contains("layers of this model see 7 positions"), "{error}");
+    let error = refusal(&TinyGpt2::new(json!({})).write(), json!({ "operators": "grouped", "dtype": "f16" }));
+    assert!(error.message.contains("`operators: grouped` is for `dtype: f32`"), "{error}");
 }
 
 #[test]

@@ -1,50 +1,78 @@
 //! `config.json`, value by value.
 
-use crate::tensors::SIZE_LIMIT;
-use candle_core::DType;
 use examiner_api::{PluginError, Result};
 use examiner_lm::checkpoint::Activation;
+use half::{bf16, f16};
 use serde_json::Value;
 use std::path::Path;
 
+/// No size of a model is as large as this. Products of two sizes are numbers, then, and a configuration with a larger one is
+/// refused before it is given memory.
+pub const SIZE_LIMIT: usize = 1 << 31;
+
+/// The number type that weights are rounded to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits.
+    F32,
+    /// 16 bits, of which 10 are the digits.
+    F16,
+    /// 16 bits, of which 7 are the digits.
+    Bf16,
+}
+
+impl Precision {
+    /// A number, rounded to it.
+    pub(crate) fn round(self, number: f32) -> f32 {
+        match self {
+            Precision::F32 => number,
+            Precision::F16 => f16::from_f32(number).to_f32(),
+            Precision::Bf16 => bf16::from_f32(number).to_f32(),
+        }
+    }
+}
+
 /// A configuration, or an object within it. A value that is `null` counts as none.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Config<'a> {
+pub struct Config<'a> {
     json: &'a Value,
     path: &'a Path,
-    dtype: DType,
+    precision: Precision,
 }
 
 impl<'a> Config<'a> {
-    /// `path` is for messages; `dtype` is what weights will be rounded to.
-    pub(crate) fn new(json: &'a Value, path: &'a Path, dtype: DType) -> Self {
-        Config { json, path, dtype }
+    /// `path` is for messages; `precision` is what weights will be rounded to.
+    pub fn new(json: &'a Value, path: &'a Path, precision: Precision) -> Self {
+        Config { json, path, precision }
     }
 
-    pub(crate) fn json(&self) -> &'a Value {
+    /// The object itself.
+    pub fn json(&self) -> &'a Value {
         self.json
     }
 
-    pub(crate) fn path(&self) -> &'a Path {
+    /// The file that it is from.
+    pub fn path(&self) -> &'a Path {
         self.path
     }
 
     /// The number type that weights are rounded to.
-    pub(crate) fn dtype(&self) -> DType {
-        self.dtype
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
     }
 
-    pub(crate) fn model_type(&self) -> &'a str {
+    /// The value of `model_type`; empty where there is none.
+    pub fn model_type(&self) -> &'a str {
         self.json.get("model_type").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// An error that names the file.
-    pub(crate) fn wrong(&self, what: String) -> PluginError {
+    pub fn wrong(&self, what: String) -> PluginError {
         PluginError::bad_input(format!("`{}`: {what}", self.path.display()))
     }
 
     /// The same for what makes sense but cannot be done.
-    pub(crate) fn unsupported(&self, what: String) -> PluginError {
+    pub fn unsupported(&self, what: String) -> PluginError {
         PluginError::unsupported(format!("`{}`: {what}", self.path.display()))
     }
 
@@ -53,7 +81,7 @@ impl<'a> Config<'a> {
     }
 
     /// Whether a value is given, be it `null`.
-    pub(crate) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.json.get(name).is_some()
     }
 
@@ -63,28 +91,45 @@ impl<'a> Config<'a> {
     }
 
     /// An object within this one.
-    pub(crate) fn inside(&self, name: &str) -> Result<Option<Config<'a>>> {
+    ///
+    /// # Errors
+    /// `BadInput` if it is something else.
+    pub fn inside(&self, name: &str) -> Result<Option<Config<'a>>> {
         self.typed(name, "an object", |value| value.is_object().then_some(Config { json: value, ..*self }))
     }
 
-    pub(crate) fn size(&self, name: &str) -> Result<Option<usize>> {
+    /// A positive whole number.
+    ///
+    /// # Errors
+    /// `BadInput` if it is something else.
+    pub fn size(&self, name: &str) -> Result<Option<usize>> {
         let size = |value: &Value| value.as_u64().and_then(|size| usize::try_from(size).ok());
         let read = |value: &Value| size(value).filter(|size| *size > 0 && *size < SIZE_LIMIT);
         self.typed(name, "a positive whole number below 2^31", read)
     }
 
     /// As [`Config::size`], but it may be zero.
-    pub(crate) fn count(&self, name: &str) -> Result<Option<usize>> {
+    ///
+    /// # Errors
+    /// `BadInput` if it is something else.
+    pub fn count(&self, name: &str) -> Result<Option<usize>> {
         let read = |value: &Value| value.as_u64().and_then(|count| usize::try_from(count).ok());
         self.typed(name, "a whole number", |value| read(value).filter(|count| *count < SIZE_LIMIT))
     }
 
-    pub(crate) fn needed_size(&self, name: &str) -> Result<usize> {
+    /// The same, which must be there.
+    ///
+    /// # Errors
+    /// `BadInput` if it is missing or something else.
+    pub fn needed_size(&self, name: &str) -> Result<usize> {
         self.size(name)?.ok_or_else(|| self.wrong(format!("has no `{name}`; expected a positive whole number")))
     }
 
     /// The width of a head, where all heads together are as wide as the residual stream.
-    pub(crate) fn head_width(&self, width: usize, heads: usize) -> Result<usize> {
+    ///
+    /// # Errors
+    /// `BadInput` if the width is no multiple of the heads.
+    pub fn head_width(&self, width: usize, heads: usize) -> Result<usize> {
         match width.is_multiple_of(heads) {
             true => Ok(width / heads),
             false => {
@@ -95,43 +140,72 @@ impl<'a> Config<'a> {
     }
 
     /// How many layers there are. Each is described before weights are read, so an absurd number would fill the memory.
-    pub(crate) fn layers(&self, name: &str) -> Result<usize> {
+    ///
+    /// # Errors
+    /// `BadInput` if it is missing, something else, or absurd.
+    pub fn layers(&self, name: &str) -> Result<usize> {
         let layers = self.needed_size(name)?;
         self.at_most(name, layers, 10_000)?;
         Ok(layers)
     }
 
     /// Refuses a size that is larger than anybody could mean.
-    pub(crate) fn at_most(&self, name: &str, size: usize, most: usize) -> Result<()> {
+    ///
+    /// # Errors
+    /// `BadInput` says what the most is.
+    pub fn at_most(&self, name: &str, size: usize, most: usize) -> Result<()> {
         match size <= most {
             true => Ok(()),
             false => Err(self.wrong(format!("`{name}` must be at most {most}, found `{size}`"))),
         }
     }
 
-    pub(crate) fn number(&self, name: &str) -> Result<Option<f64>> {
+    /// A number.
+    ///
+    /// # Errors
+    /// `BadInput` if it is something else.
+    pub fn number(&self, name: &str) -> Result<Option<f64>> {
         self.typed(name, "a number", Value::as_f64)
     }
 
-    pub(crate) fn needed_number(&self, name: &str) -> Result<f64> {
+    /// A number, which must be there.
+    ///
+    /// # Errors
+    /// `BadInput` if it is missing or something else.
+    pub fn needed_number(&self, name: &str) -> Result<f64> {
         self.number(name)?.ok_or_else(|| self.wrong(format!("has no `{name}`; expected a number")))
     }
 
-    pub(crate) fn numbers(&self, name: &str) -> Result<Option<Vec<f64>>> {
+    /// A list of numbers.
+    ///
+    /// # Errors
+    /// `BadInput` if it is something else.
+    pub fn numbers(&self, name: &str) -> Result<Option<Vec<f64>>> {
         let read = |value: &Value| value.as_array()?.iter().map(Value::as_f64).collect();
         self.typed(name, "a list of numbers", read)
     }
 
-    pub(crate) fn flag(&self, name: &str, default: bool) -> Result<bool> {
+    /// `true` or `false`.
+    ///
+    /// # Errors
+    /// `BadInput` if it is something else.
+    pub fn flag(&self, name: &str, default: bool) -> Result<bool> {
         Ok(self.typed(name, "`true` or `false`", Value::as_bool)?.unwrap_or(default))
     }
 
-    pub(crate) fn text(&self, name: &str) -> Result<Option<&'a str>> {
+    /// A text.
+    ///
+    /// # Errors
+    /// `BadInput` if it is something else.
+    pub fn text(&self, name: &str) -> Result<Option<&'a str>> {
         self.typed(name, "a text", Value::as_str)
     }
 
     /// The activation that `name` names.
-    pub(crate) fn activation(&self, name: &str, default: Activation) -> Result<Activation> {
+    ///
+    /// # Errors
+    /// `Unsupported` for one that is not known, `BadInput` for what is no text.
+    pub fn activation(&self, name: &str, default: Activation) -> Result<Activation> {
         let Some(found) = self.text(name)? else { return Ok(default) };
         Activation::named(found).ok_or_else(|| {
             self.unsupported(format!("`{name}: {found}` is not supported; these are: {}", Activation::NAMES))
@@ -139,7 +213,10 @@ impl<'a> Config<'a> {
     }
 
     /// Which layers slide, by `layer_types`.
-    pub(crate) fn sliding_layers(&self, layers: usize) -> Result<Option<Vec<bool>>> {
+    ///
+    /// # Errors
+    /// `BadInput` if it does not say so for each of the layers.
+    pub fn sliding_layers(&self, layers: usize) -> Result<Option<Vec<bool>>> {
         let Some(types) = self.value("layer_types") else { return Ok(None) };
         let slides = |kind: &Value| match kind.as_str() {
             Some("sliding_attention") => Some(true),

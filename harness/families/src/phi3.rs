@@ -1,9 +1,9 @@
 //! Phi-3 and Phi-4-mini: Llama with one matrix for queries, keys and values and one for gate and input.
 
-use super::config::Config;
 use super::llama;
 use super::plan::{MlpIn, Plan, Qkv};
 use super::rope::Source;
+use crate::config::Config;
 use examiner_api::Result;
 
 pub(super) fn plan(config: &Config<'_>) -> Result<Plan> {

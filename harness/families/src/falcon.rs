@@ -1,10 +1,9 @@
 //! Falcon: attention and feed-forward block side by side, behind one norm or one each, and few heads of keys.
 
-use super::config::Config;
-use super::plan::{Biases, HeadNorms, LayerPlan, MlpIn, Names, NormKind, Norms, Plan, Qkv};
+use super::plan::{Biases, HeadNorms, LayerPlan, MlpIn, Names, NormKind, Norms, Order, Plan, Qkv};
 use super::rope::{Rope, Source};
+use crate::config::Config;
 use examiner_api::Result;
-use examiner_kernels::Order;
 use examiner_lm::checkpoint::Activation;
 
 pub(super) fn plan(config: &Config<'_>) -> Result<Plan> {

@@ -1,8 +1,8 @@
 //! Qwen 2 (and 2.5): Llama with biases on queries, keys and values. Qwen 3: without them, and with norms of each head.
 
-use super::config::Config;
 use super::llama;
 use super::plan::{Biases, HeadNorms, Plan};
+use crate::config::Config;
 use examiner_api::Result;
 
 pub(super) fn qwen2(config: &Config<'_>) -> Result<Plan> {

@@ -1,67 +1,75 @@
 //! What there is to know of a model before its weights are read: a description that one machine can run.
 
-use super::config::Config;
-use super::rope::Rope;
+use crate::config::Config;
+use crate::rope::Rope;
 use examiner_api::Result;
-use examiner_kernels::Order;
 use examiner_lm::checkpoint::Activation;
 
 /// A decoder, described.
 #[derive(Debug, Clone)]
-pub(crate) struct Plan {
-    pub(crate) vocabulary: usize,
+pub struct Plan {
+    /// Number of tokens.
+    pub vocabulary: usize,
     /// Longest sequence, in tokens.
-    pub(crate) context: usize,
+    pub context: usize,
     /// Width of the residual stream.
-    pub(crate) width: usize,
+    pub width: usize,
     /// Width of the feed-forward block.
-    pub(crate) inner: usize,
+    pub inner: usize,
     /// Heads of queries.
-    pub(crate) heads: usize,
+    pub heads: usize,
     /// Heads of keys and values.
-    pub(crate) kv_heads: usize,
-    pub(crate) head_width: usize,
-    pub(crate) layers: Vec<LayerPlan>,
+    pub kv_heads: usize,
+    /// Width of a head.
+    pub head_width: usize,
+    /// The layers, in their order.
+    pub layers: Vec<LayerPlan>,
     /// What layers rotate queries and keys by; they refer to them by index.
-    pub(crate) ropes: Vec<Rope>,
-    pub(crate) norm: NormKind,
+    pub ropes: Vec<Rope>,
+    /// What all norms compute.
+    pub norm: NormKind,
     /// Added to the variance or the mean square.
-    pub(crate) epsilon: f64,
-    pub(crate) head_norms: HeadNorms,
-    pub(crate) biases: Biases,
-    pub(crate) activation: Activation,
+    pub epsilon: f64,
+    /// What queries and keys are normalized by.
+    pub head_norms: HeadNorms,
+    /// Which linear layers have a bias.
+    pub biases: Biases,
+    /// The function within the feed-forward block.
+    pub activation: Activation,
     /// Attention and feed-forward block read the same residual stream, and both are added to it.
-    pub(crate) parallel: bool,
+    pub parallel: bool,
     /// Attention's scores `s` become `cap · tanh(s / cap)`.
-    pub(crate) softcap: Option<f32>,
+    pub softcap: Option<f32>,
     /// So do logits.
-    pub(crate) logits_softcap: Option<f32>,
+    pub logits_softcap: Option<f32>,
     /// What embeddings are multiplied by.
-    pub(crate) embedding_scale: f32,
+    pub embedding_scale: f32,
     /// What is multiplied with before it is added to the residual stream.
-    pub(crate) residual_scale: f32,
+    pub residual_scale: f32,
     /// What logits are multiplied by.
-    pub(crate) logits_scale: f32,
+    pub logits_scale: f32,
     /// Whether the output head is the embedding of tokens.
-    pub(crate) tied: bool,
-    /// The order of the matrices of linear layers in the file.
-    pub(crate) order: Order,
-    pub(crate) names: Names,
+    pub tied: bool,
+    /// The order of the matrices of linear layers in the file. Embeddings and output heads have the outputs first.
+    pub order: Order,
+    /// What the tensors are called.
+    pub names: Names,
 }
 
 /// One layer, as far as layers differ.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct LayerPlan {
+pub struct LayerPlan {
     /// What attention's scores are multiplied by.
-    pub(crate) scale: f32,
+    pub scale: f32,
     /// A token sees so many positions at most, its own included.
-    pub(crate) window: Option<usize>,
+    pub window: Option<usize>,
     /// The index of its rotation in the plan; none for a model with learned positions.
-    pub(crate) rope: Option<usize>,
+    pub rope: Option<usize>,
 }
 
+/// What a norm computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NormKind {
+pub enum NormKind {
     /// `(x - mean) / √(variance + epsilon) · weight + bias`.
     Layer,
     /// `x / √(mean square + epsilon) · weight`.
@@ -72,7 +80,8 @@ pub(crate) enum NormKind {
 
 /// What queries and keys are normalized by before they are rotated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum HeadNorms {
+pub enum HeadNorms {
+    /// Nothing.
     None,
     /// Each head by itself.
     Each,
@@ -82,13 +91,13 @@ pub(crate) enum HeadNorms {
 
 /// Which linear layers have a bias.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Biases {
+pub struct Biases {
     /// Queries, keys and values.
-    pub(crate) qkv: bool,
+    pub qkv: bool,
     /// What attention ends with.
-    pub(crate) output: bool,
+    pub output: bool,
     /// The feed-forward block.
-    pub(crate) mlp: bool,
+    pub mlp: bool,
 }
 
 impl Biases {
@@ -97,29 +106,47 @@ impl Biases {
     }
 }
 
+/// The order of the matrices of linear layers in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// `[inputs, outputs]`: GPT-2's `Conv1D`.
+    InputsFirst,
+    /// `[outputs, inputs]`: linear layers of nearly everything else.
+    OutputsFirst,
+}
+
 /// What tensors are called.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Names {
+pub struct Names {
     /// Before all names but that of the head, unless the file does without.
-    pub(crate) prefix: &'static str,
-    pub(crate) tokens: &'static str,
+    pub prefix: &'static str,
+    /// The embedding of tokens.
+    pub tokens: &'static str,
     /// Learned positions.
-    pub(crate) positions: Option<&'static str>,
-    pub(crate) layers: &'static str,
-    pub(crate) norm: &'static str,
-    pub(crate) head: &'static str,
-    pub(crate) qkv: Qkv,
+    pub positions: Option<&'static str>,
+    /// The layers, before their number.
+    pub layers: &'static str,
+    /// The norm before the output head.
+    pub norm: &'static str,
+    /// The output head; a name without prefix.
+    pub head: &'static str,
+    /// What makes queries, keys and values.
+    pub qkv: Qkv,
     /// The norms of queries and of keys, where a plan has them.
-    pub(crate) head_norms: [&'static str; 2],
-    pub(crate) output: &'static str,
-    pub(crate) norms: Norms,
-    pub(crate) mlp_in: MlpIn,
-    pub(crate) mlp_out: &'static str,
+    pub head_norms: [&'static str; 2],
+    /// What attention ends with.
+    pub output: &'static str,
+    /// The norms of a layer.
+    pub norms: Norms,
+    /// The first half of the feed-forward block.
+    pub mlp_in: MlpIn,
+    /// Its second half.
+    pub mlp_out: &'static str,
 }
 
 /// The matrices of queries, keys and values in the file.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Qkv {
+pub enum Qkv {
     /// Three matrices.
     Apart([&'static str; 3]),
     /// Three matrices; the two values of a pair that is rotated are side by side, not half a head apart.
@@ -132,7 +159,7 @@ pub(crate) enum Qkv {
 
 /// The matrices of the first half of the feed-forward block in the file.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum MlpIn {
+pub enum MlpIn {
     /// One matrix, then the activation.
     Plain(&'static str),
     /// The matrix of the gate, whose activation multiplies what the other one gives.
@@ -142,7 +169,8 @@ pub(crate) enum MlpIn {
 }
 
 impl MlpIn {
-    pub(crate) fn is_gated(self) -> bool {
+    /// Whether there is a gate.
+    pub fn is_gated(self) -> bool {
         !matches!(self, MlpIn::Plain(_))
     }
 }
@@ -150,11 +178,15 @@ impl MlpIn {
 /// The norms of a layer: before and after attention, before and after the feed-forward block. Those before the two may be
 /// one, under one name.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Norms {
-    pub(crate) before_attention: Option<&'static str>,
-    pub(crate) after_attention: Option<&'static str>,
-    pub(crate) before_mlp: Option<&'static str>,
-    pub(crate) after_mlp: Option<&'static str>,
+pub struct Norms {
+    /// Before attention.
+    pub before_attention: Option<&'static str>,
+    /// After attention, before it is added to the residual stream.
+    pub after_attention: Option<&'static str>,
+    /// Before the feed-forward block.
+    pub before_mlp: Option<&'static str>,
+    /// After the feed-forward block, before it is added to the residual stream.
+    pub after_mlp: Option<&'static str>,
 }
 
 impl Plan {

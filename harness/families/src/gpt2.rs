@@ -1,9 +1,8 @@
 //! GPT-2: learned positions, layer norms and biases throughout, one matrix for queries, keys and values.
 
-use super::config::Config;
-use super::plan::{Biases, HeadNorms, LayerPlan, MlpIn, Names, NormKind, Norms, Plan, Qkv};
+use super::plan::{Biases, HeadNorms, LayerPlan, MlpIn, Names, NormKind, Norms, Order, Plan, Qkv};
+use crate::config::Config;
 use examiner_api::Result;
-use examiner_kernels::Order;
 use examiner_lm::checkpoint::Gpt2Config;
 
 pub(super) fn plan(config: &Config<'_>) -> Result<Plan> {

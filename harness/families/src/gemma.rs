@@ -1,11 +1,10 @@
 //! Gemma 2 and Gemma 3's text models: norms by `1 + weight` on both sides of each block, scaled embeddings, windows on
 //! most layers. Gemma 2 caps scores and logits; Gemma 3 normalizes heads and rotates layers with a window otherwise.
 
-use super::config::Config;
 use super::llama;
 use super::plan::{Biases, HeadNorms, NormKind, Norms, Plan};
 use super::rope::{Rope, Source};
-use candle_core::{DType, Device, Tensor};
+use crate::config::Config;
 use examiner_api::Result;
 use examiner_lm::checkpoint::Activation;
 
@@ -59,7 +58,8 @@ fn like(config: &Config<'_>) -> Result<Plan> {
         after_mlp: Some("post_feedforward_layernorm"),
     };
     plan.scale_attention(config.number("query_pre_attn_scalar")?.unwrap_or(256.0).powf(-0.5));
-    plan.embedding_scale = rounded((plan.width as f64).sqrt() as f32, config.dtype());
+    // The model's own code keeps the factor in the number type of its weights.
+    plan.embedding_scale = config.precision().round((plan.width as f64).sqrt() as f32);
     Ok(plan)
 }
 
@@ -69,10 +69,4 @@ fn cap(config: &Config<'_>, name: &str, default: f32) -> Result<Option<f32>> {
         None => Ok(Some(default)),
         Some(_) => Ok(config.number(name)?.map(|cap| cap as f32)),
     }
-}
-
-/// The model's own code keeps the factor in the number type of its weights.
-fn rounded(factor: f32, dtype: DType) -> f32 {
-    let round = || Tensor::new(factor, &Device::Cpu)?.to_dtype(dtype)?.to_dtype(DType::F32)?.to_scalar::<f32>();
-    round().unwrap_or(factor)
 }

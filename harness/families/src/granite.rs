@@ -1,8 +1,8 @@
 //! Granite: Llama with four factors, on embeddings, attention's scores, what is added to the residual stream, and logits.
 
-use super::config::Config;
 use super::llama;
 use super::plan::Plan;
+use crate::config::Config;
 use examiner_api::Result;
 
 pub(super) fn plan(config: &Config<'_>) -> Result<Plan> {

@@ -1,8 +1,8 @@
 //! OLMo 2: Llama with norms after the blocks instead of before them, and norms of all queries and all keys.
 
-use super::config::Config;
 use super::llama;
 use super::plan::{Biases, HeadNorms, Norms, Plan};
+use crate::config::Config;
 use examiner_api::Result;
 
 pub(super) fn plan(config: &Config<'_>) -> Result<Plan> {

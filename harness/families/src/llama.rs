@@ -2,11 +2,10 @@
 //!
 //! Most families of today are Llama but for a thing or two; their files begin with the plan of this one.
 
-use super::config::Config;
-use super::plan::{Biases, HeadNorms, LayerPlan, MlpIn, Names, NormKind, Norms, Plan, Qkv};
+use super::plan::{Biases, HeadNorms, LayerPlan, MlpIn, Names, NormKind, Norms, Order, Plan, Qkv};
 use super::rope::{Rope, Source};
+use crate::config::Config;
 use examiner_api::Result;
-use examiner_kernels::Order;
 use examiner_lm::checkpoint::Activation;
 
 pub(super) fn plan(config: &Config<'_>) -> Result<Plan> {

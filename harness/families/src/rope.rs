@@ -4,7 +4,7 @@
 //! these models were trained with; cosine and sine are those of that product in `f64`, rounded once. So what a position
 //! is rotated by depends on the position alone.
 
-use super::config::Config;
+use crate::config::Config;
 use examiner_api::Result;
 use rayon::prelude::*;
 use std::f64::consts::PI;
@@ -20,7 +20,7 @@ const HEAD_LIMIT: usize = 1 << 16;
 
 /// A rotation of queries and keys.
 #[derive(Debug, Clone)]
-pub(crate) struct Rope {
+pub struct Rope {
     /// The angle of each pair of values at position 1.
     frequencies: Vec<f32>,
     /// What cosines and sines are multiplied by.
@@ -125,17 +125,17 @@ impl Rope {
     }
 
     /// Divides the frequencies, each by its own factor.
-    pub(crate) fn divide(&mut self, factors: &[f32]) {
+    pub fn divide(&mut self, factors: &[f32]) {
         self.frequencies.iter_mut().zip(factors).for_each(|(frequency, factor)| *frequency /= factor);
     }
 
     /// How many values of a head are rotated.
-    pub(crate) fn rotated(&self) -> usize {
+    pub fn rotated(&self) -> usize {
         2 * self.frequencies.len()
     }
 
     /// Cosines and then sines for each of the positions.
-    pub(crate) fn angles(&self, positions: &[u32]) -> Vec<f32> {
+    pub fn angles(&self, positions: &[u32]) -> Vec<f32> {
         let pairs = self.frequencies.len();
         let mut angles = vec![0.0; positions.len() * 2 * pairs];
         if pairs == 0 {
