@@ -100,10 +100,10 @@ fn a_checkpoint_that_nobody_can_start_from_is_found() {
     error: s.yaml:2:13: train.t: `./llama/config.json` has `model_type: llama`; the trainer `candle` supports `gpt2`
       help: start from a GPT-2, or from scratch
     ");
-    assert_snapshot!(said("export: { x: { exporter: onnx, from: ./llama } }\n"), @r"
-    error: s.yaml:2:14: export.x: `./llama/config.json` has `model_type: llama`; the exporter `onnx` supports `gpt2`
-      help: models of other families that were exported by Hugging Face's Optimum can be examined as they are
-    ");
+    assert_snapshot!(
+        said("export: { x: { exporter: onnx, from: ./llama } }\n"),
+        @"error: s.yaml:2:14: export.x: `./llama/config.json`: has no `hidden_size`; expected a positive whole number"
+    );
     let neither = "train: { t: { trainer: candle, data: rows.csv } }\n";
     assert_snapshot!(said(neither), @r"
     error: s.yaml:2:13: train.t: nothing to start from
