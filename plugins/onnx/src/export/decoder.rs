@@ -62,7 +62,7 @@ fn check_grouped(plan: &Plan, dtype: NumberType) -> Result<()> {
         return Err(PluginError::bad_options("`operators: grouped` is for `dtype: f32`, on a CPU")
             .with_help("write `operators: fused` for a model in 16 bits"));
     }
-    // Releases of ONNX Runtime disagree by one position on what a window is.
+    // The operator has windows of its own, which have not been held against those of transformers.
     match plan.layers.iter().find_map(|layer| layer.window) {
         None => Ok(()),
         Some(window) => Err(PluginError::bad_options(format!(
