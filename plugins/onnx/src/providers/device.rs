@@ -25,7 +25,7 @@ pub enum Device {
 /// A device of an execution provider that comes in a library of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PluginDevice {
-    /// A name of [`KNOWN`], or the provider's own: `WebGpuExecutionProvider`.
+    /// `webgpu`, `openvino` or `tensorrt-rtx`, or the name that the provider itself has: `WebGpuExecutionProvider`.
     pub provider: String,
     /// Which of the devices that the provider offers; none to leave the choice to it.
     pub number: Option<usize>,
