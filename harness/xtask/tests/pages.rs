@@ -29,7 +29,7 @@ fn every_command_can_be_typed() {
                     xtask::Arguments::try_parse_from(arguments).unwrap_or_else(|e| panic!("{}: {e}", block.place));
                 }
                 [name, rest @ ..] if name.rsplit('/').next() == Some("examiner") => examiner(&block, rest),
-                ["cargo", "build" | "new" | "test" | "bench", ..] | ["cp" | "cd" | "git", ..] => {}
+                ["cargo", "build" | "new" | "test" | "bench", ..] | ["cp" | "cd" | "export" | "git", ..] => {}
                 ["python3", "-m", "pip" | "venv" | "zipfile", ..] => {}
                 [pip, "install", ..] if pip.ends_with("/bin/pip") => {}
                 _ => panic!("{}: no test knows the command `{line}`", block.place),
