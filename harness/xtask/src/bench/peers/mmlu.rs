@@ -24,7 +24,7 @@ pub(super) fn mmlu(setup: &Setup) -> Result<Vec<PeerResult>> {
         model.display(),
         hub.display()
     );
-    let limit = if setup.quick { 1 } else { 20 };
+    let limit = if setup.quick { 2 } else { 20 };
     let (mut ours, mut theirs, mut scores) = (Vec::new(), Vec::new(), (0.0, 0.0));
     for round in 0..setup.rounds {
         let (usage, score) = examiner(setup, &model, &hub, limit, round)?;
