@@ -55,7 +55,7 @@ fn examiner(setup: &Setup, model: &Path, hub: &Path, limit: usize, round: usize)
     let name = format!("mmlu-{round}");
     let suite = json!({
         "name": name,
-        "models": { "model": { "plugin": "candle", "checkpoint": model, "device": "cpu" } },
+        "models": { "model": { "plugin": "candle", "checkpoint": model, "device": "cpu", "chat": false } },
         "datasets": { "mmlu": {
             "plugin": "lm-eval", "task": "mmlu", "tasks_dir": python::lm_eval_tasks(&setup.python)?, "hub_mirror": hub, "num_fewshot": 5,
             "limit_per_task": limit
