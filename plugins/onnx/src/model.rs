@@ -67,6 +67,10 @@ fn load(options: OnnxOptions, local: LocalOptions, host: Host) -> Result<LocalMo
     let (mut session, mut chosen) = builder(&runtime, &options, threads, &host)?;
     let session = session.commit_from_file(&file.path).map_err(|error| refused(&file, &runtime, &chosen, &error))?;
     let signature = Signature::read(session.inputs(), session.outputs(), shape, &file.path)?;
+    // What this program exports counts a window's positions without those that are masked; others count all.
+    let is_own = session.metadata().is_ok_and(|metadata| metadata.producer().as_deref() == Some("examiner"));
+    let window = shape::window(&checkpoint.config).filter(|_| !is_own);
+    let longest_padded = window.map_or(shape.context_length, |window| window.min(shape.context_length));
     host.info(format!("ONNX Runtime {} from `{}`", runtime.version, runtime.path.display()));
     let placement = placement(&session, &mut chosen, &file, options.fallback, &host)?;
     let source = source(checkpoint, &file, &runtime, &chosen, placement)?;
@@ -93,6 +97,7 @@ fn load(options: OnnxOptions, local: LocalOptions, host: Host) -> Result<LocalMo
         memory: chosen.memory,
         main_memory: providers::main_memory()?,
         caches: Caches::new(),
+        longest_padded,
         path: file.path,
         signature,
     };

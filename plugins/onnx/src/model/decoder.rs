@@ -30,6 +30,9 @@ pub(crate) struct OnnxDecoder {
     /// Where logits go.
     pub(crate) main_memory: MemoryInfo<'static>,
     pub(crate) caches: Caches<Arc<DynValue>>,
+    /// The longest rows, past and new tokens, that may have positions which are no row's own: beyond the context, or beyond a window that
+    /// counts such positions as well, the graph would compute something else.
+    pub(crate) longest_padded: usize,
     /// The graph's file, for messages.
     pub(crate) path: PathBuf,
 }
@@ -56,8 +59,8 @@ impl OnnxDecoder {
         let ids: Vec<CacheId> = own.iter().map(|segment| segment.cache).collect();
         let tokens = own.iter().map(|segment| segment.tokens.len()).max().unwrap_or_default();
         let mut sources = self.caches.sources(&ids)?;
-        let past = self.widen(&mut sources)?;
-        if past + tokens > self.signature.shape.context_length && members.len() > 1 {
+        let past = self.widen(&mut sources, tokens)?;
+        if past + tokens > self.longest_padded && members.len() > 1 {
             // Padding would make the rows longer than the graph can be counted on to bear.
             return members.iter().try_for_each(|&index| self.call(&[index], segments, on_logits));
         }
@@ -81,10 +84,10 @@ impl OnnxDecoder {
 
     /// The longest past of the sources. Positions that no row sees are left where they are if they are few: leaving them
     /// out costs a copy of all others.
-    fn widen(&self, sources: &mut [Source]) -> Result<usize> {
+    fn widen(&self, sources: &mut [Source], tokens: usize) -> Result<usize> {
         for source in sources.iter_mut() {
             let length = self.caches.group(source.group)?.length;
-            if 4 * count(&source.columns) >= 3 * length && length < self.signature.shape.context_length {
+            if 4 * count(&source.columns) >= 3 * length && length + tokens <= self.longest_padded {
                 source.columns = whole(length);
             }
         }
@@ -274,7 +277,7 @@ impl Decoder for OnnxDecoder {
         }
         let extents: Result<Vec<_>> =
             segments.iter().map(|segment| self.caches.extent(segment.cache, segment.tokens.len())).collect();
-        for members in calls(&extents?, self.signature.positions, self.signature.shape.context_length) {
+        for members in calls(&extents?, self.signature.positions, self.longest_padded) {
             self.call(&members, segments, on_logits)?;
         }
         Ok(())

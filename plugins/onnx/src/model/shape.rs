@@ -16,6 +16,13 @@ pub(crate) struct Shape {
     pub(crate) context_length: usize,
 }
 
+/// How many positions a token sees at most in some of the layers, its own included, where `config.json` says so.
+pub(crate) fn window(config: &Value) -> Option<usize> {
+    let is_used = config.get("use_sliding_window").and_then(Value::as_bool) != Some(false);
+    let window = config.get("sliding_window").filter(|_| is_used)?.as_u64()?;
+    usize::try_from(window).ok().filter(|window| *window > 0)
+}
+
 impl Shape {
     /// Reads the sizes by any of the names that families of models give them. `path` is for messages.
     ///
@@ -61,6 +68,19 @@ impl Shape {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_window_counts_unless_it_is_not_used() {
+        assert_eq!(window(&json!({ "sliding_window": 512 })), Some(512));
+        assert_eq!(window(&json!({ "sliding_window": 512, "use_sliding_window": true })), Some(512));
+        for none in [
+            json!({}),
+            json!({ "sliding_window": null }),
+            json!({ "sliding_window": 512, "use_sliding_window": false }),
+        ] {
+            assert_eq!(window(&none), None);
+        }
+    }
 
     #[test]
     fn names_of_gpt2_and_of_llama() {

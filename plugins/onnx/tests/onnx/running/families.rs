@@ -82,6 +82,25 @@ fn small_batches_and_nothing_shared_are_the_same() {
     }
 }
 
+/// Windows of other exporters' graphs may count positions that are masked: none is among the rows that are longer than a window.
+#[test]
+fn windows_of_other_exporters_see_no_padding() {
+    for name in WINDOWS {
+        let family = ground_truth::family(name);
+        let exported = export(family.write().path(), json!({}));
+        let path = exported.path().join("model.onnx");
+        let mut graph = std::fs::read(&path).unwrap();
+        let place = graph.windows(8).position(|bytes| bytes == b"examiner").unwrap();
+        graph[place..place + 8].copy_from_slice(b"somebody");
+        std::fs::write(&path, graph).unwrap();
+        for options in [json!({ "share_prefixes": true }), json!({ "max_batch_tokens": 64, "max_sequences": 3 })] {
+            let mut model = open(exported.path(), options);
+            check_scores(&mut model, &family, name);
+            check_answers(&mut model, &family, name);
+        }
+    }
+}
+
 /// Of each token of the text after the first.
 fn logprobs(exported: &Path) -> Vec<f32> {
     let request = ScoreRequest { span: Span::All, ..loglikelihood(0, "", &ground_truth::options().text) };
