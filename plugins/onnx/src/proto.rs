@@ -26,6 +26,19 @@ pub(crate) struct ModelProto {
     pub(crate) metadata_props: Vec<StringStringEntryProto>,
 }
 
+impl ModelProto {
+    /// Around a small graph of the standard's own operators, which is computed with besides a model's.
+    pub(crate) fn standard(graph: GraphProto) -> Self {
+        ModelProto {
+            ir_version: 8,
+            producer_name: "examiner".to_owned(),
+            graph: Some(graph),
+            opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 18 }],
+            ..ModelProto::default()
+        }
+    }
+}
+
 /// A version of a set of operators.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct OperatorSetIdProto {

@@ -159,7 +159,11 @@ impl Planner {
                 if let (Ok((model, _)), Some(asks)) = (&mut model.model, asks) {
                     match tokens(&mut **model, &asks) {
                         Ok(tokens) => stage.tokens = Some(tokens),
-                        Err(error) => stage.action = Action::Blocked(Obstacle::Error(error)),
+                        // A run counts no tokens: it decides nothing.
+                        Err(error) => {
+                            let message = format!("{}: its tokens could not be counted: {error}", stage.name);
+                            self.shared.progress.print(&message);
+                        }
                     }
                 }
                 stages.push(stage);

@@ -32,9 +32,12 @@ pub enum Known {
 /// The tokens of the requests that a sample was drawn from.
 ///
 /// # Errors
-/// The model cannot count although it says it can.
+/// The model cannot count although it does not say so.
 pub(super) fn tokens(model: &mut dyn Model, sample: &AskSample) -> Result<Tokens> {
     let asks = sample.asks();
+    if asks.is_empty() {
+        return Ok(Tokens { read: 0, written: 0, known: Known::Counted });
+    }
     let is_whole = sample.seen() == asks.len() as u64;
     let (counts, known) = match model.count_tokens(asks) {
         Ok(counts) if counts.len() == asks.len() => (counts, if is_whole { Known::Counted } else { Known::Sampled }),
@@ -48,10 +51,7 @@ pub(super) fn tokens(model: &mut dyn Model, sample: &AskSample) -> Result<Tokens
     };
     let all = |of: fn(&TokenCount) -> u64| {
         let sum: u128 = counts.iter().map(|count| u128::from(of(count))).sum();
-        match asks.len() as u128 {
-            0 => 0,
-            sampled => (sum * u128::from(sample.seen()) / sampled) as u64,
-        }
+        (sum * u128::from(sample.seen()) / asks.len() as u128) as u64
     };
     Ok(Tokens { read: all(|count| count.read), written: all(|count| count.written), known })
 }

@@ -6,8 +6,8 @@
 
 use super::cache::{Group, Positions, Source, count};
 use crate::proto::{
-    AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, Size, TensorProto,
-    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type, data_type,
+    AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, Size, TensorProto, TensorShapeProto, TensorTypeProto,
+    TypeProto, ValueInfoProto, attribute_type, data_type,
 };
 use crate::runtime::failed;
 use examiner_api::Result;
@@ -147,13 +147,7 @@ fn graph(recipe: Recipe, kind: TensorElementType) -> ModelProto {
         output: vec![tensor("joined", kind, 4)],
         ..GraphProto::default()
     };
-    ModelProto {
-        ir_version: 8,
-        producer_name: "examiner".to_owned(),
-        graph: Some(graph),
-        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 18 }],
-        ..ModelProto::default()
-    }
+    ModelProto::standard(graph)
 }
 
 /// Adds a node of one output, whose name it gives back.

@@ -2,8 +2,8 @@
 
 use super::placement::Placement;
 use crate::proto::{
-    Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, Size, TensorShapeProto, TensorTypeProto,
-    TypeProto, ValueInfoProto, data_type,
+    Dimension, GraphProto, ModelProto, NodeProto, Size, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+    data_type,
 };
 use crate::runtime::failed;
 use examiner_api::Result;
@@ -74,11 +74,5 @@ fn graph() -> ModelProto {
         output: vec![value("y")],
         ..GraphProto::default()
     };
-    ModelProto {
-        ir_version: 8,
-        producer_name: "examiner".to_owned(),
-        graph: Some(graph),
-        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 18 }],
-        ..ModelProto::default()
-    }
+    ModelProto::standard(graph)
 }

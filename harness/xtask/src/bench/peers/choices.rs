@@ -1,9 +1,8 @@
 //! CommonsenseQA: whole processes, from the command to the score, beside lm-evaluation-harness.
 
+use super::evaluations::{in_turns, newest_results, run_suite};
 use super::result::PeerResult;
-use super::setup::{Setup, newest_results};
-use crate::bench::work::median;
-use crate::program::Results;
+use super::setup::Setup;
 use crate::program::files::{json_lines, write};
 use crate::program::measure::{self, Usage};
 use anyhow::{Context, Result, anyhow};
@@ -41,36 +40,15 @@ pub(super) fn choices(setup: &Setup, shots: usize) -> Result<Vec<PeerResult>> {
         // The peer would need half an hour for all of them in each round.
         (false, _) => 400,
     };
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    let mut scores = (0.0, 0.0);
-    for round in 0..setup.rounds {
-        let (usage, score) = examiner(setup, &rows, shots, limit, round)?;
-        ours.push(usage);
-        scores.0 = score;
-        let (usage, score) = lm_eval(setup, &rows, shots, limit)?;
-        theirs.push(usage);
-        scores.1 = score;
-    }
     let what = format!("CommonsenseQA, {limit} questions, {shots} examples");
-    let line = |what: String, unit, pick: fn(&Usage) -> f64, at_least| -> Result<PeerResult> {
-        let of = |usage: &[Usage]| median(usage.iter().map(pick).collect());
-        let (ours, theirs) = (of(&ours)?, of(&theirs)?);
-        let peer = "lm-evaluation-harness".to_owned();
-        Ok(PeerResult {
-            what,
-            peer,
-            unit,
-            ours,
-            theirs,
-            ratio: theirs / ours,
-            at_least,
-            scores: Some((scores.0, scores.1, 1e-3)),
-        })
-    };
-    Ok(vec![
-        line(what.clone(), "s", |usage| usage.seconds, if shots == 0 { 4.0 } else { 30.0 })?,
-        line(format!("{what}: peak memory"), "MiB", |usage| usage.peak_mib, 2.0)?,
-    ])
+    let at_least = if shots == 0 { 4.0 } else { 30.0 };
+    in_turns(
+        setup,
+        &what,
+        at_least,
+        |round| examiner(setup, &rows, shots, limit, round),
+        || lm_eval(setup, &rows, shots, limit),
+    )
 }
 
 /// Writes the questions as flat rows, which both programs read.
@@ -101,12 +79,7 @@ fn examiner(setup: &Setup, rows: &Path, shots: usize, limit: usize, round: usize
         } },
         "evaluate": [{ "models": "all", "datasets": "all" }]
     });
-    let path = setup.work.join(format!("{name}.yaml"));
-    write(&path, serde_yaml::to_string(&suite)?)?;
-    let out = setup.work.join(&name);
-    let mut command = Command::new(&setup.program);
-    let usage = measure::run(command.arg("run").arg(&path).arg("--out").arg(&out).current_dir(&setup.work))?;
-    let results = Results::at(out);
+    let (usage, results) = run_suite(setup, &name, &suite)?;
     let accuracy = results.summary("gpt2", "csqa", "perplexity-choice", "acc")?;
     Ok((usage, accuracy + results.summary("gpt2", "csqa", "perplexity-choice", "acc_norm")?))
 }

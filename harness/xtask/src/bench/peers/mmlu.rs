@@ -1,11 +1,10 @@
 //! MMLU: whole processes, from the command to the score, beside lm-evaluation-harness on its own task.
 
+use super::evaluations::{in_turns, newest_results, run_suite};
 use super::result::PeerResult;
-use super::setup::{Setup, newest_results};
-use crate::bench::work::median;
-use crate::program::files::write;
+use super::setup::Setup;
 use crate::program::measure::{self, Usage};
-use crate::program::{Results, python};
+use crate::program::python;
 use crate::real_models;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -15,40 +14,29 @@ use std::process::Command;
 /// The published model.
 const MODEL: &str = "smollm2";
 
+/// Whether model and data are there.
+pub(super) fn is_available(data: &Path) -> bool {
+    real_models::directory().join(MODEL).join("config.json").is_file() && data.join("hub").is_dir()
+}
+
 /// Measures all 57 subjects with five examples before each question.
 pub(super) fn mmlu(setup: &Setup) -> Result<Vec<PeerResult>> {
     let (model, hub) = (real_models::directory().join(MODEL), setup.data.join("hub"));
     ensure!(
-        model.join("config.json").is_file() && hub.is_dir(),
+        is_available(&setup.data),
         "expected SmolLM2 in `{}` and data in the hub's layout in `{}`; `cargo xtask real-models` gets the model",
         model.display(),
         hub.display()
     );
     let limit = if setup.quick { 2 } else { 20 };
-    let (mut ours, mut theirs, mut scores) = (Vec::new(), Vec::new(), (0.0, 0.0));
-    for round in 0..setup.rounds {
-        let (usage, score) = examiner(setup, &model, &hub, limit, round)?;
-        ours.push(usage);
-        scores.0 = score;
-        let (usage, score) = lm_eval(setup, &model, &hub, limit)?;
-        theirs.push(usage);
-        scores.1 = score;
-    }
-    let line = |what: &str, unit, pick: fn(&Usage) -> f64, at_least| -> Result<PeerResult> {
-        let of = |usage: &[Usage]| median(usage.iter().map(pick).collect());
-        let (ours, theirs) = (of(&ours)?, of(&theirs)?);
-        Ok(PeerResult {
-            what: format!("MMLU of SmolLM2, 57 x {limit} questions, 5 examples{what}"),
-            peer: "lm-evaluation-harness".to_owned(),
-            unit,
-            ours,
-            theirs,
-            ratio: theirs / ours,
-            at_least,
-            scores: Some((scores.0, scores.1, 1e-3)),
-        })
-    };
-    Ok(vec![line("", "s", |usage| usage.seconds, 20.0)?, line(": peak memory", "MiB", |usage| usage.peak_mib, 2.0)?])
+    let what = format!("MMLU of SmolLM2, 57 x {limit} questions, 5 examples");
+    in_turns(
+        setup,
+        &what,
+        20.0,
+        |round| examiner(setup, &model, &hub, limit, round),
+        || lm_eval(setup, &model, &hub, limit),
+    )
 }
 
 fn examiner(setup: &Setup, model: &Path, hub: &Path, limit: usize, round: usize) -> Result<(Usage, f64)> {
@@ -62,12 +50,8 @@ fn examiner(setup: &Setup, model: &Path, hub: &Path, limit: usize, round: usize)
         } },
         "evaluate": [{ "models": "all", "datasets": "all" }]
     });
-    let path = setup.work.join(format!("{name}.yaml"));
-    write(&path, serde_yaml::to_string(&suite)?)?;
-    let out = setup.work.join(&name);
-    let mut command = Command::new(&setup.program);
-    let usage = measure::run(command.arg("run").arg(&path).arg("--out").arg(&out).current_dir(&setup.work))?;
-    let accuracy = Results::at(out).summary_of("model", "mmlu", "mmlu_stem", "lm-eval", "acc")?;
+    let (usage, results) = run_suite(setup, &name, &suite)?;
+    let accuracy = results.summary_of("model", "mmlu", "mmlu", "lm-eval", "acc")?;
     Ok((usage, accuracy))
 }
 
@@ -81,6 +65,6 @@ fn lm_eval(setup: &Setup, model: &Path, hub: &Path, limit: usize) -> Result<(Usa
     command.env("HF_HUB_OFFLINE", "1").env("HF_DATASETS_OFFLINE", "1").env("HF_HOME", setup.work.join("cache"));
     let usage = measure::run(command.current_dir(hub))?;
     let results = newest_results(&out)?;
-    let accuracy = results["groups"]["mmlu_stem"]["acc,none"].as_f64();
-    Ok((usage, accuracy.context("lm-evaluation-harness reports no `acc` of `mmlu_stem`")?))
+    let accuracy = results["groups"]["mmlu"]["acc,none"].as_f64();
+    Ok((usage, accuracy.context("lm-evaluation-harness reports no `acc` of `mmlu`")?))
 }

@@ -5,7 +5,6 @@ use crate::checkpoints::{gpt2, tokenizers};
 use crate::program::DeviceArguments;
 use crate::program::files::write;
 use anyhow::{Context, Result};
-use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// What all works share.
@@ -44,16 +43,4 @@ pub(super) fn write_models(setup: &Setup) -> Result<()> {
 
 fn link(from: &Path, to: &Path) -> Result<()> {
     std::fs::hard_link(from, to).with_context(|| format!("cannot link `{}`", from.display()))
-}
-
-/// What lm-evaluation-harness wrote last below a directory.
-pub(super) fn newest_results(out: &Path) -> Result<Value> {
-    let mut files = Vec::new();
-    for directory in std::fs::read_dir(out)? {
-        let entries = std::fs::read_dir(directory?.path())?.filter_map(|entry| Some(entry.ok()?.path()));
-        files.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "json")));
-    }
-    files.sort();
-    let newest = files.pop().context("lm-evaluation-harness wrote no results")?;
-    Ok(serde_json::from_str(&std::fs::read_to_string(newest)?)?)
 }
