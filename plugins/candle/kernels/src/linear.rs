@@ -1,10 +1,13 @@
 //! Linear layers with weights packed once, when they are loaded.
 
 use super::activation::activate_body;
-use super::lanes::{Element, Isa, Lanes, for_each_isa};
-use super::packed_weights::{Matrix, Order, WeightType, Weights};
+use super::isa::Isa;
+use super::lanes::{Element, Lanes, for_each_isa};
+use super::packed_weights::{Matrix, Order, Pairs, Products, WeightType, Weights};
+use super::pairs::{PairRows, STEPS, Terms};
 use super::tasks::for_each_task;
-use super::tile::{COLUMN_BLOCK, Operands, Prefetch, ROWS, Start, multiply_tile, registers_abreast};
+use super::tile::{COLUMN_BLOCK, MOST_ROWS, Operands, Prefetch, Start, multiply_tile, registers_abreast, tile_height};
+use super::unit::{Factors, Kind, Sums, TILE, multiply_add};
 use examiner_lm::checkpoint::Activation;
 
 /// Columns of the smallest task: four AVX-512 registers.
@@ -13,7 +16,7 @@ const PANEL: usize = 4 * COLUMN_BLOCK;
 /// caches while all rows of a task pass by. Between blocks, sums are stored and loaded as they are.
 const DEPTH: usize = 768;
 /// Rows of a task; their inputs of one block (360 KiB) stay in the second-level cache.
-const BLOCK: usize = 20 * ROWS;
+const BLOCK: usize = 120;
 /// A task below this many multiply-adds costs more to hand out than it saves.
 const LEAST_WORK: usize = 1 << 17;
 
@@ -28,7 +31,8 @@ pub enum Finish<'a> {
     Add(&'a [f32]),
 }
 
-/// `output = input · weight + bias`. Whatever type the weights have in memory, they are computed with in `f32`.
+/// `output = input · weight + bias`. Whatever type the weights have in memory, they are computed with in `f32`, but where it was
+/// packed for other [`Products`].
 ///
 /// With weights of 8 bits it is `(input · numbers) · scale + bias`, in this order, with one scale for each output.
 pub struct Linear {
@@ -40,13 +44,14 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Rounds a weight matrix of `inputs × outputs` values, row-major in the given order, to a number type, and packs it.
-    /// No bias means zeros.
+    /// Rounds a weight matrix of `inputs × outputs` values, row-major in the given order, to a number type, and packs it for
+    /// products of a kind. No bias means zeros.
     ///
     /// # Panics
     /// If `weight` or `bias` are of another size.
     pub fn pack<S: Copy + Sync + Into<f32>>(
         numbers: WeightType,
+        products: Products,
         weight: &[S],
         order: Order,
         inputs: usize,
@@ -59,7 +64,7 @@ impl Linear {
             assert_eq!(bias.len(), outputs, "a bias of {outputs}");
             padded[..outputs].copy_from_slice(bias);
         }
-        let weights = Weights::pack(numbers, &Matrix { values: weight, order, inputs, outputs });
+        let weights = Weights::pack(numbers, products, &Matrix { values: weight, order, inputs, outputs });
         Linear { inputs, outputs, weights, bias: padded }
     }
 
@@ -96,6 +101,12 @@ impl Linear {
         if let Finish::Add(values) = finish {
             assert_eq!(values.len(), output.len(), "as many values to add");
         }
+        let terms = match &self.weights {
+            Weights::Pairs(pairs) if pairs.terms.len() == 3 => Some(Terms::Three),
+            Weights::Pairs(_) => Some(Terms::One),
+            _ => None,
+        };
+        let pairs = terms.map(|terms| PairRows::of(isa, terms, input, self.inputs));
         let panels = self.outputs.div_ceil(PANEL);
         let blocks = rows.div_ceil(BLOCK);
         // Many tasks, so that no thread waits long for the last one.
@@ -111,7 +122,14 @@ impl Linear {
             let columns = panels.start * PANEL..self.outputs.min(panels.end * PANEL);
             // SAFETY: tasks differ in rows or in columns, so no other one touches this part of the output, which is
             // not looked at before all have ended. Shapes were checked above.
-            unsafe { linear_block(isa, self, input.as_ptr(), finish, out.at(), rows, columns) };
+            unsafe {
+                match (&self.weights, &pairs) {
+                    (Weights::Pairs(weights), Some(input)) => {
+                        pairs_block(isa, self, weights, input, finish, out.at(), rows, columns);
+                    }
+                    _ => linear_block(isa, self, input.as_ptr(), finish, out.at(), rows, columns),
+                }
+            };
         });
     }
 }
@@ -149,26 +167,44 @@ unsafe fn block<V: Lanes>(
     rows: Range,
     columns: Range,
 ) {
-    let (at, bias) = ((rows.clone(), columns.clone()), Start::Values(layer.bias.as_ptr(), 0));
+    let (at, inputs) = ((rows.clone(), columns.clone()), layer.inputs);
+    let bias = Start::Values(layer.bias.as_ptr(), 0);
     // SAFETY: the caller guarantees it; the bias is padded to whole column blocks.
-    let scales = unsafe {
+    unsafe {
         match &layer.weights {
-            Weights::F32(packed) => products::<V, _>(layer, packed.as_ptr(), bias, input, output, at),
-            Weights::F16(packed) => products::<V, _>(layer, packed.as_ptr(), bias, input, output, at),
-            Weights::Bf16(packed) => products::<V, _>(layer, packed.as_ptr(), bias, input, output, at),
-            Weights::Int8(packed, _) => products::<V, _>(layer, packed.as_ptr(), Start::Zeros, input, output, at),
+            Weights::F32(packed) => products::<V, _>(layer, inputs, packed.as_ptr(), bias, input, output, at),
+            Weights::F16(packed) => products::<V, _>(layer, inputs, packed.as_ptr(), bias, input, output, at),
+            Weights::Bf16(packed) => products::<V, _>(layer, inputs, packed.as_ptr(), bias, input, output, at),
+            Weights::Int8(packed, _) => {
+                products::<V, _>(layer, inputs, packed.as_ptr(), Start::Zeros, input, output, at)
+            }
+            Weights::Pairs(_) => unreachable!("pairs have blocks of their own"),
         }
-        match &layer.weights {
-            Weights::Int8(_, scales) => Some((&scales[columns.clone()], &layer.bias[columns.clone()])),
+        let scales = match &layer.weights {
+            Weights::Int8(_, scales) => Some(scales.as_slice()),
             _ => None,
-        }
-    };
+        };
+        finish_rows(layer, scales, finish, output, rows, columns);
+    }
+}
+
+/// Scales sums and adds the bias to them, if there are scales, and finishes them.
+#[inline(always)]
+unsafe fn finish_rows(
+    layer: &Linear,
+    scales: Option<&[f32]>,
+    finish: Finish<'_>,
+    output: *mut f32,
+    rows: Range,
+    columns: Range,
+) {
     for row in rows {
         let first = row * layer.outputs + columns.start;
-        // SAFETY: as above.
+        // SAFETY: the caller guarantees it.
         let values = unsafe { std::slice::from_raw_parts_mut(output.add(first), columns.len()) };
-        if let Some((scales, bias)) = scales {
-            for (value, (scale, bias)) in values.iter_mut().zip(scales.iter().zip(bias)) {
+        if let Some(scales) = scales {
+            let scales = scales[columns.clone()].iter().zip(&layer.bias[columns.clone()]);
+            for (value, (scale, bias)) in values.iter_mut().zip(scales) {
                 *value = value.mul_add(*scale, *bias);
             }
         }
@@ -185,20 +221,138 @@ unsafe fn block<V: Lanes>(
     }
 }
 
-/// Chains of multiply-adds that go on from `start`, for the given rows and columns.
+/// The given rows and columns of a linear layer whose weights are pairs.
+///
+/// # Safety
+/// That of [`linear_block`].
+#[allow(clippy::too_many_arguments, reason = "kernels take their shapes one by one")]
+unsafe fn pairs_block(
+    isa: Isa,
+    layer: &Linear,
+    weights: &Pairs,
+    input: &PairRows,
+    finish: Finish<'_>,
+    output: *mut f32,
+    rows: Range,
+    columns: Range,
+) {
+    // SAFETY: the caller guarantees it; a unit exists only where its instructions do.
+    unsafe {
+        match weights.unit.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => pairs_in_registers(layer, weights, input, output, rows.clone(), columns.clone()),
+            _ => pairs_in_tiles(layer, weights, input, output, rows.clone(), columns.clone()),
+        }
+        finish_pairs(isa, layer, weights, finish, output, rows, columns);
+    }
+}
+
+for_each_isa! {
+    /// # Safety
+    /// That of [`linear_block`].
+    unsafe fn finish_pairs(
+        layer: &Linear, weights: &Pairs, finish: Finish<'_>, output: *mut f32, rows: Range, columns: Range
+    ) = finish_pairs_body::<Lanes>
+}
+
+#[inline(always)]
+unsafe fn finish_pairs_body<V: Lanes>(
+    layer: &Linear,
+    weights: &Pairs,
+    finish: Finish<'_>,
+    output: *mut f32,
+    rows: Range,
+    columns: Range,
+) {
+    // SAFETY: the caller guarantees it.
+    unsafe { finish_rows(layer, weights.scales.as_deref(), finish, output, rows, columns) }
+}
+
+/// # Safety
+/// That of [`linear_block`], and the machine has the instructions.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn pairs_in_registers(
+    layer: &Linear,
+    weights: &Pairs,
+    input: &PairRows,
+    output: *mut f32,
+    rows: Range,
+    columns: Range,
+) {
+    let [term] = weights.terms.as_slice() else { unreachable!("this unit gains nothing from splitting") };
+    let start = if weights.scales.is_some() { Start::Zeros } else { Start::Values(layer.bias.as_ptr(), 0) };
+    let (steps, input) = (weights.steps, input.pairs.as_ptr());
+    // SAFETY: the caller guarantees it; the bias is padded to whole column blocks.
+    unsafe {
+        products::<std::arch::x86_64::__m512, _>(layer, steps, term.as_ptr(), start, input, output, (rows, columns));
+    }
+}
+
+/// Which terms of inputs and of weights are multiplied: what matters least comes first, while sums are small.
+const SPLIT: [(usize, usize); 6] = [(2, 0), (0, 2), (1, 1), (1, 0), (0, 1), (0, 0)];
+
+/// # Safety
+/// That of [`linear_block`].
+unsafe fn pairs_in_tiles(
+    layer: &Linear,
+    weights: &Pairs,
+    input: &PairRows,
+    output: *mut f32,
+    rows: Range,
+    columns: Range,
+) {
+    let steps = weights.steps;
+    let products = if weights.terms.len() == 3 { SPLIT.as_slice() } else { &[(0, 0)] };
+    let column_blocks = layer.outputs.div_ceil(COLUMN_BLOCK);
+    for column in columns.clone().step_by(2 * TILE) {
+        for row in rows.clone().step_by(2 * TILE) {
+            let mut sums: Sums = [[[[0.0; TILE]; TILE]; 2]; 2];
+            for &(x, w) in products {
+                // A second tile of rows or columns that there is none of is the first one again, and is not looked at.
+                let x_at = |tile: usize| {
+                    let row = if row + tile * TILE < input.rows { row + tile * TILE } else { row };
+                    input.pairs[(x * input.rows + row) * steps..].as_ptr()
+                };
+                let w_at = |tile: usize| {
+                    let block = (column / COLUMN_BLOCK + tile).min(column_blocks - 1);
+                    weights.terms[w].as_ptr().wrapping_add(block * steps * COLUMN_BLOCK)
+                };
+                let factors =
+                    Factors { x: [x_at(0), x_at(1)], stride: steps, w: [w_at(0), w_at(1)], blocks: steps / STEPS };
+                // SAFETY: rows are filled up to whole tiles, and columns to whole blocks.
+                unsafe { multiply_add(weights.unit, factors, &mut sums) };
+            }
+            for r in row..rows.end.min(row + 2 * TILE) {
+                let width = (columns.end - column).min(2 * TILE);
+                // SAFETY: the caller has these elements for itself.
+                let values = unsafe { std::slice::from_raw_parts_mut(output.add(r * layer.outputs + column), width) };
+                for (c, value) in values.iter_mut().enumerate() {
+                    let sum = sums[(r - row) / TILE][c / TILE][(r - row) % TILE][c % TILE];
+                    // With scales, the bias comes after them.
+                    *value = if weights.scales.is_some() { sum } else { sum + layer.bias[column + c] };
+                }
+            }
+        }
+    }
+}
+
+/// Chains of multiply-adds that go on from `start`, for the given rows and columns. A row has `inputs` inputs.
 #[inline(always)]
 unsafe fn products<V: Lanes, W: Element>(
     layer: &Linear,
+    inputs: usize,
     packed: *const W,
     start: Start,
-    input: *const f32,
+    input: *const W::Input,
     output: *mut f32,
     (rows, columns): (Range, Range),
 ) {
-    let (inputs, outputs) = (layer.inputs, layer.outputs);
-    let group = (registers_abreast::<V>(rows.len()) * V::WIDTH).max(COLUMN_BLOCK);
-    let tiles = rows.len().div_ceil(ROWS);
-    let mut edge = [0.0f32; ROWS * COLUMN_BLOCK];
+    let outputs = layer.outputs;
+    let highest = tile_height::<V>(rows.len());
+    let group = (registers_abreast::<V>(highest) * V::WIDTH).max(COLUMN_BLOCK);
+    let tiles = rows.len().div_ceil(highest);
+    let mut edge = [0.0f32; MOST_ROWS * COLUMN_BLOCK];
     let mut k = 0;
     // Even without inputs there is a start.
     while k == 0 || k < inputs {
@@ -214,8 +368,8 @@ unsafe fn products<V: Lanes, W: Element>(
             } else {
                 packed.wrapping_add(columns.start * inputs + (k + depth) * COLUMN_BLOCK)
             };
-            for (tile, row) in rows.clone().step_by(ROWS).enumerate() {
-                let height = ROWS.min(rows.end - row);
+            for (tile, row) in rows.clone().step_by(highest).enumerate() {
+                let height = highest.min(rows.end - row);
                 let ahead = (tiles > 1).then(|| Prefetch { next: next.wrapping_add(tile * step * depth), step });
                 // SAFETY: rows and columns lie within the matrices; column blocks and `start` are padded.
                 unsafe {
@@ -263,6 +417,7 @@ unsafe fn products<V: Lanes, W: Element>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Unit;
     use examiner_test_support::checkpoint::noise;
     use half::{bf16, f16};
     use proptest::prelude::*;
@@ -294,6 +449,7 @@ mod tests {
                 packed.column(output, &mut numbers);
                 sum(0.0, &numbers).mul_add(scales[output], layer.bias[output])
             }
+            Weights::Pairs(_) => panic!("pairs are no chain of single products"),
             _ => sum(layer.bias[output], &column(layer, output)),
         }
     }
@@ -303,7 +459,7 @@ mod tests {
         let shapes = [(1, 1, 1), (3, 7, 5), (6, 64, 64), (13, 600, 130), (125, 33, 70)];
         for (numbers, (rows, inputs, outputs)) in ALL.iter().flat_map(|numbers| shapes.map(|shape| (*numbers, shape))) {
             let (weight, bias, input) = (noise(inputs * outputs, 1), noise(outputs, 2), noise(rows * inputs, 3));
-            let layer = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
+            let layer = Linear::pack(numbers, Products::F32, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
             let output = run(&layer, Isa::best(), &input);
             for c in 0..outputs {
                 let weights = column(&layer, c);
@@ -324,7 +480,7 @@ mod tests {
         let (inputs, outputs) = (1100, 150);
         let (weight, bias, input) = (noise(inputs * outputs, 4), noise(outputs, 5), noise(250 * inputs, 6));
         for numbers in ALL {
-            let layer = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
+            let layer = Linear::pack(numbers, Products::F32, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
             let all = run(&layer, Isa::best(), &input);
             for isa in Isa::available() {
                 for rows in [0..1, 1..3, 5..10, 17..24, 100..250] {
@@ -351,7 +507,7 @@ mod tests {
             let (weight, bias) = (noise(inputs * outputs, seed), noise(outputs, seed + 1));
             let input = noise(rows * inputs, seed + 2);
             for numbers in ALL {
-                let layer = Linear::pack(numbers, &weight, Order::OutputsFirst, inputs, outputs, Some(&bias));
+                let layer = Linear::pack(numbers, Products::F32, &weight, Order::OutputsFirst, inputs, outputs, Some(&bias));
                 let elements = (0..rows).flat_map(|row| (0..outputs).map(move |output| (row, output)));
                 let expected: Vec<f32> =
                     elements.map(|(row, output)| chain(&layer, &input[row * inputs..][..inputs], output)).collect();
@@ -372,7 +528,7 @@ mod tests {
             (WeightType::F16, rounded(|value| f16::from_f32(value).to_f32())),
         ] {
             let pack = |numbers, weight: &[f32]| {
-                Linear::pack(numbers, weight, Order::InputsFirst, inputs, outputs, Some(&bias))
+                Linear::pack(numbers, Products::F32, weight, Order::InputsFirst, inputs, outputs, Some(&bias))
             };
             let wide = run(&pack(WeightType::F32, &rounded), Isa::best(), &input);
             for isa in Isa::available() {
@@ -386,7 +542,7 @@ mod tests {
         let (inputs, outputs) = (20, 150);
         let (weight, input) = (noise(inputs * outputs, 9), noise(130 * inputs, 10));
         for numbers in ALL {
-            let layer = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, None);
+            let layer = Linear::pack(numbers, Products::F32, &weight, Order::InputsFirst, inputs, outputs, None);
             let plain = run(&layer, Isa::best(), &input);
             let others = noise(plain.len(), 11);
             for isa in Isa::available() {
@@ -407,14 +563,105 @@ mod tests {
         let turned: Vec<f32> =
             (0..outputs).flat_map(|c| (0..inputs).map(move |k| (k, c))).map(|(k, c)| wide[k * outputs + c]).collect();
         for numbers in ALL {
-            let straight = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, None);
-            let other = Linear::pack(numbers, &turned, Order::OutputsFirst, inputs, outputs, None);
+            let straight = Linear::pack(numbers, Products::F32, &weight, Order::InputsFirst, inputs, outputs, None);
+            let other = Linear::pack(numbers, Products::F32, &turned, Order::OutputsFirst, inputs, outputs, None);
             let input = noise(2 * inputs, 8);
             assert_eq!(run(&straight, Isa::best(), &input), run(&other, Isa::best(), &input));
             let found = column(&other, 69);
             // A column's largest weight is at most one, so half of a step of 8 bits is at most 1/254.
             let tolerance = if numbers == WeightType::Int8 { 1.0 / 254.0 } else { 0.0 };
             assert!(found.iter().zip(&turned[69 * inputs..]).all(|(a, b)| (a - b).abs() <= tolerance), "{numbers:?}");
+        }
+    }
+
+    /// Units of this machine, and the one that is computed in plain Rust.
+    fn units() -> Vec<Unit> {
+        Unit::available().into_iter().chain([Unit(Kind::LikeAmx)]).collect()
+    }
+
+    fn all_products() -> Vec<Products> {
+        let split = units().into_iter().filter(|unit| unit.gains_from_splitting()).map(Products::SplitBf16);
+        units().into_iter().map(Products::Bf16).chain(split).collect()
+    }
+
+    #[test]
+    fn products_of_bf16_are_as_near_to_f64_as_they_promise() {
+        let (rows, inputs, outputs) = (35, 768, 75);
+        let (weight, bias) = (noise(inputs * outputs, 21), noise(outputs, 22));
+        let input = noise(rows * inputs, 23);
+        let round = |values: &[f32]| values.iter().map(|value| bf16::from_f32(*value).to_f32()).collect::<Vec<f32>>();
+        for (products, numbers) in
+            all_products().into_iter().flat_map(|products| ALL.map(|numbers| (products, numbers)))
+        {
+            let layer = Linear::pack(numbers, products, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
+            let found = run(&layer, Isa::best(), &input);
+            let input = if matches!(products, Products::Bf16(_)) { round(&input) } else { input.clone() };
+            for (r, c) in (0..rows).flat_map(|r| (0..outputs).map(move |c| (r, c))) {
+                let weights = column(&layer, c);
+                let product = |k: usize| f64::from(input[r * inputs + k]) * f64::from(weights[k]);
+                let expected = f64::from(bias[c]) + (0..inputs).map(product).sum::<f64>();
+                let size = (0..inputs).map(|k| product(k).abs()).sum::<f64>();
+                let error = (f64::from(found[r * outputs + c]) - expected).abs() / size;
+                assert!(error < 2f64.powi(-20), "{products:?} {numbers:?} at {r}, {c}: 2^{}", error.log2());
+            }
+        }
+    }
+
+    #[test]
+    fn weights_of_pairs_are_given_back() {
+        let (inputs, outputs) = (37, 50);
+        let weight = noise(inputs * outputs, 31);
+        for unit in units() {
+            let pack =
+                |products| Linear::pack(WeightType::F32, products, &weight, Order::OutputsFirst, inputs, outputs, None);
+            assert_eq!(column(&pack(Products::SplitBf16(unit)), 49), weight[49 * inputs..], "three terms lose nothing");
+            let rounded: Vec<f32> = weight[..inputs].iter().map(|value| bf16::from_f32(*value).to_f32()).collect();
+            assert_eq!(column(&pack(Products::Bf16(unit)), 0), rounded);
+        }
+    }
+
+    #[test]
+    fn products_of_bf16_are_the_same_whatever_stands_beside_them() {
+        let (inputs, outputs) = (1700, 150);
+        let (weight, bias, input) = (noise(inputs * outputs, 4), noise(outputs, 5), noise(250 * inputs, 6));
+        for products in all_products() {
+            let layer =
+                Linear::pack(WeightType::F32, products, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
+            let all = run(&layer, Isa::best(), &input);
+            for (isa, rows) in Isa::available()
+                .into_iter()
+                .flat_map(|isa| [0..1, 1..3, 5..10, 17..50, 100..250].map(|rows| (isa, rows)))
+            {
+                let part = run(&layer, isa, &input[rows.start * inputs..rows.end * inputs]);
+                let expected = &all[rows.start * outputs..rows.end * outputs];
+                assert!(bits(&part) == bits(expected), "{products:?} {isa:?} {rows:?}");
+            }
+        }
+    }
+
+    /// The instruction against its manual: of each pair the upper product is added first.
+    #[test]
+    fn registers_of_pairs_compute_what_their_manual_says() {
+        let (inputs, outputs) = (96, 20);
+        let (weight, bias, input) = (noise(inputs * outputs, 41), noise(outputs, 42), noise(3 * inputs, 43));
+        for unit in Unit::available().into_iter().filter(|unit| !unit.gains_from_splitting()) {
+            let layer = Linear::pack(
+                WeightType::F32,
+                Products::Bf16(unit),
+                &weight,
+                Order::InputsFirst,
+                inputs,
+                outputs,
+                Some(&bias),
+            );
+            let found = run(&layer, Isa::best(), &input);
+            for (r, c) in (0..3).flat_map(|r| (0..outputs).map(move |c| (r, c))) {
+                let weights = column(&layer, c);
+                let product =
+                    |sum: f32, k: usize| bf16::from_f32(input[r * inputs + k]).to_f32().mul_add(weights[k], sum);
+                let expected = (0..inputs / 2).fold(bias[c], |sum, pair| product(product(sum, 2 * pair + 1), 2 * pair));
+                assert_eq!(found[r * outputs + c].to_bits(), expected.to_bits(), "{} at {r}, {c}", unit.name());
+            }
         }
     }
 }
