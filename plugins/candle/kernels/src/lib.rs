@@ -11,8 +11,8 @@
 //!
 //! Where products are of `bf16` ([`Products`]), the sums have a fixed order, too, but it is that of the unit that multiplies.
 //!
-//! **Unsafe code** is in the registers (`lanes`), the inner loop over them (`tile`), its two callers (`linear`, `attention`),
-//! matrix units (`unit`), and where threads of training write to one array. Everything else is safe code that the macro `for_each_isa` compiles for
+//! **Unsafe code** is in the registers (`lanes`), the inner loop over them (`tile`), what calls it (`product`, `linear`, `pairs`,
+//! `attention`), matrix units (`unit`), and where threads of training write to one array. Everything else is safe code that the macro `for_each_isa` compiles for
 //! each instruction set.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -26,6 +26,7 @@ mod math;
 mod norm;
 mod packed_weights;
 mod pairs;
+mod product;
 mod rotary;
 mod tasks;
 mod tile;

@@ -3,20 +3,16 @@
 use super::activation::activate_body;
 use super::isa::Isa;
 use super::lanes::{Element, Lanes, for_each_isa};
-use super::packed_weights::{Matrix, Order, Pairs, Products, WeightType, Weights};
-use super::pairs::{PairRows, STEPS, Terms};
+use super::packed_weights::{Matrix, Order, Products, WeightType, Weights};
+use super::pairs::PairRows;
+use super::product::{BLOCK, Product, multiply_packed};
 use super::tasks::for_each_task;
-use super::tile::{COLUMN_BLOCK, MOST_ROWS, Operands, Prefetch, Start, multiply_tile, registers_abreast, tile_height};
-use super::unit::{Factors, Kind, Sums, TILE, multiply_add};
+use super::tile::{COLUMN_BLOCK, Start};
 use examiner_lm::checkpoint::Activation;
+use std::ops::Range;
 
 /// Columns of the smallest task: four AVX-512 registers.
 const PANEL: usize = 4 * COLUMN_BLOCK;
-/// So many values of `k` are multiplied before the next column block comes: its part of so many rows (48 KiB) stays in the nearest
-/// caches while all rows of a task pass by. Between blocks, sums are stored and loaded as they are.
-const DEPTH: usize = 768;
-/// Rows of a task; their inputs of one block (360 KiB) stay in the second-level cache.
-const BLOCK: usize = 120;
 /// A task below this many multiply-adds costs more to hand out than it saves.
 const LEAST_WORK: usize = 1 << 17;
 
@@ -101,12 +97,10 @@ impl Linear {
         if let Finish::Add(values) = finish {
             assert_eq!(values.len(), output.len(), "as many values to add");
         }
-        let terms = match &self.weights {
-            Weights::Pairs(pairs) if pairs.terms.len() == 3 => Some(Terms::Three),
-            Weights::Pairs(_) => Some(Terms::One),
+        let pairs = match &self.weights {
+            Weights::Pairs(pairs) => Some(PairRows::of(isa, pairs.split(), input, self.inputs)),
             _ => None,
         };
-        let pairs = terms.map(|terms| PairRows::of(isa, terms, input, self.inputs));
         let panels = self.outputs.div_ceil(PANEL);
         let blocks = rows.div_ceil(BLOCK);
         // Many tasks, so that no thread waits long for the last one.
@@ -120,17 +114,28 @@ impl Linear {
             let rows = block * BLOCK..rows.min((block + 1) * BLOCK);
             let panels = first..panels.min(first + group);
             let columns = panels.start * PANEL..self.outputs.min(panels.end * PANEL);
+            let part = Part { layer: self, finish, output: out.at(), rows, columns };
             // SAFETY: tasks differ in rows or in columns, so no other one touches this part of the output, which is
             // not looked at before all have ended. Shapes were checked above.
             unsafe {
                 match (&self.weights, &pairs) {
                     (Weights::Pairs(weights), Some(input)) => {
-                        pairs_block(isa, self, weights, input, finish, out.at(), rows, columns);
+                        weights.multiply(input, part.start(), part.output, self.outputs, part.rows(), part.columns());
+                        finish_part(isa, &part);
                     }
-                    _ => linear_block(isa, self, input.as_ptr(), finish, out.at(), rows, columns),
+                    _ => linear_part(isa, input.as_ptr(), &part),
                 }
             };
         });
+    }
+
+    /// What sums are multiplied by before the bias is added.
+    fn scales(&self) -> Option<&[f32]> {
+        match &self.weights {
+            Weights::Int8(_, scales) => Some(scales),
+            Weights::Pairs(pairs) => pairs.scales.as_deref(),
+            _ => None,
+        }
     }
 }
 
@@ -146,74 +151,101 @@ impl Output {
     }
 }
 
-type Range = std::ops::Range<usize>;
-
-for_each_isa! {
-    /// The given rows and columns of a linear layer. Columns begin at a panel.
-    ///
-    /// # Safety
-    /// `input` and `output` hold the rows; no other thread touches these rows and columns of `output`.
-    unsafe fn linear_block(
-        layer: &Linear, input: *const f32, finish: Finish<'_>, output: *mut f32, rows: Range, columns: Range
-    ) = block::<Lanes>
+/// What one task computes: rows and columns of a layer's output. Columns begin at a panel.
+struct Part<'a> {
+    layer: &'a Linear,
+    finish: Finish<'a>,
+    /// The whole output.
+    output: *mut f32,
+    rows: Range<usize>,
+    columns: Range<usize>,
 }
 
-#[inline(always)]
-unsafe fn block<V: Lanes>(
-    layer: &Linear,
-    input: *const f32,
-    finish: Finish<'_>,
-    output: *mut f32,
-    rows: Range,
-    columns: Range,
-) {
-    let (at, inputs) = ((rows.clone(), columns.clone()), layer.inputs);
-    let bias = Start::Values(layer.bias.as_ptr(), 0);
-    // SAFETY: the caller guarantees it; the bias is padded to whole column blocks.
-    unsafe {
-        match &layer.weights {
-            Weights::F32(packed) => products::<V, _>(layer, inputs, packed.as_ptr(), bias, input, output, at),
-            Weights::F16(packed) => products::<V, _>(layer, inputs, packed.as_ptr(), bias, input, output, at),
-            Weights::Bf16(packed) => products::<V, _>(layer, inputs, packed.as_ptr(), bias, input, output, at),
-            Weights::Int8(packed, _) => {
-                products::<V, _>(layer, inputs, packed.as_ptr(), Start::Zeros, input, output, at)
-            }
-            Weights::Pairs(_) => unreachable!("pairs have blocks of their own"),
+impl Part<'_> {
+    fn rows(&self) -> Range<usize> {
+        self.rows.clone()
+    }
+
+    fn columns(&self) -> Range<usize> {
+        self.columns.clone()
+    }
+
+    /// What sums go on from: the bias, which is padded to whole column blocks, but where they are scaled first.
+    fn start(&self) -> Start {
+        match self.layer.scales() {
+            Some(_) => Start::Zeros,
+            None => Start::Values(self.layer.bias.as_ptr(), 0),
         }
-        let scales = match &layer.weights {
-            Weights::Int8(_, scales) => Some(scales.as_slice()),
-            _ => None,
-        };
-        finish_rows(layer, scales, finish, output, rows, columns);
     }
 }
 
-/// Scales sums and adds the bias to them, if there are scales, and finishes them.
+for_each_isa! {
+    /// Products of a part, and what follows.
+    ///
+    /// # Safety
+    /// `input` and the output hold the rows; no other thread touches these rows and columns of the output.
+    unsafe fn linear_part(input: *const f32, part: &Part<'_>) = body::<Lanes>
+}
+
+for_each_isa! {
+    /// What follows the products of a part.
+    ///
+    /// # Safety
+    /// That of [`linear_part`].
+    unsafe fn finish_part(part: &Part<'_>) = finish_body::<Lanes>
+}
+
 #[inline(always)]
-unsafe fn finish_rows(
-    layer: &Linear,
-    scales: Option<&[f32]>,
-    finish: Finish<'_>,
-    output: *mut f32,
-    rows: Range,
-    columns: Range,
-) {
-    for row in rows {
-        let first = row * layer.outputs + columns.start;
+unsafe fn body<V: Lanes>(input: *const f32, part: &Part<'_>) {
+    // SAFETY: the caller guarantees it.
+    unsafe {
+        match &part.layer.weights {
+            Weights::F32(packed) => products::<V, _>(packed.as_ptr(), input, part),
+            Weights::F16(packed) => products::<V, _>(packed.as_ptr(), input, part),
+            Weights::Bf16(packed) => products::<V, _>(packed.as_ptr(), input, part),
+            Weights::Int8(packed, _) => products::<V, _>(packed.as_ptr(), input, part),
+            Weights::Pairs(_) => unreachable!("pairs have products of their own"),
+        }
+        finish_body::<V>(part);
+    }
+}
+
+#[inline(always)]
+unsafe fn products<V: Lanes, W: Element<Input = f32>>(packed: *const W, input: *const f32, part: &Part<'_>) {
+    let Linear { inputs, outputs, .. } = *part.layer;
+    let product = Product {
+        depth: inputs,
+        x: input,
+        x_stride: inputs,
+        w: packed,
+        w_stride: inputs * COLUMN_BLOCK,
+        start: part.start(),
+        out: part.output,
+        out_stride: outputs,
+    };
+    // SAFETY: the caller guarantees it.
+    unsafe { multiply_packed::<V, W>(product, part.rows(), part.columns()) }
+}
+
+#[inline(always)]
+unsafe fn finish_body<V: Lanes>(part: &Part<'_>) {
+    let scales = part.layer.scales();
+    for row in part.rows() {
+        let first = row * part.layer.outputs + part.columns.start;
         // SAFETY: the caller guarantees it.
-        let values = unsafe { std::slice::from_raw_parts_mut(output.add(first), columns.len()) };
+        let values = unsafe { std::slice::from_raw_parts_mut(part.output.add(first), part.columns.len()) };
         if let Some(scales) = scales {
-            let scales = scales[columns.clone()].iter().zip(&layer.bias[columns.clone()]);
+            let scales = scales[part.columns()].iter().zip(&part.layer.bias[part.columns()]);
             for (value, (scale, bias)) in values.iter_mut().zip(scales) {
                 *value = value.mul_add(*scale, *bias);
             }
         }
-        match finish {
+        match part.finish {
             Finish::Nothing if scales.is_none() => return,
             Finish::Nothing => (),
             Finish::Activate(activation) => activate_body(activation, values),
             Finish::Add(others) => {
-                for (value, other) in values.iter_mut().zip(&others[first..first + columns.len()]) {
+                for (value, other) in values.iter_mut().zip(&others[first..first + part.columns.len()]) {
                     *value += other;
                 }
             }
@@ -221,203 +253,11 @@ unsafe fn finish_rows(
     }
 }
 
-/// The given rows and columns of a linear layer whose weights are pairs.
-///
-/// # Safety
-/// That of [`linear_block`].
-#[allow(clippy::too_many_arguments, reason = "kernels take their shapes one by one")]
-unsafe fn pairs_block(
-    isa: Isa,
-    layer: &Linear,
-    weights: &Pairs,
-    input: &PairRows,
-    finish: Finish<'_>,
-    output: *mut f32,
-    rows: Range,
-    columns: Range,
-) {
-    // SAFETY: the caller guarantees it; a unit exists only where its instructions do.
-    unsafe {
-        match weights.unit.0 {
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => pairs_in_registers(layer, weights, input, output, rows.clone(), columns.clone()),
-            _ => pairs_in_tiles(layer, weights, input, output, rows.clone(), columns.clone()),
-        }
-        finish_pairs(isa, layer, weights, finish, output, rows, columns);
-    }
-}
-
-for_each_isa! {
-    /// # Safety
-    /// That of [`linear_block`].
-    unsafe fn finish_pairs(
-        layer: &Linear, weights: &Pairs, finish: Finish<'_>, output: *mut f32, rows: Range, columns: Range
-    ) = finish_pairs_body::<Lanes>
-}
-
-#[inline(always)]
-unsafe fn finish_pairs_body<V: Lanes>(
-    layer: &Linear,
-    weights: &Pairs,
-    finish: Finish<'_>,
-    output: *mut f32,
-    rows: Range,
-    columns: Range,
-) {
-    // SAFETY: the caller guarantees it.
-    unsafe { finish_rows(layer, weights.scales.as_deref(), finish, output, rows, columns) }
-}
-
-/// # Safety
-/// That of [`linear_block`], and the machine has the instructions.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bf16")]
-unsafe fn pairs_in_registers(
-    layer: &Linear,
-    weights: &Pairs,
-    input: &PairRows,
-    output: *mut f32,
-    rows: Range,
-    columns: Range,
-) {
-    let [term] = weights.terms.as_slice() else { unreachable!("this unit gains nothing from splitting") };
-    let start = if weights.scales.is_some() { Start::Zeros } else { Start::Values(layer.bias.as_ptr(), 0) };
-    let (steps, input) = (weights.steps, input.pairs.as_ptr());
-    // SAFETY: the caller guarantees it; the bias is padded to whole column blocks.
-    unsafe {
-        products::<std::arch::x86_64::__m512, _>(layer, steps, term.as_ptr(), start, input, output, (rows, columns));
-    }
-}
-
-/// Which terms of inputs and of weights are multiplied: what matters least comes first, while sums are small.
-const SPLIT: [(usize, usize); 6] = [(2, 0), (0, 2), (1, 1), (1, 0), (0, 1), (0, 0)];
-
-/// # Safety
-/// That of [`linear_block`].
-unsafe fn pairs_in_tiles(
-    layer: &Linear,
-    weights: &Pairs,
-    input: &PairRows,
-    output: *mut f32,
-    rows: Range,
-    columns: Range,
-) {
-    let steps = weights.steps;
-    let products = if weights.terms.len() == 3 { SPLIT.as_slice() } else { &[(0, 0)] };
-    let column_blocks = layer.outputs.div_ceil(COLUMN_BLOCK);
-    for column in columns.clone().step_by(2 * TILE) {
-        for row in rows.clone().step_by(2 * TILE) {
-            let mut sums: Sums = [[[[0.0; TILE]; TILE]; 2]; 2];
-            for &(x, w) in products {
-                // A second tile of rows or columns that there is none of is the first one again, and is not looked at.
-                let x_at = |tile: usize| {
-                    let row = if row + tile * TILE < input.rows { row + tile * TILE } else { row };
-                    input.pairs[(x * input.rows + row) * steps..].as_ptr()
-                };
-                let w_at = |tile: usize| {
-                    let block = (column / COLUMN_BLOCK + tile).min(column_blocks - 1);
-                    weights.terms[w].as_ptr().wrapping_add(block * steps * COLUMN_BLOCK)
-                };
-                let factors =
-                    Factors { x: [x_at(0), x_at(1)], stride: steps, w: [w_at(0), w_at(1)], blocks: steps / STEPS };
-                // SAFETY: rows are filled up to whole tiles, and columns to whole blocks.
-                unsafe { multiply_add(weights.unit, factors, &mut sums) };
-            }
-            for r in row..rows.end.min(row + 2 * TILE) {
-                let width = (columns.end - column).min(2 * TILE);
-                // SAFETY: the caller has these elements for itself.
-                let values = unsafe { std::slice::from_raw_parts_mut(output.add(r * layer.outputs + column), width) };
-                for (c, value) in values.iter_mut().enumerate() {
-                    let sum = sums[(r - row) / TILE][c / TILE][(r - row) % TILE][c % TILE];
-                    // With scales, the bias comes after them.
-                    *value = if weights.scales.is_some() { sum } else { sum + layer.bias[column + c] };
-                }
-            }
-        }
-    }
-}
-
-/// Chains of multiply-adds that go on from `start`, for the given rows and columns. A row has `inputs` inputs.
-#[inline(always)]
-unsafe fn products<V: Lanes, W: Element>(
-    layer: &Linear,
-    inputs: usize,
-    packed: *const W,
-    start: Start,
-    input: *const W::Input,
-    output: *mut f32,
-    (rows, columns): (Range, Range),
-) {
-    let outputs = layer.outputs;
-    let highest = tile_height::<V>(rows.len());
-    let group = (registers_abreast::<V>(highest) * V::WIDTH).max(COLUMN_BLOCK);
-    let tiles = rows.len().div_ceil(highest);
-    let mut edge = [0.0f32; MOST_ROWS * COLUMN_BLOCK];
-    let mut k = 0;
-    // Even without inputs there is a start.
-    while k == 0 || k < inputs {
-        let depth = DEPTH.min(inputs - k);
-        for column in columns.clone().step_by(group) {
-            let width = group.min(columns.end - column);
-            // What is not a whole column block goes through `edge`, which has room for one.
-            let whole = width / COLUMN_BLOCK * COLUMN_BLOCK;
-            // Each tile fetches its share of what comes next. A single one would only wait for both.
-            let step = COLUMN_BLOCK / tiles.min(COLUMN_BLOCK);
-            let next = if column + group < columns.end {
-                packed.wrapping_add((column + group) * inputs + k * COLUMN_BLOCK)
-            } else {
-                packed.wrapping_add(columns.start * inputs + (k + depth) * COLUMN_BLOCK)
-            };
-            for (tile, row) in rows.clone().step_by(highest).enumerate() {
-                let height = highest.min(rows.end - row);
-                let ahead = (tiles > 1).then(|| Prefetch { next: next.wrapping_add(tile * step * depth), step });
-                // SAFETY: rows and columns lie within the matrices; column blocks and `start` are padded.
-                unsafe {
-                    let out = output.add(row * outputs + column);
-                    let from = match k {
-                        0 => start.at(0, column),
-                        _ => Start::Values(out, outputs),
-                    };
-                    let operands = Operands {
-                        x: input.add(row * inputs + k),
-                        x_stride: inputs,
-                        w: packed.add(column * inputs + k * COLUMN_BLOCK),
-                        w_stride: COLUMN_BLOCK,
-                        column_block_stride: inputs * COLUMN_BLOCK,
-                        from,
-                        out,
-                        out_stride: outputs,
-                    };
-                    multiply_tile::<V, W>(operands, height, depth, whole, ahead);
-                    if whole < width {
-                        let (out, beside) = (out.add(whole), width - whole);
-                        if k > 0 {
-                            for r in 0..height {
-                                let row = edge.as_mut_ptr().add(r * COLUMN_BLOCK);
-                                std::ptr::copy_nonoverlapping(out.add(r * outputs), row, beside);
-                            }
-                        }
-                        let from = if k == 0 { from.at(0, whole) } else { Start::Values(edge.as_ptr(), COLUMN_BLOCK) };
-                        let w = operands.w.add(whole * inputs);
-                        let operands =
-                            Operands { w, from, out: edge.as_mut_ptr(), out_stride: COLUMN_BLOCK, ..operands };
-                        multiply_tile::<V, W>(operands, height, depth, beside, ahead);
-                        for r in 0..height {
-                            let row = edge.as_ptr().add(r * COLUMN_BLOCK);
-                            std::ptr::copy_nonoverlapping(row, out.add(r * outputs), beside);
-                        }
-                    }
-                }
-            }
-        }
-        k += DEPTH;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Unit;
+    use crate::unit::Kind;
     use examiner_test_support::checkpoint::noise;
     use half::{bf16, f16};
     use proptest::prelude::*;

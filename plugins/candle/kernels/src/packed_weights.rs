@@ -1,7 +1,7 @@
 //! The weights of a linear layer as they are in memory: in blocks of neighbouring columns, as numbers of one of four types.
 
-use super::lanes::{Element, Pair};
-use super::pairs::{self, Terms};
+use super::lanes::Element;
+use super::pairs::{Pairs, Terms};
 use super::tile::COLUMN_BLOCK;
 use super::unit::Unit;
 use half::{bf16, f16};
@@ -66,63 +66,9 @@ pub(super) enum Weights {
     Pairs(Pairs),
 }
 
-/// Weights that are multiplied as pairs of `bf16`.
-pub(super) struct Pairs {
-    pub(super) unit: Unit,
-    /// One matrix for each term, `[column blocks][steps][COLUMN_BLOCK]`, the largest first.
-    pub(super) terms: Vec<PackedWeights<Pair>>,
-    /// Pairs in a column.
-    pub(super) steps: usize,
-    /// As with [`Weights::Int8`].
-    pub(super) scales: Option<Vec<f32>>,
-}
-
-impl Pairs {
-    /// Weights of 8 bits are whole numbers, which `bf16` has as they are.
-    fn pack<S: Copy + Sync + Into<f32>>(
-        numbers: WeightType,
-        unit: Unit,
-        terms: Terms,
-        matrix: &Matrix<'_, S>,
-    ) -> Pairs {
-        let steps = pairs::steps_of(matrix.inputs);
-        let mut scales = vec![1.0; matrix.outputs.next_multiple_of(COLUMN_BLOCK)];
-        let pack = |term: usize, scales: &mut [f32]| {
-            PackedWeights::pack_as(matrix, steps, scales, |block, into, scales| {
-                let mut rounded = numbers.rounded(block, scales);
-                rounded.resize(2 * steps * COLUMN_BLOCK, 0.0);
-                for (rows, into) in rounded.chunks_exact(2 * COLUMN_BLOCK).zip(into.chunks_exact_mut(COLUMN_BLOCK)) {
-                    let (first, second) = rows.split_at(COLUMN_BLOCK);
-                    for (into, (first, second)) in into.iter_mut().zip(first.iter().zip(second)) {
-                        *into = Pair::new(terms.of(*first, term), terms.of(*second, term));
-                    }
-                }
-            })
-        };
-        let terms = (0..terms.count()).map(|term| pack(term, &mut scales)).collect();
-        Pairs { unit, terms, steps, scales: (numbers == WeightType::Int8).then_some(scales) }
-    }
-
-    fn column(&self, output: usize, into: &mut [f32]) {
-        into.fill(0.0);
-        // The smallest terms first: their sum is exact.
-        for term in self.terms.iter().rev() {
-            let numbers = &term.values[term.start..];
-            for (k, value) in into.iter_mut().enumerate() {
-                let block = output / COLUMN_BLOCK * self.steps + k / 2;
-                let pair = numbers[block * COLUMN_BLOCK + output % COLUMN_BLOCK].0;
-                *value += f32::from_bits(if k % 2 == 0 { pair << 16 } else { pair & 0xffff_0000 });
-            }
-        }
-        if let Some(scales) = &self.scales {
-            into.iter_mut().for_each(|value| *value *= scales[output]);
-        }
-    }
-}
-
 impl WeightType {
     /// The numbers of a column block, `[inputs][COLUMN_BLOCK]`, as this type has them: without their scales, which are set.
-    fn rounded(self, block: &[f32], scales: &mut [f32]) -> Vec<f32> {
+    pub(super) fn rounded(self, block: &[f32], scales: &mut [f32]) -> Vec<f32> {
         match self {
             WeightType::F32 => block.to_vec(),
             WeightType::F16 => block.iter().map(|value| f16::from_f32(*value).to_f32()).collect(),
@@ -185,7 +131,7 @@ impl<T: Element> PackedWeights<T> {
     }
 
     /// The same with `steps` values in a column.
-    fn pack_as<S: Copy + Sync + Into<f32>>(
+    pub(super) fn pack_as<S: Copy + Sync + Into<f32>>(
         matrix: &Matrix<'_, S>,
         steps: usize,
         scales: &mut [f32],
@@ -210,6 +156,11 @@ impl<T: Element> PackedWeights<T> {
     /// The first value of the first column block.
     pub(super) fn as_ptr(&self) -> *const T {
         self.values[self.start..].as_ptr()
+    }
+
+    /// All values.
+    pub(super) fn values(&self) -> &[T] {
+        &self.values[self.start..]
     }
 
     /// The numbers of one output, `[inputs]`.

@@ -1,5 +1,9 @@
 //! Numbers of 32 bits as one or three of `bf16`, in pairs, as matrix units take them.
 
+mod weights;
+
+pub(super) use weights::Pairs;
+
 use super::isa::Isa;
 use super::lanes::{Pair, for_each_isa};
 use half::bf16;
