@@ -53,15 +53,27 @@ pub(crate) fn linked(runtime: &Runtime) -> Option<Vec<Linked>> {
 
 /// Opens the libraries that Python's packages have, so that the provider finds them.
 pub(crate) fn open_packages(runtime: &Runtime) {
-    for Linked { place, .. } in linked(runtime).unwrap_or_default() {
-        if let Place::Package(path) = place {
-            // SAFETY: what such a library does when it is opened, it does in every program that uses the provider.
-            if let Ok(library) = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) } {
-                // The provider goes on using it.
-                std::mem::forget(library);
-            }
+    let linked = linked(runtime).unwrap_or_default().into_iter();
+    let mut left: Vec<PathBuf> = linked
+        .filter_map(|linked| match linked.place {
+            Place::Package(path) => Some(path),
+            Place::System | Place::Nowhere => None,
+        })
+        .collect();
+    // Some need others of them: as long as any can be opened, there may be more.
+    loop {
+        let before = left.len();
+        left.retain(|path| !opened(path));
+        if left.len() == before {
+            break;
         }
     }
+}
+
+/// Opens a library, for good: the provider goes on using it.
+fn opened(path: &Path) -> bool {
+    // SAFETY: what such a library does when it is opened, it does in every program that uses the provider.
+    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.map(std::mem::forget).is_ok()
 }
 
 fn is_nvidias(name: &str) -> bool {
@@ -83,7 +95,7 @@ fn needed(path: &Path) -> Option<Vec<String>> {
 }
 
 fn place(name: &str) -> Place {
-    // SAFETY: as in `open_packages`.
+    // SAFETY: as in `opened`.
     if unsafe { Library::open(Some(name), RTLD_NOW) }.is_ok() {
         return Place::System;
     }
