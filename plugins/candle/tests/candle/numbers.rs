@@ -229,5 +229,5 @@ fn a_gpu_that_this_build_cannot_use_is_an_error_with_a_way_out() {
     let checkpoint = TinyGpt2::new(json!({})).write();
     let error = open(checkpoint.path(), json!({ "device": "cuda:0" })).err().unwrap();
     assert_eq!(error.code, ErrorCode::Unsupported);
-    assert!(error.help.unwrap().contains("--features cuda"));
+    assert!(error.help.unwrap().contains("cargo xtask build-cuda"));
 }
