@@ -3,7 +3,7 @@
 use super::isa::Isa;
 use super::kv_layout::{KvBlock, PADDING};
 use super::lanes::{Lanes, for_each_isa};
-use super::math::{exp, highest_of, sum_of, tanh};
+use super::math::{exp_to_sum, map_to_highest, tanh};
 use super::tile::{COLUMN_BLOCK, MOST_ROWS, Operands, Start, multiply, tile_height};
 
 /// The shape of a layer's attention.
@@ -141,19 +141,11 @@ unsafe fn body<V: Lanes>(
                 let end = tile.end(r);
                 let seen = COLUMN_BLOCK + shape.start(end) - begin..COLUMN_BLOCK + end - begin;
                 let scores = &mut scores[r * score_stride..][seen];
-                for score in scores.iter_mut() {
-                    *score *= scale;
-                }
-                if let Some(cap) = softcap {
-                    for score in scores.iter_mut() {
-                        *score = cap * tanh(*score / cap);
-                    }
-                }
-                let largest = highest_of(scores);
-                for score in scores.iter_mut() {
-                    *score = exp(*score - largest);
-                }
-                *total = sum_of(scores, |score| score);
+                let largest = match softcap {
+                    Some(cap) => map_to_highest(scores, |score| cap * tanh(score * scale / cap)),
+                    None => map_to_highest(scores, |score| score * scale),
+                };
+                *total = exp_to_sum(scores, largest);
             }
             // SAFETY: as above.
             unsafe {

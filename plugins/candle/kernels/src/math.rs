@@ -61,6 +61,11 @@ pub(crate) fn sum_of(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     for (sum, &value) in sums.iter_mut().zip(rest) {
         *sum += f(value);
     }
+    pairwise(sums)
+}
+
+#[inline(always)]
+fn pairwise(mut sums: [f32; LANES]) -> f32 {
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {
@@ -74,7 +79,6 @@ pub(crate) fn sum_of(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 /// The highest value; NaN is passed over.
 #[inline(always)]
 pub(crate) fn highest_of(values: &[f32]) -> f32 {
-    let higher = |a: f32, b: f32| if b > a { b } else { a };
     let mut highest = [f32::NEG_INFINITY; LANES];
     let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
@@ -82,7 +86,69 @@ pub(crate) fn highest_of(values: &[f32]) -> f32 {
             highest[lane] = higher(highest[lane], chunk[lane]);
         }
     }
-    rest.iter().chain(&highest).copied().fold(f32::NEG_INFINITY, higher)
+    for (highest, value) in highest.iter_mut().zip(rest) {
+        *highest = higher(*highest, *value);
+    }
+    highest_lane(highest)
+}
+
+#[inline(always)]
+fn higher(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
+}
+
+#[inline(always)]
+fn highest_lane(mut highest: [f32; LANES]) -> f32 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            highest[lane] = higher(highest[lane], highest[lane + width]);
+        }
+        width /= 2;
+    }
+    highest[0]
+}
+
+/// Replaces each value by what `f` gives for it, and finds the highest of those; NaN is passed over.
+#[inline(always)]
+pub(crate) fn map_to_highest(values: &mut [f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut highest = [f32::NEG_INFINITY; LANES];
+    on_lanes(values, |chunk| {
+        for lane in 0..LANES {
+            chunk[lane] = f(chunk[lane]);
+            highest[lane] = higher(highest[lane], chunk[lane]);
+        }
+    });
+    highest_lane(highest)
+}
+
+/// Replaces each value by `e^(value - highest)`, and sums those as [`sum_of`] does.
+#[inline(always)]
+pub(crate) fn exp_to_sum(values: &mut [f32], highest: f32) -> f32 {
+    let mut sums = [0.0f32; LANES];
+    // In lanes that have no value, nothing is added.
+    on_lanes(values, |chunk| {
+        for lane in 0..LANES {
+            chunk[lane] = exp(chunk[lane] - highest);
+            sums[lane] += chunk[lane];
+        }
+    });
+    pairwise(sums)
+}
+
+/// All values by sixteen. Where there are no more, lanes are -∞, and what becomes of them is not kept.
+#[inline(always)]
+fn on_lanes(values: &mut [f32], mut f: impl FnMut(&mut [f32; LANES])) {
+    let (chunks, rest) = values.as_chunks_mut::<LANES>();
+    for chunk in chunks {
+        f(chunk);
+    }
+    if !rest.is_empty() {
+        let mut last = [f32::NEG_INFINITY; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        f(&mut last);
+        rest.copy_from_slice(&last[..rest.len()]);
+    }
 }
 
 #[cfg(test)]
@@ -115,6 +181,23 @@ mod tests {
         assert!(worst < 3.0 * f64::from(f32::EPSILON), "{worst}");
         assert_eq!((tanh(0.0), tanh(f32::INFINITY), tanh(f32::NEG_INFINITY)), (0.0, 1.0, -1.0));
         assert!(tanh(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn softmax_in_two_passes_is_softmax_in_four() {
+        for length in 1..70u16 {
+            let values: Vec<f32> = (0..length).map(|i| f32::from(i * 37 % 61) / 7.0 - 3.0).collect();
+            let scaled: Vec<f32> = values.iter().map(|value| value * 0.3).collect();
+            let mut found = values;
+            let highest = map_to_highest(&mut found, |value| value * 0.3);
+            assert_eq!((&found, highest), (&scaled, highest_of(&scaled)));
+            assert_eq!(highest, scaled.iter().copied().fold(f32::MIN, f32::max));
+            let powers: Vec<f32> = scaled.iter().map(|value| exp(value - highest)).collect();
+            let sum = exp_to_sum(&mut found, highest);
+            assert_eq!((found, sum.to_bits()), (powers.clone(), sum_of(&powers, |value| value).to_bits()));
+        }
+        assert!(exp_to_sum(&mut [1.0, f32::NAN], 1.0).is_nan(), "what is no number is not hidden");
+        assert!(exp_to_sum(&mut [f32::INFINITY], f32::INFINITY).is_nan());
     }
 
     #[test]

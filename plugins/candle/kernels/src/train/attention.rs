@@ -5,7 +5,7 @@ use super::Shared;
 use super::matmul::{Matrix, multiply_here};
 use crate::Isa;
 use crate::lanes::for_each_isa;
-use crate::math::{exp, highest_of, sum_of};
+use crate::math::{exp, exp_to_sum, highest_of};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -92,10 +92,7 @@ fn softmax_body(scores: &mut [f32], seen: usize, totals: &mut [f32]) {
     for (index, (row, total)) in scores.chunks_exact_mut(seen).zip(totals).enumerate() {
         let (row, hidden) = row.split_at_mut(seen + index + 1 - rows);
         let highest = highest_of(row);
-        for score in row.iter_mut() {
-            *score = exp(*score - highest);
-        }
-        let sum = sum_of(row, |share| share);
+        let sum = exp_to_sum(row, highest);
         let factor = 1.0 / sum;
         for share in row.iter_mut() {
             *share *= factor;
