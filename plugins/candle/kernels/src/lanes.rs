@@ -35,6 +35,18 @@ pub(super) trait Lanes: Copy {
     /// Lanes are pairs of `bf16`: each pair is multiplied with the other one's, and both products are added to `plus`, the upper
     /// first. Every step rounds to `f32`.
     unsafe fn mul_add_pairs(self, by: Self, plus: Self) -> Self;
+    /// Runs code in a function of its own.
+    unsafe fn call<C: Code>(code: C);
+    /// The same where pairs are multiplied.
+    unsafe fn call_with_pairs<C: Code>(code: C);
+}
+
+/// Code over registers that is compiled by itself: into a larger function, compilers find no good places for all registers of the
+/// inner loops.
+pub(super) trait Code {
+    /// # Safety
+    /// That of [`Lanes`], and what the code itself needs.
+    unsafe fn run<V: Lanes>(self);
 }
 
 /// A type of weights in memory, and of the inputs that they are multiplied with. What is one weight here may stand for several inputs.
@@ -59,6 +71,16 @@ pub(super) trait Element: Copy + Default + Send + Sync {
     /// # Safety
     /// That of [`Lanes`].
     unsafe fn mul_add<V: Lanes>(input: V, weights: V, sum: V) -> V;
+
+    /// Runs code that multiplies such weights in a function of its own.
+    ///
+    /// # Safety
+    /// That of [`Lanes`] and of the code.
+    #[inline(always)]
+    unsafe fn call<V: Lanes, C: Code>(code: C) {
+        // SAFETY: the caller guarantees it.
+        unsafe { V::call(code) }
+    }
 }
 
 /// Numbers of which each is one of `f32` too, so that nothing is rounded on its way to a register.
@@ -125,6 +147,12 @@ impl Element for Pair {
         // SAFETY: the caller guarantees it.
         unsafe { input.mul_add_pairs(weights, sum) }
     }
+
+    #[inline(always)]
+    unsafe fn call<V: Lanes, C: Code>(code: C) {
+        // SAFETY: the caller guarantees it.
+        unsafe { V::call_with_pairs(code) }
+    }
 }
 
 /// The two halves of each lane as `f32`.
@@ -155,7 +183,8 @@ macro_rules! x86_lanes {
     (
         $register:ty, $width:literal, tile $rows:literal x $abreast:literal of $sums:literal, $splat:ident, $load:ident, $store:ident, $mul_add:ident,
         bf16 $load_16:ident $widen_16:ident $shift:ident $from_bits:ident, f16 $from_f16:ident,
-        i8 $load_8:ident $widen_8:ident $from_i32:ident, pairs $pairs:ident
+        i8 $load_8:ident $widen_8:ident $from_i32:ident, pairs $pairs:ident,
+        features $features:literal $features_with_pairs:literal
     ) => {
         impl Lanes for $register {
             const WIDTH: usize = $width;
@@ -210,6 +239,30 @@ macro_rules! x86_lanes {
                 // SAFETY: the caller has these instructions.
                 unsafe { $pairs(self, by, plus) }
             }
+
+            #[inline(always)]
+            unsafe fn call<C: Code>(code: C) {
+                #[inline(never)]
+                #[target_feature(enable = $features)]
+                unsafe fn by_itself<C: Code>(code: C) {
+                    // SAFETY: the caller guarantees it.
+                    unsafe { code.run::<$register>() }
+                }
+                // SAFETY: the caller has these instructions, and keeps the contract of the code.
+                unsafe { by_itself(code) }
+            }
+
+            #[inline(always)]
+            unsafe fn call_with_pairs<C: Code>(code: C) {
+                #[inline(never)]
+                #[target_feature(enable = $features_with_pairs)]
+                unsafe fn by_itself<C: Code>(code: C) {
+                    // SAFETY: the caller guarantees it.
+                    unsafe { code.run::<$register>() }
+                }
+                // SAFETY: as above.
+                unsafe { by_itself(code) }
+            }
         }
     };
 }
@@ -218,14 +271,16 @@ macro_rules! x86_lanes {
 x86_lanes!(
     __m512, 16, tile 12 x 2 of 24, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps,
     bf16 _mm256_loadu_si256 _mm512_cvtepu16_epi32 _mm512_slli_epi32 _mm512_castsi512_ps, f16 _mm512_cvtph_ps,
-    i8 _mm_loadu_si128 _mm512_cvtepi8_epi32 _mm512_cvtepi32_ps, pairs pairs_of_avx512
+    i8 _mm_loadu_si128 _mm512_cvtepi8_epi32 _mm512_cvtepi32_ps, pairs pairs_of_avx512,
+    features "avx512f" "avx512f,avx512bf16"
 );
 
 #[cfg(target_arch = "x86_64")]
 x86_lanes!(
     __m256, 8, tile 6 x 2 of 12, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
     bf16 _mm_loadu_si128 _mm256_cvtepu16_epi32 _mm256_slli_epi32 _mm256_castsi256_ps, f16 _mm256_cvtph_ps,
-    i8 _mm_loadl_epi64 _mm256_cvtepi8_epi32 _mm256_cvtepi32_ps, pairs pairs_of_avx2
+    i8 _mm_loadl_epi64 _mm256_cvtepi8_epi32 _mm256_cvtepi32_ps, pairs pairs_of_avx2,
+    features "avx2,fma,f16c" "avx2,fma,f16c"
 );
 
 /// # Safety
@@ -307,6 +362,18 @@ impl Lanes for [f32; 4] {
         let (a, b) = (halves(self), halves(by));
         // SAFETY: plain Rust.
         unsafe { a.0.mul_add(b.0, Lanes::mul_add(a.1, b.1, plus)) }
+    }
+
+    #[inline(always)]
+    unsafe fn call<C: Code>(code: C) {
+        // SAFETY: the caller keeps the contract of the code.
+        unsafe { code.run::<Self>() }
+    }
+
+    #[inline(always)]
+    unsafe fn call_with_pairs<C: Code>(code: C) {
+        // SAFETY: as above.
+        unsafe { code.run::<Self>() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The one inner loop under linear layers, attention scores and weighted sums of values.
 
-use super::lanes::{Element, Lanes, prefetch};
+use super::lanes::{Code, Element, Lanes, prefetch};
 
 /// Rows of the highest tile of any instruction set.
 pub(super) const MOST_ROWS: usize = 12;
@@ -179,69 +179,74 @@ unsafe fn all_columns<V: Lanes, W: Element, const R: usize, const AHEAD: bool>(
         let most = const { registers_abreast::<V>(R) };
         if most == 8 {
             while column + 8 * V::WIDTH <= columns {
-                tile::<V, W, R, 8, AHEAD>(m.columns_from(column), depth, ahead);
+                W::call::<V, _>(Tile::<W, R, 8, AHEAD> { m: m.columns_from(column), depth, ahead });
                 column += 8 * V::WIDTH;
             }
         }
         if most >= 4 {
             while column + 4 * V::WIDTH <= columns {
-                tile::<V, W, R, 4, AHEAD>(m.columns_from(column), depth, ahead);
+                W::call::<V, _>(Tile::<W, R, 4, AHEAD> { m: m.columns_from(column), depth, ahead });
                 column += 4 * V::WIDTH;
             }
         }
         while column + 2 * V::WIDTH <= columns {
-            tile::<V, W, R, 2, AHEAD>(m.columns_from(column), depth, ahead);
+            W::call::<V, _>(Tile::<W, R, 2, AHEAD> { m: m.columns_from(column), depth, ahead });
             column += 2 * V::WIDTH;
         }
         while column < columns {
-            tile::<V, W, R, 1, AHEAD>(m.columns_from(column), depth, ahead);
+            W::call::<V, _>(Tile::<W, R, 1, AHEAD> { m: m.columns_from(column), depth, ahead });
             column += V::WIDTH;
         }
     }
 }
 
-/// Written so that all accumulators live in registers: `R × C` of them.
-#[inline(always)]
-#[allow(clippy::needless_range_loop, reason = "rows and columns index registers and memory alike")]
-unsafe fn tile<V: Lanes, W: Element, const R: usize, const C: usize, const AHEAD: bool>(
+/// `R` rows and `C` registers of columns. Written so that all sums live in registers: `R × C` of them.
+struct Tile<W: Element, const R: usize, const C: usize, const AHEAD: bool> {
     m: Operands<W>,
     depth: usize,
     ahead: Prefetch<W>,
-) {
-    // SAFETY: the caller has `R` rows, `C` registers of columns and `depth` values of `k`.
-    unsafe {
-        let mut sums = [[V::splat(0.0); C]; R];
-        if let Start::Values(from, stride) = m.from {
+}
+
+impl<W: Element, const R: usize, const C: usize, const AHEAD: bool> Code for Tile<W, R, C, AHEAD> {
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "rows and columns index registers and memory alike")]
+    unsafe fn run<V: Lanes>(self) {
+        let Tile { m, depth, ahead } = self;
+        // SAFETY: the caller has `R` rows, `C` registers of columns and `depth` values of `k`.
+        unsafe {
+            let mut sums = [[V::splat(0.0); C]; R];
+            if let Start::Values(from, stride) = m.from {
+                for r in 0..R {
+                    for c in 0..C {
+                        sums[r][c] = V::load(from.add(r * stride + c * V::WIDTH));
+                    }
+                }
+            }
+            let mut next = ahead.next;
+            for k in 0..depth {
+                if AHEAD {
+                    for block in 0..(C * V::WIDTH).div_ceil(COLUMN_BLOCK) {
+                        prefetch(next.wrapping_add(block * m.column_block_stride));
+                    }
+                    next = next.wrapping_add(ahead.step);
+                }
+                let mut weights = [V::splat(0.0); C];
+                for c in 0..C {
+                    let column = c * V::WIDTH;
+                    let at = column / COLUMN_BLOCK * m.column_block_stride + column % COLUMN_BLOCK;
+                    weights[c] = W::load(m.w.add(k * m.w_stride + at));
+                }
+                for r in 0..R {
+                    let input: V = W::splat(*m.x.add(r * m.x_stride + k));
+                    for c in 0..C {
+                        sums[r][c] = W::mul_add(input, weights[c], sums[r][c]);
+                    }
+                }
+            }
             for r in 0..R {
                 for c in 0..C {
-                    sums[r][c] = V::load(from.add(r * stride + c * V::WIDTH));
+                    sums[r][c].store(m.out.add(r * m.out_stride + c * V::WIDTH));
                 }
-            }
-        }
-        let mut next = ahead.next;
-        for k in 0..depth {
-            if AHEAD {
-                for block in 0..(C * V::WIDTH).div_ceil(COLUMN_BLOCK) {
-                    prefetch(next.wrapping_add(block * m.column_block_stride));
-                }
-                next = next.wrapping_add(ahead.step);
-            }
-            let mut weights = [V::splat(0.0); C];
-            for c in 0..C {
-                let column = c * V::WIDTH;
-                let at = column / COLUMN_BLOCK * m.column_block_stride + column % COLUMN_BLOCK;
-                weights[c] = W::load(m.w.add(k * m.w_stride + at));
-            }
-            for r in 0..R {
-                let input: V = W::splat(*m.x.add(r * m.x_stride + k));
-                for c in 0..C {
-                    sums[r][c] = W::mul_add(input, weights[c], sums[r][c]);
-                }
-            }
-        }
-        for r in 0..R {
-            for c in 0..C {
-                sums[r][c].store(m.out.add(r * m.out_stride + c * V::WIDTH));
             }
         }
     }
