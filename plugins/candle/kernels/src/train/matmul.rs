@@ -34,6 +34,11 @@ impl<'a> Matrix<'a> {
         Matrix { values, rows, columns, row_stride, column_stride: 1 }
     }
 
+    /// How many rows it has.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// The same values with rows and columns exchanged; nothing is moved.
     pub fn t(self) -> Self {
         Matrix {
@@ -68,7 +73,7 @@ pub fn multiply(isa: Isa, a: Matrix<'_>, b: Matrix<'_>, add: bool, out: &mut [f3
         let rows = block * BLOCK..a.rows.min((block + 1) * BLOCK);
         let columns = first..b.columns.min(first + group);
         // SAFETY: tasks differ in rows or in columns; `out` is as large as the product.
-        unsafe { part(isa, a, packed, add, shared.at(0), b.columns, rows, columns) };
+        unsafe { multiply_part(isa, &Part { a, packed, add, out: shared.at(0), stride: b.columns, rows, columns }) };
     });
     STRIPS.set(strips);
 }
@@ -121,34 +126,36 @@ fn pack_strip_body(b: Matrix<'_>, first: usize, into: &mut [f32]) {
     }
 }
 
-for_each_isa! {
-    /// The given rows and columns of `a · b`, of which the second is packed.
-    ///
-    /// # Safety
-    /// Rows and columns lie within the product, which is at `out`; no other thread uses them.
-    unsafe fn part(
-        a: Matrix<'_>, packed: &[f32], add: bool, out: *mut f32, stride: usize, rows: Range<usize>, columns: Range<usize>
-    ) = part_body::<Lanes>
-}
-
-#[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "kernels take their shapes one by one")]
-unsafe fn part_body<V: Lanes>(
-    a: Matrix<'_>,
-    packed: &[f32],
+/// Rows and columns of `a · b`, of which the second is packed.
+struct Part<'a> {
+    a: Matrix<'a>,
+    packed: &'a [f32],
+    /// Whether the product is added to what is there.
     add: bool,
+    /// The whole product, and how far apart its rows are.
     out: *mut f32,
     stride: usize,
     rows: Range<usize>,
     columns: Range<usize>,
-) {
+}
+
+for_each_isa! {
+    /// # Safety
+    /// Rows and columns lie within the product; no other thread uses them.
+    unsafe fn multiply_part(part: &Part<'_>) = part_body::<Lanes>
+}
+
+#[inline(always)]
+unsafe fn part_body<V: Lanes>(part: &Part<'_>) {
+    let Part { a, packed, add, stride, .. } = *part;
+    let (rows, columns) = (part.rows.clone(), part.columns.clone());
     let mut turned = TURNED.take();
     let mut k = 0;
     while k == 0 || k < a.columns {
         let depth = DEPTH.min(a.columns - k);
         // SAFETY: the caller guarantees it; `Matrix` checked that its elements are within its array.
         unsafe {
-            let out = out.add(rows.start * stride);
+            let out = part.out.add(rows.start * stride);
             let (x, x_stride) = if a.column_stride == 1 {
                 (a.values.as_ptr().add(rows.start * a.row_stride + k), a.row_stride)
             } else {

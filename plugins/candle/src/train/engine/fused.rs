@@ -84,6 +84,7 @@ impl Fused {
         let Gpt2Config { n_embd: width, n_inner, activation, .. } = self.config;
         let epsilon = self.config.layer_norm_epsilon as f32;
         let (isa, layout, weights) = (self.isa, &self.layout, &self.state.weights);
+        let linears = Linears { isa, layout, weights };
         let tokens = batch.tokens.len();
         let norm_of = |pair: Pair, x: &[f32], y: &mut Vec<f32>, moments: &mut Vec<[f32; 2]>| {
             let (weight, bias) = (layout.of(weights, pair.weight), layout.of(weights, pair.bias));
@@ -101,7 +102,7 @@ impl Fused {
             }
             norm_of(parameters.norm_1, &layer.input, &mut layer.normed_1, &mut layer.moments_1);
             let qkv = room(&mut layer.qkv, 3 * tokens * width);
-            linear(isa, layout, weights, parameters.attention_in, &layer.normed_1, qkv);
+            linears.forward(parameters.attention_in, &layer.normed_1, qkv);
             let attended = room(&mut layer.attended, tokens * width);
             attend(isa, heads, &batch.spans, qkv, attended, room(&mut layer.totals, heads.heads * tokens));
 
@@ -118,14 +119,14 @@ impl Fused {
             };
             let rows = input.len() / width;
             let middle = room(&mut layer.middle, rows * width);
-            linear_onto(isa, layout, weights, parameters.attention_out, attended, input, middle);
+            linears.forward_onto(parameters.attention_out, attended, input, middle);
             norm_of(parameters.norm_2, &layer.middle, &mut layer.normed_2, &mut layer.moments_2);
             let hidden = room(&mut layer.hidden, rows * n_inner);
-            linear(isa, layout, weights, parameters.mlp_in, &layer.normed_2, hidden);
+            linears.forward(parameters.mlp_in, &layer.normed_2, hidden);
             activate(isa, activation, hidden, room(&mut layer.activated, rows * n_inner));
             let output = next.first_mut().map_or(&mut self.buffers.output, |next| &mut next.input);
             let output = room(output, rows * width);
-            linear_onto(isa, layout, weights, parameters.mlp_out, &layer.activated, &layer.middle, output);
+            linears.forward_onto(parameters.mlp_out, &layer.activated, &layer.middle, output);
         }
         let Buffers { output, normed, moments, .. } = &mut self.buffers;
         norm_of(layout.norm, output, normed, moments);
@@ -160,6 +161,7 @@ impl Fused {
     fn backward(&mut self, batch: &Batch) {
         let Gpt2Config { n_embd: width, n_inner, activation, .. } = self.config;
         let (isa, layout, weights) = (self.isa, &self.layout, &self.state.weights);
+        let linears = Linears { isa, layout, weights };
         let tokens = batch.tokens.len();
         let gradients = &mut self.gradients;
         let norm_of = |gradients: &mut [f32], pair: Pair, y: &[f32], x: &[f32], m: &[[f32; 2]], into: &mut [f32]| {
@@ -176,14 +178,14 @@ impl Fused {
             let parameters = &layout.layers[index];
             let rows = residual.len() / width;
             let hidden = room(wide, rows * n_inner);
-            linear_backward(isa, layout, weights, gradients, parameters.mlp_out, &layer.activated, residual, hidden);
+            linears.backward(gradients, parameters.mlp_out, &layer.activated, residual, hidden);
             activate_backward(isa, activation, &layer.hidden, hidden);
             let normed = room(narrow, rows * width);
-            linear_backward(isa, layout, weights, gradients, parameters.mlp_in, &layer.normed_2, hidden, normed);
+            linears.backward(gradients, parameters.mlp_in, &layer.normed_2, hidden, normed);
             norm_of(gradients, parameters.norm_2, normed, &layer.middle, &layer.moments_2, residual);
 
             let attended = layer.selected.as_ref().map_or(&layer.attended, |(_, attended)| attended);
-            linear_backward(isa, layout, weights, gradients, parameters.attention_out, attended, residual, normed);
+            linears.backward(gradients, parameters.attention_out, attended, residual, normed);
             if layer.selected.is_some() {
                 *residual = scatter(residual, &batch.label_indices, width, tokens);
                 *narrow = scatter(narrow, &batch.label_indices, width, tokens);
@@ -191,7 +193,7 @@ impl Fused {
             let qkv = room(qkv, 3 * tokens * width);
             attend_backward(isa, heads, &batch.spans, &layer.qkv, &layer.attended, &layer.totals, narrow, qkv);
             let normed = room(narrow, tokens * width);
-            linear_backward(isa, layout, weights, gradients, parameters.attention_in, &layer.normed_1, qkv, normed);
+            linears.backward(gradients, parameters.attention_in, &layer.normed_1, qkv, normed);
             norm_of(gradients, parameters.norm_1, normed, &layer.input, &layer.moments_1, residual);
         }
         for ((&token, position), gradient) in
@@ -265,46 +267,47 @@ fn embed(layout: &Layout, weights: &[f32], batch: &Batch, width: usize, out: &mu
     }
 }
 
-/// `y = x · weight + bias`.
-fn linear(isa: Isa, layout: &Layout, weights: &[f32], pair: Pair, x: &[f32], y: &mut [f32]) {
-    fill_rows(layout.of(weights, pair.bias), y);
-    apply(isa, layout, weights, pair, x, y);
-}
-
-/// `y = base + x · weight + bias`.
-fn linear_onto(isa: Isa, layout: &Layout, weights: &[f32], pair: Pair, x: &[f32], base: &[f32], y: &mut [f32]) {
-    add(base, layout.of(weights, pair.bias), y);
-    apply(isa, layout, weights, pair, x, y);
-}
-
-fn shape(layout: &Layout, pair: Pair) -> (usize, usize) {
-    let shape = &layout.parameters[pair.weight].shape;
-    (shape[0], shape[1])
-}
-
-fn apply(isa: Isa, layout: &Layout, weights: &[f32], pair: Pair, x: &[f32], y: &mut [f32]) {
-    let (inputs, outputs) = shape(layout, pair);
-    let weight = Matrix::new(layout.of(weights, pair.weight), inputs, outputs);
-    multiply(isa, Matrix::new(x, x.len() / inputs, inputs), weight, true, y);
-}
-
-/// From the gradient of `y` to that of `x`, which is overwritten, and those of weight and bias, which are added to.
-fn linear_backward(
+/// The linear layers of a model.
+#[derive(Clone, Copy)]
+struct Linears<'a> {
     isa: Isa,
-    layout: &Layout,
-    weights: &[f32],
-    gradients: &mut [f32],
-    pair: Pair,
-    x: &[f32],
-    y_gradient: &[f32],
-    x_gradient: &mut [f32],
-) {
-    let (inputs, outputs) = shape(layout, pair);
-    let rows = x.len() / inputs;
-    let upstream = Matrix::new(y_gradient, rows, outputs);
-    multiply(isa, upstream, Matrix::new(layout.of(weights, pair.weight), inputs, outputs).t(), false, x_gradient);
-    multiply(isa, Matrix::new(x, rows, inputs).t(), upstream, true, layout.of_mut(gradients, pair.weight));
-    add_column_sums(y_gradient, layout.of_mut(gradients, pair.bias));
+    layout: &'a Layout,
+    weights: &'a [f32],
+}
+
+impl Linears<'_> {
+    /// `y = x · weight + bias`.
+    fn forward(self, pair: Pair, x: &[f32], y: &mut [f32]) {
+        fill_rows(self.layout.of(self.weights, pair.bias), y);
+        self.apply(pair, x, y);
+    }
+
+    /// `y = base + x · weight + bias`.
+    fn forward_onto(self, pair: Pair, x: &[f32], base: &[f32], y: &mut [f32]) {
+        add(base, self.layout.of(self.weights, pair.bias), y);
+        self.apply(pair, x, y);
+    }
+
+    fn apply(self, pair: Pair, x: &[f32], y: &mut [f32]) {
+        let weight = self.weight(pair);
+        multiply(self.isa, Matrix::new(x, x.len() / weight.rows(), weight.rows()), weight, true, y);
+    }
+
+    fn weight(&self, pair: Pair) -> Matrix<'_> {
+        let shape = &self.layout.parameters[pair.weight].shape;
+        Matrix::new(self.layout.of(self.weights, pair.weight), shape[0], shape[1])
+    }
+
+    /// From the gradient of `y` to that of `x`, which is overwritten, and those of weight and bias, which are added to.
+    fn backward(self, gradients: &mut [f32], pair: Pair, x: &[f32], y_gradient: &[f32], x_gradient: &mut [f32]) {
+        let weight = self.weight(pair);
+        let (inputs, rows) = (weight.rows(), x.len() / weight.rows());
+        let upstream = Matrix::new(y_gradient, rows, y_gradient.len() / rows);
+        multiply(self.isa, upstream, weight.t(), false, x_gradient);
+        let of_weight = self.layout.of_mut(gradients, pair.weight);
+        multiply(self.isa, Matrix::new(x, rows, inputs).t(), upstream, true, of_weight);
+        add_column_sums(y_gradient, self.layout.of_mut(gradients, pair.bias));
+    }
 }
 
 fn select(rows: &[f32], indices: &[u32], width: usize) -> Vec<f32> {
