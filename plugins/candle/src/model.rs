@@ -156,8 +156,14 @@ impl Source {
             (decoder, hashed)
         });
         let (decoder, identity) = (decoder?, identity?);
-        let source =
-            ModelSource { name, checkpoint, identity, arithmetic, batch_invariance, warnings: Vec::new(), details };
+        let warnings = arithmetic.get("precision").map(|precision| {
+            format!(
+                "matrices are multiplied in `bf16` (`precision: {}`): scores are not those of `highest`, to the last digits or more",
+                precision.as_str().unwrap_or_default()
+            )
+        });
+        let warnings = warnings.into_iter().collect();
+        let source = ModelSource { name, checkpoint, identity, arithmetic, batch_invariance, warnings, details };
         let decoder: Box<dyn Decoder> = Box::new(decoder);
         LocalModel::open(decoder, source, options)
     }

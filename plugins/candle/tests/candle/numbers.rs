@@ -135,6 +135,7 @@ fn precisions_move_logprobs_by_as_much_as_they_round() {
         };
         let info = model.info().unwrap();
         assert_eq!(info.details["precision"], json!(precision));
+        assert!(info.warnings.iter().any(|warning| warning.contains(&format!("`precision: {precision}`"))));
         let moved = worst(&score_text(&checkpoint, options).token_logprobs, &expected);
         assert!(moved > 0.0 && moved < limit, "{precision} moves a token's logprob by {moved}");
     }
