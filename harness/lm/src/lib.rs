@@ -157,6 +157,7 @@ mod divergence;
 mod fingerprint;
 mod generator;
 mod gguf;
+mod kept;
 mod load;
 mod local_model;
 mod log_softmax;
