@@ -6,8 +6,9 @@
 
 use crate::answer::{Answer, Ending};
 use crate::caches::Holdings;
+use crate::limits::Limits;
 use crate::prefix_tree::{Sequence, Sharing, Tree, questions};
-use crate::scheduler::{Limits, Walked, Work, walk};
+use crate::scheduler::{Walked, Work, walk};
 use crate::{Decoder, Tokenizer};
 use examiner_api::{ErrorCode, Flow, GenerateResult, PluginError, Response, Sink};
 use rayon::prelude::*;

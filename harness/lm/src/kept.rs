@@ -35,7 +35,7 @@ pub(crate) struct Spared {
     pub(crate) cache: CacheId,
     /// How many.
     pub(crate) count: usize,
-    /// What is known of each of them.
+    /// What is known of each of them, and of those behind them that are kept, too.
     pub(crate) scores: Scores,
 }
 
@@ -58,9 +58,8 @@ impl Kept {
         let found = before.into_iter().chain(after).filter_map(|(tokens, beginning)| {
             let common = common_length(tokens, path);
             let of = |position: usize| beginning.scores.get(position).copied().flatten();
-            let mut scores: Scores = (start..common).map(of).collect();
-            scores.truncate(spared(&scores));
-            let (count, cache) = (scores.len(), beginning.cache);
+            let scores: Scores = (start..common).map(of).collect();
+            let (count, cache) = (spared(&scores), beginning.cache);
             (count > 0).then(|| (tokens.clone(), Spared { cache, count, scores }))
         });
         let (tokens, spared) = found.max_by_key(|(_, spared)| spared.count)?;
@@ -133,6 +132,9 @@ mod tests {
         let scored = |known: &[Option<TokenScore>]| known.iter().take_while(|score| score.is_some()).count();
         let found = kept.find(&[1, 2, 3, 9], 2, scored).map(|found| (found.cache, found.count, found.scores));
         assert_eq!(found, Some((CacheId(1), 1, vec![score(3)])));
+        let first = |known: &[Option<TokenScore>]| known.len().min(1);
+        let found = kept.find(&[1, 2, 4], 0, first).map(|found| (found.count, found.scores));
+        assert_eq!(found, Some((1, vec![None, score(2), None])), "what follows is known, too");
         assert!(kept.find(&[1, 2, 3, 9], 1, scored).is_some_and(|found| found.cache == CacheId(2)));
         kept.insert(vec![5], CacheId(3), Vec::new());
         assert_eq!(kept.evict(|cache| cache == CacheId(3)), Some(CacheId(3)));

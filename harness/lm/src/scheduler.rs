@@ -17,49 +17,13 @@
 
 use crate::caches::{Caches, Holdings};
 use crate::kept::{Scores, Spared};
+use crate::limits::Limits;
 use crate::log_softmax::TokenScore;
 use crate::prefix_tree::Tree;
-use crate::{CacheId, CacheLayout, Decoder, LocalOptions, Segment};
+use crate::{CacheId, CacheLayout, Decoder, Segment};
 use examiner_api::{ErrorCode, PluginError, Result};
 use std::collections::BTreeMap;
 use std::ops::Range;
-
-/// Bytes of keys and values that are kept if the suite sets no limit.
-const DEFAULT_CACHE_BYTES: usize = 2 << 30;
-
-/// What a walk may use.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// Tokens in one pass.
-    pub(crate) batch_tokens: usize,
-    /// Positions in all caches together. At least the `peak` of every root.
-    pub(crate) cache_tokens: usize,
-    /// Nodes that run at the same time.
-    pub(crate) sequences: usize,
-    /// Of the positions, those that may stay in caches when a walk is over.
-    pub(crate) kept_tokens: usize,
-}
-
-/// The part of all positions that may stay in caches between batches.
-const KEPT_PART: usize = 4;
-
-impl Limits {
-    /// What the options leave to a decoder.
-    pub(crate) fn new<D: Decoder + ?Sized>(decoder: &D, options: &LocalOptions) -> Self {
-        let fit = DEFAULT_CACHE_BYTES / decoder.cache_bytes_per_token().max(1);
-        let cache_tokens = options.max_cache_tokens.unwrap_or(fit).max(decoder.context_length());
-        let keeps = options.share_prefixes
-            && decoder.can_fork()
-            && decoder.forks_share_memory()
-            && decoder.cache_layout() == CacheLayout::Ragged;
-        Limits {
-            batch_tokens: options.max_batch_tokens,
-            cache_tokens,
-            sequences: options.max_sequences,
-            kept_tokens: if keeps { cache_tokens / KEPT_PART } else { 0 },
-        }
-    }
-}
 
 /// What is to be done at the nodes. Offsets are counted from a node's first token.
 pub(crate) trait Work {
@@ -81,9 +45,9 @@ pub(crate) trait Work {
         self.wanted(node, 0..known.len()).first().copied().unwrap_or(known.len())
     }
 
-    /// A node's first tokens are not computed: this is known of them.
-    fn spare(&mut self, node: usize, known: &[Option<TokenScore>]) {
-        let _ = (node, known);
+    /// A node's first `count` tokens are not computed: this is known of its tokens.
+    fn spare(&mut self, node: usize, count: usize, known: &[Option<TokenScore>]) {
+        let _ = (node, count, known);
     }
 
     /// What is known of all tokens up to the end of a node, which has just been computed.
@@ -196,7 +160,7 @@ impl<D: Decoder + ?Sized> Walk<'_, '_, D> {
                         self.started += 1;
                         let done = spared.as_ref().map_or(0, |spared| spared.count);
                         self.walked.spared += done as u64;
-                        spared.into_iter().for_each(|spared| work.spare(node, &spared.scores));
+                        spared.into_iter().for_each(|spared| work.spare(node, spared.count, &spared.scores));
                         let run = Run { node, cache, number: self.started, tokens, done };
                         if run.remaining() == 0 {
                             self.finish(run, work);

@@ -3,9 +3,10 @@
 use crate::caches::Holdings;
 use crate::divergence::{NoDivergence, RowDivergence, divergence};
 use crate::kept::Scores;
+use crate::limits::Limits;
 use crate::log_softmax::{RowSummary, TokenScore, summarize};
 use crate::prefix_tree::{Sequence, Sharing, Tree};
-use crate::scheduler::{Limits, Walked, Work, walk};
+use crate::scheduler::{Walked, Work, walk};
 use crate::{Decoder, Split};
 use examiner_api::{Divergence, ErrorCode, Flow, PluginError, Response, ScoreResult, Sink};
 use rayon::prelude::*;
@@ -243,8 +244,8 @@ impl Work for Scoring<'_> {
         first.unwrap_or(known.len())
     }
 
-    fn spare(&mut self, node: usize, known: &[Option<TokenScore>]) {
-        for target in self.at(node, 0..known.len()).to_vec() {
+    fn spare(&mut self, node: usize, count: usize, known: &[Option<TokenScore>]) {
+        for target in self.at(node, 0..count).to_vec() {
             if let Some(Some(score)) = known.get(target.offset + 1) {
                 self.take_score(target, *score);
             }
