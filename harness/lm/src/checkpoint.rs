@@ -24,6 +24,7 @@ use crate::Tokenizer;
 use examiner_api::{ErrorCode, Host, PluginError, Result};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The file with a tokenizer's special tokens by name, its flags, and mostly the chat template.
 pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
@@ -36,8 +37,10 @@ pub struct Checkpoint {
     pub config: Value,
     /// Its path, for messages.
     pub config_path: PathBuf,
-    /// `tokenizer.json` and its path, or why it was not found: a training on tokens does without.
-    tokenizer: Result<(Tokenizer, PathBuf)>,
+    /// The path of `tokenizer.json`, or why it was not found: a training on tokens does without.
+    tokenizer_path: Result<PathBuf>,
+    /// What it says, from when it is first asked for.
+    tokenizer: OnceLock<Result<Tokenizer>>,
     special_tokens: SpecialTokens,
     /// `tokenizer_config.json` and its path; none where there is no such file.
     tokenizer_config: Option<(Value, PathBuf)>,
@@ -48,39 +51,31 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Finds and reads the files of `source`, other than its weights: a directory, or `hf://org/name`.
+    /// Finds the files of `source`, a directory or `hf://org/name`, and reads them, other than its weights and its tokenizer.
     ///
     /// # Errors
-    /// `NotFound` for a missing configuration, `BadInput` for a file that is not what it should be. A missing tokenizer is
-    /// the error of those methods that need it.
+    /// `NotFound` for a missing configuration, `BadInput` for a file that is not what it should be. A tokenizer that is missing, or none,
+    /// is the error of those methods that need it.
     pub fn open(source: &str, host: &Host) -> Result<Self> {
         let source = source.trim_end_matches('/');
         let config_path = fetch(host, source, "config.json")?;
         let config = read_json(&config_path)?;
-        let found = fetch(host, source, "tokenizer.json");
+        let tokenizer_path = match fetch(host, source, "tokenizer.json") {
+            Err(error) if error.code != ErrorCode::NotFound => return Err(error),
+            found => found,
+        };
         let generation = read_optional(host, source, "generation_config.json")?.map_or(Value::Null, |(file, _)| file);
         let tokenizer_config = read_optional(host, source, TOKENIZER_CONFIG)?;
         let special_tokens =
             SpecialTokens::read(&generation, &config_path)?.or(SpecialTokens::read(&config, &config_path)?);
-        let tokenizer = match found {
-            Ok(path) => {
-                let ends = special_tokens.ends().to_vec();
-                let mut tokenizer = Tokenizer::from_file(&path, special_tokens.beginning(), ends)?;
-                if let Some((config, _)) = &tokenizer_config {
-                    beginning::name_beginning(&mut tokenizer, config);
-                }
-                Ok((tokenizer, path))
-            }
-            Err(error) if error.code == ErrorCode::NotFound => Err(error),
-            Err(error) => return Err(error),
-        };
         let (source, host) = (source.to_owned(), host.clone());
         Ok(Checkpoint {
             source,
             host,
             config,
             config_path,
-            tokenizer,
+            tokenizer_path,
+            tokenizer: OnceLock::new(),
             special_tokens,
             tokenizer_config,
             gguf_beginning: None,
@@ -126,28 +121,42 @@ impl Checkpoint {
         }
     }
 
-    /// The tokenizer of `tokenizer.json` or of a GGUF file, with the special tokens that the checkpoint names.
+    /// The tokenizer of `tokenizer.json` or of a GGUF file, with the special tokens that the checkpoint names. It is read by the first who
+    /// asks, which may take as long as weights do.
     ///
     /// # Errors
-    /// `NotFound` if it does not exist.
+    /// `NotFound` if it does not exist, `BadInput` if it is none.
     pub fn tokenizer(&self) -> Result<&Tokenizer> {
-        self.tokenizer.as_ref().map(|(tokenizer, _)| tokenizer).map_err(Clone::clone)
+        let path = self.tokenizer_path()?;
+        self.tokenizer.get_or_init(|| self.read_tokenizer(path)).as_ref().map_err(Clone::clone)
+    }
+
+    fn read_tokenizer(&self, path: &Path) -> Result<Tokenizer> {
+        let tokens = &self.special_tokens;
+        let mut tokenizer = Tokenizer::from_file(path, tokens.beginning(), tokens.ends().to_vec())?;
+        if let Some((config, _)) = &self.tokenizer_config {
+            beginning::name_beginning(&mut tokenizer, config);
+        }
+        Ok(tokenizer)
     }
 
     /// The same, as the last thing that the checkpoint is asked for.
     ///
     /// # Errors
     /// As for [`Checkpoint::tokenizer`].
-    pub fn into_tokenizer(self) -> Result<Tokenizer> {
-        self.tokenizer.map(|(tokenizer, _)| tokenizer)
+    pub fn into_tokenizer(mut self) -> Result<Tokenizer> {
+        match self.tokenizer.take() {
+            Some(read) => read,
+            None => self.read_tokenizer(self.tokenizer_path()?),
+        }
     }
 
     /// The path of `tokenizer.json`, or of the GGUF file.
     ///
     /// # Errors
-    /// As for [`Checkpoint::tokenizer`].
+    /// `NotFound` if it does not exist.
     pub fn tokenizer_path(&self) -> Result<&Path> {
-        self.tokenizer.as_ref().map(|(_, path)| path.as_path()).map_err(Clone::clone)
+        self.tokenizer_path.as_deref().map_err(Clone::clone)
     }
 
     /// `tokenizer_config.json` and its path; none where there is no such file.

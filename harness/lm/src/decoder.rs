@@ -80,7 +80,7 @@ pub trait Decoder: Send {
     fn can_fork(&self) -> bool;
 
     /// Whether the positions that a fork shares take no memory of their own. The bound on cached positions counts them
-    /// once if so; a decoder that copies them answers `false`.
+    /// once if so, and beginnings stay in caches for later batches; a decoder that copies them answers `false`.
     fn forks_share_memory(&self) -> bool {
         true
     }

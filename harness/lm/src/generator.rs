@@ -5,27 +5,32 @@
 //! pass.
 
 use crate::answer::{Answer, Ending};
-use crate::prefix_tree::{Sequence, Sharing, Tree};
-use crate::scheduler::{Limits, Work, walk};
+use crate::caches::Holdings;
+use crate::limits::Limits;
+use crate::prefix_tree::{Sequence, Sharing, Tree, questions};
+use crate::scheduler::{Walked, Work, walk};
 use crate::{Decoder, Tokenizer};
 use examiner_api::{ErrorCode, Flow, GenerateResult, PluginError, Response, Sink};
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// Generates answers. The sink gets one response for each, as soon as it is finished, unless it asks to stop. When this
-/// returns, the decoder holds no more caches than before.
+/// returns, the decoder holds the caches that `holdings` tells of.
 pub(crate) fn generate<D: Decoder + ?Sized>(
     decoder: &mut D,
+    holdings: &mut Holdings,
     tokenizer: &Tokenizer,
     answers: Vec<Answer>,
     sharing: Sharing,
     limits: Limits,
     sink: &dyn Sink<Response<GenerateResult>>,
-) -> Flow {
+) -> Walked {
     // A tail holds what is fed to the model again: all new tokens but the last.
     let tail = |answer: &Answer| Some(answer.room.saturating_sub(1));
+    let questions = questions(answers.iter().map(|answer| &answer.request.sample));
+    let sequences = answers.iter().zip(questions);
     let sequences: Vec<_> =
-        answers.iter().map(|answer| Sequence { tokens: &answer.prompt, tail: tail(answer) }).collect();
+        sequences.map(|(answer, question)| Sequence { tokens: &answer.prompt, tail: tail(answer), question }).collect();
     let tree = Tree::new(&sequences, sharing, limits.cache_tokens);
     let slots = answers.into_iter().map(|answer| Slot { answer, answered: false }).collect();
     let mut growing = Growing { tree: &tree, slots, tokenizer, vocabulary: decoder.vocabulary(), sink, stopped: false };
@@ -35,12 +40,12 @@ pub(crate) fn generate<D: Decoder + ?Sized>(
             growing.send(index, Ok(nothing));
         }
     }
-    walk(decoder, &tree, limits, &mut growing);
+    let walked = walk(decoder, holdings, &tree, limits, &mut growing);
     let missing = PluginError::new(ErrorCode::Protocol, "the decoder did not give all logits it was asked for");
     for index in 0..growing.slots.len() {
         growing.send(index, Err(missing.clone()));
     }
-    if growing.stopped { Flow::Stop } else { Flow::Continue }
+    walked
 }
 
 struct Slot {

@@ -10,6 +10,10 @@
 //! target, never an input, so options of one token cost nothing beyond their question. Logits are asked for only
 //! where a token is scored. A decoder that cannot fork gets each sequence by itself.
 //!
+//! **Beginnings outlive a batch.** Where forks share memory, what several questions of a batch begin with, and the last of them, stays in
+//! caches, with the scores of its tokens; the next batch goes on from there, whatever it asks for (see the `kept` module). A few-shot
+//! preamble is computed once a model then, unless something else needs the room: up to a quarter of `max_cache_tokens` is kept.
+//!
 //! **Nothing is padded.** A pass takes segments of any length from anywhere in the tree, up to `max_batch_tokens`; what is
 //! longer is cut into chunks. The walk goes depth first, so that the positions held in caches never exceed
 //! `max_cache_tokens` (see the `scheduler` module for the argument). A decoder with a rectangular cache gets
@@ -157,6 +161,8 @@ mod divergence;
 mod fingerprint;
 mod generator;
 mod gguf;
+mod kept;
+mod limits;
 mod load;
 mod local_model;
 mod log_softmax;

@@ -2,17 +2,19 @@
 
 use crate::answer::Answer;
 use crate::base::{Base, BaseReading};
+use crate::caches::Holdings;
 use crate::chat::{Chat, ChatIdentity};
 use crate::checkpoint::{Checkpoint, CheckpointIdentity};
-use crate::prefix_tree::Sharing;
+use crate::limits::Limits;
+use crate::prefix_tree::{Sharing, questions};
 use crate::reasoning::Marks;
-use crate::scheduler::Limits;
+use crate::scheduler::Walked;
 use crate::scorer::Rows;
 use crate::split::check_vocabulary;
 use crate::windows::{Joining, Windows, windows};
 use crate::{Decoder, LocalOptions, Tokenizer, base, fingerprint, generator, scorer};
 use examiner_api::{
-    Ask, BatchInvariance, Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, PluginError,
+    Ask, BatchInvariance, Flow, GenerateRequest, GenerateResult, Host, Metadata, Model, ModelInfo, PluginError,
     ReasoningMarks, Response, Result, ScoreRequest, ScoreResult, Sink, TokenCount, serde_json::json,
 };
 use rayon::prelude::*;
@@ -27,9 +29,13 @@ const VERSION: u32 = 2;
 /// A [`Model`] that runs here: a decoder, its tokenizer, and its description.
 pub struct LocalModel<D> {
     decoder: D,
+    /// What the decoder's caches hold, and keep for the next call.
+    holdings: Holdings,
     tokenizer: Tokenizer,
     options: LocalOptions,
     info: ModelInfo,
+    /// Whose log has what each call computed.
+    host: Option<Host>,
     chat: Option<Chat>,
     /// How reasoning is told from answers, where it is.
     marks: Option<Marks>,
@@ -127,12 +133,14 @@ impl<D: Decoder> LocalModel<D> {
             price: None,
             details: all,
         };
+        let host = Some(checkpoint.host().clone());
         let mut tokenizer = checkpoint.into_tokenizer()?;
         if let Some(token) = chat.as_ref().and_then(Chat::eos_token) {
             tokenizer.also_ends_with(token);
         }
         let marks = reasoning.map(|marks| Marks::new(marks, &tokenizer));
-        Ok(LocalModel { decoder, tokenizer, options, info, chat, marks, base: None })
+        let holdings = Holdings::default();
+        Ok(LocalModel { decoder, holdings, tokenizer, options, info, host, chat, marks, base: None })
     }
 
     /// Has every score say how far this model is from `base` at the scored tokens, which makes the base compute them, too. The shorter
@@ -153,7 +161,8 @@ impl<D: Decoder> LocalModel<D> {
         options.check()?;
         let marks = options.reasoning.marks(false)?.map(|marks| Marks::new(marks, &tokenizer));
         let info = ModelInfo::default();
-        Ok(LocalModel { decoder, tokenizer, options, info, chat: None, marks, base: None })
+        let holdings = Holdings::default();
+        Ok(LocalModel { decoder, holdings, tokenizer, options, info, host: None, chat: None, marks, base: None })
     }
 
     /// The decoder.
@@ -183,6 +192,16 @@ impl<D: Decoder> LocalModel<D> {
         }
     }
 
+    /// A line in the log.
+    fn note(&self, what: &str, walked: Walked) {
+        let Walked { asked, computed, spared } = walked;
+        if let Some(host) = &self.host {
+            host.info(format!(
+                "{what}: {asked} tokens, of which {computed} were computed, and {spared} had been for an earlier batch"
+            ));
+        }
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         Limits::new(&self.decoder, &self.options)
     }
@@ -198,11 +217,12 @@ impl<D: Decoder> Model for LocalModel<D> {
         let cut: Vec<Result<_>> = requests.par_iter().map(|request| reading.windows(request)).collect();
         let mut scored = Vec::with_capacity(requests.len());
         let mut texts = HashMap::new();
-        for (request, windows) in requests.iter().zip(cut) {
+        let questions = questions(requests.iter().map(|request| &request.sample));
+        for ((request, question), windows) in requests.iter().zip(questions).zip(cut) {
             match windows {
                 Ok((windows, rendered)) => {
                     texts.extend(rendered.map(|text| (request.id, text)));
-                    scored.push((request.id, windows));
+                    scored.push((request.id, question, windows));
                 }
                 Err(error) => {
                     if sink.send(Response::err(request.id, error)) == Flow::Stop {
@@ -218,18 +238,24 @@ impl<D: Decoder> Model for LocalModel<D> {
             return Ok(());
         }
         let (decoder, options, share) = (&mut self.decoder, &self.options, self.options.share_prefixes);
-        match &mut self.base {
+        let holdings = &mut self.holdings;
+        let walked = match &mut self.base {
             None => {
                 let limits = Limits::new(decoder, options);
-                on_the_threads(|| scorer::score(decoder, rows, sequences, share, limits, &joining));
+                on_the_threads(|| scorer::score(decoder, holdings, rows, sequences, share, limits, &joining))
             }
             Some(base) => {
+                // Caches of both exist for one call alone.
+                holdings.clear(decoder);
                 let mut pair = base.beside(decoder);
                 let limits = Limits::new(&pair, options);
-                let limits = Limits { batch_tokens: limits.batch_tokens.min(pair.most_tokens()), ..limits };
-                on_the_threads(|| scorer::score(&mut pair, rows, sequences, share, limits, &joining));
+                let batch_tokens = limits.batch_tokens.min(pair.most_tokens());
+                let limits = Limits { batch_tokens, kept_tokens: 0, ..limits };
+                let holdings = &mut Holdings::default();
+                on_the_threads(|| scorer::score(&mut pair, holdings, rows, sequences, share, limits, &joining))
             }
-        }
+        };
+        self.note("scoring", walked);
         Ok(())
     }
 
@@ -255,9 +281,11 @@ impl<D: Decoder> Model for LocalModel<D> {
         let share = self.options.share_prefixes && self.decoder.can_fork();
         let sharing = if share { Sharing::prefixes(&self.decoder) } else { Sharing::Nothing };
         let limits = self.limits();
-        let (decoder, tokenizer) = (&mut self.decoder, &self.tokenizer);
+        let (decoder, holdings, tokenizer) = (&mut self.decoder, &mut self.holdings, &self.tokenizer);
         let with_text = with_text(texts, sink, |result, text| result.rendered = text);
-        on_the_threads(|| generator::generate(decoder, tokenizer, answers, sharing, limits, &with_text));
+        let walked =
+            on_the_threads(|| generator::generate(decoder, holdings, tokenizer, answers, sharing, limits, &with_text));
+        self.note("generating", walked);
         Ok(())
     }
 
@@ -346,7 +374,6 @@ fn with_text<R>(
 }
 
 /// Runs a walk on one of the threads that compute, so that sharing work with the others wakes no further thread.
-fn on_the_threads(walk: impl FnOnce() -> Flow + Send) {
-    // Whether the sink wants no more is of no use here: the walk has ended.
-    let _ = rayon::scope(|_| walk());
+fn on_the_threads(walk: impl FnOnce() -> Walked + Send) -> Walked {
+    rayon::scope(|_| walk())
 }

@@ -13,10 +13,24 @@ pub(crate) struct RowSummary {
 }
 
 impl RowSummary {
+    /// What the row, which was summarized, says of a token.
+    pub(crate) fn score(&self, row: &[f32], token: u32) -> TokenScore {
+        TokenScore { logprob: self.log_probability(row[token as usize]), is_greedy: self.argmax == token }
+    }
+
     /// Log-probability, in nats, of a token with this logit.
     pub(crate) fn log_probability(&self, logit: f32) -> f32 {
         (f64::from(logit - self.max) - self.log_sum) as f32
     }
+}
+
+/// What a model says of a token, given those before it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct TokenScore {
+    /// In nats.
+    pub(crate) logprob: f32,
+    /// Whether it is the token that greedy decoding would take.
+    pub(crate) is_greedy: bool,
 }
 
 /// A logit that is not a finite number.

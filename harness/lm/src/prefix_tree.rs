@@ -4,6 +4,7 @@
 //! them have in common, all of them have.
 
 use crate::Decoder;
+use examiner_api::SampleRef;
 use std::ops::Range;
 
 /// How much sequences share.
@@ -35,6 +36,20 @@ pub(crate) struct Sequence<'a> {
     /// For a sequence that goes on growing after its tokens: by how many positions at most. It then gets a [`Node`] of its
     /// own behind them, a tail.
     pub(crate) tail: Option<usize>,
+    /// Equal for the sequences of one question.
+    pub(crate) question: usize,
+}
+
+/// Numbers the questions of requests that are given question by question: equal for those of one.
+pub(crate) fn questions<'a>(samples: impl Iterator<Item = &'a SampleRef>) -> Vec<usize> {
+    let mut last = None;
+    let mut count = 0;
+    let number = |sample: &'a SampleRef| {
+        let of = (&sample.dataset, &sample.id);
+        count += usize::from(last.replace(of) != Some(of));
+        count
+    };
+    samples.map(number).collect()
 }
 
 /// A run of tokens without a branch.
@@ -52,6 +67,10 @@ pub(crate) struct Node {
     pub(crate) members: Range<usize>,
     /// Whether it is a tail.
     pub(crate) tail: bool,
+    /// None for a root.
+    pub(crate) parent: Option<usize>,
+    /// Whether sequences of later batches may begin with what ends here: several questions do, or the last one does.
+    pub(crate) recurs: bool,
     /// Number of cached positions with which the node and all beneath it can be computed, one branch after another; those
     /// before the node count only if forks are copied.
     pub(crate) peak: usize,
@@ -86,8 +105,16 @@ impl Tree {
         while let Some(opening) = open.pop() {
             tree.grow(opening, sequences, sharing, cache_tokens, &mut open);
         }
-        tree.finish();
+        tree.finish(sequences);
         tree
+    }
+
+    /// All tokens from the beginning to the end of a node.
+    pub(crate) fn path(&self, node: usize) -> Vec<u32> {
+        let mut path = Vec::with_capacity(self.nodes[node].length);
+        let upwards = std::iter::successors(Some(node), |&node| self.nodes[node].parent).collect::<Vec<_>>();
+        upwards.into_iter().rev().for_each(|node| path.extend_from_slice(&self.nodes[node].tokens));
+        path
     }
 
     /// Adds the children of a node, or the roots.
@@ -136,7 +163,7 @@ impl Tree {
 
     fn add(&mut self, parent: Option<usize>, node: Node) -> usize {
         let index = self.nodes.len();
-        self.nodes.push(node);
+        self.nodes.push(Node { parent, ..node });
         match parent {
             Some(parent) => self.nodes[parent].children.push(index),
             None => self.roots.push(index),
@@ -144,12 +171,15 @@ impl Tree {
         index
     }
 
-    /// Puts siblings in the order in which their first sequence was given, and works out the peaks.
-    fn finish(&mut self) {
+    /// Puts siblings in the order in which their first sequence was given, works out the peaks, and finds what may recur.
+    fn finish(&mut self, sequences: &[Sequence<'_>]) {
         let mut earliest = vec![usize::MAX; self.nodes.len()];
         for index in (0..self.nodes.len()).rev() {
             let node = &mut self.nodes[index];
-            earliest[index] = self.order[node.members.clone()].iter().copied().min().unwrap_or(usize::MAX);
+            let members = &self.order[node.members.clone()];
+            earliest[index] = members.iter().copied().min().unwrap_or(usize::MAX);
+            let of_several = members.iter().any(|&i| sequences[i].question != sequences[members[0]].question);
+            node.recurs = !node.tail && (of_several || members.contains(&(sequences.len() - 1)));
             let mut children = std::mem::take(&mut node.children);
             children.sort_by_key(|&child| earliest[child]);
             let beneath = children.iter().map(|&child| self.nodes[child].peak).max().unwrap_or(0);
@@ -168,7 +198,8 @@ impl Tree {
 
 impl Node {
     fn new(start: usize, tokens: &[u32], length: usize, members: Range<usize>) -> Node {
-        Node { start, tokens: tokens.to_vec(), length, children: Vec::new(), members, tail: false, peak: 0 }
+        let (tokens, children, tail, parent) = (tokens.to_vec(), Vec::new(), false, None);
+        Node { start, tokens, length, children, members, tail, parent, recurs: false, peak: 0 }
     }
 }
 
@@ -181,7 +212,8 @@ struct Opening {
     held: usize,
 }
 
-fn common_length(a: &[u32], b: &[u32]) -> usize {
+/// Number of tokens that both begin with.
+pub(crate) fn common_length(a: &[u32], b: &[u32]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
@@ -191,7 +223,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn plain(tokens: &[Vec<u32>]) -> Vec<Sequence<'_>> {
-        tokens.iter().map(|tokens| Sequence { tokens, tail: None }).collect()
+        tokens.iter().map(|tokens| Sequence { tokens, tail: None, question: 0 }).collect()
     }
 
     fn size(tree: &Tree) -> usize {
@@ -239,11 +271,22 @@ mod tests {
     #[test]
     fn equal_prompts_have_a_tail_each() {
         let tokens = [vec![1, 2], vec![1, 2]];
-        let sequences: Vec<_> = tokens.iter().map(|tokens| Sequence { tokens, tail: Some(10) }).collect();
+        let sequences: Vec<_> = tokens.iter().map(|tokens| Sequence { tokens, tail: Some(10), question: 0 }).collect();
         let tree = Tree::new(&sequences, Sharing::Prefixes { copied: true }, 100);
         assert_eq!((tree.nodes.len(), size(&tree)), (3, 2));
         assert_eq!(tree.nodes[tree.roots[0]].peak, 14);
         assert!(tree.nodes[tree.roots[0]].children.iter().all(|&child| tree.nodes[child].tail));
+    }
+
+    #[test]
+    fn what_several_questions_or_the_last_one_begin_with_may_recur() {
+        let of = |tokens: &'static [u32], question| Sequence { tokens, tail: None, question };
+        let sequences = [of(&[1, 2, 3, 4], 0), of(&[1, 2, 3, 5], 0), of(&[1, 2, 6, 7], 1), of(&[1, 2, 6, 8], 1)];
+        let tree = Tree::new(&sequences, Sharing::Prefixes { copied: false }, 100);
+        let mut recurring: Vec<Vec<u32>> =
+            (0..tree.nodes.len()).filter(|&node| tree.nodes[node].recurs).map(|node| tree.path(node)).collect();
+        recurring.sort();
+        assert_eq!(recurring, [vec![1, 2], vec![1, 2, 6], vec![1, 2, 6, 8]]);
     }
 
     proptest! {
@@ -253,7 +296,7 @@ mod tests {
             tail in prop::option::of(0_usize..5),
             room in 0_usize..40,
         ) {
-            let sequences: Vec<_> = tokens.iter().map(|tokens| Sequence { tokens, tail }).collect();
+            let sequences: Vec<_> = tokens.iter().map(|tokens| Sequence { tokens, tail, question: 0 }).collect();
             let longest = tokens.iter().map(Vec::len).max().unwrap() + tail.unwrap_or(0);
             let prefixes = [true, false].map(|copied| Sharing::Prefixes { copied });
             for sharing in prefixes.into_iter().chain([Sharing::Duplicates, Sharing::Nothing]) {

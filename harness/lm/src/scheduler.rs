@@ -9,39 +9,21 @@
 //! share counts once, or for each if the decoder copies it. And the walk never gets stuck: if nothing runs, take the node
 //! that was started last. Room for its peak was there when it was started, and what else was held then can only have
 //! been freed since; so its next child can start.
+//!
+//! **What is kept.** Beginnings that may recur stay in their caches when the walk is over, and a node whose first tokens an earlier walk
+//! has computed begins in a fork of what was kept. All that is kept gives way, the longest unused first, before a node has to wait for
+//! room: no batch is slower for it, and the argument above holds as if there were nothing. It is for decoders whose forks share memory:
+//! otherwise to keep something, and to go on from it, would be a copy each.
 
-use crate::caches::Caches;
+use crate::caches::{Caches, Holdings};
+use crate::kept::{Scores, Spared};
+use crate::limits::Limits;
+use crate::log_softmax::TokenScore;
 use crate::prefix_tree::Tree;
-use crate::{CacheId, CacheLayout, Decoder, LocalOptions, Segment};
+use crate::{CacheId, CacheLayout, Decoder, Segment};
 use examiner_api::{ErrorCode, PluginError, Result};
 use std::collections::BTreeMap;
 use std::ops::Range;
-
-/// Bytes of keys and values that are kept if the suite sets no limit.
-const DEFAULT_CACHE_BYTES: usize = 2 << 30;
-
-/// What a walk may use.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// Tokens in one pass.
-    pub(crate) batch_tokens: usize,
-    /// Positions in all caches together. At least the `peak` of every root.
-    pub(crate) cache_tokens: usize,
-    /// Nodes that run at the same time.
-    pub(crate) sequences: usize,
-}
-
-impl Limits {
-    /// What the options leave to a decoder.
-    pub(crate) fn new<D: Decoder + ?Sized>(decoder: &D, options: &LocalOptions) -> Self {
-        let fit = DEFAULT_CACHE_BYTES / decoder.cache_bytes_per_token().max(1);
-        Limits {
-            batch_tokens: options.max_batch_tokens,
-            cache_tokens: options.max_cache_tokens.unwrap_or(fit).max(decoder.context_length()),
-            sequences: options.max_sequences,
-        }
-    }
-}
 
 /// What is to be done at the nodes. Offsets are counted from a node's first token.
 pub(crate) trait Work {
@@ -57,6 +39,23 @@ pub(crate) trait Work {
     /// After all tokens of a node so far: one more, or none at its end.
     fn more(&mut self, node: usize) -> Option<u32>;
 
+    /// How many of a node's first tokens need not be computed, where keys and values of the first `known.len()` are there, and
+    /// this is known of them: those up to the first whose logits are wanted, and would say something else.
+    fn spared(&self, node: usize, known: &[Option<TokenScore>]) -> usize {
+        self.wanted(node, 0..known.len()).first().copied().unwrap_or(known.len())
+    }
+
+    /// A node's first `count` tokens are not computed: this is known of its tokens.
+    fn spare(&mut self, node: usize, count: usize, known: &[Option<TokenScore>]) {
+        let _ = (node, count, known);
+    }
+
+    /// What is known of all tokens up to the end of a node, which has just been computed.
+    fn known(&self, node: usize) -> Scores {
+        let _ = node;
+        Vec::new()
+    }
+
     /// Nothing will come of the node and all beneath it.
     fn fail(&mut self, node: usize, error: &PluginError);
 
@@ -64,12 +63,32 @@ pub(crate) trait Work {
     fn stopped(&self) -> bool;
 }
 
-/// Walks the tree. When it returns, all caches are freed.
-pub(crate) fn walk<D: Decoder + ?Sized>(decoder: &mut D, tree: &Tree, limits: Limits, work: &mut dyn Work) {
+/// What a walk has computed, in tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Walked {
+    /// Of all sequences, each by itself.
+    pub(crate) asked: u64,
+    /// That went through the decoder.
+    pub(crate) computed: u64,
+    /// That did not, because an earlier walk had computed them.
+    pub(crate) spared: u64,
+}
+
+/// Walks the tree. When it returns, all caches are freed but those of beginnings that are kept.
+pub(crate) fn walk<D: Decoder + ?Sized>(
+    decoder: &mut D,
+    holdings: &mut Holdings,
+    tree: &Tree,
+    limits: Limits,
+    work: &mut dyn Work,
+) -> Walked {
     let layout = decoder.cache_layout();
     let above_roots = Open { cache: None, shared: 0, pending: pending(tree, layout, &tree.roots) };
     let open = BTreeMap::from([(0, above_roots)]);
-    let mut walk = Walk { caches: Caches::new(decoder), tree, limits, layout, running: Vec::new(), open, started: 0 };
+    let caches = Caches::new(decoder, holdings, limits.kept_tokens);
+    let asked = tree.nodes.iter().map(|node| (node.tokens.len() * node.members.len()) as u64).sum();
+    let (running, walked) = (Vec::new(), Walked { asked, ..Walked::default() });
+    let mut walk = Walk { caches, tree, limits, layout, running, open, started: 0, walked };
     while !work.stopped() {
         walk.start(work);
         if walk.running.is_empty() {
@@ -78,6 +97,7 @@ pub(crate) fn walk<D: Decoder + ?Sized>(decoder: &mut D, tree: &Tree, limits: Li
         }
         walk.pass(work);
     }
+    walk.walked
 }
 
 /// A node that is being computed.
@@ -122,22 +142,33 @@ struct Walk<'d, 't, D: Decoder + ?Sized> {
     /// By the rank of the node.
     open: BTreeMap<u64, Open>,
     started: u64,
+    walked: Walked,
 }
 
 impl<D: Decoder + ?Sized> Walk<'_, '_, D> {
     /// Starts nodes while there are tokens to spare in the next pass, the latest branch first.
     fn start(&mut self, work: &mut dyn Work) {
         let mut demand: usize = self.running.iter().map(Run::remaining).sum();
-        let numbers: Vec<u64> = self.open.keys().rev().copied().collect();
-        for number in numbers {
+        let mut latest = self.open.keys().next_back().copied();
+        while let Some(number) = latest {
+            let mut finished = false;
             while demand < self.limits.batch_tokens && self.running.len() < self.limits.sequences {
-                let Some(node) = self.next_child(number) else { break };
+                let Some((node, spared)) = self.next_child(number, work) else { break };
                 let Some(tokens) = work.begin(node) else { continue };
-                match self.cache_for(node, number) {
+                match self.cache_for(node, number, spared.as_ref()) {
                     Ok(cache) => {
                         self.started += 1;
-                        demand += tokens.len();
-                        self.running.push(Run { node, cache, number: self.started, tokens, done: 0 });
+                        let done = spared.as_ref().map_or(0, |spared| spared.count);
+                        self.walked.spared += done as u64;
+                        spared.into_iter().for_each(|spared| work.spare(node, spared.count, &spared.scores));
+                        let run = Run { node, cache, number: self.started, tokens, done };
+                        if run.remaining() == 0 {
+                            self.finish(run, work);
+                            finished = true;
+                            break;
+                        }
+                        demand += run.remaining();
+                        self.running.push(run);
                     }
                     Err(error) => work.fail(node, &error),
                 }
@@ -147,27 +178,52 @@ impl<D: Decoder + ?Sized> Walk<'_, '_, D> {
             {
                 self.caches.free(cache);
             }
+            // The children of one that needed no computing go first.
+            let mut earlier = if finished { self.open.range(..) } else { self.open.range(..number) };
+            latest = earlier.next_back().map(|(&number, _)| number);
         }
     }
 
-    /// Takes the next child of an open node, if there is room for it and all beneath it.
-    fn next_child(&mut self, number: u64) -> Option<usize> {
-        let open = self.open.get_mut(&number)?;
+    /// Takes the next child of an open node, if there is room for it and all beneath it; and what of it was computed before.
+    fn next_child(&mut self, number: u64, work: &dyn Work) -> Option<(usize, Option<Spared>)> {
+        let open = self.open.get(&number)?;
         let child = *open.pending.last()?;
         let inherited = match (open.cache, open.pending.len()) {
             // What it inherits is among what is held and, if peaks count whole caches, in its peak as well.
             (Some(cache), 1) if self.tree.copied => self.caches.length(cache),
             _ => 0,
         };
-        if self.caches.held() - inherited + self.tree.nodes[child].peak > self.limits.cache_tokens {
+        let peak = self.tree.nodes[child].peak;
+        loop {
+            let found = self.kept(child, work);
+            let spared = found.as_ref().map_or(0, |spared| spared.count);
+            if self.caches.held() - inherited + peak - spared <= self.limits.cache_tokens {
+                self.open.get_mut(&number)?.pending.pop();
+                return Some((child, found));
+            }
+            let fits_without =
+                self.caches.held() - inherited + peak <= self.limits.cache_tokens + self.caches.evictable();
+            if !fits_without || !self.caches.evict() {
+                return None;
+            }
+        }
+    }
+
+    /// What an earlier walk has computed of a node.
+    fn kept(&mut self, node: usize, work: &dyn Work) -> Option<Spared> {
+        let this = &self.tree.nodes[node];
+        if this.tail || !self.caches.keeps_anything() {
             return None;
         }
-        open.pending.pop()
+        self.caches.find(&self.tree.path(node), this.start, |known| work.spared(node, known))
     }
 
     /// The cache that a child goes on in.
-    fn cache_for(&mut self, child: usize, parent: u64) -> Result<CacheId> {
-        let length = self.tree.nodes[child].length;
+    fn cache_for(&mut self, child: usize, parent: u64, spared: Option<&Spared>) -> Result<CacheId> {
+        let (start, length) = (self.tree.nodes[child].start, self.tree.nodes[child].length);
+        if let Some(&Spared { cache, count, .. }) = spared {
+            return self.caches.fork(cache, start + count, length);
+        }
         let open = self.open.get_mut(&parent);
         let Some((open, cache)) = open.and_then(|open| open.cache.map(|cache| (open, cache))) else {
             return self.caches.make(length);
@@ -213,7 +269,14 @@ impl<D: Decoder + ?Sized> Walk<'_, '_, D> {
             Ok(())
         });
         match outcome {
-            Ok(()) => self.advance(&plan, work),
+            Ok(()) => {
+                for &(run, count) in &plan {
+                    let of_answer = self.tree.nodes[self.running[run].node].tail;
+                    self.walked.computed += count as u64;
+                    self.walked.asked += if of_answer { count as u64 } else { 0 };
+                }
+                self.advance(&plan, work);
+            }
             Err(error) => self.abandon(&plan, work, &error),
         }
     }
@@ -254,24 +317,34 @@ impl<D: Decoder + ?Sized> Walk<'_, '_, D> {
         for &(index, count) in plan {
             self.running[index].done += count;
         }
-        let (tree, layout, caches, open) = (self.tree, self.layout, &mut self.caches, &mut self.open);
-        self.running.retain_mut(|run| {
-            if run.remaining() > 0 {
-                return true;
+        for run in std::mem::take(&mut self.running) {
+            self.go_on(run, work);
+        }
+    }
+
+    /// Goes on with a node that has been in a pass.
+    fn go_on(&mut self, mut run: Run, work: &mut dyn Work) {
+        if run.remaining() == 0 {
+            match work.more(run.node) {
+                Some(token) => run.tokens.push(token),
+                None => return self.finish(run, work),
             }
-            if let Some(token) = work.more(run.node) {
-                run.tokens.push(token);
-                return true;
-            }
-            let node = &tree.nodes[run.node];
-            if node.children.is_empty() {
-                caches.free(run.cache);
-            } else {
-                let pending = pending(tree, layout, &node.children);
-                open.insert(run.number, Open { cache: Some(run.cache), shared: node.length, pending });
-            }
-            false
-        });
+        }
+        self.running.push(run);
+    }
+
+    /// Makes way for the children of a node.
+    fn finish(&mut self, run: Run, work: &dyn Work) {
+        let node = &self.tree.nodes[run.node];
+        if node.recurs {
+            self.caches.keep(node.length, run.cache, || (self.tree.path(run.node), work.known(run.node)));
+        }
+        if node.children.is_empty() {
+            self.caches.free(run.cache);
+        } else {
+            let pending = pending(self.tree, self.layout, &node.children);
+            self.open.insert(run.number, Open { cache: Some(run.cache), shared: node.length, pending });
+        }
     }
 
     /// Gives up what was in a pass that failed. The rest goes on.

@@ -1,9 +1,12 @@
 //! Log-likelihoods of many sequences at once.
 
+use crate::caches::Holdings;
 use crate::divergence::{NoDivergence, RowDivergence, divergence};
-use crate::log_softmax::{RowSummary, summarize};
+use crate::kept::Scores;
+use crate::limits::Limits;
+use crate::log_softmax::{RowSummary, TokenScore, summarize};
 use crate::prefix_tree::{Sequence, Sharing, Tree};
-use crate::scheduler::{Limits, Work, walk};
+use crate::scheduler::{Walked, Work, walk};
 use crate::{Decoder, Split};
 use examiner_api::{Divergence, ErrorCode, Flow, PluginError, Response, ScoreResult, Sink};
 use rayon::prelude::*;
@@ -32,16 +35,25 @@ impl Rows {
     }
 }
 
-/// Scores sequences, each with its request's id. The sink gets one response for each, as soon as its last logits are
-/// there, unless it asks to stop. When this returns, the decoder holds no more caches than before.
+/// A sequence that is to be scored.
+pub(crate) struct Scored {
+    pub(crate) id: u64,
+    /// Equal for the sequences of one question.
+    pub(crate) question: usize,
+    pub(crate) split: Split,
+}
+
+/// Scores sequences. The sink gets one response for each, as soon as its last logits are there, unless it asks to stop. When this
+/// returns, the decoder holds the caches that `holdings` tells of.
 pub(crate) fn score<D: Decoder + ?Sized>(
     decoder: &mut D,
+    holdings: &mut Holdings,
     rows: Rows,
-    requests: Vec<(u64, Split)>,
+    requests: Vec<Scored>,
     share_prefixes: bool,
     limits: Limits,
     sink: &dyn Sink<Response<ScoreResult>>,
-) -> Flow {
+) -> Walked {
     let sharing = match (share_prefixes, decoder.can_fork()) {
         (true, true) => Sharing::prefixes(decoder),
         (true, false) => Sharing::Duplicates,
@@ -49,19 +61,21 @@ pub(crate) fn score<D: Decoder + ?Sized>(
     };
     // Scored sequences are done after a pass or two; how many there are at once follows from the other limits.
     let limits = Limits { sequences: usize::MAX, ..limits };
-    let sequences: Vec<_> = requests.iter().map(|(_, split)| Sequence { tokens: split.inputs(), tail: None }).collect();
+    let sequences: Vec<_> = (requests.iter())
+        .map(|Scored { question, split, .. }| Sequence { tokens: split.inputs(), tail: None, question: *question })
+        .collect();
     let tree = Tree::new(&sequences, sharing, limits.cache_tokens);
     let targets = tree.nodes.iter().map(|node| targets(&requests, &tree, node.start, node.length, &node.members));
     let targets: Vec<_> = targets.collect();
-    let progress = requests.into_iter().map(|(id, split)| Progress::new(id, split, rows)).collect();
+    let progress = requests.into_iter().map(|scored| Progress::new(scored, rows)).collect();
     let width = decoder.vocabulary();
     let mut scoring = Scoring { tree: &tree, targets, progress, rows, width, sink, stopped: false };
-    walk(decoder, &tree, limits, &mut scoring);
+    let walked = walk(decoder, holdings, &tree, limits, &mut scoring);
     let missing = PluginError::new(ErrorCode::Protocol, "the decoder did not give all logits it was asked for");
     for sequence in 0..scoring.progress.len() {
         scoring.fail_sequence(sequence, &missing);
     }
-    if scoring.stopped { Flow::Stop } else { Flow::Continue }
+    walked
 }
 
 /// A token whose log-probability is wanted.
@@ -76,10 +90,10 @@ struct Target {
 }
 
 /// The targets of all sequences through a node, by offset.
-fn targets(requests: &[(u64, Split)], tree: &Tree, start: usize, end: usize, members: &Range<usize>) -> Vec<Target> {
+fn targets(requests: &[Scored], tree: &Tree, start: usize, end: usize, members: &Range<usize>) -> Vec<Target> {
     let mut targets = Vec::new();
     for &sequence in &tree.order[members.clone()] {
-        let split = &requests[sequence].1;
+        let split = &requests[sequence].split;
         targets.extend((split.first_target.max(start + 1)..=end).map(|at| Target {
             offset: at - 1 - start,
             sequence,
@@ -95,30 +109,31 @@ fn targets(requests: &[(u64, Split)], tree: &Tree, start: usize, end: usize, mem
 struct Progress {
     id: u64,
     split: Split,
-    logprobs: Vec<f32>,
+    /// By scored token, where it is known.
+    scores: Scores,
     /// In nats, by scored token; empty without a base. They are added up in the order of the text, whenever they come.
     divergences: Vec<f64>,
     same_top: u32,
     rows: Rows,
-    is_greedy: bool,
     missing: usize,
     answered: bool,
 }
 
 impl Progress {
-    fn new(id: u64, split: Split, rows: Rows) -> Self {
+    fn new(Scored { id, split, .. }: Scored, rows: Rows) -> Self {
         let missing = split.targets().len();
-        let logprobs = vec![0.0; missing];
+        let scores = vec![None; missing];
         let divergences = vec![0.0; if rows == Rows::Model { 0 } else { missing }];
-        Progress { id, split, logprobs, divergences, same_top: 0, rows, is_greedy: true, missing, answered: false }
+        Progress { id, split, scores, divergences, same_top: 0, rows, missing, answered: false }
     }
 
     fn result(&mut self) -> ScoreResult {
-        let token_logprobs = std::mem::take(&mut self.logprobs);
+        let scores: Vec<TokenScore> = std::mem::take(&mut self.scores).into_iter().flatten().collect();
+        let token_logprobs: Vec<f32> = scores.iter().map(|score| score.logprob).collect();
         let divergence = Divergence { nats: self.divergences.iter().sum(), same_top: self.same_top };
         ScoreResult {
             sum: token_logprobs.iter().map(|&logprob| f64::from(logprob)).sum(),
-            is_greedy: self.is_greedy,
+            is_greedy: scores.iter().all(|score| score.is_greedy),
             tokens: self.split.targets().to_vec(),
             scored_tokens: token_logprobs.len() as u32,
             token_logprobs,
@@ -148,6 +163,19 @@ impl Scoring<'_> {
         let from = targets.partition_point(|target| target.offset < offsets.start);
         let to = targets.partition_point(|target| target.offset < offsets.end);
         &targets[from..to]
+    }
+
+    /// Takes what was computed for a target, now or before.
+    fn take_score(&mut self, target: Target, score: TokenScore) {
+        let progress = &mut self.progress[target.sequence];
+        // Nothing comes any more of one that failed.
+        if progress.answered {
+            return;
+        }
+        progress.missing -= usize::from(progress.scores[target.slot].replace(score).is_none());
+        if progress.missing == 0 {
+            self.send(target.sequence, Ok(()));
+        }
     }
 
     fn send(&mut self, sequence: usize, outcome: Result<(), PluginError>) {
@@ -187,19 +215,14 @@ impl Work for Scoring<'_> {
         for ((&(node, offset), row), read) in rows.iter().zip(logits.chunks(self.width)).zip(read) {
             let targets = self.at(node, offset..offset + 1).to_vec();
             for target in targets {
-                let progress = &mut self.progress[target.sequence];
                 match read {
                     Ok((summary, divergence)) => {
+                        let progress = &mut self.progress[target.sequence];
                         if let Some(RowDivergence { nats, same_top }) = divergence {
                             progress.divergences[target.slot] = nats;
                             progress.same_top += u32::from(same_top);
                         }
-                        progress.logprobs[target.slot] = summary.log_probability(row[target.token as usize]);
-                        progress.is_greedy &= summary.argmax == target.token;
-                        progress.missing -= 1;
-                        if progress.missing == 0 {
-                            self.send(target.sequence, Ok(()));
-                        }
+                        self.take_score(target, summary.score(row, target.token));
                     }
                     Err(found) => {
                         let position = self.tree.nodes[node].start + offset;
@@ -212,6 +235,30 @@ impl Work for Scoring<'_> {
 
     fn more(&mut self, _node: usize) -> Option<u32> {
         None
+    }
+
+    /// All sequences through a node go on alike up to its end. Behind its last token they may differ.
+    fn spared(&self, node: usize, known: &[Option<TokenScore>]) -> usize {
+        let is_known = |offset: usize| known.get(offset + 1).is_some_and(Option::is_some);
+        let first = self.at(node, 0..known.len()).iter().map(|target| target.offset).find(|&offset| !is_known(offset));
+        first.unwrap_or(known.len())
+    }
+
+    fn spare(&mut self, node: usize, count: usize, known: &[Option<TokenScore>]) {
+        for target in self.at(node, 0..count).to_vec() {
+            if let Some(Some(score)) = known.get(target.offset + 1) {
+                self.take_score(target, *score);
+            }
+        }
+    }
+
+    fn known(&self, node: usize) -> Scores {
+        let node = &self.tree.nodes[node];
+        let through = self.tree.order[node.members.clone()].iter().map(|&sequence| &self.progress[sequence]);
+        let longest = through.filter(|progress| !progress.answered).min_by_key(|progress| progress.split.first_target);
+        let Some(Progress { split, scores, .. }) = longest else { return Vec::new() };
+        let first = split.first_target;
+        (0..node.length).map(|position| scores[position.checked_sub(first)?]).collect()
     }
 
     fn fail(&mut self, node: usize, error: &PluginError) {

@@ -2,12 +2,14 @@
 //! - scoring: equal to one by one, whatever the batch, the order, the decoder; what it costs
 //! - diverging: so is how far a model is from another one
 //! - generating: likewise
+//! - keeping: likewise, whatever batches came before; what that saves
 //! - failures: errors reach those concerned, caches are given back
 //! - the split against recorded tokens of the tiny GPT-2
 
 mod diverging;
 mod failures;
 mod generating;
+mod keeping;
 mod recorded;
 mod scoring;
 
@@ -35,7 +37,9 @@ fn collect<R, T: Send>(
     end.unwrap();
     assert_eq!(sent.len(), count, "not every request was answered");
     let decoder = model.decoder();
-    assert!(decoder.caches.is_empty(), "{} caches were not freed", decoder.caches.len());
+    let held: std::collections::HashSet<_> = decoder.caches.values().flatten().collect();
+    assert!(held.len() <= model.limits().kept_tokens, "{} positions were not freed", held.len());
+    assert!(held.is_empty() == decoder.caches.is_empty(), "a cache was not freed");
     assert!(decoder.most_held <= model.cache_tokens(), "{} positions held", decoder.most_held);
     assert!(decoder.most_tokens <= model.limits().batch_tokens, "{} tokens in a pass", decoder.most_tokens);
     sent

@@ -1,7 +1,7 @@
 //! Texts that may be longer than the model's context: cut into windows, which are scored like any other sequences, and put
 //! together again.
 
-use crate::scorer::Rows;
+use crate::scorer::{Rows, Scored};
 use crate::split::{Split, SplitError};
 use crate::{Tokenizer, split};
 use examiner_api::{Divergence, Flow, PluginError, Response, ScoreRequest, ScoreResult, Sink, Span};
@@ -110,15 +110,15 @@ struct Text {
 }
 
 impl<'a> Joining<'a> {
-    /// Takes the windows of requests, each with its request's id, and gives those windows with their numbers. They are scored from
-    /// such rows.
+    /// Takes the windows of requests, each with its request's id and the number of its question, and gives those windows with numbers
+    /// as ids. They are scored from such rows.
     pub(crate) fn new(
         rows: Rows,
-        requests: Vec<(u64, Windows)>,
+        requests: Vec<(u64, usize, Windows)>,
         sink: &'a dyn Sink<Response<ScoreResult>>,
-    ) -> (Self, Vec<(u64, Split)>) {
+    ) -> (Self, Vec<Scored>) {
         let (mut owners, mut texts, mut splits) = (Vec::new(), Vec::new(), Vec::new());
-        for (id, windows) in requests {
+        for (id, question, windows) in requests {
             let count = windows.splits.len();
             owners.extend((0..count).map(|window| (texts.len(), window)));
             texts.push(Text {
@@ -128,9 +128,9 @@ impl<'a> Joining<'a> {
                 missing: count,
                 answered: false,
             });
-            splits.extend(windows.splits);
+            splits.extend(windows.splits.into_iter().map(|split| (question, split)));
         }
-        let numbered = (0..).zip(splits).collect();
+        let numbered = (0..).zip(splits).map(|(id, (question, split))| Scored { id, question, split }).collect();
         (Joining { owners, texts: Mutex::new(texts), rows, sink }, numbered)
     }
 
@@ -271,14 +271,15 @@ mod tests {
             Flow::Continue
         };
         let text = |length: u32| rolling(0, &(1..=length).collect::<Vec<_>>(), 4);
-        let (joining, splits) = Joining::new(Rows::Model, vec![(7, text(9)), (3, text(0)), (5, text(6))], &sink);
+        let (joining, splits) =
+            Joining::new(Rows::Model, vec![(7, 0, text(9)), (3, 0, text(0)), (5, 1, text(6))], &sink);
         assert_eq!(
-            splits.iter().map(|(id, split)| (*id, split.targets().len())).collect::<Vec<_>>(),
+            splits.iter().map(|scored| (scored.id, scored.split.targets().len())).collect::<Vec<_>>(),
             [(0, 4), (1, 4), (2, 1), (3, 4), (4, 2)]
         );
         let _ = joining.send_empty();
         let scored = |id: u64| {
-            let count = splits[id as usize].1.targets().len();
+            let count = splits[id as usize].split.targets().len();
             let result = ScoreResult {
                 sum: -(count as f64),
                 scored_tokens: count as u32,

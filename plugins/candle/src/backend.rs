@@ -8,6 +8,7 @@ pub(crate) use cpu::Cpu;
 pub(crate) use ops::Ops;
 
 use crate::cache::{CacheShape, Chain};
+use crate::tensors::Numbers;
 use candle_core::Tensor;
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;
@@ -69,14 +70,29 @@ pub(crate) trait Backend: Send {
 
     /// Makes a linear layer of tensors in main memory.
     fn load_linear(&self, weight: &Tensor, order: Order, bias: Option<&Tensor>) -> Result<Self::Linear>;
+    /// Makes the same of numbers that are still in their file, `[first, second]`; none where they have to be copied.
+    fn load_linear_of_file(
+        &self,
+        weight: Numbers<'_>,
+        shape: [usize; 2],
+        order: Order,
+        bias: Option<&Tensor>,
+    ) -> Result<Option<Self::Linear>> {
+        let _ = (weight, shape, order, bias);
+        Ok(None)
+    }
     /// Makes a layer norm.
     fn load_norm(&self, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Self::Norm>;
     /// Makes a norm by the root of the mean square.
     fn load_rms_norm(&self, weight: &Tensor, epsilon: f64) -> Result<Self::Norm>;
     /// Makes an embedding of `[entries, width]`.
     fn load_table(&self, weight: &Tensor) -> Result<Self::Table>;
-    /// The embedding that shares its weights with an output head: `weight` as the head was made of it.
-    fn tied_table(&self, head: &Self::Linear, weight: &Tensor) -> Result<Self::Table>;
+    /// The embedding that shares its weights with an output head.
+    fn tied_table(&self, head: &Self::Linear) -> Result<Self::Table>;
+    /// Whether an output head has the weights of an embedding as they are.
+    fn heads_keep_embeddings(&self) -> bool {
+        true
+    }
     /// Room for the keys and values of `capacity` positions.
     fn new_block(&self, shape: CacheShape, capacity: usize) -> Result<Self::Block>;
     /// Bytes that a cached value takes.

@@ -96,6 +96,8 @@ fn precision(dtype: DType) -> Precision {
 /// A checkpoint and its weights, which are not read yet.
 struct Source {
     checkpoint: Checkpoint,
+    /// Number of tokens that there are embeddings for.
+    vocabulary: usize,
     tensors: Tensors,
     /// The files that the weights are in.
     files: Vec<PathBuf>,
@@ -116,11 +118,11 @@ impl Source {
         }
         let checkpoint = Checkpoint::open(source, host)?;
         let family = Family::find(&Config::new(&checkpoint.config, &checkpoint.config_path, precision(dtype)))?;
-        checkpoint.check_vocabulary(family.vocabulary())?;
+        let vocabulary = family.vocabulary();
         let weights = checkpoint.weights()?;
         let tensors = Tensors::open(&weights, dtype)?;
         let files = weights.paths().into_iter().map(PathBuf::from).collect();
-        Ok((Source { checkpoint, tensors, files, details: Metadata::new() }, family))
+        Ok((Source { checkpoint, vocabulary, tensors, files, details: Metadata::new() }, family))
     }
 
     /// A GGUF file, or several parts of one. Nothing beside it is read, but the tokenizer that the user names.
@@ -131,10 +133,10 @@ impl Source {
         let plan = families::gguf::plan(&Config::new(&config, &path, precision(dtype)), &mut gguf)?;
         let described = GgufFile { path, config, tokenizer: gguf.tokenizer()? };
         let checkpoint = Checkpoint::from_gguf(source, host, described, tokenizer)?;
-        checkpoint.check_vocabulary(plan.vocabulary)?;
+        let vocabulary = plan.vocabulary;
         let files = gguf.further_paths();
         let (tensors, details) = (Tensors::quantized(gguf, dtype), Metadata::new());
-        Ok((Source { checkpoint, tensors, files, details }, Family::Described(Box::new(plan))))
+        Ok((Source { checkpoint, vocabulary, tensors, files, details }, Family::Described(Box::new(plan))))
     }
 
     /// Loads the weights into a decoder.
@@ -146,15 +148,18 @@ impl Source {
         batch_invariance: BatchInvariance,
         options: LocalOptions,
     ) -> Result<Loaded> {
-        let Source { checkpoint, tensors, files, details } = self;
+        let Source { checkpoint, vocabulary, tensors, files, details } = self;
         let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-        // Both read all weights, and neither keeps all processors busy.
-        let (decoder, identity) = std::thread::scope(|scope| {
+        // None of the three keeps all processors busy.
+        let (checked, identity, decoder) = std::thread::scope(|scope| {
+            let checked = scope.spawn(|| checkpoint.check_vocabulary(vocabulary));
             let identity = scope.spawn(|| checkpoint.identity(&files));
             let decoder = load(tensors);
-            let hashed = identity.join().unwrap_or_else(|panic| Err(PluginError::from_panic("hashing", &*panic)));
-            (decoder, hashed)
+            let checked = checked.join().unwrap_or_else(|panic| Err(PluginError::from_panic("tokenizer", &*panic)));
+            let identity = identity.join().unwrap_or_else(|panic| Err(PluginError::from_panic("hashing", &*panic)));
+            (checked, identity, decoder)
         });
+        checked?;
         let (decoder, identity) = (decoder?, identity?);
         let warnings = arithmetic.get("precision").map(|precision| {
             format!(

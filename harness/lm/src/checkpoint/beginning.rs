@@ -98,7 +98,7 @@ impl Checkpoint {
         let written = |token: &u32| tokenizer.written(*token).unwrap_or_else(|| token.to_string());
         let beginning = Beginning { tokens: tokens.iter().map(written).collect(), decided_by, warning };
         self.host().info(format!("`{}`: {}", self.source(), beginning.note()));
-        if let Ok((tokenizer, _)) = &mut self.tokenizer {
+        if let Some(Ok(tokenizer)) = self.tokenizer.get_mut() {
             tokenizer.set_before(tokens);
             if add_bos == AutoBool::Fixed(false) {
                 tokenizer.put_nothing_after();

@@ -6,6 +6,7 @@ use crate::gguf::GgufTokenizer;
 use examiner_api::{Host, Result};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// What a GGUF file says beside its weights.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ impl Checkpoint {
         let GgufFile { path, config, tokenizer: described } = file;
         let ends = described.ends();
         let special_tokens = SpecialTokens::new(described.bos, ends.clone());
-        let (built, gguf_beginning) = match tokenizer {
+        let ((tokenizer, tokenizer_path), gguf_beginning) = match tokenizer {
             Some(address) => {
                 let found = host.fetch(address)?;
                 let tokenizer = Tokenizer::from_file(&found, described.bos, ends)?;
@@ -54,7 +55,8 @@ impl Checkpoint {
             source: source.to_owned(),
             host: host.clone(),
             config,
-            tokenizer: Ok(built),
+            tokenizer_path: Ok(tokenizer_path),
+            tokenizer: OnceLock::from(Ok(tokenizer)),
             special_tokens,
             tokenizer_config: Some((tokenizer_config, path.clone())),
             config_path: path,

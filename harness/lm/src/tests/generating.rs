@@ -3,13 +3,13 @@ use crate::answer::Answer;
 use crate::testing::{EOS, logits};
 use examiner_api::{FinishReason, GenerateRequest, GenerateResult, SampleRef, Sampling};
 
-fn request(id: usize, prompt: &str, sampling: Sampling) -> GenerateRequest {
+pub(super) fn request(id: usize, prompt: &str, sampling: Sampling) -> GenerateRequest {
     let sample = SampleRef { id: format!("sample-{}", id / 2), repeat: id as u32 % 2, ..SampleRef::default() };
     GenerateRequest { id: id as u64, sample, prompt: prompt.to_owned(), sampling, ..GenerateRequest::default() }
 }
 
 /// One answer, token by token, from the toy's own formula.
-fn naive(request: &GenerateRequest, toy: &Toy) -> examiner_api::Result<GenerateResult> {
+pub(super) fn naive(request: &GenerateRequest, toy: &Toy) -> examiner_api::Result<GenerateResult> {
     let tokenizer = tokenizer();
     let mut answer =
         Answer::new(request.clone(), &tokenizer, true, toy.context_length, toy.vocabulary).map_err(|e| e.1)?;

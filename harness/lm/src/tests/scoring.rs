@@ -5,7 +5,7 @@ use crate::testing::logits;
 use crate::windows::windows;
 use examiner_api::{ScoreRequest, ScoreResult, Span};
 
-fn request(id: usize, context: &str, continuation: &str) -> ScoreRequest {
+pub(super) fn request(id: usize, context: &str, continuation: &str) -> ScoreRequest {
     ScoreRequest {
         id: id as u64,
         context: context.to_owned(),
@@ -32,7 +32,7 @@ fn naive(split: &Split, vocabulary: usize) -> ScoreResult {
 }
 
 /// All windows of a request, one after the other.
-fn naive_windows(request: &ScoreRequest, context_length: usize, vocabulary: usize) -> ScoreOutcome {
+pub(super) fn naive_windows(request: &ScoreRequest, context_length: usize, vocabulary: usize) -> ScoreOutcome {
     let splits = windows(request, &tokenizer(), true, context_length)?.splits;
     let mut whole = ScoreResult { is_greedy: true, total_tokens: 1, ..ScoreResult::default() };
     for window in splits.iter().map(|split| naive(split, vocabulary)) {

@@ -3,6 +3,7 @@
 use super::buffers::{Buffer, Buffers};
 use super::{Attention, Backend, Span, Then, candle_error};
 use crate::cache::{CacheShape, Chain};
+use crate::tensors::Numbers;
 use candle_core::{CpuStorage, DType, Storage, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;
@@ -31,6 +32,27 @@ pub(crate) struct Cpu {
 impl Cpu {
     pub(crate) fn new(isa: Isa, numbers: WeightType, products: Products) -> Self {
         Cpu { isa, numbers, products, buffers: Buffers::default() }
+    }
+
+    fn pack(
+        &self,
+        weight: Numbers<'_>,
+        [first, second]: [usize; 2],
+        order: Order,
+        bias: Option<&Tensor>,
+    ) -> Result<Arc<Linear>> {
+        let (inputs, outputs, order) = match order {
+            Order::InputsFirst => (first, second, examiner_kernels::Order::InputsFirst),
+            Order::OutputsFirst => (second, first, examiner_kernels::Order::OutputsFirst),
+        };
+        let (numbers, products) = (self.numbers, self.products);
+        let bias = bias.map(values_of).transpose()?;
+        let bias = bias.as_deref();
+        Ok(Arc::new(match weight {
+            Numbers::F32(values) => Linear::pack(numbers, products, values, order, inputs, outputs, bias),
+            Numbers::F16(values) => Linear::pack(numbers, products, values, order, inputs, outputs, bias),
+            Numbers::Bf16(values) => Linear::pack(numbers, products, values, order, inputs, outputs, bias),
+        }))
     }
 }
 
@@ -77,28 +99,29 @@ impl Backend for Cpu {
 
     fn load_linear(&self, weight: &Tensor, order: Order, bias: Option<&Tensor>) -> Result<Self::Linear> {
         let (first, second) = weight.dims2().map_err(candle_error("read a matrix"))?;
-        let (inputs, outputs, order) = match order {
-            Order::InputsFirst => (first, second, examiner_kernels::Order::InputsFirst),
-            Order::OutputsFirst => (second, first, examiner_kernels::Order::OutputsFirst),
-        };
-        let (numbers, products) = (self.numbers, self.products);
-        let bias = bias.map(values_of).transpose()?;
-        let bias = bias.as_deref();
         // The largest tensors of a model: they are packed from their own memory, without another copy.
         let (storage, layout) = weight.storage_and_layout();
-        let layer = match (&*storage, layout.contiguous_offsets()) {
-            (Storage::Cpu(CpuStorage::F32(all)), Some((from, to))) => {
-                Linear::pack(numbers, products, &all[from..to], order, inputs, outputs, bias)
+        let copied;
+        let numbers = match (&*storage, layout.contiguous_offsets()) {
+            (Storage::Cpu(CpuStorage::F32(all)), Some((from, to))) => Numbers::F32(&all[from..to]),
+            (Storage::Cpu(CpuStorage::F16(all)), Some((from, to))) => Numbers::F16(&all[from..to]),
+            (Storage::Cpu(CpuStorage::BF16(all)), Some((from, to))) => Numbers::Bf16(&all[from..to]),
+            _ => {
+                copied = values_of(weight)?;
+                Numbers::F32(&copied)
             }
-            (Storage::Cpu(CpuStorage::F16(all)), Some((from, to))) => {
-                Linear::pack(numbers, products, &all[from..to], order, inputs, outputs, bias)
-            }
-            (Storage::Cpu(CpuStorage::BF16(all)), Some((from, to))) => {
-                Linear::pack(numbers, products, &all[from..to], order, inputs, outputs, bias)
-            }
-            _ => Linear::pack(numbers, products, &values_of(weight)?, order, inputs, outputs, bias),
         };
-        Ok(Arc::new(layer))
+        self.pack(numbers, [first, second], order, bias)
+    }
+
+    fn load_linear_of_file(
+        &self,
+        weight: Numbers<'_>,
+        shape: [usize; 2],
+        order: Order,
+        bias: Option<&Tensor>,
+    ) -> Result<Option<Self::Linear>> {
+        self.pack(weight, shape, order, bias).map(Some)
     }
 
     fn load_norm(&self, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Norm> {
@@ -114,12 +137,13 @@ impl Backend for Cpu {
         Ok(Table::Plain { width, values: values_of(weight)? })
     }
 
-    fn tied_table(&self, head: &Arc<Linear>, weight: &Tensor) -> Result<Table> {
+    fn tied_table(&self, head: &Arc<Linear>) -> Result<Table> {
+        Ok(Table::Tied(Arc::clone(head)))
+    }
+
+    fn heads_keep_embeddings(&self) -> bool {
         // An embedding is no product: it is not rounded to the numbers of products.
-        match (self.products, self.numbers) {
-            (Products::Bf16(_), WeightType::F32 | WeightType::F16) => self.load_table(weight),
-            _ => Ok(Table::Tied(Arc::clone(head))),
-        }
+        !matches!((self.products, self.numbers), (Products::Bf16(_), WeightType::F32 | WeightType::F16))
     }
 
     fn new_block(&self, shape: CacheShape, capacity: usize) -> Result<Block> {

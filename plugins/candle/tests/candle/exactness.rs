@@ -1,12 +1,13 @@
 //! Not a bit of a result depends on how requests are put together.
 
 use crate::open;
-use examiner_api::{ErrorCode, GenerateRequest, ScoreRequest, Span};
+use examiner_api::{ErrorCode, GenerateRequest, SampleRef, ScoreRequest, ScoreResult, Span};
 use examiner_test_support::checkpoint::TinyGpt2;
 use examiner_test_support::model::{generate, loglikelihood, prompt, score};
 use examiner_test_support::skipped;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 use tempfile::TempDir;
@@ -59,8 +60,11 @@ fn with(mut options: Value, (dtype, precision): (&str, &str)) -> Value {
 pub(crate) type Bits = (u64, u64, bool, Vec<u32>);
 
 pub(crate) fn score_bits(checkpoint: &Path, options: &Value, requests: Vec<ScoreRequest>) -> Vec<Bits> {
-    let results = score(&mut open(checkpoint, options.clone()).unwrap(), requests);
-    let bits = |(id, result): (u64, examiner_api::ScoreResult)| {
+    bits(score(&mut open(checkpoint, options.clone()).unwrap(), requests))
+}
+
+fn bits(results: BTreeMap<u64, ScoreResult>) -> Vec<Bits> {
+    let bits = |(id, result): (u64, ScoreResult)| {
         let logprobs = result.token_logprobs.iter().map(|value| value.to_bits()).collect();
         (id, result.sum.to_bits(), result.is_greedy, logprobs)
     };
@@ -98,13 +102,43 @@ proptest! {
         let answers = |options: &Value, requests: Vec<GenerateRequest>| {
             generate(&mut open(CHECKPOINT.path(), options.clone()).unwrap(), requests)
         };
-        let alone: std::collections::BTreeMap<_, _> = requests.iter()
+        let alone: BTreeMap<_, _> = requests.iter()
             .flat_map(|request| answers(&with(json!({ "share_prefixes": false }), numbers), vec![request.clone()]))
             .collect();
         for options in options() {
             let middle = turn % requests.len();
             requests.rotate_left(middle);
             prop_assert_eq!(&answers(&with(options.clone(), numbers), requests.clone()), &alone, "{} {:?}", options, numbers);
+        }
+    }
+
+    /// A model that has answered other batches keeps what they began with, and goes on from it.
+    #[test]
+    fn batches_after_others(batches in prop::collection::vec((texts(), 0usize..3), 2..5), tokens in prop::sample::select(vec![1, 7, 1_000_000]), numbers in numbers()) {
+        let sample = |id: usize| SampleRef { id: id.to_string(), ..SampleRef::default() };
+        let preamble = "Rows are summed in one order, columns in another. ";
+        let options = with(json!({ "max_batch_tokens": tokens }), numbers);
+        let mut model = open(CHECKPOINT.path(), options.clone()).unwrap();
+        for (texts, kind) in batches {
+            let texts: Vec<_> = texts.into_iter().enumerate().collect();
+            if kind == 2 {
+                let request = |(id, (context, end)): &(usize, (String, String))| GenerateRequest {
+                    sample: sample(*id),
+                    ..prompt(*id as u64, &format!("{preamble}{context}{end}"), 6)
+                };
+                let requests: Vec<_> = texts.iter().map(request).collect();
+                let alone = generate(&mut open(CHECKPOINT.path(), options.clone()).unwrap(), requests.clone());
+                prop_assert_eq!(generate(&mut model, requests), alone, "{:?}", numbers);
+            } else {
+                let request = |(id, (context, end)): &(usize, (String, String))| ScoreRequest {
+                    sample: sample(*id),
+                    span: [Span::Continuation, Span::All][kind],
+                    ..loglikelihood(*id as u64, &format!("{preamble}{context}"), end)
+                };
+                let requests: Vec<_> = texts.iter().map(request).collect();
+                let alone = score_bits(CHECKPOINT.path(), &options, requests.clone());
+                prop_assert_eq!(bits(score(&mut model, requests)), alone, "{:?}", numbers);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 //! - `reference`: a GPT-2 in plain `f64` loops, to compare with.
 //! - `numbers`: scores and answers agree with the reference, for every option of the architecture and number type, with our
 //!   kernels and with candle's operations.
-//! - `exactness`: not a bit depends on batch budget, order, or prefix sharing.
+//! - `exactness`: not a bit depends on batch budget, order, prefix sharing, or the batches before.
 //! - `divergence`: so does how far a model is from another one, for every window, and no bit of it depends on the batch.
 //! - `chat`: a checkpoint with a chat template is spoken to through it.
 //! - `checkpoints`: what is wrong with a checkpoint is said with file, tensor, expected and found.
