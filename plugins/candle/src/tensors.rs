@@ -4,12 +4,31 @@ mod gguf;
 mod safetensors;
 
 use self::safetensors::Safetensors;
-use crate::gguf::Gguf;
+use crate::gguf::{BlockMatrix, Gguf};
 use candle_core::{DType, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_lm::checkpoint::{UnusedTensors, WeightFiles, check_tensor};
 use std::collections::BTreeSet;
 use std::path::Path;
+
+/// A matrix as it comes from its file.
+#[derive(Debug)]
+pub(crate) enum Matrix {
+    /// Numbers, rounded to the type that was asked for.
+    Plain(Tensor),
+    /// Quantized ones, as they are.
+    Blocks(BlockMatrix),
+}
+
+impl Matrix {
+    /// Its numbers.
+    pub(crate) fn dequantized(self) -> candle_core::Result<Tensor> {
+        match self {
+            Matrix::Plain(tensor) => Ok(tensor),
+            Matrix::Blocks(blocks) => blocks.dequantize(),
+        }
+    }
+}
 
 /// Files that hold tensors.
 trait Source: Send {
@@ -21,6 +40,10 @@ trait Source: Send {
     fn look(&self, name: &str) -> candle_core::Result<(Vec<usize>, Option<String>)>;
     /// Reads a tensor into main memory.
     fn load(&mut self, name: &str, dtype: DType) -> candle_core::Result<Tensor>;
+    /// Reads a matrix, which may stay quantized.
+    fn load_matrix(&mut self, name: &str, dtype: DType) -> candle_core::Result<Matrix> {
+        self.load(name, dtype).map(Matrix::Plain)
+    }
     /// Whether two tensors hold the same bytes.
     fn same(&self, a: &str, b: &str) -> bool;
 }
@@ -41,7 +64,7 @@ impl Tensors {
         Ok(Self::of(Box::new(Safetensors::open(files)?), &files.path, dtype))
     }
 
-    /// The tensors of a GGUF file, which will be dequantized.
+    /// The tensors of a GGUF file. What is not taken as a matrix will be dequantized.
     pub(crate) fn quantized(gguf: Gguf, dtype: DType) -> Self {
         let path = gguf.path().to_owned();
         Self::of(Box::new(gguf), &path, dtype)
@@ -72,10 +95,23 @@ impl Tensors {
     /// # Errors
     /// `BadInput` if it does not exist, has another shape, or is not of floating-point numbers.
     pub(crate) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        self.check(name, shape)?;
+        self.source.load(name, self.dtype).map_err(|error| self.damaged(name, &error))
+    }
+
+    /// Reads a matrix, which may stay quantized.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub(crate) fn take_matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Matrix> {
+        self.check(name, &shape)?;
+        self.source.load_matrix(name, self.dtype).map_err(|error| self.damaged(name, &error))
+    }
+
+    fn check(&mut self, name: &str, shape: &[usize]) -> Result<()> {
         self.unused.take(name, shape)?;
         let (found, other_type) = self.source.look(name).map_err(|error| self.damaged(name, &error))?;
-        check_tensor(name, self.source.file(name), shape, &found, other_type.as_deref())?;
-        self.source.load(name, self.dtype).map_err(|error| self.damaged(name, &error))
+        check_tensor(name, self.source.file(name), shape, &found, other_type.as_deref())
     }
 
     /// Refuses files with tensors that were not asked for, other than those that `known` accepts.

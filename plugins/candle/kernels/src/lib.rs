@@ -9,8 +9,8 @@
 //!
 //! [`train`] has the arithmetic of training, which makes another promise.
 //!
-//! **Unsafe code** is in the registers (`lanes`), the inner loop over them (`tile`), its two callers (`linear`, `attention`),
-//! and where threads of training write to one array. Everything else is safe code that the macro `for_each_isa` compiles for
+//! **Unsafe code** is in the registers (`lanes`), the inner loop over them (`tile`), its two callers (`linear`, `attention`), the
+//! inner loop over quantized weights (`quantized`), and where threads of training write to one array. Everything else is safe code that the macro `for_each_isa` compiles for
 //! each instruction set.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -22,6 +22,7 @@ mod linear;
 mod math;
 mod norm;
 mod packed_weights;
+mod quantized;
 mod rotary;
 mod tasks;
 mod tile;
@@ -34,4 +35,5 @@ pub use lanes::Isa;
 pub use linear::{Finish, Linear};
 pub use norm::{layer_norm, rms_norm};
 pub use packed_weights::{Order, WeightType};
+pub use quantized::{BlockFormat, Blocks};
 pub use rotary::rotate;

@@ -2,7 +2,8 @@
 
 use super::activation::activate_body;
 use super::lanes::{Element, Isa, Lanes, for_each_isa};
-use super::packed_weights::{Matrix, Order, WeightType, Weights};
+use super::packed_weights::{Matrix, Order, PackedWeights, WeightType, Weights};
+use super::quantized::{Blocks, DIRECT_ROWS, Few, Quantized, Unpacked, Words};
 use super::tasks::for_each_task;
 use super::tile::{COLUMN_BLOCK, Operands, Prefetch, ROWS, Start, multiply_tile, registers_abreast};
 use examiner_lm::checkpoint::Activation;
@@ -40,6 +41,9 @@ pub struct Linear {
 }
 
 impl Linear {
+    /// Pieces that stay in their blocks have a multiple of so many outputs if another one follows.
+    pub const BLOCK_OUTPUTS: usize = COLUMN_BLOCK;
+
     /// Rounds a weight matrix of `inputs × outputs` values, row-major in the given order, to a number type, and packs it.
     /// No bias means zeros.
     ///
@@ -54,13 +58,20 @@ impl Linear {
         bias: Option<&[f32]>,
     ) -> Linear {
         assert_eq!(weight.len(), inputs * outputs, "a weight matrix of {inputs} x {outputs}");
-        let mut padded = vec![0.0; outputs.next_multiple_of(COLUMN_BLOCK)];
-        if let Some(bias) = bias {
-            assert_eq!(bias.len(), outputs, "a bias of {outputs}");
-            padded[..outputs].copy_from_slice(bias);
-        }
         let weights = Weights::pack(numbers, &Matrix { values: weight, order, inputs, outputs });
-        Linear { inputs, outputs, weights, bias: padded }
+        Linear { inputs, outputs, weights, bias: padded(bias, outputs) }
+    }
+
+    /// Packs outputs in blocks as they are: what they are multiplied to is, bit by bit, what the numbers that they stand for are in
+    /// 32 bits. The outputs of all pieces are side by side.
+    ///
+    /// # Panics
+    /// If a piece or `bias` is of another size, if `inputs` are not whole blocks, or if the outputs of a piece that another one follows
+    /// are not a multiple of [`BLOCK_OUTPUTS`](Self::BLOCK_OUTPUTS).
+    pub fn pack_blocks(pieces: &[Blocks<'_>], inputs: usize, bias: Option<&[f32]>) -> Linear {
+        let outputs = pieces.iter().map(|piece| piece.outputs).sum();
+        let weights = Weights::Quantized(Quantized::pack(pieces, inputs));
+        Linear { inputs, outputs, weights, bias: padded(bias, outputs) }
     }
 
     /// Width of the input.
@@ -116,6 +127,16 @@ impl Linear {
     }
 }
 
+/// A bias with zeros for the outputs that fill the last column block.
+fn padded(bias: Option<&[f32]>, outputs: usize) -> Vec<f32> {
+    let mut padded = vec![0.0; outputs.next_multiple_of(COLUMN_BLOCK)];
+    if let Some(bias) = bias {
+        assert_eq!(bias.len(), outputs, "a bias of {outputs}");
+        padded[..outputs].copy_from_slice(bias);
+    }
+    padded
+}
+
 /// The output, written by several threads at once, each at elements of its own.
 struct Output(*mut f32);
 
@@ -141,7 +162,7 @@ for_each_isa! {
 }
 
 #[inline(always)]
-unsafe fn block<V: Lanes>(
+unsafe fn block<V: Words>(
     layer: &Linear,
     input: *const f32,
     finish: Finish<'_>,
@@ -153,10 +174,30 @@ unsafe fn block<V: Lanes>(
     // SAFETY: the caller guarantees it; the bias is padded to whole column blocks.
     let scales = unsafe {
         match &layer.weights {
-            Weights::F32(packed) => products::<V, _>(layer, packed.as_ptr(), bias, input, output, at),
-            Weights::F16(packed) => products::<V, _>(layer, packed.as_ptr(), bias, input, output, at),
-            Weights::Bf16(packed) => products::<V, _>(layer, packed.as_ptr(), bias, input, output, at),
-            Weights::Int8(packed, _) => products::<V, _>(layer, packed.as_ptr(), Start::Zeros, input, output, at),
+            Weights::F32(packed) => products::<V, _>(layer, Packed::of(layer, packed), bias, input, output, at),
+            Weights::F16(packed) => products::<V, _>(layer, Packed::of(layer, packed), bias, input, output, at),
+            Weights::Bf16(packed) => products::<V, _>(layer, Packed::of(layer, packed), bias, input, output, at),
+            Weights::Int8(packed, _) => {
+                products::<V, _>(layer, Packed::of(layer, packed), Start::Zeros, input, output, at);
+            }
+            Weights::Quantized(weights) if rows.len() <= DIRECT_ROWS => {
+                let few = Few {
+                    rows: rows.len(),
+                    input: input.add(rows.start * layer.inputs),
+                    bias: layer.bias.as_ptr(),
+                    output: output.add(rows.start * layer.outputs),
+                    outputs: layer.outputs,
+                };
+                for (part, columns) in weights.parts(columns.clone()) {
+                    part.multiply::<V>(few, columns);
+                }
+            }
+            Weights::Quantized(weights) => {
+                for (part, columns) in weights.parts(columns.clone()) {
+                    let strips = Unpacked::<V>::of(part);
+                    products::<V, _>(layer, strips, bias, input, output, (rows.clone(), columns));
+                }
+            }
         }
         match &layer.weights {
             Weights::Int8(_, scales) => Some((&scales[columns.clone()], &layer.bias[columns.clone()])),
@@ -185,11 +226,51 @@ unsafe fn block<V: Lanes>(
     }
 }
 
+/// Where the weights are that are multiplied next.
+pub(super) trait Strips {
+    type Number: Element;
+    /// `depth` weights of neighbouring columns from `k` on: where they begin, and how far apart their column blocks do.
+    ///
+    /// # Safety
+    /// The layer has these columns, which begin at a column block, and these inputs; the machine has the instructions.
+    unsafe fn strip(&mut self, columns: Range, k: usize, depth: usize) -> (*const Self::Number, usize);
+    /// Where those from a column and `k` on will be, if they can be fetched meanwhile.
+    fn ahead(&self, column: usize, k: usize) -> Option<*const Self::Number>;
+}
+
+/// Weights that are multiplied from where they are.
+struct Packed<W> {
+    values: *const W,
+    inputs: usize,
+}
+
+impl<W: Element> Packed<W> {
+    fn of(layer: &Linear, weights: &PackedWeights<W>) -> Self {
+        Packed { values: weights.as_ptr(), inputs: layer.inputs }
+    }
+}
+
+impl<W: Element> Strips for Packed<W> {
+    type Number = W;
+
+    #[inline(always)]
+    unsafe fn strip(&mut self, columns: Range, k: usize, _: usize) -> (*const W, usize) {
+        // SAFETY: the caller guarantees it.
+        let first = unsafe { self.values.add(columns.start * self.inputs + k * COLUMN_BLOCK) };
+        (first, self.inputs * COLUMN_BLOCK)
+    }
+
+    #[inline(always)]
+    fn ahead(&self, column: usize, k: usize) -> Option<*const W> {
+        Some(self.values.wrapping_add(column * self.inputs + k * COLUMN_BLOCK))
+    }
+}
+
 /// Chains of multiply-adds that go on from `start`, for the given rows and columns.
 #[inline(always)]
-unsafe fn products<V: Lanes, W: Element>(
+unsafe fn products<V: Lanes, S: Strips>(
     layer: &Linear,
-    packed: *const W,
+    mut strips: S,
     start: Start,
     input: *const f32,
     output: *mut f32,
@@ -209,14 +290,16 @@ unsafe fn products<V: Lanes, W: Element>(
             let whole = width / COLUMN_BLOCK * COLUMN_BLOCK;
             // Each tile fetches its share of what comes next. A single one would only wait for both.
             let step = COLUMN_BLOCK / tiles.min(COLUMN_BLOCK);
-            let next = if column + group < columns.end {
-                packed.wrapping_add((column + group) * inputs + k * COLUMN_BLOCK)
-            } else {
-                packed.wrapping_add(columns.start * inputs + (k + depth) * COLUMN_BLOCK)
+            let next = match column + group {
+                next if next < columns.end => strips.ahead(next, k),
+                _ => strips.ahead(columns.start, k + depth),
             };
+            // SAFETY: the columns and inputs are the layer's.
+            let (w, column_block_stride) = unsafe { strips.strip(column..column + width, k, depth) };
             for (tile, row) in rows.clone().step_by(ROWS).enumerate() {
                 let height = ROWS.min(rows.end - row);
-                let ahead = (tiles > 1).then(|| Prefetch { next: next.wrapping_add(tile * step * depth), step });
+                let next = next.filter(|_| tiles > 1);
+                let ahead = next.map(|next| Prefetch { next: next.wrapping_add(tile * step * depth), step });
                 // SAFETY: rows and columns lie within the matrices; column blocks and `start` are padded.
                 unsafe {
                     let out = output.add(row * outputs + column);
@@ -227,14 +310,14 @@ unsafe fn products<V: Lanes, W: Element>(
                     let operands = Operands {
                         x: input.add(row * inputs + k),
                         x_stride: inputs,
-                        w: packed.add(column * inputs + k * COLUMN_BLOCK),
+                        w,
                         w_stride: COLUMN_BLOCK,
-                        column_block_stride: inputs * COLUMN_BLOCK,
+                        column_block_stride,
                         from,
                         out,
                         out_stride: outputs,
                     };
-                    multiply_tile::<V, W>(operands, height, depth, whole, ahead);
+                    multiply_tile::<V, S::Number>(operands, height, depth, whole, ahead);
                     if whole < width {
                         let (out, beside) = (out.add(whole), width - whole);
                         if k > 0 {
@@ -244,10 +327,10 @@ unsafe fn products<V: Lanes, W: Element>(
                             }
                         }
                         let from = if k == 0 { from.at(0, whole) } else { Start::Values(edge.as_ptr(), COLUMN_BLOCK) };
-                        let w = operands.w.add(whole * inputs);
+                        let w = w.add(whole / COLUMN_BLOCK * column_block_stride);
                         let operands =
                             Operands { w, from, out: edge.as_mut_ptr(), out_stride: COLUMN_BLOCK, ..operands };
-                        multiply_tile::<V, W>(operands, height, depth, beside, ahead);
+                        multiply_tile::<V, S::Number>(operands, height, depth, beside, ahead);
                         for r in 0..height {
                             let row = edge.as_ptr().add(r * COLUMN_BLOCK);
                             std::ptr::copy_nonoverlapping(row, out.add(r * outputs), beside);

@@ -1,6 +1,7 @@
 //! The weights of a linear layer as they are in memory: in blocks of neighbouring columns, as numbers of one of four types.
 
 use super::lanes::Element;
+use super::quantized::Quantized;
 use super::tile::COLUMN_BLOCK;
 use half::{bf16, f16};
 use rayon::prelude::*;
@@ -49,6 +50,8 @@ pub(super) enum Weights {
     Bf16(PackedWeights<bf16>),
     /// And what the numbers of each column are to be multiplied by, `[column blocks][COLUMN_BLOCK]`.
     Int8(PackedWeights<i8>, Vec<f32>),
+    /// The blocks of a file, which are not rounded to anything.
+    Quantized(Quantized),
 }
 
 impl Weights {
@@ -75,6 +78,7 @@ impl Weights {
                 packed.column(output, into);
                 into.iter_mut().for_each(|value| *value *= scales[output]);
             }
+            Weights::Quantized(weights) => weights.column(output, into),
         }
     }
 }

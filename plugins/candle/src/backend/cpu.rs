@@ -1,13 +1,14 @@
 //! The forward pass with our own kernels: exact in the sense of [`examiner_kernels`].
 
 use super::buffers::{Buffer, Buffers};
-use super::{Attention, Backend, Span, Then, candle_error};
+use super::{Attention, Backend, Span, Then, candle_error, dequantized};
 use crate::cache::{CacheShape, Chain};
+use crate::gguf::BlockMatrix;
 use candle_core::{CpuStorage, DType, Storage, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;
 use examiner_kernels::{
-    AttentionShape, Finish, Isa, KvBlock, KvLayout, Linear, WeightType, attend, gate, layer_norm, rms_norm, rotate,
+    AttentionShape, Blocks, Finish, Isa, KvBlock, KvLayout, Linear, WeightType, attend, gate, layer_norm, rms_norm, rotate,
     softcap,
 };
 use examiner_lm::checkpoint::Activation;
@@ -31,6 +32,13 @@ impl Cpu {
     pub(crate) fn new(numbers: WeightType) -> Self {
         Cpu { isa: Isa::best(), numbers, buffers: Buffers::default() }
     }
+
+    /// Whether a layer of these pieces stays in its blocks: where nothing is to be rounded, and every piece but the last fills the
+    /// groups of outputs that are packed together.
+    fn keeps_blocks(&self, pieces: &[BlockMatrix]) -> bool {
+        let fills = |piece: &BlockMatrix| piece.shape()[0].is_multiple_of(Linear::BLOCK_OUTPUTS);
+        self.numbers == WeightType::F32 && pieces.split_last().is_some_and(|(_, others)| others.iter().all(fills))
+    }
 }
 
 /// Rows of `width` values.
@@ -51,8 +59,8 @@ pub(crate) enum Table {
         width: usize,
         values: Vec<f32>,
     },
-    /// The output head's packed weights, so that they are in memory only once.
-    Tied(Arc<Linear>),
+    /// Packed weights: those of the output head, which then are in memory only once, or quantized ones.
+    Packed(Arc<Linear>),
 }
 
 /// The keys and the values of each layer.
@@ -99,6 +107,16 @@ impl Backend for Cpu {
         Ok(Arc::new(layer))
     }
 
+    fn load_blocks(&self, pieces: &[BlockMatrix], bias: Option<&Tensor>) -> Result<Self::Linear> {
+        if !self.keeps_blocks(pieces) {
+            return self.load_linear(&dequantized(pieces)?, Order::OutputsFirst, bias);
+        }
+        let bias = bias.map(values_of).transpose()?;
+        let inputs = pieces.first().map_or(0, |piece| piece.shape()[1]);
+        let pieces: Vec<Blocks<'_>> = pieces.iter().map(BlockMatrix::blocks).collect();
+        Ok(Arc::new(Linear::pack_blocks(&pieces, inputs, bias.as_deref())))
+    }
+
     fn load_norm(&self, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Norm> {
         Ok(Norm { weight: values_of(weight)?, bias: Some(values_of(bias)?), epsilon: epsilon as f32 })
     }
@@ -112,8 +130,16 @@ impl Backend for Cpu {
         Ok(Table::Plain { width, values: values_of(weight)? })
     }
 
+    fn load_table_of_blocks(&self, matrix: BlockMatrix) -> Result<Table> {
+        let pieces = [matrix];
+        match self.keeps_blocks(&pieces) {
+            true => self.load_blocks(&pieces, None).map(Table::Packed),
+            false => self.load_table(&dequantized(&pieces)?),
+        }
+    }
+
     fn tied_table(&self, head: &Arc<Linear>) -> Result<Table> {
-        Ok(Table::Tied(Arc::clone(head)))
+        Ok(Table::Packed(Arc::clone(head)))
     }
 
     fn new_block(&self, shape: CacheShape, capacity: usize) -> Result<Block> {
@@ -129,13 +155,13 @@ impl Backend for Cpu {
     fn look_up(&self, table: &Table, ids: &[u32]) -> Result<Rows> {
         let width = match table {
             Table::Plain { width, .. } => *width,
-            Table::Tied(head) => head.inputs(),
+            Table::Packed(head) => head.inputs(),
         };
         let mut values = self.buffers.take(ids.len() * width);
         for (row, &id) in values.chunks_exact_mut(width).zip(ids) {
             match table {
                 Table::Plain { values, .. } => row.copy_from_slice(&values[id as usize * width..][..width]),
-                Table::Tied(head) => head.weights_of(id as usize, row),
+                Table::Packed(head) => head.weights_of(id as usize, row),
             }
         }
         Ok(Rows { width, values })

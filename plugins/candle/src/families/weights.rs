@@ -2,7 +2,8 @@
 //! inputs of a gate.
 
 use crate::backend::{Backend, candle_error};
-use crate::tensors::Tensors;
+use crate::gguf::BlockMatrix;
+use crate::tensors::{Matrix, Tensors};
 use candle_core::Tensor;
 use examiner_api::Result;
 use examiner_families::{HeadNorms, MlpIn, NormKind, Order, Plan, Qkv, is_constant};
@@ -42,14 +43,17 @@ impl<B: Backend> Weights<B> {
         if plan.tied {
             loader.tensors.check_tied(&head_name, &embedding)?;
         }
-        let mut matrix = |name: &str| loader.tensors.take(name, &[plan.vocabulary, plan.width]);
+        let mut matrix = |name: &str| loader.tensors.take_matrix(name, [plan.vocabulary, plan.width]);
         // The largest matrices of a small model: none is kept in a second form for longer than it takes to put it into its own.
         let (tokens, head) = if plan.tied {
-            let head = backend.load_linear(&matrix(&embedding)?, Order::OutputsFirst, None)?;
+            let head = linear(backend, vec![matrix(&embedding)?], Order::OutputsFirst, &[])?;
             (backend.tied_table(&head)?, head)
         } else {
-            let tokens = backend.load_table(&matrix(&embedding)?)?;
-            (tokens, backend.load_linear(&matrix(&head_name)?, Order::OutputsFirst, None)?)
+            let tokens = match matrix(&embedding)? {
+                Matrix::Plain(weight) => backend.load_table(&weight)?,
+                Matrix::Blocks(blocks) => backend.load_table_of_blocks(blocks)?,
+            };
+            (tokens, linear(backend, vec![matrix(&head_name)?], Order::OutputsFirst, &[])?)
         };
         let positions = match plan.names.positions {
             Some(name) => {
@@ -141,16 +145,12 @@ impl<B: Backend> Loader<'_, B> {
                 Order::InputsFirst => [inputs, outputs],
                 Order::OutputsFirst => [outputs, inputs],
             };
-            weights.push(self.tensors.take(&format!("{name}.weight"), &shape)?);
+            weights.push(self.tensors.take_matrix(&format!("{name}.weight"), shape)?);
             if biased {
                 biases.push(self.tensors.take(&format!("{name}.bias"), &[outputs])?);
             }
         }
-        let along = usize::from(order == Order::InputsFirst);
-        let weight = Tensor::cat(&weights, along).map_err(candle_error("join matrices"))?;
-        let joined = biased.then(|| Tensor::cat(&biases, 0)).transpose();
-        let bias = joined.map_err(candle_error("join biases"))?;
-        self.backend.load_linear(&weight, order, bias.as_ref())
+        linear(self.backend, weights, order, &biases)
     }
 
     /// The queries of each head of keys, the key and the value, put in the order of all queries, all keys, all values.
@@ -179,17 +179,19 @@ impl<B: Backend> Loader<'_, B> {
         };
         let (mut weights, mut biases) = (Vec::new(), Vec::new());
         for (index, name) in names.iter().enumerate() {
-            let weight = self.tensors.take(&format!("{name}.weight"), &[outputs[index], width])?;
-            weights.push(pairs_apart(weight, index)?);
+            let name_of_weight = format!("{name}.weight");
+            weights.push(match self.tensors.take_matrix(&name_of_weight, [outputs[index], width])? {
+                Matrix::Plain(weight) => Matrix::Plain(pairs_apart(weight, index)?),
+                // Values are not rotated.
+                Matrix::Blocks(blocks) if index == 2 => Matrix::Blocks(blocks),
+                Matrix::Blocks(blocks) => Matrix::Blocks(blocks.with_rows(|row| beside_its_pair(row, head_width))),
+            });
             if self.plan.biases.qkv {
                 let bias = self.tensors.take(&format!("{name}.bias"), &[outputs[index]])?;
                 biases.push(pairs_apart(bias, index)?);
             }
         }
-        let weight = Tensor::cat(&weights, 0).map_err(candle_error("join matrices"))?;
-        let joined = (!biases.is_empty()).then(|| Tensor::cat(&biases, 0)).transpose();
-        let bias = joined.map_err(candle_error("join biases"))?;
-        self.backend.load_linear(&weight, Order::OutputsFirst, bias.as_ref())
+        linear(self.backend, weights, Order::OutputsFirst, &biases)
     }
 
     fn norm(&mut self, name: &str, width: usize) -> Result<B::Norm> {
@@ -220,6 +222,38 @@ impl<B: Backend> Loader<'_, B> {
             }
         }
     }
+}
+
+/// One linear layer of matrices whose outputs are side by side, and of their biases, if they have any.
+fn linear<B: Backend>(backend: &B, weights: Vec<Matrix>, order: Order, biases: &[Tensor]) -> Result<B::Linear> {
+    let bias = match biases {
+        [] => None,
+        biases => Some(Tensor::cat(biases, 0).map_err(candle_error("join biases"))?),
+    };
+    let mut blocks: Vec<BlockMatrix> = Vec::new();
+    let mut plain = Vec::new();
+    for weight in weights {
+        match weight {
+            Matrix::Blocks(weight) if plain.is_empty() => blocks.push(weight),
+            other => plain.push(other),
+        }
+    }
+    if plain.is_empty() {
+        return backend.load_blocks(&blocks, bias.as_ref());
+    }
+    let joined = || {
+        let all = blocks.into_iter().map(Matrix::Blocks).chain(plain).map(Matrix::dequantized);
+        let all = all.collect::<candle_core::Result<Vec<_>>>()?;
+        Tensor::cat(&all, usize::from(order == Order::InputsFirst))
+    };
+    let weight = joined().map_err(candle_error("join matrices"))?;
+    backend.load_linear(&weight, order, bias.as_ref())
+}
+
+/// Where the row of a head comes from if its pairs are to be put apart: the values of each pair are side by side there.
+fn beside_its_pair(row: usize, head: usize) -> usize {
+    let (first, place) = (row / head * head, row % head);
+    first + place % (head / 2) * 2 + place / (head / 2)
 }
 
 /// `groups` of `queries` heads of queries, a key and a value, as all queries, all keys, all values, in the first dimension.

@@ -1,0 +1,356 @@
+//! The numbers of packed blocks, on their way to sums or to a buffer.
+
+use super::formats::{Format, Meaning, Scales, with_format};
+use super::words::{Words, whole_numbers};
+use super::{Part, Quantized};
+use crate::lanes::Lanes;
+use crate::linear::Strips;
+use crate::tile::COLUMN_BLOCK;
+use half::f16;
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// So many rows have weights computed in registers, at most.
+pub(crate) const DIRECT_ROWS: usize = 4;
+/// Registers of columns at the same time.
+const ABREAST: usize = 4;
+
+/// What is done with the weights of every `k`, in order.
+trait EachK<V, const C: usize> {
+    /// # Safety
+    /// The machine has the instructions of `V`; and what the implementation says.
+    unsafe fn weights(&mut self, k: usize, weights: [V; C]);
+}
+
+/// The scale and the minimum of a part of a block, for the columns from `lane` on.
+#[inline(always)]
+unsafe fn scale_of<V: Words, F: Format>(block: *const u8, part: usize, lane: usize) -> (V, V) {
+    // SAFETY: the caller has a block and so many parts and columns.
+    unsafe {
+        let halves = block.cast::<f16>().add(lane);
+        let bytes = block.add(F::PARTS_AT + part * F::PART_BYTES + lane);
+        // Added to anything, it changes nothing, not even the sign of a zero.
+        let nothing = V::splat(-0.0);
+        let scale = V::load_f16(halves);
+        let (of_scale, of_minimum) = match F::SCALES {
+            Scales::Scale => return (scale, nothing),
+            Scales::ScaleAndMinimum => return (scale, V::load_f16(halves.add(COLUMN_BLOCK))),
+            Scales::Signed => return (scale.times_plus(V::load_i8(bytes.cast()), nothing), nothing),
+            Scales::Pairs => (V::load_bytes(bytes), V::load_bytes(bytes.add(COLUMN_BLOCK))),
+            Scales::Halves => {
+                let both = V::load_bytes(bytes);
+                (V::and(both, V::splat_bits(15)), V::shift_right(both, 4))
+            }
+        };
+        let minimum = V::load_f16(halves.add(COLUMN_BLOCK));
+        (
+            scale.times_plus(whole_numbers(of_scale, 0), nothing),
+            minimum.times_plus(whole_numbers(of_minimum, 0), nothing),
+        )
+    }
+}
+
+/// The numbers whose bits are the lower ones of two registers, those of the second in the place that they have in the number.
+#[inline(always)]
+unsafe fn numbers<V: Words, F: Format>(low: V::Bits, high: V::Bits) -> V {
+    // SAFETY: the caller has the instructions.
+    unsafe {
+        let lower = (1 << F::LOW) - 1;
+        let bits = if F::HIGH == 0 {
+            low
+        } else {
+            V::or(V::and(low, V::splat_bits(lower)), V::and(high, V::splat_bits(!lower)))
+        };
+        match F::MEANING {
+            Meaning::From(least) if !V::TABLES || F::LOW + F::HIGH > 5 => {
+                whole_numbers(V::and(bits, V::splat_bits((1 << (F::LOW + F::HIGH)) - 1)), least)
+            }
+            _ if F::LOW + F::HIGH == 5 => V::look_up_32(&F::VALUES, bits),
+            _ if F::LOW + F::HIGH == 4 => V::look_up_16(&F::VALUES, bits),
+            // Fewer bits than the table has places for.
+            _ => V::look_up_16(&F::VALUES, V::and(bits, V::splat_bits((1 << (F::LOW + F::HIGH)) - 1))),
+        }
+    }
+}
+
+/// The weights of `depth` inputs, whole blocks of them, for `C` registers of columns. `block` is the first one of the column block of the
+/// first of these columns, `lane` the column in it, and `stride` how many bytes lie between column blocks.
+///
+/// # Safety
+/// There are so many blocks and columns; and what `EachK::weights` asks for.
+#[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "columns index registers and memory alike")]
+unsafe fn for_each_k<V: Words, F: Format, const C: usize>(
+    mut block: *const u8,
+    (lane, stride): (usize, usize),
+    depth: usize,
+    mut each: impl EachK<V, C>,
+) {
+    let lane_of = |c: usize| (lane + c * V::WIDTH) % COLUMN_BLOCK;
+    let mut k = 0;
+    // SAFETY: the caller guarantees it.
+    unsafe {
+        while k < depth {
+            for part in 0..F::BLOCK / F::PART {
+                let (mut scales, mut minimums) = ([V::splat(0.0); C], [V::splat(0.0); C]);
+                for c in 0..C {
+                    let block = block.add((lane + c * V::WIDTH) / COLUMN_BLOCK * stride);
+                    (scales[c], minimums[c]) = scale_of::<V, F>(block, part, lane_of(c));
+                }
+                if F::LOW == 8 {
+                    for number in part * F::PART..(part + 1) * F::PART {
+                        let mut weights = [V::splat(0.0); C];
+                        for c in 0..C {
+                            let block = block.add((lane + c * V::WIDTH) / COLUMN_BLOCK * stride);
+                            let bytes = block.add(F::LOW_AT + number * COLUMN_BLOCK + lane_of(c));
+                            weights[c] = V::load_i8(bytes.cast()).times_plus(scales[c], minimums[c]);
+                        }
+                        each.weights(k, weights);
+                        k += 1;
+                    }
+                    continue;
+                }
+                let words = F::PART / F::IN_WORD;
+                for word in part * words..(part + 1) * words {
+                    let (mut low, mut high) = ([V::splat_bits(0); C], [V::splat_bits(0); C]);
+                    for c in 0..C {
+                        let block = block.add((lane + c * V::WIDTH) / COLUMN_BLOCK * stride);
+                        let register = |at: usize, word: usize| {
+                            block.add(at + (word * COLUMN_BLOCK + lane_of(c)) * size_of::<u32>())
+                        };
+                        low[c] = V::load_bits(register(F::LOW_AT, word));
+                        if F::HIGH > 0 {
+                            let bit = word * F::IN_WORD * F::HIGH as usize;
+                            let bits = V::load_bits(register(F::HIGH_AT, bit / 32));
+                            high[c] = V::shift_left(V::shift_right(bits, bit as u32 % 32), F::LOW);
+                        }
+                    }
+                    for _ in 0..F::IN_WORD {
+                        let mut weights = [V::splat(0.0); C];
+                        for c in 0..C {
+                            weights[c] = numbers::<V, F>(low[c], high[c]).times_plus(scales[c], minimums[c]);
+                            low[c] = V::shift_right(low[c], F::LOW);
+                            if F::HIGH > 0 {
+                                high[c] = V::shift_right(high[c], F::HIGH);
+                            }
+                        }
+                        each.weights(k, weights);
+                        k += 1;
+                    }
+                }
+            }
+            block = block.add(F::BYTES);
+        }
+    }
+}
+
+/// Sums of `R` rows, whose inputs begin at `x`.
+struct Sums<V, const R: usize, const C: usize> {
+    x: *const f32,
+    x_stride: usize,
+    sums: [[V; C]; R],
+}
+
+impl<V: Words, const R: usize, const C: usize> EachK<V, C> for &mut Sums<V, R, C> {
+    /// # Safety
+    /// There are so many inputs.
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "rows index registers and memory alike")]
+    unsafe fn weights(&mut self, k: usize, weights: [V; C]) {
+        // SAFETY: the caller guarantees it.
+        unsafe {
+            for r in 0..R {
+                let input = V::splat(*self.x.add(r * self.x_stride + k));
+                for c in 0..C {
+                    self.sums[r][c] = input.mul_add(weights[c], self.sums[r][c]);
+                }
+            }
+        }
+    }
+}
+
+/// Writes weights in 32 bits, `[depth][COLUMN_BLOCK]`.
+struct Store(*mut f32);
+
+impl<V: Words> EachK<V, 1> for Store {
+    /// # Safety
+    /// There is room for them.
+    #[inline(always)]
+    unsafe fn weights(&mut self, k: usize, weights: [V; 1]) {
+        // SAFETY: the caller guarantees it.
+        unsafe { weights[0].store(self.0.add(k * COLUMN_BLOCK)) }
+    }
+}
+
+/// Few rows of a layer: where their inputs and outputs are, and what chains begin with.
+#[derive(Clone, Copy)]
+pub(crate) struct Few {
+    pub(crate) rows: usize,
+    /// `[rows, inputs]`.
+    pub(crate) input: *const f32,
+    /// `[column blocks][COLUMN_BLOCK]`.
+    pub(crate) bias: *const f32,
+    /// `[rows, outputs]`.
+    pub(crate) output: *mut f32,
+    pub(crate) outputs: usize,
+}
+
+impl Quantized {
+    /// The parts of neighbouring columns of a layer, which begin at a column block.
+    pub(crate) fn parts(&self, columns: Range<usize>) -> impl Iterator<Item = (&Part, Range<usize>)> {
+        self.0.iter().filter_map(move |part| {
+            let columns = columns.start.max(part.columns.start)..columns.end.min(part.columns.end);
+            (!columns.is_empty()).then_some((part, columns))
+        })
+    }
+}
+
+impl Part {
+    /// The outputs of the given columns of the layer, for [`DIRECT_ROWS`] rows at most.
+    ///
+    /// # Safety
+    /// The machine has the instructions of `V`. `few` has so many rows, and the columns are some of this part.
+    #[inline(always)]
+    pub(crate) unsafe fn multiply<V: Words>(&self, few: Few, columns: Range<usize>) {
+        // SAFETY: the caller guarantees it.
+        unsafe {
+            with_format!(self.format, F => match few.rows {
+                1 => self.rows::<V, F, 1>(few, columns),
+                2 => self.rows::<V, F, 2>(few, columns),
+                3 => self.rows::<V, F, 3>(few, columns),
+                _ => self.rows::<V, F, DIRECT_ROWS>(few, columns),
+            })
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn rows<V: Words, F: Format, const R: usize>(&self, few: Few, columns: Range<usize>) {
+        let mut column = columns.start;
+        // Registers end with column blocks, for which there is room in the bias and in blocks.
+        let end = columns.end.next_multiple_of(COLUMN_BLOCK);
+        // SAFETY: the caller guarantees it.
+        unsafe {
+            while column + ABREAST * V::WIDTH <= end {
+                self.registers::<V, F, R, ABREAST>(few, column..columns.end.min(column + ABREAST * V::WIDTH));
+                column += ABREAST * V::WIDTH;
+            }
+            while column < columns.end {
+                self.registers::<V, F, R, 1>(few, column..columns.end.min(column + V::WIDTH));
+                column += V::WIDTH;
+            }
+        }
+    }
+
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "rows and columns index registers and memory alike")]
+    unsafe fn registers<V: Words, F: Format, const R: usize, const C: usize>(&self, few: Few, columns: Range<usize>) {
+        let own = columns.start - self.columns.start;
+        let (strip, stride) = self.strip(own);
+        // SAFETY: the caller guarantees it; outputs beyond the last column are written here alone.
+        unsafe {
+            let mut sums = Sums { x: few.input, x_stride: self.inputs, sums: [[V::splat(0.0); C]; R] };
+            for r in 0..R {
+                for c in 0..C {
+                    sums.sums[r][c] = V::load(few.bias.add(columns.start + c * V::WIDTH));
+                }
+            }
+            for_each_k::<V, F, C>(strip, (own % COLUMN_BLOCK, stride), self.inputs, &mut sums);
+            let mut values = [0.0f32; ABREAST * COLUMN_BLOCK];
+            for r in 0..R {
+                for c in 0..C {
+                    sums.sums[r][c].store(values.as_mut_ptr().add(c * V::WIDTH));
+                }
+                let output = few.output.add(r * few.outputs + columns.start);
+                std::ptr::copy_nonoverlapping(values.as_ptr(), output, columns.len());
+            }
+        }
+    }
+}
+
+/// A cache line of numbers.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Line([f32; COLUMN_BLOCK]);
+
+thread_local! {
+    /// Weights in 32 bits, of which a thread multiplies some before it unpacks the next ones.
+    static BUFFER: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+}
+
+/// The weights of a part, a strip of them at a time in 32 bits.
+pub(crate) struct Unpacked<'a, V> {
+    part: &'a Part,
+    buffer: Vec<Line>,
+    lanes: PhantomData<V>,
+}
+
+impl<'a, V> Unpacked<'a, V> {
+    #[inline(always)]
+    pub(crate) fn of(part: &'a Part) -> Self {
+        Unpacked { part, buffer: BUFFER.take(), lanes: PhantomData }
+    }
+}
+
+impl<V> Drop for Unpacked<'_, V> {
+    fn drop(&mut self) {
+        BUFFER.set(std::mem::take(&mut self.buffer));
+    }
+}
+
+impl<V: Words> Strips for Unpacked<'_, V> {
+    type Number = f32;
+
+    #[inline(always)]
+    unsafe fn strip(&mut self, columns: Range<usize>, k: usize, depth: usize) -> (*const f32, usize) {
+        let blocks = columns.len().div_ceil(COLUMN_BLOCK);
+        if self.buffer.len() < blocks * depth {
+            self.buffer.resize(blocks * depth, Line([0.0; COLUMN_BLOCK]));
+        }
+        let (strip, stride) = self.part.strip(columns.start - self.part.columns.start);
+        with_format!(self.part.format, F => for block in 0..blocks {
+            for lane in (0..COLUMN_BLOCK).step_by(V::WIDTH) {
+                // SAFETY: the caller has these columns and inputs, which begin and end with blocks; there is room for them.
+                unsafe {
+                    let from = strip.add(block * stride + k / F::BLOCK * F::BYTES);
+                    let to = Store(self.buffer[block * depth..].as_mut_ptr().cast::<f32>().add(lane));
+                    for_each_k::<V, F, 1>(from, (lane, stride), depth, to);
+                }
+            }
+        });
+        (self.buffer.as_ptr().cast(), depth * COLUMN_BLOCK)
+    }
+
+    #[inline(always)]
+    fn ahead(&self, _: usize, _: usize) -> Option<*const f32> {
+        None
+    }
+}
+
+/// Writes the weights of one column.
+struct One<'a> {
+    lane: usize,
+    into: &'a mut [f32],
+}
+
+impl<const N: usize> EachK<[f32; N], 1> for One<'_> {
+    /// # Safety
+    /// None.
+    #[inline(always)]
+    unsafe fn weights(&mut self, k: usize, [weights]: [[f32; N]; 1]) {
+        self.into[k] = weights[self.lane];
+    }
+}
+
+impl Part {
+    /// The weights of one of its columns, `[inputs]`.
+    pub(super) fn column(&self, column: usize, into: &mut [f32]) {
+        type Registers = [f32; 4];
+        let (strip, stride) = self.strip(column);
+        let (inputs, lane) = (self.inputs.min(into.len()), column % COLUMN_BLOCK);
+        let one = One { lane: lane % Registers::WIDTH, into };
+        let first = lane - one.lane;
+        // SAFETY: plain Rust; the part has this column and so many inputs.
+        unsafe { with_format!(self.format, F => for_each_k::<Registers, F, 1>(strip, (first, stride), inputs, one)) }
+    }
+}
