@@ -3,7 +3,7 @@
 use super::activation::activate_body;
 use super::lanes::{Element, Isa, Lanes, for_each_isa};
 use super::packed_weights::{Matrix, Order, PackedWeights, WeightType, Weights};
-use super::quantized::{Blocks, DIRECT_ROWS, Few, Quantized, Unpacked, Words};
+use super::quantized::{Blocks, Few, Quantized, Unpacked, Words};
 use super::tasks::for_each_task;
 use super::tile::{COLUMN_BLOCK, Operands, Prefetch, ROWS, Start, multiply_tile, registers_abreast};
 use examiner_lm::checkpoint::Activation;
@@ -180,22 +180,22 @@ unsafe fn block<V: Words>(
             Weights::Int8(packed, _) => {
                 products::<V, _>(layer, Packed::of(layer, packed), Start::Zeros, input, output, at);
             }
-            Weights::Quantized(weights) if rows.len() <= DIRECT_ROWS => {
-                let few = Few {
+            Weights::Quantized(weights) => {
+                let few = (rows.len() <= V::DIRECT_ROWS).then(|| Few {
                     rows: rows.len(),
                     input: input.add(rows.start * layer.inputs),
                     bias: layer.bias.as_ptr(),
                     output: output.add(rows.start * layer.outputs),
                     outputs: layer.outputs,
-                };
-                for (part, columns) in weights.parts(columns.clone()) {
-                    part.multiply::<V>(few, columns);
-                }
-            }
-            Weights::Quantized(weights) => {
-                for (part, columns) in weights.parts(columns.clone()) {
-                    let strips = Unpacked::<V>::of(part);
-                    products::<V, _>(layer, strips, bias, input, output, (rows.clone(), columns));
+                });
+                for (part, mut columns) in weights.parts(columns.clone()) {
+                    if let Some(few) = few {
+                        columns.start = part.multiply::<V>(few, columns.clone());
+                    }
+                    if !columns.is_empty() {
+                        let strips = Unpacked::<V>::of(part);
+                        products::<V, _>(layer, strips, bias, input, output, (rows.clone(), columns));
+                    }
                 }
             }
         }

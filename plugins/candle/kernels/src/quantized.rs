@@ -14,7 +14,7 @@ mod multiply;
 mod words;
 
 pub use formats::BlockFormat;
-pub(crate) use multiply::{DIRECT_ROWS, Few, Unpacked};
+pub(crate) use multiply::{Few, Unpacked};
 pub(crate) use words::Words;
 
 use super::tile::COLUMN_BLOCK;

@@ -11,8 +11,6 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// So many rows have weights computed in registers, at most.
-pub(crate) const DIRECT_ROWS: usize = 4;
 /// Registers of columns at the same time.
 const ABREAST: usize = 4;
 
@@ -207,62 +205,49 @@ impl Quantized {
 }
 
 impl Part {
-    /// The outputs of the given columns of the layer, for [`DIRECT_ROWS`] rows at most.
+    /// The outputs of the given columns of the layer, for `V::DIRECT_ROWS` rows at most. Returns the first column that is not done
+    /// yet, because it and those after it do not fill [`ABREAST`] registers.
     ///
     /// # Safety
     /// The machine has the instructions of `V`. `few` has so many rows, and the columns are some of this part.
     #[inline(always)]
-    pub(crate) unsafe fn multiply<V: Words>(&self, few: Few, columns: Range<usize>) {
-        // SAFETY: the caller guarantees it.
-        unsafe {
-            with_format!(self.format, F => match few.rows {
-                1 => self.rows::<V, F, 1>(few, columns),
-                2 => self.rows::<V, F, 2>(few, columns),
-                3 => self.rows::<V, F, 3>(few, columns),
-                _ => self.rows::<V, F, DIRECT_ROWS>(few, columns),
-            })
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn rows<V: Words, F: Format, const R: usize>(&self, few: Few, columns: Range<usize>) {
+    pub(crate) unsafe fn multiply<V: Words>(&self, few: Few, columns: Range<usize>) -> usize {
+        let width = ABREAST * V::WIDTH;
         let mut column = columns.start;
-        // Registers end with column blocks, for which there is room in the bias and in blocks.
-        let end = columns.end.next_multiple_of(COLUMN_BLOCK);
         // SAFETY: the caller guarantees it.
         unsafe {
-            while column + ABREAST * V::WIDTH <= end {
-                self.registers::<V, F, R, ABREAST>(few, column..columns.end.min(column + ABREAST * V::WIDTH));
-                column += ABREAST * V::WIDTH;
-            }
-            while column < columns.end {
-                self.registers::<V, F, R, 1>(few, column..columns.end.min(column + V::WIDTH));
-                column += V::WIDTH;
-            }
+            with_format!(self.format, F => while column + width <= columns.end {
+                match few.rows {
+                    1 => self.registers::<V, F, 1>(few, column),
+                    2 => self.registers::<V, F, 2>(few, column),
+                    3 if V::DIRECT_ROWS > 2 => self.registers::<V, F, 3>(few, column),
+                    4 if V::DIRECT_ROWS > 2 => self.registers::<V, F, 4>(few, column),
+                    _ => break,
+                }
+                column += width;
+            });
         }
+        column
     }
 
     #[inline(always)]
     #[allow(clippy::needless_range_loop, reason = "rows and columns index registers and memory alike")]
-    unsafe fn registers<V: Words, F: Format, const R: usize, const C: usize>(&self, few: Few, columns: Range<usize>) {
-        let own = columns.start - self.columns.start;
+    unsafe fn registers<V: Words, F: Format, const R: usize>(&self, few: Few, column: usize) {
+        let own = column - self.columns.start;
         let (strip, stride) = self.strip(own);
-        // SAFETY: the caller guarantees it; outputs beyond the last column are written here alone.
+        // SAFETY: the caller guarantees it.
         unsafe {
-            let mut sums = Sums { x: few.input, x_stride: self.inputs, sums: [[V::splat(0.0); C]; R] };
+            let mut sums = Sums { x: few.input, x_stride: self.inputs, sums: [[V::splat(0.0); ABREAST]; R] };
             for r in 0..R {
-                for c in 0..C {
-                    sums.sums[r][c] = V::load(few.bias.add(columns.start + c * V::WIDTH));
+                for c in 0..ABREAST {
+                    sums.sums[r][c] = V::load(few.bias.add(column + c * V::WIDTH));
                 }
             }
-            for_each_k::<V, F, C>(strip, (own % COLUMN_BLOCK, stride), self.inputs, &mut sums);
-            let mut values = [0.0f32; ABREAST * COLUMN_BLOCK];
+            for_each_k::<V, F, ABREAST>(strip, (own % COLUMN_BLOCK, stride), self.inputs, &mut sums);
             for r in 0..R {
-                for c in 0..C {
-                    sums.sums[r][c].store(values.as_mut_ptr().add(c * V::WIDTH));
+                for c in 0..ABREAST {
+                    sums.sums[r][c].store(few.output.add(r * few.outputs + column + c * V::WIDTH));
                 }
-                let output = few.output.add(r * few.outputs + columns.start);
-                std::ptr::copy_nonoverlapping(values.as_ptr(), output, columns.len());
             }
         }
     }
