@@ -9,6 +9,7 @@ pub(crate) use ops::Ops;
 
 use crate::cache::{CacheShape, Chain};
 use crate::gguf::BlockMatrix;
+use crate::tensors::Matrix;
 use candle_core::Tensor;
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;
@@ -71,7 +72,7 @@ pub(crate) trait Backend: Send {
     /// Makes a linear layer of tensors in main memory.
     fn load_linear(&self, weight: &Tensor, order: Order, bias: Option<&Tensor>) -> Result<Self::Linear>;
     /// Makes a linear layer of quantized matrices of `[outputs, inputs]`, whose outputs are side by side.
-    fn load_blocks(&self, pieces: &[BlockMatrix], bias: Option<&Tensor>) -> Result<Self::Linear> {
+    fn load_blocks(&self, pieces: &[&BlockMatrix], bias: Option<&Tensor>) -> Result<Self::Linear> {
         self.load_linear(&dequantized(pieces)?, Order::OutputsFirst, bias)
     }
     /// Makes a layer norm.
@@ -81,11 +82,11 @@ pub(crate) trait Backend: Send {
     /// Makes an embedding of `[entries, width]`.
     fn load_table(&self, weight: &Tensor) -> Result<Self::Table>;
     /// Makes an embedding of a quantized matrix.
-    fn load_table_of_blocks(&self, matrix: BlockMatrix) -> Result<Self::Table> {
+    fn load_table_of_blocks(&self, matrix: &BlockMatrix) -> Result<Self::Table> {
         self.load_table(&dequantized(&[matrix])?)
     }
-    /// The embedding that shares its weights with an output head.
-    fn tied_table(&self, head: &Self::Linear) -> Result<Self::Table>;
+    /// The embedding that shares its weights with an output head: `weight` as the head was made of it.
+    fn tied_table(&self, head: &Self::Linear, weight: &Matrix) -> Result<Self::Table>;
     /// Room for the keys and values of `capacity` positions.
     fn new_block(&self, shape: CacheShape, capacity: usize) -> Result<Self::Block>;
     /// Bytes that a cached value takes.
@@ -131,9 +132,9 @@ pub(crate) trait Backend: Send {
 }
 
 /// The numbers of quantized matrices, one below the other.
-fn dequantized(pieces: &[BlockMatrix]) -> Result<Tensor> {
+fn dequantized(pieces: &[&BlockMatrix]) -> Result<Tensor> {
     let numbers = || {
-        let pieces = pieces.iter().map(BlockMatrix::dequantize).collect::<candle_core::Result<Vec<_>>>()?;
+        let pieces = pieces.iter().map(|piece| piece.dequantize()).collect::<candle_core::Result<Vec<_>>>()?;
         Tensor::cat(&pieces, 0)
     };
     numbers().map_err(candle_error("dequantize a matrix"))

@@ -22,9 +22,9 @@ pub(crate) enum Matrix {
 
 impl Matrix {
     /// Its numbers.
-    pub(crate) fn dequantized(self) -> candle_core::Result<Tensor> {
+    pub(crate) fn numbers(&self) -> candle_core::Result<Tensor> {
         match self {
-            Matrix::Plain(tensor) => Ok(tensor),
+            Matrix::Plain(tensor) => Ok(tensor.clone()),
             Matrix::Blocks(blocks) => blocks.dequantize(),
         }
     }

@@ -14,7 +14,6 @@ mod multiply;
 mod words;
 
 pub use formats::BlockFormat;
-pub(crate) use multiply::{Few, Unpacked};
 pub(crate) use words::Words;
 
 use super::tile::COLUMN_BLOCK;
@@ -36,7 +35,7 @@ pub struct Blocks<'a> {
 pub(super) struct Quantized(Vec<Part>);
 
 /// Neighbouring outputs of one format.
-pub(super) struct Part {
+struct Part {
     format: BlockFormat,
     inputs: usize,
     /// Of the layer. They begin at a column block.
@@ -75,7 +74,7 @@ impl Part {
     fn pack(piece: &Blocks<'_>, inputs: usize, columns: Range<usize>) -> Self {
         let Blocks { format, bytes, outputs } = *piece;
         let (numbers, size) = format.block();
-        assert_eq!(inputs % numbers, 0, "inputs are whole blocks of {numbers}");
+        assert!(inputs > 0 && inputs % numbers == 0, "inputs are whole blocks of {numbers}, and these are {inputs}");
         assert_eq!(bytes.len(), outputs * (inputs / numbers) * size, "{outputs} outputs of {inputs} inputs");
         let strip = inputs / numbers * format.packed_bytes();
         let length = outputs.div_ceil(COLUMN_BLOCK) * strip;
@@ -97,7 +96,7 @@ impl Part {
 mod tests {
     use super::BlockFormat::{Iq4Nl, Iq4Xs, Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
     use super::*;
-    use crate::{Finish, Isa, Linear, Order, WeightType};
+    use crate::{Finish, Isa, Linear, Order, Products, WeightType};
     use candle_core::quantized::{GgmlDType, ggml_file::qtensor_from_ggml};
     use candle_core::{Device, Tensor};
     use examiner_test_support::checkpoint::noise;
@@ -180,7 +179,8 @@ mod tests {
         let bias = noise(outputs, seed + 2);
         let quantized = Linear::pack_blocks(&pieces, inputs, Some(&bias));
         let numbers = weights(&quantized);
-        let plain = Linear::pack(WeightType::F32, &numbers, Order::OutputsFirst, inputs, outputs, Some(&bias));
+        let plain =
+            Linear::pack(WeightType::F32, Products::F32, &numbers, Order::OutputsFirst, inputs, outputs, Some(&bias));
         [quantized, plain]
     }
 

@@ -4,12 +4,13 @@ use super::buffers::{Buffer, Buffers};
 use super::{Attention, Backend, Span, Then, candle_error, dequantized};
 use crate::cache::{CacheShape, Chain};
 use crate::gguf::BlockMatrix;
+use crate::tensors::Matrix;
 use candle_core::{CpuStorage, DType, Storage, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;
 use examiner_kernels::{
-    AttentionShape, Blocks, Finish, Isa, KvBlock, KvLayout, Linear, WeightType, attend, gate, layer_norm, rms_norm, rotate,
-    softcap,
+    AttentionShape, Blocks, Finish, Isa, KvBlock, KvLayout, Linear, Products, WeightType, attend, gate, layer_norm,
+    rms_norm, rotate, softcap,
 };
 use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
@@ -25,19 +26,13 @@ pub(crate) struct Cpu {
     isa: Isa,
     /// Of the weights of linear layers.
     numbers: WeightType,
+    products: Products,
     buffers: Buffers,
 }
 
 impl Cpu {
-    pub(crate) fn new(numbers: WeightType) -> Self {
-        Cpu { isa: Isa::best(), numbers, buffers: Buffers::default() }
-    }
-
-    /// Whether a layer of these pieces stays in its blocks: where nothing is to be rounded, and every piece but the last fills the
-    /// groups of outputs that are packed together.
-    fn keeps_blocks(&self, pieces: &[BlockMatrix]) -> bool {
-        let fills = |piece: &BlockMatrix| piece.shape()[0].is_multiple_of(Linear::BLOCK_OUTPUTS);
-        self.numbers == WeightType::F32 && pieces.split_last().is_some_and(|(_, others)| others.iter().all(fills))
+    pub(crate) fn new(isa: Isa, numbers: WeightType, products: Products) -> Self {
+        Cpu { isa, numbers, products, buffers: Buffers::default() }
     }
 }
 
@@ -75,6 +70,13 @@ fn values_of(tensor: &Tensor) -> Result<Vec<f32>> {
     read().map_err(candle_error("read a tensor"))
 }
 
+fn pack_blocks(pieces: &[&BlockMatrix], bias: Option<&Tensor>) -> Result<Arc<Linear>> {
+    let bias = bias.map(values_of).transpose()?;
+    let inputs = pieces.first().map_or(0, |piece| piece.shape()[1]);
+    let pieces: Vec<Blocks<'_>> = pieces.iter().map(|piece| piece.blocks()).collect();
+    Ok(Arc::new(Linear::pack_blocks(&pieces, inputs, bias.as_deref())))
+}
+
 impl Backend for Cpu {
     type Array = Rows;
     type Linear = Arc<Linear>;
@@ -88,33 +90,35 @@ impl Backend for Cpu {
             Order::InputsFirst => (first, second, examiner_kernels::Order::InputsFirst),
             Order::OutputsFirst => (second, first, examiner_kernels::Order::OutputsFirst),
         };
-        let (numbers, bias) = (self.numbers, bias.map(values_of).transpose()?);
+        let (numbers, products) = (self.numbers, self.products);
+        let bias = bias.map(values_of).transpose()?;
         let bias = bias.as_deref();
         // The largest tensors of a model: they are packed from their own memory, without another copy.
         let (storage, layout) = weight.storage_and_layout();
         let layer = match (&*storage, layout.contiguous_offsets()) {
             (Storage::Cpu(CpuStorage::F32(all)), Some((from, to))) => {
-                Linear::pack(numbers, &all[from..to], order, inputs, outputs, bias)
+                Linear::pack(numbers, products, &all[from..to], order, inputs, outputs, bias)
             }
             (Storage::Cpu(CpuStorage::F16(all)), Some((from, to))) => {
-                Linear::pack(numbers, &all[from..to], order, inputs, outputs, bias)
+                Linear::pack(numbers, products, &all[from..to], order, inputs, outputs, bias)
             }
             (Storage::Cpu(CpuStorage::BF16(all)), Some((from, to))) => {
-                Linear::pack(numbers, &all[from..to], order, inputs, outputs, bias)
+                Linear::pack(numbers, products, &all[from..to], order, inputs, outputs, bias)
             }
-            _ => Linear::pack(numbers, &values_of(weight)?, order, inputs, outputs, bias),
+            _ => Linear::pack(numbers, products, &values_of(weight)?, order, inputs, outputs, bias),
         };
         Ok(Arc::new(layer))
     }
 
-    fn load_blocks(&self, pieces: &[BlockMatrix], bias: Option<&Tensor>) -> Result<Self::Linear> {
-        if !self.keeps_blocks(pieces) {
+    fn load_blocks(&self, pieces: &[&BlockMatrix], bias: Option<&Tensor>) -> Result<Self::Linear> {
+        // Where all but the last fill the groups of outputs that are packed together.
+        let fit = |(_, others): (_, &[&BlockMatrix])| {
+            others.iter().all(|piece| piece.shape()[0].is_multiple_of(Linear::BLOCK_OUTPUTS))
+        };
+        if self.numbers != WeightType::F32 || self.products != Products::F32 || !pieces.split_last().is_some_and(fit) {
             return self.load_linear(&dequantized(pieces)?, Order::OutputsFirst, bias);
         }
-        let bias = bias.map(values_of).transpose()?;
-        let inputs = pieces.first().map_or(0, |piece| piece.shape()[1]);
-        let pieces: Vec<Blocks<'_>> = pieces.iter().map(BlockMatrix::blocks).collect();
-        Ok(Arc::new(Linear::pack_blocks(&pieces, inputs, bias.as_deref())))
+        pack_blocks(pieces, bias)
     }
 
     fn load_norm(&self, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Norm> {
@@ -130,16 +134,22 @@ impl Backend for Cpu {
         Ok(Table::Plain { width, values: values_of(weight)? })
     }
 
-    fn load_table_of_blocks(&self, matrix: BlockMatrix) -> Result<Table> {
-        let pieces = [matrix];
-        match self.keeps_blocks(&pieces) {
-            true => self.load_blocks(&pieces, None).map(Table::Packed),
-            false => self.load_table(&dequantized(&pieces)?),
+    fn load_table_of_blocks(&self, matrix: &BlockMatrix) -> Result<Table> {
+        match self.numbers {
+            WeightType::F32 => pack_blocks(&[matrix], None).map(Table::Packed),
+            _ => self.load_table(&dequantized(&[matrix])?),
         }
     }
 
-    fn tied_table(&self, head: &Arc<Linear>) -> Result<Table> {
-        Ok(Table::Packed(Arc::clone(head)))
+    fn tied_table(&self, head: &Arc<Linear>, weight: &Matrix) -> Result<Table> {
+        // An embedding is no product: it is not rounded to the numbers of products.
+        match (self.products, self.numbers, weight) {
+            (Products::Bf16(_), WeightType::F32 | WeightType::F16, Matrix::Plain(weight)) => self.load_table(weight),
+            (Products::Bf16(_), WeightType::F32 | WeightType::F16, Matrix::Blocks(weight)) => {
+                self.load_table_of_blocks(weight)
+            }
+            _ => Ok(Table::Packed(Arc::clone(head))),
+        }
     }
 
     fn new_block(&self, shape: CacheShape, capacity: usize) -> Result<Block> {
@@ -155,13 +165,13 @@ impl Backend for Cpu {
     fn look_up(&self, table: &Table, ids: &[u32]) -> Result<Rows> {
         let width = match table {
             Table::Plain { width, .. } => *width,
-            Table::Packed(head) => head.inputs(),
+            Table::Packed(weights) => weights.inputs(),
         };
         let mut values = self.buffers.take(ids.len() * width);
         for (row, &id) in values.chunks_exact_mut(width).zip(ids) {
             match table {
                 Table::Plain { values, .. } => row.copy_from_slice(&values[id as usize * width..][..width]),
-                Table::Packed(head) => head.weights_of(id as usize, row),
+                Table::Packed(weights) => weights.weights_of(id as usize, row),
             }
         }
         Ok(Rows { width, values })

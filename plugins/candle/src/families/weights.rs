@@ -2,7 +2,6 @@
 //! inputs of a gate.
 
 use crate::backend::{Backend, candle_error};
-use crate::gguf::BlockMatrix;
 use crate::tensors::{Matrix, Tensors};
 use candle_core::Tensor;
 use examiner_api::Result;
@@ -46,14 +45,15 @@ impl<B: Backend> Weights<B> {
         let mut matrix = |name: &str| loader.tensors.take_matrix(name, [plan.vocabulary, plan.width]);
         // The largest matrices of a small model: none is kept in a second form for longer than it takes to put it into its own.
         let (tokens, head) = if plan.tied {
-            let head = linear(backend, vec![matrix(&embedding)?], Order::OutputsFirst, &[])?;
-            (backend.tied_table(&head)?, head)
+            let weight = [matrix(&embedding)?];
+            let head = linear(backend, &weight, Order::OutputsFirst, &[])?;
+            (backend.tied_table(&head, &weight[0])?, head)
         } else {
             let tokens = match matrix(&embedding)? {
                 Matrix::Plain(weight) => backend.load_table(&weight)?,
-                Matrix::Blocks(blocks) => backend.load_table_of_blocks(blocks)?,
+                Matrix::Blocks(blocks) => backend.load_table_of_blocks(&blocks)?,
             };
-            (tokens, linear(backend, vec![matrix(&head_name)?], Order::OutputsFirst, &[])?)
+            (tokens, linear(backend, &[matrix(&head_name)?], Order::OutputsFirst, &[])?)
         };
         let positions = match plan.names.positions {
             Some(name) => {
@@ -150,7 +150,7 @@ impl<B: Backend> Loader<'_, B> {
                 biases.push(self.tensors.take(&format!("{name}.bias"), &[outputs])?);
             }
         }
-        linear(self.backend, weights, order, &biases)
+        linear(self.backend, &weights, order, &biases)
     }
 
     /// The queries of each head of keys, the key and the value, put in the order of all queries, all keys, all values.
@@ -179,19 +179,18 @@ impl<B: Backend> Loader<'_, B> {
         };
         let (mut weights, mut biases) = (Vec::new(), Vec::new());
         for (index, name) in names.iter().enumerate() {
-            let name_of_weight = format!("{name}.weight");
-            weights.push(match self.tensors.take_matrix(&name_of_weight, [outputs[index], width])? {
+            weights.push(match self.tensors.take_matrix(&format!("{name}.weight"), [outputs[index], width])? {
                 Matrix::Plain(weight) => Matrix::Plain(pairs_apart(weight, index)?),
                 // Values are not rotated.
                 Matrix::Blocks(blocks) if index == 2 => Matrix::Blocks(blocks),
-                Matrix::Blocks(blocks) => Matrix::Blocks(blocks.with_rows(|row| beside_its_pair(row, head_width))),
+                Matrix::Blocks(blocks) => Matrix::Blocks(blocks.with_rows(|row| row_of_pair(row, head_width))),
             });
             if self.plan.biases.qkv {
                 let bias = self.tensors.take(&format!("{name}.bias"), &[outputs[index]])?;
                 biases.push(pairs_apart(bias, index)?);
             }
         }
-        linear(self.backend, weights, Order::OutputsFirst, &biases)
+        linear(self.backend, &weights, Order::OutputsFirst, &biases)
     }
 
     fn norm(&mut self, name: &str, width: usize) -> Result<B::Norm> {
@@ -225,34 +224,27 @@ impl<B: Backend> Loader<'_, B> {
 }
 
 /// One linear layer of matrices whose outputs are side by side, and of their biases, if they have any.
-fn linear<B: Backend>(backend: &B, weights: Vec<Matrix>, order: Order, biases: &[Tensor]) -> Result<B::Linear> {
-    let bias = match biases {
-        [] => None,
-        biases => Some(Tensor::cat(biases, 0).map_err(candle_error("join biases"))?),
-    };
-    let mut blocks: Vec<BlockMatrix> = Vec::new();
-    let mut plain = Vec::new();
-    for weight in weights {
-        match weight {
-            Matrix::Blocks(weight) if plain.is_empty() => blocks.push(weight),
-            other => plain.push(other),
-        }
-    }
-    if plain.is_empty() {
+fn linear<B: Backend>(backend: &B, weights: &[Matrix], order: Order, biases: &[Tensor]) -> Result<B::Linear> {
+    let bias = (!biases.is_empty()).then(|| Tensor::cat(biases, 0)).transpose();
+    let bias = bias.map_err(candle_error("join biases"))?;
+    let blocks = weights.iter().map(|weight| match weight {
+        Matrix::Blocks(blocks) => Some(blocks),
+        Matrix::Plain(_) => None,
+    });
+    if let Some(blocks) = blocks.collect::<Option<Vec<_>>>() {
         return backend.load_blocks(&blocks, bias.as_ref());
     }
     let joined = || {
-        let all = blocks.into_iter().map(Matrix::Blocks).chain(plain).map(Matrix::dequantized);
-        let all = all.collect::<candle_core::Result<Vec<_>>>()?;
-        Tensor::cat(&all, usize::from(order == Order::InputsFirst))
+        let weights = weights.iter().map(Matrix::numbers).collect::<candle_core::Result<Vec<_>>>()?;
+        Tensor::cat(&weights, usize::from(order == Order::InputsFirst))
     };
     let weight = joined().map_err(candle_error("join matrices"))?;
     backend.load_linear(&weight, order, bias.as_ref())
 }
 
-/// Where the row of a head comes from if its pairs are to be put apart: the values of each pair are side by side there.
-fn beside_its_pair(row: usize, head: usize) -> usize {
-    let (first, place) = (row / head * head, row % head);
+/// Which row of a matrix with the two rows of each pair side by side comes to a place, if they are put half a head apart.
+fn row_of_pair(place: usize, head: usize) -> usize {
+    let (first, place) = (place / head * head, place % head);
     first + place % (head / 2) * 2 + place / (head / 2)
 }
 

@@ -22,8 +22,7 @@ pub(super) fn pack(format: BlockFormat, bytes: &[u8], row: usize, into: &mut [u8
     }
     let size = format.block().1;
     into.par_chunks_mut(strip).zip(bytes.par_chunks(row * COLUMN_BLOCK)).for_each(|(into, rows)| {
-        let mut block =
-            Block { numbers: [0; 256], scale: [0; 2], minimum: [0; 2], parts: [[0; 2]; 16] };
+        let mut block = Block { numbers: [0; 256], scale: [0; 2], minimum: [0; 2], parts: [[0; 2]; 16] };
         for (column, row) in rows.chunks_exact(row).enumerate() {
             for (bytes, into) in row.chunks_exact(size).zip(into.chunks_exact_mut(format.packed_bytes())) {
                 block.read(format, bytes);

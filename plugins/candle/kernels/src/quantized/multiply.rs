@@ -4,15 +4,16 @@ use super::formats::{Format, Meaning, Scales, with_format};
 use super::words::{Words, whole_numbers};
 use super::{Part, Quantized};
 use crate::lanes::Lanes;
-use crate::linear::Strips;
-use crate::tile::COLUMN_BLOCK;
+use crate::product::{DEPTH, Product, multiply_packed};
+use crate::tile::{COLUMN_BLOCK, Start};
 use half::f16;
 use std::cell::Cell;
-use std::marker::PhantomData;
 use std::ops::Range;
 
 /// Registers of columns at the same time.
 const ABREAST: usize = 4;
+/// Columns of a strip that is unpacked: with [`DEPTH`] inputs 192 KiB, in the second-level cache.
+const GROUP: usize = 4 * COLUMN_BLOCK;
 
 /// What is done with the weights of every `k`, in order.
 trait EachK<V, const C: usize> {
@@ -181,47 +182,80 @@ impl<V: Words> EachK<V, 1> for Store {
     }
 }
 
-/// Few rows of a layer: where their inputs and outputs are, and what chains begin with.
-#[derive(Clone, Copy)]
-pub(crate) struct Few {
-    pub(crate) rows: usize,
-    /// `[rows, inputs]`.
-    pub(crate) input: *const f32,
-    /// `[column blocks][COLUMN_BLOCK]`.
-    pub(crate) bias: *const f32,
-    /// `[rows, outputs]`.
-    pub(crate) output: *mut f32,
-    pub(crate) outputs: usize,
-}
-
 impl Quantized {
-    /// The parts of neighbouring columns of a layer, which begin at a column block.
-    pub(crate) fn parts(&self, columns: Range<usize>) -> impl Iterator<Item = (&Part, Range<usize>)> {
-        self.0.iter().filter_map(move |part| {
-            let columns = columns.start.max(part.columns.start)..columns.end.min(part.columns.end);
-            (!columns.is_empty()).then_some((part, columns))
-        })
+    /// Chains of multiply-adds that go on from `start`, for the given rows and columns, which begin at a column block.
+    ///
+    /// # Safety
+    /// The machine has the instructions of `V`. `input` has the rows, `output` the rows and columns of `outputs`, which no other thread
+    /// uses, and `start` whole column blocks.
+    #[inline(always)]
+    pub(crate) unsafe fn multiply<V: Words>(
+        &self,
+        input: *const f32,
+        start: Start,
+        output: *mut f32,
+        outputs: usize,
+        rows: Range<usize>,
+        columns: Range<usize>,
+    ) {
+        for part in &self.0 {
+            let first = part.columns.start;
+            let columns = columns.start.max(first)..columns.end.min(part.columns.end);
+            if columns.is_empty() {
+                continue;
+            }
+            // SAFETY: the caller guarantees it.
+            unsafe {
+                let layer = Place {
+                    x: input.add(rows.start * part.inputs),
+                    start: start.at(rows.start, first),
+                    out: output.add(rows.start * outputs + first),
+                    out_stride: outputs,
+                };
+                part.multiply::<V>(layer, rows.len(), columns.start - first..columns.end - first);
+            }
+        }
     }
 }
 
+/// Where the inputs of some rows are, and the outputs of a part.
+#[derive(Clone, Copy)]
+struct Place {
+    x: *const f32,
+    start: Start,
+    out: *mut f32,
+    out_stride: usize,
+}
+
 impl Part {
-    /// The outputs of the given columns of the layer, for `V::DIRECT_ROWS` rows at most. Returns the first column that is not done
-    /// yet, because it and those after it do not fill [`ABREAST`] registers.
-    ///
     /// # Safety
-    /// The machine has the instructions of `V`. `few` has so many rows, and the columns are some of this part.
+    /// As with [`Quantized::multiply`].
     #[inline(always)]
-    pub(crate) unsafe fn multiply<V: Words>(&self, few: Few, columns: Range<usize>) -> usize {
+    unsafe fn multiply<V: Words>(&self, place: Place, rows: usize, columns: Range<usize>) {
+        // SAFETY: the caller guarantees it.
+        unsafe {
+            let column =
+                if rows <= V::DIRECT_ROWS { self.few::<V>(place, rows, columns.clone()) } else { columns.start };
+            if column < columns.end {
+                self.many::<V>(place, rows, column..columns.end);
+            }
+        }
+    }
+
+    /// `V::DIRECT_ROWS` rows at most. Returns the first column that is not done, because it and those after it do not fill
+    /// [`ABREAST`] registers.
+    #[inline(always)]
+    unsafe fn few<V: Words>(&self, place: Place, rows: usize, columns: Range<usize>) -> usize {
         let width = ABREAST * V::WIDTH;
         let mut column = columns.start;
         // SAFETY: the caller guarantees it.
         unsafe {
             with_format!(self.format, F => while column + width <= columns.end {
-                match few.rows {
-                    1 => self.registers::<V, F, 1>(few, column),
-                    2 => self.registers::<V, F, 2>(few, column),
-                    3 if V::DIRECT_ROWS > 2 => self.registers::<V, F, 3>(few, column),
-                    4 if V::DIRECT_ROWS > 2 => self.registers::<V, F, 4>(few, column),
+                match rows {
+                    1 => self.registers::<V, F, 1>(place, column),
+                    2 => self.registers::<V, F, 2>(place, column),
+                    3 if V::DIRECT_ROWS > 2 => self.registers::<V, F, 3>(place, column),
+                    4 if V::DIRECT_ROWS > 2 => self.registers::<V, F, 4>(place, column),
                     _ => break,
                 }
                 column += width;
@@ -232,84 +266,83 @@ impl Part {
 
     #[inline(always)]
     #[allow(clippy::needless_range_loop, reason = "rows and columns index registers and memory alike")]
-    unsafe fn registers<V: Words, F: Format, const R: usize>(&self, few: Few, column: usize) {
-        let own = column - self.columns.start;
-        let (strip, stride) = self.strip(own);
+    unsafe fn registers<V: Words, F: Format, const R: usize>(&self, place: Place, column: usize) {
+        let (strip, stride) = self.strip(column);
         // SAFETY: the caller guarantees it.
         unsafe {
-            let mut sums = Sums { x: few.input, x_stride: self.inputs, sums: [[V::splat(0.0); ABREAST]; R] };
-            for r in 0..R {
-                for c in 0..ABREAST {
-                    sums.sums[r][c] = V::load(few.bias.add(column + c * V::WIDTH));
+            let mut sums = Sums { x: place.x, x_stride: self.inputs, sums: [[V::splat(0.0); ABREAST]; R] };
+            if let Start::Values(from, from_stride) = place.start {
+                for r in 0..R {
+                    for c in 0..ABREAST {
+                        sums.sums[r][c] = V::load(from.add(r * from_stride + column + c * V::WIDTH));
+                    }
                 }
             }
-            for_each_k::<V, F, ABREAST>(strip, (own % COLUMN_BLOCK, stride), self.inputs, &mut sums);
+            for_each_k::<V, F, ABREAST>(strip, (column % COLUMN_BLOCK, stride), self.inputs, &mut sums);
             for r in 0..R {
                 for c in 0..ABREAST {
-                    sums.sums[r][c].store(few.output.add(r * few.outputs + column + c * V::WIDTH));
+                    sums.sums[r][c].store(place.out.add(r * place.out_stride + column + c * V::WIDTH));
                 }
             }
         }
+    }
+
+    /// Any number of rows: weights are unpacked, a strip at a time, and multiplied from there.
+    #[inline(always)]
+    unsafe fn many<V: Words>(&self, place: Place, rows: usize, columns: Range<usize>) {
+        let mut buffer = BUFFER.take();
+        buffer.resize(GROUP / COLUMN_BLOCK * DEPTH, Line([0.0; COLUMN_BLOCK]));
+        let strip = buffer.as_mut_ptr().cast::<f32>();
+        for k in (0..self.inputs).step_by(DEPTH) {
+            let depth = DEPTH.min(self.inputs - k);
+            for column in columns.clone().step_by(GROUP) {
+                let width = GROUP.min(columns.end - column);
+                // SAFETY: the caller guarantees it. There is room for so many column blocks; inputs begin and end with blocks.
+                unsafe {
+                    self.unpack::<V>(column, width.div_ceil(COLUMN_BLOCK), k, depth, strip);
+                    let out = place.out.add(column);
+                    let product = Product {
+                        depth,
+                        x: place.x.add(k),
+                        x_stride: self.inputs,
+                        w: strip.cast_const(),
+                        w_stride: depth * COLUMN_BLOCK,
+                        start: if k == 0 { place.start.at(0, column) } else { Start::Values(out, place.out_stride) },
+                        out,
+                        out_stride: place.out_stride,
+                    };
+                    multiply_packed::<V, f32>(product, 0..rows, 0..width);
+                }
+            }
+        }
+        BUFFER.set(buffer);
+    }
+
+    /// Writes weights in 32 bits, `[column blocks][depth][COLUMN_BLOCK]`, from a column and `k` on.
+    #[inline(always)]
+    unsafe fn unpack<V: Words>(&self, column: usize, blocks: usize, k: usize, depth: usize, into: *mut f32) {
+        let (strip, stride) = self.strip(column);
+        with_format!(self.format, F => for block in 0..blocks {
+            for lane in (0..COLUMN_BLOCK).step_by(V::WIDTH) {
+                // SAFETY: the caller has so many blocks, and room for their numbers.
+                unsafe {
+                    let from = strip.add(block * stride + k / F::BLOCK * F::BYTES);
+                    let to = Store(into.add(block * depth * COLUMN_BLOCK + lane));
+                    for_each_k::<V, F, 1>(from, (lane, stride), depth, to);
+                }
+            }
+        });
     }
 }
 
 /// A cache line of numbers.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub(crate) struct Line([f32; COLUMN_BLOCK]);
+struct Line([f32; COLUMN_BLOCK]);
 
 thread_local! {
     /// Weights in 32 bits, of which a thread multiplies some before it unpacks the next ones.
     static BUFFER: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
-}
-
-/// The weights of a part, a strip of them at a time in 32 bits.
-pub(crate) struct Unpacked<'a, V> {
-    part: &'a Part,
-    buffer: Vec<Line>,
-    lanes: PhantomData<V>,
-}
-
-impl<'a, V> Unpacked<'a, V> {
-    #[inline(always)]
-    pub(crate) fn of(part: &'a Part) -> Self {
-        Unpacked { part, buffer: BUFFER.take(), lanes: PhantomData }
-    }
-}
-
-impl<V> Drop for Unpacked<'_, V> {
-    fn drop(&mut self) {
-        BUFFER.set(std::mem::take(&mut self.buffer));
-    }
-}
-
-impl<V: Words> Strips for Unpacked<'_, V> {
-    type Number = f32;
-
-    #[inline(always)]
-    unsafe fn strip(&mut self, columns: Range<usize>, k: usize, depth: usize) -> (*const f32, usize) {
-        let blocks = columns.len().div_ceil(COLUMN_BLOCK);
-        if self.buffer.len() < blocks * depth {
-            self.buffer.resize(blocks * depth, Line([0.0; COLUMN_BLOCK]));
-        }
-        let (strip, stride) = self.part.strip(columns.start - self.part.columns.start);
-        with_format!(self.part.format, F => for block in 0..blocks {
-            for lane in (0..COLUMN_BLOCK).step_by(V::WIDTH) {
-                // SAFETY: the caller has these columns and inputs, which begin and end with blocks; there is room for them.
-                unsafe {
-                    let from = strip.add(block * stride + k / F::BLOCK * F::BYTES);
-                    let to = Store(self.buffer[block * depth..].as_mut_ptr().cast::<f32>().add(lane));
-                    for_each_k::<V, F, 1>(from, (lane, stride), depth, to);
-                }
-            }
-        });
-        (self.buffer.as_ptr().cast(), depth * COLUMN_BLOCK)
-    }
-
-    #[inline(always)]
-    fn ahead(&self, _: usize, _: usize) -> Option<*const f32> {
-        None
-    }
 }
 
 /// Writes the weights of one column.
