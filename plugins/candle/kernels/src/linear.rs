@@ -6,7 +6,7 @@ use super::lanes::{Element, Lanes, for_each_isa};
 use super::packed_weights::{Matrix, Order, Products, WeightType, Weights};
 use super::pairs::PairRows;
 use super::product::{BLOCK, Product, multiply_packed};
-use super::quantized::{Blocks, Quantized, Words};
+use super::quantized::{Blocks, Quantized};
 use super::tasks::for_each_task;
 use super::tile::{COLUMN_BLOCK, Start};
 use examiner_lm::checkpoint::Activation;
@@ -134,6 +134,11 @@ impl Linear {
                         weights.multiply(input, part.start(), part.output, self.outputs, part.rows(), part.columns());
                         finish_part(isa, &part);
                     }
+                    (Weights::Quantized(weights), _) => {
+                        let (input, start) = (input.as_ptr(), part.start());
+                        weights.multiply(isa, input, start, part.output, self.outputs, part.rows(), part.columns());
+                        finish_part(isa, &part);
+                    }
                     _ => linear_part(isa, input.as_ptr(), &part),
                 }
             };
@@ -217,7 +222,7 @@ for_each_isa! {
 }
 
 #[inline(always)]
-unsafe fn body<V: Words>(input: *const f32, part: &Part<'_>) {
+unsafe fn body<V: Lanes>(input: *const f32, part: &Part<'_>) {
     // SAFETY: the caller guarantees it.
     unsafe {
         match &part.layer.weights {
@@ -225,17 +230,7 @@ unsafe fn body<V: Words>(input: *const f32, part: &Part<'_>) {
             Weights::F16(packed) => products::<V, _>(packed.as_ptr(), input, part),
             Weights::Bf16(packed) => products::<V, _>(packed.as_ptr(), input, part),
             Weights::Int8(packed, _) => products::<V, _>(packed.as_ptr(), input, part),
-            Weights::Quantized(weights) => {
-                weights.multiply::<V>(
-                    input,
-                    part.start(),
-                    part.output,
-                    part.layer.outputs,
-                    part.rows(),
-                    part.columns(),
-                );
-            }
-            Weights::Pairs(_) => unreachable!("pairs have products of their own"),
+            Weights::Pairs(_) | Weights::Quantized(_) => unreachable!("they have products of their own"),
         }
         finish_body::<V>(part);
     }

@@ -11,10 +11,10 @@
 mod blocks;
 mod formats;
 mod multiply;
+mod numbers;
 mod words;
 
 pub use formats::BlockFormat;
-pub(crate) use words::Words;
 
 use super::tile::COLUMN_BLOCK;
 use blocks::pack;

@@ -204,8 +204,10 @@ fn name(number: u32) -> String {
 #[cfg(test)]
 mod tests {
     use crate::gguf::Gguf;
+    use crate::tensors::Matrix;
     use candle_core::DType;
     use examiner_api::testing::FakeHost;
+    use examiner_kernels::Linear;
     use examiner_test_support::ground_truth;
     use sha2::{Digest, Sha256};
 
@@ -226,6 +228,30 @@ mod tests {
                 assert!(found.to_bits() == expected.to_bits(), "{name}, number {index}: {found}, expected {expected}");
             }
         }
+    }
+
+    #[test]
+    fn numbers_that_stay_in_blocks_are_those_of_the_reference() {
+        let path = ground_truth::quantized();
+        let mut gguf = Gguf::open(&path.display().to_string(), &FakeHost::new().host()).unwrap();
+        let names: Vec<String> = gguf.names().into_iter().filter(|name| !name.ends_with(".expected")).collect();
+        let mut plain = Vec::new();
+        for name in names {
+            let Matrix::Blocks(matrix) = gguf.load_matrix(&name, DType::F32).unwrap() else {
+                plain.push(name);
+                continue;
+            };
+            let layer = Linear::pack_blocks(&[matrix.blocks()], matrix.shape()[1], None);
+            let expected = gguf.load(&format!("{name}.expected"), DType::F32).unwrap().to_vec2::<f32>().unwrap();
+            assert_eq!((expected.len(), layer.outputs()), (2, 2));
+            for (output, expected) in expected.iter().enumerate() {
+                let mut found = vec![f32::NAN; layer.inputs()];
+                layer.weights_of(output, &mut found);
+                let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(&found), bits(expected), "{name}, row {output}");
+            }
+        }
+        assert_eq!(plain, ["BF16", "F16", "F32"]);
     }
 
     /// The digests are those of the numbers that the Python package `gguf` computes of the same files.

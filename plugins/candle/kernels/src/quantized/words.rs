@@ -12,7 +12,7 @@ pub(crate) trait Words: Lanes {
     /// A register of bits.
     type Bits: Copy;
     /// So many rows have their weights computed in registers, at most.
-    const DIRECT_ROWS: usize;
+    const FEW_ROWS: usize;
     /// Whether tables of up to 32 values are looked up in registers. Else they are computed where they can be.
     const TABLES: bool;
     unsafe fn load_bits(from: *const u8) -> Self::Bits;
@@ -47,7 +47,7 @@ pub(super) unsafe fn whole_numbers<V: Words>(bits: V::Bits, less: u32) -> V {
 #[cfg(target_arch = "x86_64")]
 impl Words for __m512 {
     type Bits = __m512i;
-    const DIRECT_ROWS: usize = 4;
+    const FEW_ROWS: usize = 4;
     const TABLES: bool = true;
 
     #[inline(always)]
@@ -127,7 +127,7 @@ impl Words for __m512 {
 #[cfg(target_arch = "x86_64")]
 impl Words for __m256 {
     type Bits = __m256i;
-    const DIRECT_ROWS: usize = 2;
+    const FEW_ROWS: usize = 2;
     const TABLES: bool = false;
 
     #[inline(always)]
@@ -209,7 +209,7 @@ impl Words for __m256 {
 
 impl Words for [f32; 4] {
     type Bits = [u32; 4];
-    const DIRECT_ROWS: usize = 0;
+    const FEW_ROWS: usize = 0;
     const TABLES: bool = false;
 
     #[inline(always)]
