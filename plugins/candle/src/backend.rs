@@ -8,6 +8,7 @@ pub(crate) use cpu::Cpu;
 pub(crate) use ops::Ops;
 
 use crate::cache::{CacheShape, Chain};
+use crate::gguf::BlockMatrix;
 use crate::tensors::Numbers;
 use candle_core::Tensor;
 use examiner_api::{PluginError, Result};
@@ -81,12 +82,20 @@ pub(crate) trait Backend: Send {
         let _ = (weight, shape, order, bias);
         Ok(None)
     }
+    /// Makes a linear layer of quantized matrices of `[outputs, inputs]`, whose outputs are side by side.
+    fn load_blocks(&self, pieces: &[&BlockMatrix], bias: Option<&Tensor>) -> Result<Self::Linear> {
+        self.load_linear(&dequantized(pieces)?, Order::OutputsFirst, bias)
+    }
     /// Makes a layer norm.
     fn load_norm(&self, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Self::Norm>;
     /// Makes a norm by the root of the mean square.
     fn load_rms_norm(&self, weight: &Tensor, epsilon: f64) -> Result<Self::Norm>;
     /// Makes an embedding of `[entries, width]`.
     fn load_table(&self, weight: &Tensor) -> Result<Self::Table>;
+    /// Makes an embedding of a quantized matrix.
+    fn load_table_of_blocks(&self, matrix: &BlockMatrix) -> Result<Self::Table> {
+        self.load_table(&dequantized(&[matrix])?)
+    }
     /// The embedding that shares its weights with an output head.
     fn tied_table(&self, head: &Self::Linear) -> Result<Self::Table>;
     /// Whether an output head has the weights of an embedding as they are.
@@ -135,6 +144,15 @@ pub(crate) trait Backend: Send {
     fn select(&self, x: &Self::Array, rows: &[u32]) -> Result<Self::Array>;
     /// The values, row by row.
     fn read<'a>(&self, x: &'a Self::Array) -> Result<Cow<'a, [f32]>>;
+}
+
+/// The numbers of quantized matrices, one below the other.
+fn dequantized(pieces: &[&BlockMatrix]) -> Result<Tensor> {
+    let numbers = || {
+        let pieces = pieces.iter().map(|piece| piece.dequantize()).collect::<candle_core::Result<Vec<_>>>()?;
+        Tensor::cat(&pieces, 0)
+    };
+    numbers().map_err(candle_error("dequantize a matrix"))
 }
 
 /// An error of candle while doing something.

@@ -1,7 +1,8 @@
 //! GGUF files: configuration, tokenizer and weights in one file, or in several parts of which the first has all but weights.
 //!
-//! Weights are dequantized when they are loaded, and computed with as those of any other file; so a model takes the memory
-//! of the option `dtype`, not that of the file. What the file saves is the disk.
+//! On the CPU, matrices stay in their blocks in memory, and what is computed is what their numbers in 32 bits give. Elsewhere, and where
+//! the option `dtype` asks for another number type, weights are dequantized when they are loaded: such a model takes the memory of that
+//! type.
 
 mod header;
 mod parts;
@@ -9,9 +10,11 @@ mod quantized;
 mod tokenizer;
 
 pub(crate) use self::header::Item;
+pub(crate) use self::quantized::BlockMatrix;
 
 use self::header::{Header, TensorInfo};
 use self::quantized::{NumberType, SUPPORTED};
+use crate::tensors::Matrix;
 use candle_core::{DType, Tensor};
 use examiner_api::{Host, PluginError, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -211,6 +214,24 @@ impl Gguf {
     /// # Errors
     /// If it does not exist, is not whole blocks, or reaches beyond the end of the file.
     pub(crate) fn load(&mut self, name: &str, dtype: DType) -> candle_core::Result<Tensor> {
+        let (number_type, bytes, shape) = self.read(name)?;
+        number_type.dequantize(&bytes, &shape)?.to_dtype(dtype)
+    }
+
+    /// Reads a tensor, and leaves a matrix in its blocks.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub(crate) fn load_matrix(&mut self, name: &str, dtype: DType) -> candle_core::Result<Matrix> {
+        let (number_type, bytes, shape) = self.read(name)?;
+        match BlockMatrix::new(number_type, bytes, &shape, dtype) {
+            Ok(blocks) => Ok(Matrix::Blocks(blocks)),
+            Err(bytes) => number_type.dequantize(&bytes, &shape)?.to_dtype(dtype).map(Matrix::Plain),
+        }
+    }
+
+    /// Reads the bytes of a tensor.
+    fn read(&mut self, name: &str) -> candle_core::Result<(NumberType, Vec<u8>, Vec<usize>)> {
         let missing = || candle_core::Error::CannotFindTensor { path: name.to_owned() };
         let (part, info, number_type) = self.tensors.get(name).ok_or_else(missing)?;
         let (block, bytes) = number_type.block();
@@ -222,8 +243,7 @@ impl Gguf {
             candle_core::bail!("the shape {:?} is not one of blocks of {block} numbers in memory", info.shape);
         };
         let part = self.parts.get_mut(*part).ok_or_else(missing)?;
-        let bytes = part.read(info.start, size)?;
-        number_type.dequantize(&bytes, &info.shape)?.to_dtype(dtype)
+        Ok((*number_type, part.read(info.start, size)?, info.shape.clone()))
     }
 
     /// The values of a vector in the file; none where there is no such tensor.

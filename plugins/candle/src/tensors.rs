@@ -4,13 +4,32 @@ mod gguf;
 mod safetensors;
 
 use self::safetensors::Safetensors;
-use crate::gguf::Gguf;
+use crate::gguf::{BlockMatrix, Gguf};
 use candle_core::{DType, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_lm::checkpoint::{UnusedTensors, WeightFiles, check_tensor};
 use half::{bf16, f16};
 use std::collections::BTreeSet;
 use std::path::Path;
+
+/// A matrix as it comes from its file.
+#[derive(Debug)]
+pub(crate) enum Matrix {
+    /// Numbers, rounded to the type that was asked for.
+    Plain(Tensor),
+    /// Quantized ones, as they are.
+    Blocks(BlockMatrix),
+}
+
+impl Matrix {
+    /// Its numbers.
+    pub(crate) fn numbers(&self) -> candle_core::Result<Tensor> {
+        match self {
+            Matrix::Plain(tensor) => Ok(tensor.clone()),
+            Matrix::Blocks(blocks) => blocks.dequantize(),
+        }
+    }
+}
 
 /// Files that hold tensors.
 trait Source: Send {
@@ -31,6 +50,10 @@ trait Source: Send {
     }
     /// Reads a tensor into main memory.
     fn load(&mut self, name: &str, dtype: DType) -> candle_core::Result<Tensor>;
+    /// Reads a matrix, which may stay quantized.
+    fn load_matrix(&mut self, name: &str, dtype: DType) -> candle_core::Result<Matrix> {
+        self.load(name, dtype).map(Matrix::Plain)
+    }
     /// Whether two tensors hold the same bytes.
     fn same(&self, a: &str, b: &str) -> bool;
 }
@@ -59,7 +82,7 @@ impl Tensors {
         Ok(Self::of(Box::new(Safetensors::open(files)?), &files.path, dtype))
     }
 
-    /// The tensors of a GGUF file, which will be dequantized.
+    /// The tensors of a GGUF file. What is not taken as a matrix will be dequantized.
     pub(crate) fn quantized(gguf: Gguf, dtype: DType) -> Self {
         let path = gguf.path().to_owned();
         Self::of(Box::new(gguf), &path, dtype)
@@ -94,19 +117,19 @@ impl Tensors {
         self.source.load(name, self.dtype).map_err(|error| self.damaged(name, &error))
     }
 
-    /// Makes something of a tensor as [`Tensors::take`] reads it: by `of_file` without a copy, if it is in the file as it would be
-    /// read and `of_file` can do it, else by `of_tensor`.
+    /// Makes something of a matrix as [`Tensors::take_matrix`] reads it: by `of_file` without a copy, if it is in the file as it would
+    /// be read and `of_file` can do it, else by `of_matrix`.
     ///
     /// # Errors
     /// As for [`Tensors::take`].
     pub(crate) fn take_as<T>(
         &mut self,
         name: &str,
-        shape: &[usize],
+        shape: [usize; 2],
         of_file: impl FnOnce(Numbers<'_>) -> Result<Option<T>>,
-        of_tensor: impl FnOnce(Tensor) -> Result<T>,
+        of_matrix: impl FnOnce(Matrix) -> Result<T>,
     ) -> Result<T> {
-        self.check(name, shape)?;
+        self.check(name, &shape)?;
         let is_exact = |numbers: &Numbers<'_>| match numbers {
             Numbers::F32(_) => self.dtype == DType::F32,
             Numbers::F16(_) => matches!(self.dtype, DType::F16 | DType::F32),
@@ -118,7 +141,16 @@ impl Tensors {
             self.source.release(name);
             return Ok(made);
         }
-        of_tensor(self.source.load(name, self.dtype).map_err(|error| self.damaged(name, &error))?)
+        of_matrix(self.source.load_matrix(name, self.dtype).map_err(|error| self.damaged(name, &error))?)
+    }
+
+    /// Reads a matrix, which may stay quantized.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub(crate) fn take_matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Matrix> {
+        self.check(name, &shape)?;
+        self.source.load_matrix(name, self.dtype).map_err(|error| self.damaged(name, &error))
     }
 
     fn check(&mut self, name: &str, shape: &[usize]) -> Result<()> {

@@ -12,7 +12,7 @@
 //! Where products are of `bf16` ([`Products`]), the sums have a fixed order, too, but it is that of the unit that multiplies.
 //!
 //! **Unsafe code** is in the registers (`lanes`), the inner loop over them (`tile`), what calls it (`product`, `linear`, `pairs`,
-//! `attention`), matrix units (`unit`), and where threads of training write to one array. Everything else is safe code that the macro `for_each_isa` compiles for
+//! `attention`), numbers in blocks (`quantized`), matrix units (`unit`), and where threads of training write to one array. Everything else is safe code that the macro `for_each_isa` compiles for
 //! each instruction set.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -27,6 +27,7 @@ mod norm;
 mod packed_weights;
 mod pairs;
 mod product;
+mod quantized;
 mod rotary;
 mod tasks;
 mod tile;
@@ -40,5 +41,6 @@ pub use kv_layout::{KvBlock, KvLayout};
 pub use linear::{Finish, Linear};
 pub use norm::{layer_norm, rms_norm};
 pub use packed_weights::{Order, Products, WeightType};
+pub use quantized::{BlockFormat, Blocks};
 pub use rotary::rotate;
 pub use unit::Unit;

@@ -6,6 +6,7 @@ use super::lanes::{Element, Lanes, for_each_isa};
 use super::packed_weights::{Matrix, Order, Products, WeightType, Weights};
 use super::pairs::PairRows;
 use super::product::{BLOCK, Product, multiply_packed};
+use super::quantized::{Blocks, Quantized};
 use super::tasks::for_each_task;
 use super::tile::{COLUMN_BLOCK, Start};
 use examiner_lm::checkpoint::Activation;
@@ -40,6 +41,9 @@ pub struct Linear {
 }
 
 impl Linear {
+    /// Pieces that stay in their blocks have a multiple of so many outputs if another one follows.
+    pub const BLOCK_OUTPUTS: usize = COLUMN_BLOCK;
+
     /// Rounds a weight matrix of `inputs × outputs` values, row-major in the given order, to a number type, and packs it for
     /// products of a kind. No bias means zeros.
     ///
@@ -55,13 +59,20 @@ impl Linear {
         bias: Option<&[f32]>,
     ) -> Linear {
         assert_eq!(weight.len(), inputs * outputs, "a weight matrix of {inputs} x {outputs}");
-        let mut padded = vec![0.0; outputs.next_multiple_of(COLUMN_BLOCK)];
-        if let Some(bias) = bias {
-            assert_eq!(bias.len(), outputs, "a bias of {outputs}");
-            padded[..outputs].copy_from_slice(bias);
-        }
         let weights = Weights::pack(numbers, products, &Matrix { values: weight, order, inputs, outputs });
-        Linear { inputs, outputs, weights, bias: padded }
+        Linear { inputs, outputs, weights, bias: padded(bias, outputs) }
+    }
+
+    /// Packs weights in the blocks that they have in their file. Results are, bit by bit, those of the numbers that the blocks stand
+    /// for, packed in 32 bits for products of 32 bits. The outputs of all pieces are side by side.
+    ///
+    /// # Panics
+    /// If a piece or `bias` is of another size, if `inputs` are not whole blocks, or if the outputs of a piece that another one follows
+    /// are not a multiple of [`BLOCK_OUTPUTS`](Self::BLOCK_OUTPUTS).
+    pub fn pack_blocks(pieces: &[Blocks<'_>], inputs: usize, bias: Option<&[f32]>) -> Linear {
+        let outputs = pieces.iter().map(|piece| piece.outputs).sum();
+        let weights = Weights::Quantized(Quantized::pack(pieces, inputs));
+        Linear { inputs, outputs, weights, bias: padded(bias, outputs) }
     }
 
     /// Width of the input.
@@ -123,6 +134,11 @@ impl Linear {
                         weights.multiply(input, part.start(), part.output, self.outputs, part.rows(), part.columns());
                         finish_part(isa, &part);
                     }
+                    (Weights::Quantized(weights), _) => {
+                        let (input, start) = (input.as_ptr(), part.start());
+                        weights.multiply(isa, input, start, part.output, self.outputs, part.rows(), part.columns());
+                        finish_part(isa, &part);
+                    }
                     _ => linear_part(isa, input.as_ptr(), &part),
                 }
             };
@@ -137,6 +153,16 @@ impl Linear {
             _ => None,
         }
     }
+}
+
+/// A bias, with zeros for what fills the last column block.
+fn padded(bias: Option<&[f32]>, outputs: usize) -> Vec<f32> {
+    let mut padded = vec![0.0; outputs.next_multiple_of(COLUMN_BLOCK)];
+    if let Some(bias) = bias {
+        assert_eq!(bias.len(), outputs, "a bias of {outputs}");
+        padded[..outputs].copy_from_slice(bias);
+    }
+    padded
 }
 
 /// The output, written by several threads at once, each at elements of its own.
@@ -204,7 +230,7 @@ unsafe fn body<V: Lanes>(input: *const f32, part: &Part<'_>) {
             Weights::F16(packed) => products::<V, _>(packed.as_ptr(), input, part),
             Weights::Bf16(packed) => products::<V, _>(packed.as_ptr(), input, part),
             Weights::Int8(packed, _) => products::<V, _>(packed.as_ptr(), input, part),
-            Weights::Pairs(_) => unreachable!("pairs have products of their own"),
+            Weights::Pairs(_) | Weights::Quantized(_) => unreachable!("they have products of their own"),
         }
         finish_body::<V>(part);
     }

@@ -2,6 +2,7 @@
 
 use super::lanes::Element;
 use super::pairs::{Pairs, Terms};
+use super::quantized::Quantized;
 use super::tile::COLUMN_BLOCK;
 use super::unit::Unit;
 use half::{bf16, f16};
@@ -64,6 +65,8 @@ pub(super) enum Weights {
     /// And what the numbers of each column are to be multiplied by, `[column blocks][COLUMN_BLOCK]`.
     Int8(PackedWeights<i8>, Vec<f32>),
     Pairs(Pairs),
+    /// The blocks of a file, which are not rounded to anything.
+    Quantized(Quantized),
 }
 
 impl WeightType {
@@ -115,6 +118,7 @@ impl Weights {
                 into.iter_mut().for_each(|value| *value *= scales[output]);
             }
             Weights::Pairs(pairs) => pairs.column(output, into),
+            Weights::Quantized(weights) => weights.column(output, into),
         }
     }
 }

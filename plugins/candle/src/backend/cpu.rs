@@ -1,15 +1,16 @@
 //! The forward pass with our own kernels: exact in the sense of [`examiner_kernels`].
 
 use super::buffers::{Buffer, Buffers};
-use super::{Attention, Backend, Span, Then, candle_error};
+use super::{Attention, Backend, Span, Then, candle_error, dequantized};
 use crate::cache::{CacheShape, Chain};
+use crate::gguf::BlockMatrix;
 use crate::tensors::Numbers;
 use candle_core::{CpuStorage, DType, Storage, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;
 use examiner_kernels::{
-    AttentionShape, Finish, Isa, KvBlock, KvLayout, Linear, Products, WeightType, attend, gate, layer_norm, rms_norm,
-    rotate, softcap,
+    AttentionShape, Blocks, Finish, Isa, KvBlock, KvLayout, Linear, Products, WeightType, attend, gate, layer_norm,
+    rms_norm, rotate, softcap,
 };
 use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
@@ -74,8 +75,8 @@ pub(crate) enum Table {
         width: usize,
         values: Vec<f32>,
     },
-    /// The output head's packed weights, so that they are in memory only once.
-    Tied(Arc<Linear>),
+    /// Packed weights: those of the output head, which then are in memory only once, or quantized ones.
+    Packed(Arc<Linear>),
 }
 
 /// The keys and the values of each layer.
@@ -88,6 +89,13 @@ pub(crate) struct Block {
 fn values_of(tensor: &Tensor) -> Result<Vec<f32>> {
     let read = || tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
     read().map_err(candle_error("read a tensor"))
+}
+
+fn pack_blocks(pieces: &[&BlockMatrix], bias: Option<&Tensor>) -> Result<Arc<Linear>> {
+    let bias = bias.map(values_of).transpose()?;
+    let inputs = pieces.first().map_or(0, |piece| piece.shape()[1]);
+    let pieces: Vec<Blocks<'_>> = pieces.iter().map(|piece| piece.blocks()).collect();
+    Ok(Arc::new(Linear::pack_blocks(&pieces, inputs, bias.as_deref())))
 }
 
 impl Backend for Cpu {
@@ -124,6 +132,17 @@ impl Backend for Cpu {
         self.pack(weight, shape, order, bias).map(Some)
     }
 
+    fn load_blocks(&self, pieces: &[&BlockMatrix], bias: Option<&Tensor>) -> Result<Self::Linear> {
+        // Where all but the last fill the groups of outputs that are packed together.
+        let fit = |(_, others): (_, &[&BlockMatrix])| {
+            others.iter().all(|piece| piece.shape()[0].is_multiple_of(Linear::BLOCK_OUTPUTS))
+        };
+        if self.numbers != WeightType::F32 || self.products != Products::F32 || !pieces.split_last().is_some_and(fit) {
+            return self.load_linear(&dequantized(pieces)?, Order::OutputsFirst, bias);
+        }
+        pack_blocks(pieces, bias)
+    }
+
     fn load_norm(&self, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Norm> {
         Ok(Norm { weight: values_of(weight)?, bias: Some(values_of(bias)?), epsilon: epsilon as f32 })
     }
@@ -137,8 +156,15 @@ impl Backend for Cpu {
         Ok(Table::Plain { width, values: values_of(weight)? })
     }
 
+    fn load_table_of_blocks(&self, matrix: &BlockMatrix) -> Result<Table> {
+        match self.numbers {
+            WeightType::F32 => pack_blocks(&[matrix], None).map(Table::Packed),
+            _ => self.load_table(&dequantized(&[matrix])?),
+        }
+    }
+
     fn tied_table(&self, head: &Arc<Linear>) -> Result<Table> {
-        Ok(Table::Tied(Arc::clone(head)))
+        Ok(Table::Packed(Arc::clone(head)))
     }
 
     fn heads_keep_embeddings(&self) -> bool {
@@ -159,13 +185,13 @@ impl Backend for Cpu {
     fn look_up(&self, table: &Table, ids: &[u32]) -> Result<Rows> {
         let width = match table {
             Table::Plain { width, .. } => *width,
-            Table::Tied(head) => head.inputs(),
+            Table::Packed(weights) => weights.inputs(),
         };
         let mut values = self.buffers.take(ids.len() * width);
         for (row, &id) in values.chunks_exact_mut(width).zip(ids) {
             match table {
                 Table::Plain { values, .. } => row.copy_from_slice(&values[id as usize * width..][..width]),
-                Table::Tied(head) => head.weights_of(id as usize, row),
+                Table::Packed(weights) => weights.weights_of(id as usize, row),
             }
         }
         Ok(Rows { width, values })

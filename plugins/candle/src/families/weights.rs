@@ -2,7 +2,7 @@
 //! inputs of a gate.
 
 use crate::backend::{Backend, candle_error};
-use crate::tensors::{Numbers, Tensors};
+use crate::tensors::{Matrix, Numbers, Tensors};
 use candle_core::Tensor;
 use examiner_api::Result;
 use examiner_families::{HeadNorms, MlpIn, NormKind, Order, Plan, Qkv, is_constant};
@@ -45,14 +45,14 @@ impl<B: Backend> Weights<B> {
         let shape = [plan.vocabulary, plan.width];
         // The largest matrices of a small model: none is kept in a second form for longer than it takes to put it into its own.
         let (tokens, head) = if plan.tied && !backend.heads_keep_embeddings() {
-            let weight = loader.tensors.take(&embedding, &shape)?;
-            (backend.load_table(&weight)?, backend.load_linear(&weight, Order::OutputsFirst, None)?)
+            let weight = [loader.tensors.take_matrix(&embedding, shape)?];
+            (table(backend, &weight[0])?, linear(backend, &weight, Order::OutputsFirst, &[])?)
         } else if plan.tied {
-            let head = loader.linear(&embedding, shape, Order::OutputsFirst, None)?;
+            let head = loader.linear(&embedding, shape, Order::OutputsFirst, &[])?;
             (backend.tied_table(&head)?, head)
         } else {
-            let tokens = backend.load_table(&loader.tensors.take(&embedding, &shape)?)?;
-            (tokens, loader.linear(&head_name, shape, Order::OutputsFirst, None)?)
+            let tokens = table(backend, &loader.tensors.take_matrix(&embedding, shape)?)?;
+            (tokens, loader.linear(&head_name, shape, Order::OutputsFirst, &[])?)
         };
         let positions = match plan.names.positions {
             Some(name) => {
@@ -135,10 +135,10 @@ impl<B: Backend> Loader<'_, B> {
     }
 
     /// A linear layer as it is in the file.
-    fn linear(&mut self, name: &str, shape: [usize; 2], order: Order, bias: Option<&Tensor>) -> Result<B::Linear> {
+    fn linear(&mut self, name: &str, shape: [usize; 2], order: Order, biases: &[Tensor]) -> Result<B::Linear> {
         let backend = self.backend;
-        let of_file = |numbers: Numbers<'_>| backend.load_linear_of_file(numbers, shape, order, bias);
-        self.tensors.take_as(name, &shape, of_file, |weight| backend.load_linear(&weight, order, bias))
+        let of_file = |numbers: Numbers<'_>| backend.load_linear_of_file(numbers, shape, order, biases.first());
+        self.tensors.take_as(name, shape, of_file, |weight| linear(backend, &[weight], order, biases))
     }
 
     /// One linear layer of several of the file, whose outputs are side by side.
@@ -152,20 +152,16 @@ impl<B: Backend> Loader<'_, B> {
         };
         if let ([name], [outputs]) = (names, outputs) {
             let bias = biased.then(|| self.tensors.take(&format!("{name}.bias"), &[*outputs])).transpose()?;
-            return self.linear(&format!("{name}.weight"), shape(*outputs), order, bias.as_ref());
+            return self.linear(&format!("{name}.weight"), shape(*outputs), order, bias.as_slice());
         }
         for (name, &outputs) in names.iter().zip(outputs) {
-            let shape = shape(outputs);
-            weights.push(self.tensors.take(&format!("{name}.weight"), &shape)?);
+            let weight = self.tensors.take_matrix(&format!("{name}.weight"), shape(outputs))?;
+            weights.push(weight);
             if biased {
                 biases.push(self.tensors.take(&format!("{name}.bias"), &[outputs])?);
             }
         }
-        let along = usize::from(order == Order::InputsFirst);
-        let weight = Tensor::cat(&weights, along).map_err(candle_error("join matrices"))?;
-        let joined = biased.then(|| Tensor::cat(&biases, 0)).transpose();
-        let bias = joined.map_err(candle_error("join biases"))?;
-        self.backend.load_linear(&weight, order, bias.as_ref())
+        linear(self.backend, &weights, order, &biases)
     }
 
     /// The queries of each head of keys, the key and the value, put in the order of all queries, all keys, all values.
@@ -194,17 +190,18 @@ impl<B: Backend> Loader<'_, B> {
         };
         let (mut weights, mut biases) = (Vec::new(), Vec::new());
         for (index, name) in names.iter().enumerate() {
-            let weight = self.tensors.take(&format!("{name}.weight"), &[outputs[index], width])?;
-            weights.push(pairs_apart(weight, index)?);
+            weights.push(match self.tensors.take_matrix(&format!("{name}.weight"), [outputs[index], width])? {
+                Matrix::Plain(weight) => Matrix::Plain(pairs_apart(weight, index)?),
+                // Values are not rotated.
+                Matrix::Blocks(blocks) if index == 2 => Matrix::Blocks(blocks),
+                Matrix::Blocks(blocks) => Matrix::Blocks(blocks.with_rows(|row| row_of_pair(row, head_width))),
+            });
             if self.plan.biases.qkv {
                 let bias = self.tensors.take(&format!("{name}.bias"), &[outputs[index]])?;
                 biases.push(pairs_apart(bias, index)?);
             }
         }
-        let weight = Tensor::cat(&weights, 0).map_err(candle_error("join matrices"))?;
-        let joined = (!biases.is_empty()).then(|| Tensor::cat(&biases, 0)).transpose();
-        let bias = joined.map_err(candle_error("join biases"))?;
-        self.backend.load_linear(&weight, Order::OutputsFirst, bias.as_ref())
+        linear(self.backend, &weights, Order::OutputsFirst, &biases)
     }
 
     fn norm(&mut self, name: &str, width: usize) -> Result<B::Norm> {
@@ -235,6 +232,39 @@ impl<B: Backend> Loader<'_, B> {
             }
         }
     }
+}
+
+/// An embedding.
+fn table<B: Backend>(backend: &B, matrix: &Matrix) -> Result<B::Table> {
+    match matrix {
+        Matrix::Plain(weight) => backend.load_table(weight),
+        Matrix::Blocks(blocks) => backend.load_table_of_blocks(blocks),
+    }
+}
+
+/// One linear layer of matrices whose outputs are side by side, and of their biases, if they have any.
+fn linear<B: Backend>(backend: &B, weights: &[Matrix], order: Order, biases: &[Tensor]) -> Result<B::Linear> {
+    let bias = (!biases.is_empty()).then(|| Tensor::cat(biases, 0)).transpose();
+    let bias = bias.map_err(candle_error("join biases"))?;
+    let blocks = weights.iter().map(|weight| match weight {
+        Matrix::Blocks(blocks) => Some(blocks),
+        Matrix::Plain(_) => None,
+    });
+    if let Some(blocks) = blocks.collect::<Option<Vec<_>>>() {
+        return backend.load_blocks(&blocks, bias.as_ref());
+    }
+    let joined = || {
+        let weights = weights.iter().map(Matrix::numbers).collect::<candle_core::Result<Vec<_>>>()?;
+        Tensor::cat(&weights, usize::from(order == Order::InputsFirst))
+    };
+    let weight = joined().map_err(candle_error("join matrices"))?;
+    backend.load_linear(&weight, order, bias.as_ref())
+}
+
+/// Which row of a matrix with the two rows of each pair side by side comes to a place, if they are put half a head apart.
+fn row_of_pair(place: usize, head: usize) -> usize {
+    let (first, place) = (place / head * head, place % head);
+    first + place % (head / 2) * 2 + place / (head / 2)
 }
 
 /// `groups` of `queries` heads of queries, a key and a value, as all queries, all keys, all values, in the first dimension.

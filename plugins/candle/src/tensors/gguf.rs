@@ -1,6 +1,6 @@
 //! The tensors of a GGUF file.
 
-use super::Source;
+use super::{Matrix, Source};
 use crate::gguf::Gguf;
 use candle_core::{DType, Tensor};
 use std::collections::BTreeSet;
@@ -27,6 +27,10 @@ impl Source for Gguf {
 
     fn load(&mut self, name: &str, dtype: DType) -> candle_core::Result<Tensor> {
         Gguf::load(self, name, dtype)
+    }
+
+    fn load_matrix(&mut self, name: &str, dtype: DType) -> candle_core::Result<Matrix> {
+        Gguf::load_matrix(self, name, dtype)
     }
 
     fn same(&self, _: &str, _: &str) -> bool {

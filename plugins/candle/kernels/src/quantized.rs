@@ -1,0 +1,238 @@
+//! Weights that stay in the blocks of small whole numbers in which GGUF files have them.
+//!
+//! A block's numbers are `w = number · scale + minimum`, with a scale (and a minimum, in some formats) for 16 or 32 neighbours
+//! of one output. `number · scale` has at most 24 digits in every format, so it is exact in `f32`, and `w` is rounded
+//! once at most: fused or not, on every machine, it is what the reference computes. What is multiplied are these `w`, by the same
+//! chains as weights of 32 bits, so that not a bit of a result says how the weights lie in memory.
+//!
+//! Few rows have their weights computed in registers, just before they are used, because such a product waits for memory. For more, a
+//! strip of weights is written in 32 bits to a buffer in a near cache, and multiplied from there.
+
+mod blocks;
+mod formats;
+mod multiply;
+mod numbers;
+mod words;
+
+pub use formats::BlockFormat;
+
+use super::tile::COLUMN_BLOCK;
+use blocks::pack;
+use std::ops::Range;
+
+/// Outputs of a linear layer as they are in a file: for each of them, blocks of all its inputs.
+#[derive(Debug, Clone, Copy)]
+pub struct Blocks<'a> {
+    /// What the bytes are.
+    pub format: BlockFormat,
+    /// Whole blocks, `[outputs][blocks]`.
+    pub bytes: &'a [u8],
+    /// How many outputs there are.
+    pub outputs: usize,
+}
+
+/// The weights of a linear layer, in parts that may differ in their format.
+pub(super) struct Quantized(Vec<Part>);
+
+/// Neighbouring outputs of one format.
+struct Part {
+    format: BlockFormat,
+    inputs: usize,
+    /// Of the layer. They begin at a column block.
+    columns: Range<usize>,
+    /// `[column blocks][blocks]`: of each block what its format says.
+    bytes: Vec<u8>,
+    /// Where they begin in their allocation: at a cache line.
+    start: usize,
+}
+
+impl Quantized {
+    /// Packs the outputs of several pieces, one after the other.
+    ///
+    /// # Panics
+    /// If a piece is not as large as it says, or one that another follows is not of whole column blocks.
+    pub(super) fn pack(pieces: &[Blocks<'_>], inputs: usize) -> Self {
+        let mut first = 0;
+        let part = |piece: &Blocks<'_>| {
+            assert_eq!(first % COLUMN_BLOCK, 0, "only the last piece may have a part of a column block");
+            let columns = first..first + piece.outputs;
+            first = columns.end;
+            Part::pack(piece, inputs, columns)
+        };
+        Quantized(pieces.iter().map(part).collect())
+    }
+
+    /// The weights of one output, `[inputs]`.
+    pub(super) fn column(&self, output: usize, into: &mut [f32]) {
+        if let Some(part) = self.0.iter().find(|part| part.columns.contains(&output)) {
+            part.column(output - part.columns.start, into);
+        }
+    }
+}
+
+impl Part {
+    fn pack(piece: &Blocks<'_>, inputs: usize, columns: Range<usize>) -> Self {
+        let Blocks { format, bytes, outputs } = *piece;
+        let (numbers, size) = format.block();
+        assert!(inputs > 0 && inputs.is_multiple_of(numbers), "inputs are whole blocks of {numbers}, and these are {inputs}");
+        assert_eq!(bytes.len(), outputs * (inputs / numbers) * size, "{outputs} outputs of {inputs} inputs");
+        let strip = inputs / numbers * format.packed_bytes();
+        let length = outputs.div_ceil(COLUMN_BLOCK) * strip;
+        let mut packed = vec![0; length + 64];
+        let start = packed.as_ptr().align_offset(64).min(64);
+        pack(format, bytes, inputs / numbers * size, &mut packed[start..start + length], strip);
+        Part { format, inputs, columns, bytes: packed, start }
+    }
+
+    /// The blocks of all inputs of the column block that begins at a column of this part, and how many bytes lie between the
+    /// beginnings of such strips.
+    fn strip(&self, column: usize) -> (*const u8, usize) {
+        let strip = self.inputs / self.format.block().0 * self.format.packed_bytes();
+        (self.bytes[self.start + column / COLUMN_BLOCK * strip..].as_ptr(), strip)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BlockFormat::{Iq4Nl, Iq4Xs, Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
+    use super::*;
+    use crate::{Finish, Isa, Linear, Order, Products, WeightType};
+    use candle_core::quantized::{GgmlDType, ggml_file::qtensor_from_ggml};
+    use candle_core::{Device, Tensor};
+    use examiner_test_support::checkpoint::noise;
+    use half::f16;
+    use proptest::prelude::*;
+
+    const ALL: [BlockFormat; 12] = [Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2K, Q3K, Q4K, Q5K, Q6K, Iq4Nl, Iq4Xs];
+
+    /// Rows of blocks of any bits, with scales and minimums that are numbers.
+    fn rows_of_blocks(format: BlockFormat, outputs: usize, inputs: usize, seed: u64) -> Vec<u8> {
+        let (numbers, size) = format.block();
+        let halves: &[usize] = match format {
+            Q4_0 | Q5_0 | Q8_0 | Iq4Nl | Iq4Xs => &[0],
+            Q4_1 | Q5_1 | Q4K | Q5K => &[0, 2],
+            Q2K => &[80, 82],
+            Q3K => &[108],
+            Q6K => &[208],
+        };
+        let blocks = outputs * inputs / numbers;
+        let mut bytes: Vec<u8> =
+            noise(blocks * size, seed).into_iter().map(|value| (value.to_bits() >> 7) as u8).collect();
+        let mut scales = noise(blocks * halves.len(), seed + 1).into_iter();
+        for block in bytes.chunks_exact_mut(size) {
+            for (at, scale) in halves.iter().zip(&mut scales) {
+                block[*at..*at + 2].copy_from_slice(&f16::from_f32(scale / 16.0).to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|value| value.to_bits()).collect()
+    }
+
+    fn weights(layer: &Linear) -> Vec<f32> {
+        let mut all = vec![f32::NAN; layer.inputs() * layer.outputs()];
+        all.chunks_exact_mut(layer.inputs()).enumerate().for_each(|(output, into)| layer.weights_of(output, into));
+        all
+    }
+
+    fn run(layer: &Linear, isa: Isa, input: &[f32]) -> Vec<f32> {
+        let mut output = vec![f32::NAN; input.len() / layer.inputs() * layer.outputs()];
+        layer.forward(isa, input, Finish::Nothing, &mut output);
+        output
+    }
+
+    /// The two formats that candle does not have are held against the package `gguf` where GGUF files are read, as all others are.
+    #[test]
+    fn numbers_are_those_of_candle() {
+        let (inputs, outputs) = (512, 37);
+        for (format, dtype) in [
+            (Q4_0, GgmlDType::Q4_0),
+            (Q4_1, GgmlDType::Q4_1),
+            (Q5_0, GgmlDType::Q5_0),
+            (Q5_1, GgmlDType::Q5_1),
+            (Q8_0, GgmlDType::Q8_0),
+            (Q2K, GgmlDType::Q2K),
+            (Q3K, GgmlDType::Q3K),
+            (Q4K, GgmlDType::Q4K),
+            (Q5K, GgmlDType::Q5K),
+            (Q6K, GgmlDType::Q6K),
+        ] {
+            let bytes = rows_of_blocks(format, outputs, inputs, 1);
+            let layer = Linear::pack_blocks(&[Blocks { format, bytes: &bytes, outputs }], inputs, None);
+            let tensor = qtensor_from_ggml(dtype, &bytes, vec![outputs, inputs], &Device::Cpu).unwrap();
+            let expected: Tensor = tensor.dequantize(&Device::Cpu).unwrap();
+            let expected = expected.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            assert!(bits(&weights(&layer)) == bits(&expected), "{format:?}");
+        }
+    }
+
+    /// The layer in blocks, and the same with its numbers in 32 bits.
+    fn both(pieces: &[(BlockFormat, usize)], inputs: usize, seed: u64) -> [Linear; 2] {
+        let bytes: Vec<Vec<u8>> =
+            pieces.iter().map(|&(format, outputs)| rows_of_blocks(format, outputs, inputs, seed)).collect();
+        let pieces = pieces.iter().zip(&bytes);
+        let pieces: Vec<Blocks<'_>> =
+            pieces.map(|(&(format, outputs), bytes)| Blocks { format, bytes, outputs }).collect();
+        let outputs = pieces.iter().map(|piece| piece.outputs).sum();
+        let bias = noise(outputs, seed + 2);
+        let quantized = Linear::pack_blocks(&pieces, inputs, Some(&bias));
+        let numbers = weights(&quantized);
+        let plain =
+            Linear::pack(WeightType::F32, Products::F32, &numbers, Order::OutputsFirst, inputs, outputs, Some(&bias));
+        [quantized, plain]
+    }
+
+    #[test]
+    fn not_a_bit_differs_from_weights_of_32_bits_for_any_number_of_rows() {
+        for format in ALL {
+            let (inputs, outputs) = (1280, 85);
+            let [quantized, plain] = both(&[(format, outputs)], inputs, 7);
+            let input = noise(125 * inputs, 8);
+            for isa in Isa::available() {
+                for rows in (1..=30).chain([125]) {
+                    let input = &input[..rows * inputs];
+                    let (found, expected) = (run(&quantized, isa, input), run(&plain, Isa::best(), input));
+                    assert!(bits(&found) == bits(&expected), "{format:?} {isa:?} {rows} rows");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(examiner_test_support::cases(24))]
+
+        #[test]
+        fn not_a_bit_differs_for_any_shape_and_any_pieces(
+            rows in 1usize..20,
+            blocks in 1usize..5,
+            pieces in prop::collection::vec((prop::sample::select(ALL.to_vec()), 1usize..6), 0..3),
+            last in prop::sample::select(ALL.to_vec()),
+            outputs in 1usize..150,
+            seed in 1u64..1000,
+        ) {
+            let mut pieces: Vec<_> = pieces.into_iter().map(|(format, blocks)| (format, blocks * COLUMN_BLOCK)).collect();
+            pieces.push((last, outputs));
+            let most = pieces.iter().map(|(format, _)| format.block().0).max().unwrap_or(0);
+            // A few blocks of 32 after each other, or of 256, where a strip ends between the third and the fourth.
+            let inputs = blocks * most;
+            let [quantized, plain] = both(&pieces, inputs, seed);
+            let input = noise(rows * inputs, seed + 3);
+            let expected = run(&plain, Isa::best(), &input);
+            for isa in Isa::available() {
+                prop_assert!(bits(&run(&quantized, isa, &input)) == bits(&expected), "{:?} {:?}", pieces, isa);
+            }
+        }
+    }
+
+    #[test]
+    fn a_pack_is_hardly_larger_than_its_file() {
+        for format in ALL {
+            let bytes = rows_of_blocks(format, 64, 1024, 3);
+            let Quantized(parts) = Quantized::pack(&[Blocks { format, bytes: &bytes, outputs: 64 }], 1024);
+            let size = (parts[0].bytes.len() - 64) as f64 / bytes.len() as f64;
+            assert!((1.0..1.04).contains(&size), "{format:?}: {size}");
+        }
+    }
+}
