@@ -27,11 +27,8 @@ const PACKAGES: [&str; 8] = [
 ];
 
 /// Downloads the checkpoints and converts them; computes the references; builds llama.cpp and runs it.
-const SCRIPTS: [(&str, &str); 3] = [
-    ("checkpoints.py", include_str!("checkpoints.py")),
-    ("reference.py", include_str!("reference.py")),
-    LLAMA_CPP,
-];
+const SCRIPTS: [(&str, &str); 3] =
+    [("checkpoints.py", include_str!("checkpoints.py")), ("reference.py", include_str!("reference.py")), LLAMA_CPP];
 const LLAMA_CPP: (&str, &str) = ("llama_cpp.py", include_str!("llama_cpp.py"));
 
 /// What building llama.cpp takes, and describing its files.

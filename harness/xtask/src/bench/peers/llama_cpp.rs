@@ -52,7 +52,7 @@ pub(super) fn llama_cpp(setup: &Setup) -> Result<Vec<PeerResult>> {
         let file = real_models::quantized(number_type);
         let mut measured = Measured::default();
         for _ in 0..setup.rounds {
-            for precision in setup.precisions() {
+            for precision in setup.precisions {
                 let name = format!("{number_type}-{}-{}", precision.name(), measured.theirs.len());
                 let ours = works.examiner(setup, &model, &directory, &file, *precision, &name)?;
                 precision.pick(&mut measured.highest, &mut measured.medium).push(ours);
@@ -198,22 +198,23 @@ struct Measured {
 impl Measured {
     fn lines(&self, works: &Works, name: &str) -> Result<Vec<PeerResult>> {
         type Compare = fn(f64, f64, f64) -> Pair;
-        let line = |what: String, unit, pick: fn(&Figures) -> f64, compare: Compare, scored: bool| -> Result<PeerResult> {
-            let of = |figures: &[Figures]| median(figures.iter().map(pick).collect());
-            let theirs = of(&self.theirs)?;
-            let perplexity = |figures: &[Figures]| figures.first().map_or(f64::NAN, |figures| figures.perplexity);
-            let pair = |figures: &[Figures]| -> Result<Option<Pair>> {
-                if figures.is_empty() {
-                    return Ok(None);
-                }
-                let pair = compare(of(figures)?, theirs, 1.0);
-                let (ours, theirs) = (perplexity(figures), perplexity(&self.theirs));
-                let scores = Scores { ours, theirs, tolerance: theirs * TOLERANCE };
-                Ok(Some(if scored { pair.with_scores(scores) } else { pair }))
+        let line =
+            |what: String, unit, pick: fn(&Figures) -> f64, compare: Compare, scored: bool| -> Result<PeerResult> {
+                let of = |figures: &[Figures]| median(figures.iter().map(pick).collect());
+                let theirs = of(&self.theirs)?;
+                let perplexity = |figures: &[Figures]| figures.first().map_or(f64::NAN, |figures| figures.perplexity);
+                let pair = |figures: &[Figures]| -> Result<Option<Pair>> {
+                    if figures.is_empty() {
+                        return Ok(None);
+                    }
+                    let pair = compare(of(figures)?, theirs, 1.0);
+                    let (ours, theirs) = (perplexity(figures), perplexity(&self.theirs));
+                    let scores = Scores { ours, theirs, tolerance: theirs * TOLERANCE };
+                    Ok(Some(if scored { pair.with_scores(scores) } else { pair }))
+                };
+                let (highest, medium) = (pair(&self.highest)?, pair(&self.medium)?);
+                Ok(PeerResult { what: format!("{name}: {what}"), peer: "llama.cpp".to_owned(), unit, highest, medium })
             };
-            let (highest, medium) = (pair(&self.highest)?, pair(&self.medium)?);
-            Ok(PeerResult { what: format!("{name}: {what}"), peer: "llama.cpp".to_owned(), unit, highest, medium })
-        };
         let (prompts, new) = (works.many.prompts.len(), works.many.new);
         let (many, one) = (format!("{prompts} answers of {new} after 120"), format!("1 answer of {new}"));
         let windows = format!("perplexity, {} x {WINDOW}", works.windows.documents.len());

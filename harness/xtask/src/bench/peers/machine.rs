@@ -37,13 +37,8 @@ const INSTRUCTION_SETS: [&str; 8] =
     ["avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16"];
 
 /// Variables by which a program can be kept to older instructions: Examiner's own, PyTorch's, oneDNN's, MKL's and OpenBLAS's.
-const RESTRICTIONS: [&str; 5] = [
-    "EXAMINER_ISA",
-    "ATEN_CPU_CAPABILITY",
-    "ONEDNN_MAX_CPU_ISA",
-    "MKL_ENABLE_INSTRUCTIONS",
-    "OPENBLAS_CORETYPE",
-];
+const RESTRICTIONS: [&str; 5] =
+    ["EXAMINER_ISA", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "OPENBLAS_CORETYPE"];
 
 /// The medians of all ways to multiply in a number type; the best one.
 const PRODUCTS: &str = include_str!("products.py");
@@ -60,7 +55,11 @@ pub(super) fn machine(python: &Path) -> Result<Machine> {
     Ok(Machine {
         processor: field("model name").to_owned(),
         cores: threads(),
-        instruction_sets: INSTRUCTION_SETS.iter().filter(|name| flags.contains(name)).map(|&name| name.into()).collect(),
+        instruction_sets: INSTRUCTION_SETS
+            .iter()
+            .filter(|name| flags.contains(name))
+            .map(|&name| name.into())
+            .collect(),
         restricted_by: RESTRICTIONS.into_iter().filter_map(variable).collect(),
         product_f32: product(python, "float32")?,
         product_bf16: product(python, "bfloat16")?,
@@ -96,6 +95,14 @@ fn memory_read_gb_per_s() -> f64 {
     };
     let fastest = (0..8).map(|_| pass()).fold(f64::INFINITY, f64::min);
     (WORDS * size_of::<u64>()) as f64 / fastest / 1e9
+}
+
+impl Machine {
+    /// Whether it has instructions for products of `bfloat16` that Examiner may use.
+    pub(super) fn multiplies_bf16(&self) -> bool {
+        let is_permitted = self.restricted_by.get("EXAMINER_ISA").is_none_or(|isa| isa == "avx512");
+        is_permitted && self.instruction_sets.iter().any(|set| set == "avx512_bf16" || set == "amx_bf16")
+    }
 }
 
 impl fmt::Display for Machine {

@@ -18,7 +18,11 @@ pub(super) fn has_hub(data: &Path) -> bool {
 /// Measures all 57 subjects with five examples before each question.
 pub(super) fn mmlu(setup: &Setup) -> Result<Vec<PeerResult>> {
     let (model, hub) = (smollm2(setup)?, setup.data.join("hub"));
-    ensure!(has_hub(&setup.data), "expected data sets in the layout of the hub in `{}`; there is no such directory", hub.display());
+    ensure!(
+        has_hub(&setup.data),
+        "expected data sets in the layout of the hub in `{}`; there is no such directory",
+        hub.display()
+    );
     let limit = if setup.quick { 2 } else { 20 };
     let what = format!("{}: MMLU, 57 x {limit} x 5-shot", model.name);
     in_turns(

@@ -14,7 +14,7 @@ use crate::program::{self, DeviceArguments, ProgramArguments, python};
 use anyhow::{Context, Result, ensure};
 use clap::ValueHint;
 use result::{PeerResult, Report, print_header};
-use setup::{Setup, smollm2};
+use setup::{Precision, Setup, smollm2};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
@@ -128,17 +128,19 @@ pub(crate) fn bench(arguments: &PeersArguments) -> Result<bool> {
     let data = arguments.data.canonicalize();
     let data = data.with_context(|| format!("there is no directory `{}`", arguments.data.display()))?;
     let directory = tempfile::tempdir()?;
+    let python = peers(arguments.python.as_deref())?;
+    let machine = machine::machine(&python)?;
     let setup = Setup {
         program: program::find(&arguments.program)?,
-        python: peers(arguments.python.as_deref())?,
+        python,
         work: directory.path().to_owned(),
         gpt2: setup::write_gpt2(directory.path(), &data)?,
         data,
+        precisions: Precision::of(&machine, &arguments.device),
         device: arguments.device.clone(),
         quick: arguments.quick,
         rounds: if arguments.quick { 1 } else { arguments.rounds },
     };
-    let machine = machine::machine(&setup.python)?;
     println!("{machine}");
     println!("{}; medians of {} rounds, in turns; GPT-2 has random weights", setup.device.device, setup.rounds);
     print_header();

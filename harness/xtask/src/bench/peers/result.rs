@@ -88,8 +88,7 @@ impl PeerResult {
         let missed: Vec<String> = self.pairs().filter_map(missed).collect();
         let result = if missed.is_empty() { "ok".to_owned() } else { missed.join(", ") };
         let scores = self.pairs().filter_map(|(_, pair)| pair.scores);
-        let scores: String =
-            scores.map(|scores| format!("  {:.4} / {:.4}", scores.ours, scores.theirs)).collect();
+        let scores: String = scores.map(|scores| format!("  {:.4} / {:.4}", scores.ours, scores.theirs)).collect();
         let (highest, medium) = (columns(&self.highest), columns(&self.medium));
         println!("{:<48} {:<23} {:<9} {highest}  {medium}  {result}{scores}", self.what, self.peer, self.unit);
         Ok(std::io::stdout().flush()?)

@@ -1,5 +1,6 @@
 //! What all works share: the program, the peers, and the models.
 
+use super::machine::Machine;
 use crate::checkpoints::shapes::{GPT2_124M, GPT2_END};
 use crate::checkpoints::{gpt2, tokenizers};
 use crate::program::DeviceArguments;
@@ -18,6 +19,8 @@ pub(super) struct Setup {
     pub(super) gpt2: Model,
     pub(super) data: PathBuf,
     pub(super) device: DeviceArguments,
+    /// The precisions that are measured.
+    pub(super) precisions: &'static [Precision],
     pub(super) quick: bool,
     pub(super) rounds: usize,
 }
@@ -53,6 +56,12 @@ impl Precision {
         self.pick("float32", "bfloat16")
     }
 
+    /// Those that gain something: the second one needs instructions of the CPU's.
+    pub(super) fn of(machine: &Machine, device: &DeviceArguments) -> &'static [Precision] {
+        let has_medium = device.is_cpu() && machine.multiplies_bf16();
+        if has_medium { &[Precision::Highest, Precision::Medium] } else { &[Precision::Highest] }
+    }
+
     pub(super) fn pick<T>(self, highest: T, medium: T) -> T {
         match self {
             Precision::Highest => highest,
@@ -62,14 +71,10 @@ impl Precision {
 }
 
 impl Setup {
-    /// The precisions that can be compared: another device than the CPU has its own.
-    pub(super) fn precisions(&self) -> &'static [Precision] {
-        if self.device.is_cpu() { &[Precision::Highest, Precision::Medium] } else { &[Precision::Highest] }
-    }
-
     /// A checkpoint as a model of a suite.
     pub(super) fn candle(&self, checkpoint: &Path, precision: Precision) -> Value {
-        let mut model = json!({ "plugin": "candle", "device": self.device.device, "checkpoint": checkpoint, "chat": false });
+        let mut model =
+            json!({ "plugin": "candle", "device": self.device.device, "checkpoint": checkpoint, "chat": false });
         if precision != Precision::Highest {
             model["precision"] = precision.name().into();
         }
@@ -108,11 +113,7 @@ pub(super) fn has_smollm2() -> bool {
 /// The published model, with its copy of words.
 pub(super) fn smollm2(setup: &Setup) -> Result<Model> {
     let checkpoint = real_models::directory().join("smollm2");
-    ensure!(
-        has_smollm2(),
-        "expected SmolLM2 in `{}`; `cargo xtask real-models` gets it",
-        checkpoint.display()
-    );
+    ensure!(has_smollm2(), "expected SmolLM2 in `{}`; `cargo xtask real-models` gets it", checkpoint.display());
     let words = setup.work.join("smollm2-words");
     let model = Model { name: "SmolLM2 135M", checkpoint, words, vocabulary: 49_152 };
     if !model.words.is_dir() {

@@ -50,7 +50,7 @@ fn beside_transformers(
     let work = Work::new(model.vocabulary, size);
     work.write(&directory)?;
     let mut measured: Vec<(Precision, Rounds)> =
-        setup.precisions().iter().map(|precision| (*precision, Rounds::default())).collect();
+        setup.precisions.iter().map(|precision| (*precision, Rounds::default())).collect();
     for round in 0..setup.rounds {
         for (precision, rounds) in &mut measured {
             let suite = setup.candle(&model.words, *precision);
