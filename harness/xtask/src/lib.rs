@@ -7,6 +7,7 @@
 
 pub mod api;
 mod bench;
+mod build_cuda;
 mod checkpoints;
 pub mod docs;
 mod families;
@@ -51,6 +52,8 @@ enum Command {
     Api(api::ApiArguments),
     /// Pack the published crates, and build them from their packages.
     Package,
+    /// Build the plugins `candle` and `onnx` for NVIDIA's GPUs, on a machine that needs none.
+    BuildCuda(build_cuda::BuildCudaArguments),
     /// Get two published checkpoints, convert them, and compute with other programs what `verify --only real` compares.
     RealModels(real_models::RealModelsArguments),
     /// Compare the program's numbers with those that other programs computed for the same input.
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Docs(arguments) => docs::docs(&arguments),
         Command::Api(arguments) => api::api(&arguments),
         Command::Package => package::package(),
+        Command::BuildCuda(arguments) => build_cuda::build_cuda(&arguments).map(|()| true),
         Command::RealModels(arguments) => real_models::real_models(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Torture(arguments) => torture::torture(&arguments),

@@ -75,8 +75,8 @@ pub(crate) trait Backend: Send {
     fn load_rms_norm(&self, weight: &Tensor, epsilon: f64) -> Result<Self::Norm>;
     /// Makes an embedding of `[entries, width]`.
     fn load_table(&self, weight: &Tensor) -> Result<Self::Table>;
-    /// The embedding that shares its weights with an output head.
-    fn tied_table(&self, head: &Self::Linear) -> Result<Self::Table>;
+    /// The embedding that shares its weights with an output head: `weight` as the head was made of it.
+    fn tied_table(&self, head: &Self::Linear, weight: &Tensor) -> Result<Self::Table>;
     /// Room for the keys and values of `capacity` positions.
     fn new_block(&self, shape: CacheShape, capacity: usize) -> Result<Self::Block>;
     /// Bytes that a cached value takes.

@@ -119,7 +119,7 @@ impl ComputeDevice {
         if !cfg!(feature = "cuda") {
             return Err(PluginError::unsupported(format!("`device: {name}` needs a GPU build of the plugin `candle`"))
                 .with_help(
-                    "build it with `cargo build --release -p examiner-plugin-candle --features cuda`, or write `device: cpu`",
+                    "build it with `cargo xtask build-cuda`, and name it by `plugins: { candle: { path: FILE } }`; or write `device: cpu`",
                 ));
         }
         Device::new_cuda(ordinal).map(ComputeDevice::Ops).map_err(|error| {
@@ -158,6 +158,6 @@ mod tests {
         assert!(matches!(ComputeDevice::find("auto"), Ok(ComputeDevice::Cpu)));
         let error = ComputeDevice::find("cuda:1").unwrap_err();
         assert_eq!(error.code, ErrorCode::Unsupported);
-        assert!(error.to_string().contains("--features cuda"), "{error}");
+        assert!(error.to_string().contains("cargo xtask build-cuda"), "{error}");
     }
 }

@@ -14,16 +14,20 @@
 mod backend;
 mod cache;
 mod device;
+mod diagnostic;
 mod families;
 mod gguf;
 mod model;
 mod options;
+mod precision;
 mod tensors;
 mod train;
 
 pub use device::NumberType;
+pub use diagnostic::{CandleDiagnostic, NoOptions};
 pub use model::{Candle, CandleLoader};
 pub use options::{BaseOptions, CandleOptions, Options};
+pub use precision::Precision;
 pub use train::{CandleTrainer, Keep, LossOn, Order, Schedule, Scratch, TokenizerOptions, TrainOptions};
 
 /// The roles of this library.
@@ -34,6 +38,7 @@ pub fn plugin() -> examiner_api::Plugin {
             "Decoders on candle, from Hugging Face checkpoints or GGUF files; exact on the CPU, fast on CUDA.",
         )
         .trainer::<CandleTrainer>("candle", "Trains GPT-2 on rows, from a checkpoint or from scratch; resumes exactly.")
+        .diagnostic::<CandleDiagnostic>("candle", "Says which instructions the CPU's own kernels use here.")
 }
 
 examiner_api::export_plugin!(plugin);

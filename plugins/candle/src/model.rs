@@ -6,6 +6,7 @@ use crate::families::adapter::CRATE;
 use crate::families::{self, Family, Transformer};
 use crate::gguf::Gguf;
 use crate::options::{CandleOptions, Options};
+use crate::precision::{isa, unit_of};
 use crate::tensors::Tensors;
 use candle_core::DType;
 use examiner_api::{BatchInvariance, Host, Metadata, Model, PluginError, Result};
@@ -44,14 +45,20 @@ impl LoadModel for CandleLoader {
 fn load(own: &CandleOptions, local: LocalOptions, host: &Host) -> Result<Loaded> {
     let device = ComputeDevice::find(&own.device)?;
     device.check(own.dtype)?;
+    let products = own.precision.products(&device)?;
     let numbers = own.dtype;
     let (source, family) = Source::open(own, host, numbers.dtype())?;
     let (kind, name) = (device.kind(), own.checkpoint.clone());
     match (family, device) {
         (Family::Described(plan), ComputeDevice::Cpu) => {
-            let backend = Cpu::new(numbers.weight_type());
+            let backend = Cpu::new(isa()?, numbers.weight_type(), products);
             let load = |tensors| Transformer::load(backend, *plan, tensors);
-            source.model(name, load, arithmetic(kind, numbers), BatchInvariance::Exact, local)
+            let mut arithmetic = arithmetic(kind, numbers);
+            if let Some(unit) = unit_of(products) {
+                arithmetic.insert("precision".to_owned(), own.precision.name().into());
+                arithmetic.insert("unit".to_owned(), unit.into());
+            }
+            source.model(name, load, arithmetic, BatchInvariance::Exact, local)
         }
         (Family::Described(plan), ComputeDevice::Ops(device)) => {
             let backend = Ops::new(device, numbers.dtype());
@@ -59,7 +66,7 @@ fn load(own: &CandleOptions, local: LocalOptions, host: &Host) -> Result<Loaded>
             source.model(name, load, arithmetic(kind, numbers), BatchInvariance::NotPromised, local)
         }
         (Family::Adapted(adapted), device) => {
-            adapted.check(numbers)?;
+            adapted.check(numbers, own.precision)?;
             let device = device.of_candle();
             let mut arithmetic = arithmetic(ComputeDevice::Ops(device.clone()).kind(), numbers);
             arithmetic.insert("implementation".to_owned(), CRATE.into());

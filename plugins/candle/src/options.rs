@@ -1,6 +1,7 @@
 //! The options of the model in a suite.
 
 use crate::device::NumberType;
+use crate::precision::Precision;
 use examiner_api::schemars::{self, JsonSchema};
 use examiner_lm::{DivergenceFrom, OwnOptions, WithLocalOptions};
 use serde::Deserialize;
@@ -35,9 +36,16 @@ pub struct CandleOptions {
     /// `examiner compare`. Families that `candle-transformers` computes have `f32` alone.
     #[serde(default)]
     pub dtype: NumberType,
+    /// How exact products of matrices are on the CPU. `highest`: in 32 bits, the same results to the bit on every machine. `medium`: inputs
+    /// and weights rounded to `bf16`, summed in 32 bits, by AMX or AVX512-BF16: some two times as fast with the latter. `high`: results as
+    /// good as those of 32 bits, from three numbers of `bf16` for each factor, where AMX makes that faster. What gains nothing on a machine is
+    /// refused there. In each, a score is the same to the bit whatever else is in the batch; `medium` and `high` depend on the processor's
+    /// unit in their last digits. See what it costs with two of them in one suite and `examiner compare`.
+    #[serde(default)]
+    pub precision: Precision,
     /// A checkpoint that the model is compared with wherever it scores, in any form of `checkpoint`: one that it was made from, say. What the
     /// scorer `perplexity` then reports with `divergence: true` is the Kullback-Leibler divergence of the model from it, and how often both
-    /// have the same most probable token. It is loaded beside the model, on the same device, in `f32`; `{ checkpoint: PATH, dtype: bf16 }`
+    /// have the same most probable token. It is loaded beside the model, on the same device, in `f32` and `precision: highest`; `{ checkpoint: PATH, dtype: bf16 }`
     /// says otherwise. Both must have the same vocabulary and tokenizer, and the shorter of their contexts counts. Answers are the model's alone.
     #[serde(default)]
     pub divergence_from: Option<DivergenceFrom<BaseOptions>>,
@@ -69,6 +77,7 @@ impl CandleOptions {
             tokenizer,
             device,
             dtype,
+            precision: Precision::Highest,
             divergence_from: None,
         };
         Some(match self.divergence_from.clone()? {

@@ -45,6 +45,8 @@ impl Diagnostic for OnnxDiagnostic {
         let plugins = KNOWN
             .iter()
             .map(|known| Device::Plugin(PluginDevice { provider: known.name.to_owned(), ..PluginDevice::default() }));
+        #[cfg(target_os = "linux")]
+        findings.extend(nvidia(&runtime));
         for device in [Device::Cuda(0), Device::TensorRt(0)].into_iter().chain(plugins) {
             findings.push(match usable(&device, &runtime) {
                 Ok(None) => finding(&device, FindingState::Ok, "can be used".to_owned(), None),
@@ -65,6 +67,35 @@ impl Diagnostic for OnnxDiagnostic {
         }
         Ok(findings)
     }
+}
+
+/// GPUs of NVIDIA's, and what the provider of CUDA is linked against, if this ONNX Runtime has one.
+#[cfg(target_os = "linux")]
+fn nvidia(runtime: &Runtime) -> Vec<Finding> {
+    use crate::providers::nvidia::{Linked, Place, gpus, install, linked};
+    let subject = || "NVIDIA GPU".to_owned();
+    let mut findings = match gpus() {
+        Ok(gpus) => {
+            let found = |detail| Finding { subject: subject(), state: FindingState::Ok, detail, fix: None };
+            gpus.into_iter().map(found).collect()
+        }
+        Err(detail) => vec![Finding { subject: subject(), state: FindingState::Absent, detail, fix: None }],
+    };
+    let Some(linked) = linked(runtime) else { return findings };
+    let found = |Linked { name, place }: &Linked| match place {
+        Place::System => format!("{name} (system)"),
+        Place::Package(path) => format!("{name} (`{}`)", path.display()),
+        Place::Nowhere => format!("{name} (MISSING)"),
+    };
+    let missing = linked.iter().filter(|linked| linked.place == Place::Nowhere);
+    let fixes: Vec<String> = missing.clone().filter_map(|missing| install(&missing.name, &linked)).collect();
+    findings.push(Finding {
+        subject: format!("{SUBJECT}: libraries of CUDA"),
+        state: if missing.count() == 0 { FindingState::Ok } else { FindingState::Absent },
+        detail: linked.iter().map(found).collect::<Vec<_>>().join(", "),
+        fix: (!fixes.is_empty()).then(|| fixes.join("; ")),
+    });
+    findings
 }
 
 const SUBJECT: &str = "ONNX Runtime";

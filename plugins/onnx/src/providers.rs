@@ -2,6 +2,8 @@
 
 mod api;
 mod device;
+#[cfg(target_os = "linux")]
+pub(crate) mod nvidia;
 mod placement;
 mod plugin;
 mod probe;
@@ -123,6 +125,8 @@ fn add(
         Device::Plugin(plugin) => plugin,
         built_in => {
             let Some(provider) = provider(built_in, memory_limit) else { return Ok(builder.clone()) };
+            #[cfg(target_os = "linux")]
+            nvidia::open_packages(runtime);
             let with = builder.clone().with_execution_providers([provider.error_on_failure()]);
             let with = with.map_err(|error| refused(built_in, runtime, error.message()))?;
             if let (None, Device::Cuda(number) | Device::TensorRt(number)) = (chosen.accelerator(), built_in) {

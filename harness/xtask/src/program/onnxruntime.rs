@@ -36,11 +36,17 @@ const INSTALL: &str =
 
 /// Installs a package of Python, without what it needs, into a directory.
 pub(super) fn install(directory: &Path, package: &str) -> Result<()> {
+    install_all(directory, &[package])
+}
+
+/// Installs packages of Python, without what else they need, into a directory. Parts of one whole have to be installed at once: a later
+/// one would replace an earlier one's folder.
+pub(crate) fn install_all(directory: &Path, packages: &[&str]) -> Result<()> {
     if !succeeds(Command::new("python3").args(["-m", "pip", "--version"])) {
-        run(Command::new("apt-get").arg("update")).context("`python3 -m pip` is needed to get ONNX Runtime")?;
+        run(Command::new("apt-get").arg("update")).context("`python3 -m pip` is needed to get packages")?;
         run(Command::new("apt-get").args(["install", "-y", "python3-pip"]))?;
     }
     let mut pip = Command::new("python3");
     pip.args(INSTALL.split(' '));
-    run(pip.arg(directory).arg(package))
+    run(pip.arg(directory).args(packages))
 }

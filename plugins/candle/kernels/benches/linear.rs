@@ -1,9 +1,9 @@
-//! The linear kernel against candle's matrix product, at the shapes of a small GPT-2's feed-forward block and head, and
-//! with weights of fewer bits against itself with 32.
+//! The linear kernel against candle's matrix product, at the shapes of a small GPT-2's feed-forward block and head, with weights of
+//! fewer bits against itself with 32, and with products of `bf16`. `EXAMINER_ISA` names the instruction set.
 
 use candle_core::{Device, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use examiner_kernels::{Finish, Isa, Linear, Order, WeightType};
+use examiner_kernels::{Finish, Isa, Linear, Order, Products, Unit, WeightType};
 use rayon::prelude::*;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -14,6 +14,11 @@ const SHAPES: [(usize, usize, usize); 6] =
 
 fn noise(length: usize) -> Vec<f32> {
     (0..length).map(|i| ((i * 7919) % 2003) as f32 / 1001.0 - 1.0).collect()
+}
+
+fn isa() -> Isa {
+    let named = std::env::var("EXAMINER_ISA").ok().and_then(|name| Isa::named(&name));
+    named.unwrap_or_else(Isa::best)
 }
 
 /// The shortest of a few runs.
@@ -31,15 +36,25 @@ fn linear(criterion: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(3));
     for (rows, inputs, outputs) in SHAPES {
         let (x, w) = (noise(rows * inputs), noise(inputs * outputs));
-        let layer = Linear::pack(WeightType::F32, &w, Order::InputsFirst, inputs, outputs, None);
+        let layer = Linear::pack(WeightType::F32, Products::F32, &w, Order::InputsFirst, inputs, outputs, None);
         let mut y = vec![0.0f32; rows * outputs];
         let tensor = |values: Vec<f32>, shape: (usize, usize)| Tensor::from_vec(values, shape, &Device::Cpu);
         let (Ok(a), Ok(b)) = (tensor(x.clone(), (rows, inputs)), tensor(w, (inputs, outputs))) else { continue };
 
         let name = format!("{rows}x{inputs}x{outputs}");
         let flops = 2.0 * (rows * inputs * outputs) as f64;
-        let ours = shortest(|| layer.forward(Isa::best(), black_box(&x), Finish::Nothing, &mut y)).as_secs_f64();
+        let ours = shortest(|| layer.forward(isa(), black_box(&x), Finish::Nothing, &mut y)).as_secs_f64();
         let candle = shortest(|| drop(black_box(a.matmul(&b)))).as_secs_f64();
+        for products in Unit::available().into_iter().map(Products::Bf16) {
+            let w = noise(inputs * outputs);
+            let layer = Linear::pack(WeightType::F32, products, &w, Order::InputsFirst, inputs, outputs, None);
+            let seconds = shortest(|| layer.forward(isa(), black_box(&x), Finish::Nothing, &mut y)).as_secs_f64();
+            println!(
+                "{name}: {products:?} {:.0} GFLOP/s, ratio to 32 bits {:.2}",
+                flops / seconds * 1e-9,
+                ours / seconds
+            );
+        }
         println!(
             "{name}: ours {:.0} GFLOP/s, candle {:.0} GFLOP/s, ratio {:.2}",
             flops / ours * 1e-9,
@@ -49,7 +64,7 @@ fn linear(criterion: &mut Criterion) {
 
         group.throughput(Throughput::Elements(flops as u64));
         group.bench_function(BenchmarkId::new("ours", &name), |bencher| {
-            bencher.iter(|| layer.forward(Isa::best(), black_box(&x), Finish::Nothing, &mut y));
+            bencher.iter(|| layer.forward(isa(), black_box(&x), Finish::Nothing, &mut y));
         });
         group.bench_function(BenchmarkId::new("candle", &name), |bencher| bencher.iter(|| a.matmul(&b)));
     }
@@ -60,13 +75,14 @@ fn linear(criterion: &mut Criterion) {
 fn number_types(_: &mut Criterion) {
     for (inputs, outputs, counts) in [(768, 50257, [1, 2, 6, 16, 64].as_slice()), (768, 3072, &[1, 16, 2048])] {
         let w = noise(inputs * outputs);
-        let layers = [WeightType::F32, WeightType::F16, WeightType::Bf16, WeightType::Int8]
-            .map(|numbers| (numbers, Linear::pack(numbers, &w, Order::OutputsFirst, inputs, outputs, None)));
+        let layers = [WeightType::F32, WeightType::F16, WeightType::Bf16, WeightType::Int8].map(|numbers| {
+            (numbers, Linear::pack(numbers, Products::F32, &w, Order::OutputsFirst, inputs, outputs, None))
+        });
         for &rows in counts {
             let (x, mut y) = (noise(rows * inputs), vec![0.0f32; rows * outputs]);
             let mut of_f32 = f64::NAN;
             for (numbers, layer) in &layers {
-                let run = || layer.forward(Isa::best(), black_box(&x), Finish::Nothing, &mut y);
+                let run = || layer.forward(isa(), black_box(&x), Finish::Nothing, &mut y);
                 let seconds = shortest(run).as_secs_f64();
                 if *numbers == WeightType::F32 {
                     of_f32 = seconds;

@@ -1,6 +1,7 @@
 //! Activation functions, element by element.
 
-use super::lanes::{Isa, for_each_isa};
+use super::isa::Isa;
+use super::lanes::for_each_isa;
 use super::math::{exp, tanh};
 use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;

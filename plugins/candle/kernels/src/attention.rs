@@ -1,9 +1,10 @@
 //! Attention of consecutive rows of one sequence over its own cache. Cached and fresh positions are the same to it.
 
+use super::isa::Isa;
 use super::kv_layout::{KvBlock, PADDING};
-use super::lanes::{Isa, Lanes, for_each_isa};
+use super::lanes::{Lanes, for_each_isa};
 use super::math::{exp, highest_of, sum_of, tanh};
-use super::tile::{COLUMN_BLOCK, Operands, ROWS, Start, multiply};
+use super::tile::{COLUMN_BLOCK, MOST_ROWS, Operands, Start, multiply, tile_height};
 
 /// The shape of a layer's attention.
 #[derive(Debug, Clone, Copy)]
@@ -106,15 +107,16 @@ unsafe fn body<V: Lanes>(
     // Several rows share a tile head by head. A single one fills it with the heads that share their keys.
     let (in_all, x_stride, out_stride, step, heads_apart) =
         if count == 1 { (group, width, width, 0, group) } else { (count, shape.row(), heads * width, 1, 1) };
+    let highest = tile_height::<V>(in_all);
     // Scores of positions before the first that is seen, and after the last: what registers spill.
-    let score_stride = COLUMN_BLOCK + (first + count).min(window.saturating_add(ROWS)) + PADDING;
+    let score_stride = COLUMN_BLOCK + (first + count).min(window.saturating_add(highest)) + PADDING;
     let sum_stride = width.next_multiple_of(COLUMN_BLOCK);
-    let mut scores = vec![0.0f32; ROWS.min(in_all) * score_stride];
-    let mut sums = vec![0.0f32; ROWS.min(in_all) * sum_stride];
+    let mut scores = vec![0.0f32; highest * score_stride];
+    let mut sums = vec![0.0f32; highest * sum_stride];
     // All rows of a head before the next one, whose keys and values are elsewhere.
     for head in (0..heads).step_by(heads_apart) {
-        for row in (0..in_all).step_by(ROWS) {
-            let height = ROWS.min(in_all - row);
+        for row in (0..in_all).step_by(highest) {
+            let height = highest.min(in_all - row);
             let tile = Tile { height, head: head / group, end: first + 1 + row * step, step };
             let begin = shape.start(tile.end);
             sums.fill(0.0);
@@ -134,7 +136,7 @@ unsafe fn body<V: Lanes>(
                 };
                 score::<V>(scores, shape, tile, blocks);
             }
-            let mut totals = [1.0f32; ROWS];
+            let mut totals = [1.0f32; MOST_ROWS];
             for (r, total) in totals[..height].iter_mut().enumerate() {
                 let end = tile.end(r);
                 let seen = COLUMN_BLOCK + shape.start(end) - begin..COLUMN_BLOCK + end - begin;
@@ -147,9 +149,9 @@ unsafe fn body<V: Lanes>(
                         *score = cap * tanh(*score / cap);
                     }
                 }
-                let highest = highest_of(scores);
+                let largest = highest_of(scores);
                 for score in scores.iter_mut() {
-                    *score = exp(*score - highest);
+                    *score = exp(*score - largest);
                 }
                 *total = sum_of(scores, |score| score);
             }

@@ -1,64 +1,15 @@
-//! Vector registers of `f32`, what can be loaded into them, and which of them this machine has.
+//! Vector registers of `f32`, and what can be loaded into them.
 
 use half::{bf16, f16};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
-    __m256, __m512, _MM_HINT_T1, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch, _mm256_castsi256_ps,
-    _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_loadu_si256, _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps, _mm512_castsi512_ps, _mm512_cvtepi8_epi32,
-    _mm512_cvtepi32_ps, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps,
+    __m256, __m512, __m512bh, _MM_HINT_T1, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch, _mm256_and_si256,
+    _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtepu16_epi32,
+    _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_set1_epi32, _mm256_set1_ps,
+    _mm256_slli_epi32, _mm256_storeu_ps, _mm512_castsi512_ps, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps,
+    _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps,
     _mm512_slli_epi32, _mm512_storeu_ps,
 };
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Instructions {
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    Portable,
-}
-
-/// An instruction set that this machine has. Values come from [`Isa::best`] and [`Isa::available`] alone, so that
-/// holding one proves that its instructions can be run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Isa(Instructions);
-
-impl Isa {
-    /// The fastest one of this machine.
-    pub fn best() -> Isa {
-        Self::available()[0]
-    }
-
-    /// All that this machine has, the fastest first. The last needs nothing special; it is slow where fused
-    /// multiply-adds are done in software.
-    pub fn available() -> Vec<Isa> {
-        let mut found = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") {
-                found.push(Isa(Instructions::Avx512));
-            }
-            // All machines with the first have the others; a system that hides one of them is believed.
-            let has = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            if has && is_x86_feature_detected!("f16c") {
-                found.push(Isa(Instructions::Avx2));
-            }
-        }
-        found.push(Isa(Instructions::Portable));
-        found
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    pub(crate) fn is_avx512(self) -> bool {
-        self.0 == Instructions::Avx512
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    pub(crate) fn is_avx2(self) -> bool {
-        self.0 == Instructions::Avx2
-    }
-}
 
 /// A vector register. Every lane of `mul_add` rounds once, as `f32::mul_add` does: that is why all implementations
 /// give the same bits.
@@ -68,8 +19,12 @@ impl Isa {
 pub(super) trait Lanes: Copy {
     /// Number of lanes.
     const WIDTH: usize;
-    /// How many of them side by side make a tile of the matrix kernel.
+    /// Rows of a full tile of the matrix kernel: with [`ABREAST`](Self::ABREAST) registers in each of them, sums nearly fill the registers.
+    const ROWS: usize;
+    /// How many of them side by side make a full tile.
     const ABREAST: usize;
+    /// How many sums may live in registers, beside weights and an input.
+    const SUMS: usize;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn load_bf16(from: *const bf16) -> Self;
@@ -77,24 +32,57 @@ pub(super) trait Lanes: Copy {
     unsafe fn load_i8(from: *const i8) -> Self;
     unsafe fn store(self, to: *mut f32);
     unsafe fn mul_add(self, by: Self, plus: Self) -> Self;
+    /// Lanes are pairs of `bf16`: each pair is multiplied with the other one's, and both products are added to `plus`, the upper
+    /// first. Every step rounds to `f32`.
+    unsafe fn mul_add_pairs(self, by: Self, plus: Self) -> Self;
 }
 
-/// A type of numbers in memory. Each of them is a number of `f32` too, so that nothing is rounded on its way to a register.
+/// A type of weights in memory, and of the inputs that they are multiplied with. What is one weight here may stand for several inputs.
 pub(super) trait Element: Copy + Default + Send + Sync {
+    /// What one weight is multiplied with.
+    type Input: Copy;
+
     /// As many as there are lanes.
     ///
     /// # Safety
     /// That of [`Lanes`].
     unsafe fn load<V: Lanes>(from: *const Self) -> V;
+
+    /// One input in all lanes.
+    ///
+    /// # Safety
+    /// That of [`Lanes`].
+    unsafe fn splat<V: Lanes>(input: Self::Input) -> V;
+
+    /// A step of a chain.
+    ///
+    /// # Safety
+    /// That of [`Lanes`].
+    unsafe fn mul_add<V: Lanes>(input: V, weights: V, sum: V) -> V;
 }
 
+/// Numbers of which each is one of `f32` too, so that nothing is rounded on its way to a register.
 macro_rules! element {
     ($type:ty, $load:ident) => {
         impl Element for $type {
+            type Input = f32;
+
             #[inline(always)]
             unsafe fn load<V: Lanes>(from: *const Self) -> V {
                 // SAFETY: the caller guarantees it.
                 unsafe { V::$load(from) }
+            }
+
+            #[inline(always)]
+            unsafe fn splat<V: Lanes>(input: f32) -> V {
+                // SAFETY: the caller guarantees it.
+                unsafe { V::splat(input) }
+            }
+
+            #[inline(always)]
+            unsafe fn mul_add<V: Lanes>(input: V, weights: V, sum: V) -> V {
+                // SAFETY: the caller guarantees it.
+                unsafe { input.mul_add(weights, sum) }
             }
         }
     };
@@ -104,6 +92,49 @@ element!(f32, load);
 element!(bf16, load_bf16);
 element!(f16, load_f16);
 element!(i8, load_i8);
+
+/// Two neighbours in `k`, the first in the lower half: what one step of a dot product of `bf16` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(transparent)]
+pub(super) struct Pair(pub(super) u32);
+
+impl Pair {
+    #[inline(always)]
+    pub(super) fn new(first: bf16, second: bf16) -> Pair {
+        Pair(u32::from(first.to_bits()) | u32::from(second.to_bits()) << 16)
+    }
+}
+
+impl Element for Pair {
+    type Input = Pair;
+
+    #[inline(always)]
+    unsafe fn load<V: Lanes>(from: *const Self) -> V {
+        // SAFETY: the caller guarantees it; a pair has the size of an `f32`, and registers are moved bit by bit.
+        unsafe { V::load(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn splat<V: Lanes>(input: Pair) -> V {
+        // SAFETY: as above.
+        unsafe { V::splat(f32::from_bits(input.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add<V: Lanes>(input: V, weights: V, sum: V) -> V {
+        // SAFETY: the caller guarantees it.
+        unsafe { input.mul_add_pairs(weights, sum) }
+    }
+}
+
+/// The two halves of each lane as `f32`.
+#[inline(always)]
+fn halves<const N: usize>(lanes: [f32; N]) -> ([f32; N], [f32; N]) {
+    (
+        lanes.map(|lane| f32::from_bits(lane.to_bits() << 16)),
+        lanes.map(|lane| f32::from_bits(lane.to_bits() & 0xffff_0000)),
+    )
+}
 
 /// Asks for the cache line at an address that will be read soon. Any address will do.
 #[inline(always)]
@@ -122,13 +153,15 @@ pub(super) fn prefetch<T>(address: *const T) {
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86_lanes {
     (
-        $register:ty, $width:literal, abreast $abreast:literal, $splat:ident, $load:ident, $store:ident, $mul_add:ident,
+        $register:ty, $width:literal, tile $rows:literal x $abreast:literal of $sums:literal, $splat:ident, $load:ident, $store:ident, $mul_add:ident,
         bf16 $load_16:ident $widen_16:ident $shift:ident $from_bits:ident, f16 $from_f16:ident,
-        i8 $load_8:ident $widen_8:ident $from_i32:ident
+        i8 $load_8:ident $widen_8:ident $from_i32:ident, pairs $pairs:ident
     ) => {
         impl Lanes for $register {
             const WIDTH: usize = $width;
+            const ROWS: usize = $rows;
             const ABREAST: usize = $abreast;
+            const SUMS: usize = $sums;
 
             #[inline(always)]
             unsafe fn splat(value: f32) -> Self {
@@ -171,28 +204,63 @@ macro_rules! x86_lanes {
                 // SAFETY: the caller has these instructions.
                 unsafe { $mul_add(self, by, plus) }
             }
+
+            #[inline(always)]
+            unsafe fn mul_add_pairs(self, by: Self, plus: Self) -> Self {
+                // SAFETY: the caller has these instructions.
+                unsafe { $pairs(self, by, plus) }
+            }
         }
     };
 }
 
 #[cfg(target_arch = "x86_64")]
 x86_lanes!(
-    __m512, 16, abreast 4, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps,
+    __m512, 16, tile 12 x 2 of 24, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps,
     bf16 _mm256_loadu_si256 _mm512_cvtepu16_epi32 _mm512_slli_epi32 _mm512_castsi512_ps, f16 _mm512_cvtph_ps,
-    i8 _mm_loadu_si128 _mm512_cvtepi8_epi32 _mm512_cvtepi32_ps
+    i8 _mm_loadu_si128 _mm512_cvtepi8_epi32 _mm512_cvtepi32_ps, pairs pairs_of_avx512
 );
 
 #[cfg(target_arch = "x86_64")]
 x86_lanes!(
-    __m256, 8, abreast 2, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
+    __m256, 8, tile 6 x 2 of 12, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
     bf16 _mm_loadu_si128 _mm256_cvtepu16_epi32 _mm256_slli_epi32 _mm256_castsi256_ps, f16 _mm256_cvtph_ps,
-    i8 _mm_loadl_epi64 _mm256_cvtepi8_epi32 _mm256_cvtepi32_ps
+    i8 _mm_loadl_epi64 _mm256_cvtepi8_epi32 _mm256_cvtepi32_ps, pairs pairs_of_avx2
 );
+
+/// # Safety
+/// The machine has `avx512bf16`: `Isa::multiplies_pairs`.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn pairs_of_avx512(a: __m512, b: __m512, plus: __m512) -> __m512 {
+    // SAFETY: registers of the same bits.
+    unsafe {
+        _mm512_dpbf16_ps(plus, std::mem::transmute::<__m512, __m512bh>(a), std::mem::transmute::<__m512, __m512bh>(b))
+    }
+}
+
+/// # Safety
+/// The machine has the instructions.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn pairs_of_avx2(a: __m256, b: __m256, plus: __m256) -> __m256 {
+    let halves = |lanes: __m256| {
+        let bits = _mm256_castps_si256(lanes);
+        let upper = _mm256_and_si256(bits, _mm256_set1_epi32(0xffff_0000_u32 as i32));
+        (_mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits)), _mm256_castsi256_ps(upper))
+    };
+    let (a, b) = (halves(a), halves(b));
+    _mm256_fmadd_ps(a.0, b.0, _mm256_fmadd_ps(a.1, b.1, plus))
+}
 
 /// Four lanes in plain Rust: what NEON and the like have.
 impl Lanes for [f32; 4] {
     const WIDTH: usize = 4;
+    const ROWS: usize = 6;
     const ABREAST: usize = 4;
+    const SUMS: usize = 24;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -232,6 +300,13 @@ impl Lanes for [f32; 4] {
     #[inline(always)]
     unsafe fn mul_add(self, by: Self, plus: Self) -> Self {
         std::array::from_fn(|lane| self[lane].mul_add(by[lane], plus[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add_pairs(self, by: Self, plus: Self) -> Self {
+        let (a, b) = (halves(self), halves(by));
+        // SAFETY: plain Rust.
+        unsafe { a.0.mul_add(b.0, Lanes::mul_add(a.1, b.1, plus)) }
     }
 }
 
@@ -304,23 +379,3 @@ macro_rules! for_each_isa {
 }
 
 pub(crate) use for_each_isa;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The tests of the kernels go through what this machine has. What it lacks is reported, so that it is not taken for tested.
-    #[test]
-    fn instruction_sets_that_are_not_tested_here_are_named() {
-        let available = Isa::available();
-        assert_eq!(available.last(), Some(&Isa(Instructions::Portable)));
-        #[cfg(target_arch = "x86_64")]
-        for instructions in [Instructions::Avx512, Instructions::Avx2] {
-            if !available.contains(&Isa(instructions)) {
-                examiner_test_support::skipped(&format!(
-                    "this machine lacks {instructions:?}, whose kernels are not run"
-                ));
-            }
-        }
-    }
-}

@@ -9,29 +9,36 @@
 //!
 //! [`train`] has the arithmetic of training, which makes another promise.
 //!
-//! **Unsafe code** is in the registers (`lanes`), the inner loop over them (`tile`), its two callers (`linear`, `attention`),
-//! and where threads of training write to one array. Everything else is safe code that the macro `for_each_isa` compiles for
+//! Where products are of `bf16` ([`Products`]), the sums have a fixed order, too, but it is that of the unit that multiplies.
+//!
+//! **Unsafe code** is in the registers (`lanes`), the inner loop over them (`tile`), what calls it (`product`, `linear`, `pairs`,
+//! `attention`), matrix units (`unit`), and where threads of training write to one array. Everything else is safe code that the macro `for_each_isa` compiles for
 //! each instruction set.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod activation;
 mod attention;
+mod isa;
 mod kv_layout;
 mod lanes;
 mod linear;
 mod math;
 mod norm;
 mod packed_weights;
+mod pairs;
+mod product;
 mod rotary;
 mod tasks;
 mod tile;
 pub mod train;
+mod unit;
 
 pub use activation::{activate, gate, softcap};
 pub use attention::{AttentionShape, attend};
+pub use isa::Isa;
 pub use kv_layout::{KvBlock, KvLayout};
-pub use lanes::Isa;
 pub use linear::{Finish, Linear};
 pub use norm::{layer_norm, rms_norm};
-pub use packed_weights::{Order, WeightType};
+pub use packed_weights::{Order, Products, WeightType};
 pub use rotary::rotate;
+pub use unit::Unit;

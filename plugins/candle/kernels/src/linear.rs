@@ -1,19 +1,18 @@
 //! Linear layers with weights packed once, when they are loaded.
 
 use super::activation::activate_body;
-use super::lanes::{Element, Isa, Lanes, for_each_isa};
-use super::packed_weights::{Matrix, Order, WeightType, Weights};
+use super::isa::Isa;
+use super::lanes::{Element, Lanes, for_each_isa};
+use super::packed_weights::{Matrix, Order, Products, WeightType, Weights};
+use super::pairs::PairRows;
+use super::product::{BLOCK, Product, multiply_packed};
 use super::tasks::for_each_task;
-use super::tile::{COLUMN_BLOCK, Operands, Prefetch, ROWS, Start, multiply_tile, registers_abreast};
+use super::tile::{COLUMN_BLOCK, Start};
 use examiner_lm::checkpoint::Activation;
+use std::ops::Range;
 
 /// Columns of the smallest task: four AVX-512 registers.
 const PANEL: usize = 4 * COLUMN_BLOCK;
-/// So many values of `k` are multiplied before the next column block comes: its part of so many rows (48 KiB) stays in the nearest
-/// caches while all rows of a task pass by. Between blocks, sums are stored and loaded as they are.
-const DEPTH: usize = 768;
-/// Rows of a task; their inputs of one block (360 KiB) stay in the second-level cache.
-const BLOCK: usize = 20 * ROWS;
 /// A task below this many multiply-adds costs more to hand out than it saves.
 const LEAST_WORK: usize = 1 << 17;
 
@@ -28,7 +27,8 @@ pub enum Finish<'a> {
     Add(&'a [f32]),
 }
 
-/// `output = input · weight + bias`. Whatever type the weights have in memory, they are computed with in `f32`.
+/// `output = input · weight + bias`. Whatever type the weights have in memory, they are computed with in `f32`, but where it was
+/// packed for other [`Products`].
 ///
 /// With weights of 8 bits it is `(input · numbers) · scale + bias`, in this order, with one scale for each output.
 pub struct Linear {
@@ -40,13 +40,14 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Rounds a weight matrix of `inputs × outputs` values, row-major in the given order, to a number type, and packs it.
-    /// No bias means zeros.
+    /// Rounds a weight matrix of `inputs × outputs` values, row-major in the given order, to a number type, and packs it for
+    /// products of a kind. No bias means zeros.
     ///
     /// # Panics
     /// If `weight` or `bias` are of another size.
     pub fn pack<S: Copy + Sync + Into<f32>>(
         numbers: WeightType,
+        products: Products,
         weight: &[S],
         order: Order,
         inputs: usize,
@@ -59,7 +60,7 @@ impl Linear {
             assert_eq!(bias.len(), outputs, "a bias of {outputs}");
             padded[..outputs].copy_from_slice(bias);
         }
-        let weights = Weights::pack(numbers, &Matrix { values: weight, order, inputs, outputs });
+        let weights = Weights::pack(numbers, products, &Matrix { values: weight, order, inputs, outputs });
         Linear { inputs, outputs, weights, bias: padded }
     }
 
@@ -96,6 +97,10 @@ impl Linear {
         if let Finish::Add(values) = finish {
             assert_eq!(values.len(), output.len(), "as many values to add");
         }
+        let pairs = match &self.weights {
+            Weights::Pairs(pairs) => Some(PairRows::of(isa, pairs.split(), input, self.inputs)),
+            _ => None,
+        };
         let panels = self.outputs.div_ceil(PANEL);
         let blocks = rows.div_ceil(BLOCK);
         // Many tasks, so that no thread waits long for the last one.
@@ -109,10 +114,28 @@ impl Linear {
             let rows = block * BLOCK..rows.min((block + 1) * BLOCK);
             let panels = first..panels.min(first + group);
             let columns = panels.start * PANEL..self.outputs.min(panels.end * PANEL);
+            let part = Part { layer: self, finish, output: out.at(), rows, columns };
             // SAFETY: tasks differ in rows or in columns, so no other one touches this part of the output, which is
             // not looked at before all have ended. Shapes were checked above.
-            unsafe { linear_block(isa, self, input.as_ptr(), finish, out.at(), rows, columns) };
+            unsafe {
+                match (&self.weights, &pairs) {
+                    (Weights::Pairs(weights), Some(input)) => {
+                        weights.multiply(input, part.start(), part.output, self.outputs, part.rows(), part.columns());
+                        finish_part(isa, &part);
+                    }
+                    _ => linear_part(isa, input.as_ptr(), &part),
+                }
+            };
         });
+    }
+
+    /// What sums are multiplied by before the bias is added.
+    fn scales(&self) -> Option<&[f32]> {
+        match &self.weights {
+            Weights::Int8(_, scales) => Some(scales),
+            Weights::Pairs(pairs) => pairs.scales.as_deref(),
+            _ => None,
+        }
     }
 }
 
@@ -128,56 +151,101 @@ impl Output {
     }
 }
 
-type Range = std::ops::Range<usize>;
+/// What one task computes: rows and columns of a layer's output. Columns begin at a panel.
+struct Part<'a> {
+    layer: &'a Linear,
+    finish: Finish<'a>,
+    /// The whole output.
+    output: *mut f32,
+    rows: Range<usize>,
+    columns: Range<usize>,
+}
+
+impl Part<'_> {
+    fn rows(&self) -> Range<usize> {
+        self.rows.clone()
+    }
+
+    fn columns(&self) -> Range<usize> {
+        self.columns.clone()
+    }
+
+    /// What sums go on from: the bias, which is padded to whole column blocks, but where they are scaled first.
+    fn start(&self) -> Start {
+        match self.layer.scales() {
+            Some(_) => Start::Zeros,
+            None => Start::Values(self.layer.bias.as_ptr(), 0),
+        }
+    }
+}
 
 for_each_isa! {
-    /// The given rows and columns of a linear layer. Columns begin at a panel.
+    /// Products of a part, and what follows.
     ///
     /// # Safety
-    /// `input` and `output` hold the rows; no other thread touches these rows and columns of `output`.
-    unsafe fn linear_block(
-        layer: &Linear, input: *const f32, finish: Finish<'_>, output: *mut f32, rows: Range, columns: Range
-    ) = block::<Lanes>
+    /// `input` and the output hold the rows; no other thread touches these rows and columns of the output.
+    unsafe fn linear_part(input: *const f32, part: &Part<'_>) = body::<Lanes>
+}
+
+for_each_isa! {
+    /// What follows the products of a part.
+    ///
+    /// # Safety
+    /// That of [`linear_part`].
+    unsafe fn finish_part(part: &Part<'_>) = finish_body::<Lanes>
 }
 
 #[inline(always)]
-unsafe fn block<V: Lanes>(
-    layer: &Linear,
-    input: *const f32,
-    finish: Finish<'_>,
-    output: *mut f32,
-    rows: Range,
-    columns: Range,
-) {
-    let (at, bias) = ((rows.clone(), columns.clone()), Start::Values(layer.bias.as_ptr(), 0));
-    // SAFETY: the caller guarantees it; the bias is padded to whole column blocks.
-    let scales = unsafe {
-        match &layer.weights {
-            Weights::F32(packed) => products::<V, _>(layer, packed.as_ptr(), bias, input, output, at),
-            Weights::F16(packed) => products::<V, _>(layer, packed.as_ptr(), bias, input, output, at),
-            Weights::Bf16(packed) => products::<V, _>(layer, packed.as_ptr(), bias, input, output, at),
-            Weights::Int8(packed, _) => products::<V, _>(layer, packed.as_ptr(), Start::Zeros, input, output, at),
+unsafe fn body<V: Lanes>(input: *const f32, part: &Part<'_>) {
+    // SAFETY: the caller guarantees it.
+    unsafe {
+        match &part.layer.weights {
+            Weights::F32(packed) => products::<V, _>(packed.as_ptr(), input, part),
+            Weights::F16(packed) => products::<V, _>(packed.as_ptr(), input, part),
+            Weights::Bf16(packed) => products::<V, _>(packed.as_ptr(), input, part),
+            Weights::Int8(packed, _) => products::<V, _>(packed.as_ptr(), input, part),
+            Weights::Pairs(_) => unreachable!("pairs have products of their own"),
         }
-        match &layer.weights {
-            Weights::Int8(_, scales) => Some((&scales[columns.clone()], &layer.bias[columns.clone()])),
-            _ => None,
-        }
+        finish_body::<V>(part);
+    }
+}
+
+#[inline(always)]
+unsafe fn products<V: Lanes, W: Element<Input = f32>>(packed: *const W, input: *const f32, part: &Part<'_>) {
+    let Linear { inputs, outputs, .. } = *part.layer;
+    let product = Product {
+        depth: inputs,
+        x: input,
+        x_stride: inputs,
+        w: packed,
+        w_stride: inputs * COLUMN_BLOCK,
+        start: part.start(),
+        out: part.output,
+        out_stride: outputs,
     };
-    for row in rows {
-        let first = row * layer.outputs + columns.start;
-        // SAFETY: as above.
-        let values = unsafe { std::slice::from_raw_parts_mut(output.add(first), columns.len()) };
-        if let Some((scales, bias)) = scales {
-            for (value, (scale, bias)) in values.iter_mut().zip(scales.iter().zip(bias)) {
+    // SAFETY: the caller guarantees it.
+    unsafe { multiply_packed::<V, W>(product, part.rows(), part.columns()) }
+}
+
+#[inline(always)]
+unsafe fn finish_body<V: Lanes>(part: &Part<'_>) {
+    let scales = part.layer.scales();
+    for row in part.rows() {
+        let first = row * part.layer.outputs + part.columns.start;
+        // SAFETY: the caller guarantees it.
+        let values = unsafe { std::slice::from_raw_parts_mut(part.output.add(first), part.columns.len()) };
+        if let Some(scales) = scales {
+            let scales = scales[part.columns()].iter().zip(&part.layer.bias[part.columns()]);
+            for (value, (scale, bias)) in values.iter_mut().zip(scales) {
                 *value = value.mul_add(*scale, *bias);
             }
         }
-        match finish {
+        match part.finish {
             Finish::Nothing if scales.is_none() => return,
             Finish::Nothing => (),
             Finish::Activate(activation) => activate_body(activation, values),
             Finish::Add(others) => {
-                for (value, other) in values.iter_mut().zip(&others[first..first + columns.len()]) {
+                for (value, other) in values.iter_mut().zip(&others[first..first + part.columns.len()]) {
                     *value += other;
                 }
             }
@@ -185,84 +253,11 @@ unsafe fn block<V: Lanes>(
     }
 }
 
-/// Chains of multiply-adds that go on from `start`, for the given rows and columns.
-#[inline(always)]
-unsafe fn products<V: Lanes, W: Element>(
-    layer: &Linear,
-    packed: *const W,
-    start: Start,
-    input: *const f32,
-    output: *mut f32,
-    (rows, columns): (Range, Range),
-) {
-    let (inputs, outputs) = (layer.inputs, layer.outputs);
-    let group = (registers_abreast::<V>(rows.len()) * V::WIDTH).max(COLUMN_BLOCK);
-    let tiles = rows.len().div_ceil(ROWS);
-    let mut edge = [0.0f32; ROWS * COLUMN_BLOCK];
-    let mut k = 0;
-    // Even without inputs there is a start.
-    while k == 0 || k < inputs {
-        let depth = DEPTH.min(inputs - k);
-        for column in columns.clone().step_by(group) {
-            let width = group.min(columns.end - column);
-            // What is not a whole column block goes through `edge`, which has room for one.
-            let whole = width / COLUMN_BLOCK * COLUMN_BLOCK;
-            // Each tile fetches its share of what comes next. A single one would only wait for both.
-            let step = COLUMN_BLOCK / tiles.min(COLUMN_BLOCK);
-            let next = if column + group < columns.end {
-                packed.wrapping_add((column + group) * inputs + k * COLUMN_BLOCK)
-            } else {
-                packed.wrapping_add(columns.start * inputs + (k + depth) * COLUMN_BLOCK)
-            };
-            for (tile, row) in rows.clone().step_by(ROWS).enumerate() {
-                let height = ROWS.min(rows.end - row);
-                let ahead = (tiles > 1).then(|| Prefetch { next: next.wrapping_add(tile * step * depth), step });
-                // SAFETY: rows and columns lie within the matrices; column blocks and `start` are padded.
-                unsafe {
-                    let out = output.add(row * outputs + column);
-                    let from = match k {
-                        0 => start.at(0, column),
-                        _ => Start::Values(out, outputs),
-                    };
-                    let operands = Operands {
-                        x: input.add(row * inputs + k),
-                        x_stride: inputs,
-                        w: packed.add(column * inputs + k * COLUMN_BLOCK),
-                        w_stride: COLUMN_BLOCK,
-                        column_block_stride: inputs * COLUMN_BLOCK,
-                        from,
-                        out,
-                        out_stride: outputs,
-                    };
-                    multiply_tile::<V, W>(operands, height, depth, whole, ahead);
-                    if whole < width {
-                        let (out, beside) = (out.add(whole), width - whole);
-                        if k > 0 {
-                            for r in 0..height {
-                                let row = edge.as_mut_ptr().add(r * COLUMN_BLOCK);
-                                std::ptr::copy_nonoverlapping(out.add(r * outputs), row, beside);
-                            }
-                        }
-                        let from = if k == 0 { from.at(0, whole) } else { Start::Values(edge.as_ptr(), COLUMN_BLOCK) };
-                        let w = operands.w.add(whole * inputs);
-                        let operands =
-                            Operands { w, from, out: edge.as_mut_ptr(), out_stride: COLUMN_BLOCK, ..operands };
-                        multiply_tile::<V, W>(operands, height, depth, beside, ahead);
-                        for r in 0..height {
-                            let row = edge.as_ptr().add(r * COLUMN_BLOCK);
-                            std::ptr::copy_nonoverlapping(row, out.add(r * outputs), beside);
-                        }
-                    }
-                }
-            }
-        }
-        k += DEPTH;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Unit;
+    use crate::unit::Kind;
     use examiner_test_support::checkpoint::noise;
     use half::{bf16, f16};
     use proptest::prelude::*;
@@ -294,6 +289,7 @@ mod tests {
                 packed.column(output, &mut numbers);
                 sum(0.0, &numbers).mul_add(scales[output], layer.bias[output])
             }
+            Weights::Pairs(_) => panic!("pairs are no chain of single products"),
             _ => sum(layer.bias[output], &column(layer, output)),
         }
     }
@@ -303,7 +299,7 @@ mod tests {
         let shapes = [(1, 1, 1), (3, 7, 5), (6, 64, 64), (13, 600, 130), (125, 33, 70)];
         for (numbers, (rows, inputs, outputs)) in ALL.iter().flat_map(|numbers| shapes.map(|shape| (*numbers, shape))) {
             let (weight, bias, input) = (noise(inputs * outputs, 1), noise(outputs, 2), noise(rows * inputs, 3));
-            let layer = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
+            let layer = Linear::pack(numbers, Products::F32, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
             let output = run(&layer, Isa::best(), &input);
             for c in 0..outputs {
                 let weights = column(&layer, c);
@@ -324,7 +320,7 @@ mod tests {
         let (inputs, outputs) = (1100, 150);
         let (weight, bias, input) = (noise(inputs * outputs, 4), noise(outputs, 5), noise(250 * inputs, 6));
         for numbers in ALL {
-            let layer = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
+            let layer = Linear::pack(numbers, Products::F32, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
             let all = run(&layer, Isa::best(), &input);
             for isa in Isa::available() {
                 for rows in [0..1, 1..3, 5..10, 17..24, 100..250] {
@@ -351,7 +347,7 @@ mod tests {
             let (weight, bias) = (noise(inputs * outputs, seed), noise(outputs, seed + 1));
             let input = noise(rows * inputs, seed + 2);
             for numbers in ALL {
-                let layer = Linear::pack(numbers, &weight, Order::OutputsFirst, inputs, outputs, Some(&bias));
+                let layer = Linear::pack(numbers, Products::F32, &weight, Order::OutputsFirst, inputs, outputs, Some(&bias));
                 let elements = (0..rows).flat_map(|row| (0..outputs).map(move |output| (row, output)));
                 let expected: Vec<f32> =
                     elements.map(|(row, output)| chain(&layer, &input[row * inputs..][..inputs], output)).collect();
@@ -372,7 +368,7 @@ mod tests {
             (WeightType::F16, rounded(|value| f16::from_f32(value).to_f32())),
         ] {
             let pack = |numbers, weight: &[f32]| {
-                Linear::pack(numbers, weight, Order::InputsFirst, inputs, outputs, Some(&bias))
+                Linear::pack(numbers, Products::F32, weight, Order::InputsFirst, inputs, outputs, Some(&bias))
             };
             let wide = run(&pack(WeightType::F32, &rounded), Isa::best(), &input);
             for isa in Isa::available() {
@@ -386,7 +382,7 @@ mod tests {
         let (inputs, outputs) = (20, 150);
         let (weight, input) = (noise(inputs * outputs, 9), noise(130 * inputs, 10));
         for numbers in ALL {
-            let layer = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, None);
+            let layer = Linear::pack(numbers, Products::F32, &weight, Order::InputsFirst, inputs, outputs, None);
             let plain = run(&layer, Isa::best(), &input);
             let others = noise(plain.len(), 11);
             for isa in Isa::available() {
@@ -407,14 +403,105 @@ mod tests {
         let turned: Vec<f32> =
             (0..outputs).flat_map(|c| (0..inputs).map(move |k| (k, c))).map(|(k, c)| wide[k * outputs + c]).collect();
         for numbers in ALL {
-            let straight = Linear::pack(numbers, &weight, Order::InputsFirst, inputs, outputs, None);
-            let other = Linear::pack(numbers, &turned, Order::OutputsFirst, inputs, outputs, None);
+            let straight = Linear::pack(numbers, Products::F32, &weight, Order::InputsFirst, inputs, outputs, None);
+            let other = Linear::pack(numbers, Products::F32, &turned, Order::OutputsFirst, inputs, outputs, None);
             let input = noise(2 * inputs, 8);
             assert_eq!(run(&straight, Isa::best(), &input), run(&other, Isa::best(), &input));
             let found = column(&other, 69);
             // A column's largest weight is at most one, so half of a step of 8 bits is at most 1/254.
             let tolerance = if numbers == WeightType::Int8 { 1.0 / 254.0 } else { 0.0 };
             assert!(found.iter().zip(&turned[69 * inputs..]).all(|(a, b)| (a - b).abs() <= tolerance), "{numbers:?}");
+        }
+    }
+
+    /// Units of this machine, and the one that is computed in plain Rust.
+    fn units() -> Vec<Unit> {
+        Unit::available().into_iter().chain([Unit(Kind::LikeAmx)]).collect()
+    }
+
+    fn all_products() -> Vec<Products> {
+        let split = units().into_iter().filter(|unit| unit.gains_from_splitting()).map(Products::SplitBf16);
+        units().into_iter().map(Products::Bf16).chain(split).collect()
+    }
+
+    #[test]
+    fn products_of_bf16_are_as_near_to_f64_as_they_promise() {
+        let (rows, inputs, outputs) = (35, 768, 75);
+        let (weight, bias) = (noise(inputs * outputs, 21), noise(outputs, 22));
+        let input = noise(rows * inputs, 23);
+        let round = |values: &[f32]| values.iter().map(|value| bf16::from_f32(*value).to_f32()).collect::<Vec<f32>>();
+        for (products, numbers) in
+            all_products().into_iter().flat_map(|products| ALL.map(|numbers| (products, numbers)))
+        {
+            let layer = Linear::pack(numbers, products, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
+            let found = run(&layer, Isa::best(), &input);
+            let input = if matches!(products, Products::Bf16(_)) { round(&input) } else { input.clone() };
+            for (r, c) in (0..rows).flat_map(|r| (0..outputs).map(move |c| (r, c))) {
+                let weights = column(&layer, c);
+                let product = |k: usize| f64::from(input[r * inputs + k]) * f64::from(weights[k]);
+                let expected = f64::from(bias[c]) + (0..inputs).map(product).sum::<f64>();
+                let size = (0..inputs).map(|k| product(k).abs()).sum::<f64>();
+                let error = (f64::from(found[r * outputs + c]) - expected).abs() / size;
+                assert!(error < 2f64.powi(-20), "{products:?} {numbers:?} at {r}, {c}: 2^{}", error.log2());
+            }
+        }
+    }
+
+    #[test]
+    fn weights_of_pairs_are_given_back() {
+        let (inputs, outputs) = (37, 50);
+        let weight = noise(inputs * outputs, 31);
+        for unit in units() {
+            let pack =
+                |products| Linear::pack(WeightType::F32, products, &weight, Order::OutputsFirst, inputs, outputs, None);
+            assert_eq!(column(&pack(Products::SplitBf16(unit)), 49), weight[49 * inputs..], "three terms lose nothing");
+            let rounded: Vec<f32> = weight[..inputs].iter().map(|value| bf16::from_f32(*value).to_f32()).collect();
+            assert_eq!(column(&pack(Products::Bf16(unit)), 0), rounded);
+        }
+    }
+
+    #[test]
+    fn products_of_bf16_are_the_same_whatever_stands_beside_them() {
+        let (inputs, outputs) = (1700, 150);
+        let (weight, bias, input) = (noise(inputs * outputs, 4), noise(outputs, 5), noise(250 * inputs, 6));
+        for products in all_products() {
+            let layer =
+                Linear::pack(WeightType::F32, products, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
+            let all = run(&layer, Isa::best(), &input);
+            for (isa, rows) in Isa::available()
+                .into_iter()
+                .flat_map(|isa| [0..1, 1..3, 5..10, 17..50, 100..250].map(|rows| (isa, rows)))
+            {
+                let part = run(&layer, isa, &input[rows.start * inputs..rows.end * inputs]);
+                let expected = &all[rows.start * outputs..rows.end * outputs];
+                assert!(bits(&part) == bits(expected), "{products:?} {isa:?} {rows:?}");
+            }
+        }
+    }
+
+    /// The instruction against its manual: of each pair the upper product is added first.
+    #[test]
+    fn registers_of_pairs_compute_what_their_manual_says() {
+        let (inputs, outputs) = (96, 20);
+        let (weight, bias, input) = (noise(inputs * outputs, 41), noise(outputs, 42), noise(3 * inputs, 43));
+        for unit in Unit::available().into_iter().filter(|unit| !unit.gains_from_splitting()) {
+            let layer = Linear::pack(
+                WeightType::F32,
+                Products::Bf16(unit),
+                &weight,
+                Order::InputsFirst,
+                inputs,
+                outputs,
+                Some(&bias),
+            );
+            let found = run(&layer, Isa::best(), &input);
+            for (r, c) in (0..3).flat_map(|r| (0..outputs).map(move |c| (r, c))) {
+                let weights = column(&layer, c);
+                let product =
+                    |sum: f32, k: usize| bf16::from_f32(input[r * inputs + k]).to_f32().mul_add(weights[k], sum);
+                let expected = (0..inputs / 2).fold(bias[c], |sum, pair| product(product(sum, 2 * pair + 1), 2 * pair));
+                assert_eq!(found[r * outputs + c].to_bits(), expected.to_bits(), "{} at {r}, {c}", unit.name());
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Normalization, row by row.
 
-use super::lanes::{Isa, for_each_isa};
+use super::isa::Isa;
+use super::lanes::for_each_isa;
 use super::math::sum_of;
 use rayon::prelude::*;
 use std::ops::Range;

@@ -1,7 +1,9 @@
 //! The weights of a linear layer as they are in memory: in blocks of neighbouring columns, as numbers of one of four types.
 
 use super::lanes::Element;
+use super::pairs::{Pairs, Terms};
 use super::tile::COLUMN_BLOCK;
+use super::unit::Unit;
 use half::{bf16, f16};
 use rayon::prelude::*;
 
@@ -16,6 +18,18 @@ pub enum WeightType {
     Bf16,
     /// 8 bits: whole numbers, and a scale for each output.
     Int8,
+}
+
+/// In which numbers inputs and weights are multiplied. Sums are of 32 bits in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Products {
+    /// 32 bits.
+    F32,
+    /// Both rounded to `bf16`.
+    Bf16(Unit),
+    /// Both split into three numbers of `bf16`, which together have the digits of 32 bits. The six products are summed of which none
+    /// is below the 2⁻¹⁶th part of the largest.
+    SplitBf16(Unit),
 }
 
 /// The order of a weight matrix in its file.
@@ -49,11 +63,36 @@ pub(super) enum Weights {
     Bf16(PackedWeights<bf16>),
     /// And what the numbers of each column are to be multiplied by, `[column blocks][COLUMN_BLOCK]`.
     Int8(PackedWeights<i8>, Vec<f32>),
+    Pairs(Pairs),
+}
+
+impl WeightType {
+    /// The numbers of a column block, `[inputs][COLUMN_BLOCK]`, as this type has them: without their scales, which are set.
+    pub(super) fn rounded(self, block: &[f32], scales: &mut [f32]) -> Vec<f32> {
+        match self {
+            WeightType::F32 => block.to_vec(),
+            WeightType::F16 => block.iter().map(|value| f16::from_f32(*value).to_f32()).collect(),
+            WeightType::Bf16 => block.iter().map(|value| bf16::from_f32(*value).to_f32()).collect(),
+            WeightType::Int8 => {
+                let mut numbers = vec![0i8; block.len()];
+                quantize(block, &mut numbers, scales);
+                numbers.into_iter().map(f32::from).collect()
+            }
+        }
+    }
 }
 
 impl Weights {
     /// Rounds a matrix to a number type. Nothing of it is held in 32 bits but a column block for each thread.
-    pub(super) fn pack<S: Copy + Sync + Into<f32>>(numbers: WeightType, matrix: &Matrix<'_, S>) -> Weights {
+    pub(super) fn pack<S>(numbers: WeightType, products: Products, matrix: &Matrix<'_, S>) -> Weights
+    where
+        S: Copy + Sync + Into<f32>,
+    {
+        match products {
+            Products::Bf16(unit) => return Weights::Pairs(Pairs::pack(numbers, unit, Terms::One, matrix)),
+            Products::SplitBf16(unit) => return Weights::Pairs(Pairs::pack(numbers, unit, Terms::Three, matrix)),
+            Products::F32 => (),
+        }
         match numbers {
             WeightType::F32 => Weights::F32(rounded(matrix, |value| value)),
             WeightType::F16 => Weights::F16(rounded(matrix, f16::from_f32)),
@@ -75,6 +114,7 @@ impl Weights {
                 packed.column(output, into);
                 into.iter_mut().for_each(|value| *value *= scales[output]);
             }
+            Weights::Pairs(pairs) => pairs.column(output, into),
         }
     }
 }
@@ -87,14 +127,24 @@ impl<T: Element> PackedWeights<T> {
         scales: &mut [f32],
         encode: impl Fn(&[f32], &mut [T], &mut [f32]) + Sync,
     ) -> Self {
-        let block = matrix.inputs * COLUMN_BLOCK;
+        Self::pack_as(matrix, matrix.inputs, scales, encode)
+    }
+
+    /// The same with `steps` values in a column.
+    pub(super) fn pack_as<S: Copy + Sync + Into<f32>>(
+        matrix: &Matrix<'_, S>,
+        steps: usize,
+        scales: &mut [f32],
+        encode: impl Fn(&[f32], &mut [T], &mut [f32]) + Sync,
+    ) -> Self {
+        let block = steps * COLUMN_BLOCK;
         let line = 64 / size_of::<T>();
         let size = matrix.outputs.div_ceil(COLUMN_BLOCK) * block;
         let mut values = vec![T::default(); size + line];
         let start = values.as_ptr().align_offset(64).min(line);
         let blocks = values[start..start + size].par_chunks_mut(block.max(1));
         blocks.zip(scales.par_chunks_mut(COLUMN_BLOCK)).enumerate().for_each_init(
-            || vec![0.0; block],
+            || vec![0.0; matrix.inputs * COLUMN_BLOCK],
             |gathered, (index, (packed, scales))| {
                 matrix.gather(index, gathered);
                 encode(gathered, packed, scales);
@@ -106,6 +156,11 @@ impl<T: Element> PackedWeights<T> {
     /// The first value of the first column block.
     pub(super) fn as_ptr(&self) -> *const T {
         self.values[self.start..].as_ptr()
+    }
+
+    /// All values.
+    pub(super) fn values(&self) -> &[T] {
+        &self.values[self.start..]
     }
 
     /// The numbers of one output, `[inputs]`.
@@ -179,7 +234,7 @@ mod tests {
 
     fn int8(values: &[f32], inputs: usize, outputs: usize) -> (Weights, Vec<f32>) {
         let matrix = Matrix { values, order: Order::OutputsFirst, inputs, outputs };
-        let weights = Weights::pack(WeightType::Int8, &matrix);
+        let weights = Weights::pack(WeightType::Int8, Products::F32, &matrix);
         let mut all = vec![f32::NAN; values.len()];
         all.chunks_exact_mut(inputs).enumerate().for_each(|(output, into)| weights.column(output, into));
         (weights, all)

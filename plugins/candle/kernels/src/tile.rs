@@ -2,18 +2,17 @@
 
 use super::lanes::{Element, Lanes, prefetch};
 
-/// Rows of a tile: with two AVX2 registers abreast, 12 accumulators, 2 weights and 1 input nearly fill the register file;
-/// with four AVX-512 registers, 24, 4 and 1.
-pub(super) const ROWS: usize = 6;
+/// Rows of the highest tile of any instruction set.
+pub(super) const MOST_ROWS: usize = 12;
 
 /// Columns that are neighbours in memory, whatever the operand: a whole cache line of `f32`.
 pub(super) const COLUMN_BLOCK: usize = 16;
 
 /// Matrices as the kernels see them: where they begin and how far apart their rows are, in values.
 #[derive(Clone, Copy)]
-pub(super) struct Operands<W = f32> {
+pub(super) struct Operands<W: Element = f32> {
     /// Inputs, `[rows, depth]`.
-    pub(super) x: *const f32,
+    pub(super) x: *const W::Input,
     pub(super) x_stride: usize,
     /// Weights, `[depth, columns]`, and how far apart blocks of [`COLUMN_BLOCK`] columns begin.
     pub(super) w: *const W,
@@ -92,15 +91,22 @@ pub(super) struct Prefetch<W> {
 /// readable in each row of `w` and `from`, and writable in each row of `out`; those beyond `columns` are of no meaning.
 #[inline(always)]
 pub(super) unsafe fn multiply<V: Lanes>(m: Operands, rows: usize, depth: usize, columns: usize) {
+    let height = tile_height::<V>(rows);
     let mut row = 0;
     while row < rows {
         // SAFETY: `row` is below `rows`; the caller guarantees the rest.
-        unsafe { multiply_tile::<V, f32>(m.rows_from(row), (rows - row).min(ROWS), depth, columns, None) }
-        row += ROWS;
+        unsafe { multiply_tile::<V, f32>(m.rows_from(row), (rows - row).min(height), depth, columns, None) }
+        row += height;
     }
 }
 
-/// The same for [`ROWS`] rows at most, while what comes next is fetched.
+/// Rows of the tiles that so many rows are cut into: as even as can be, because a tile of few rows waits for its sums.
+#[inline(always)]
+pub(super) fn tile_height<V: Lanes>(rows: usize) -> usize {
+    rows.div_ceil(rows.div_ceil(V::ROWS).max(1)).max(1)
+}
+
+/// The same for `V::ROWS` rows at most, while what comes next is fetched.
 ///
 /// # Safety
 /// As with [`multiply`].
@@ -137,18 +143,25 @@ unsafe fn rows_of<V: Lanes, W: Element, const AHEAD: bool>(
             3 => all_columns::<V, W, 3, AHEAD>(m, depth, columns, ahead),
             4 => all_columns::<V, W, 4, AHEAD>(m, depth, columns, ahead),
             5 => all_columns::<V, W, 5, AHEAD>(m, depth, columns, ahead),
-            _ => all_columns::<V, W, ROWS, AHEAD>(m, depth, columns, ahead),
+            6 => all_columns::<V, W, 6, AHEAD>(m, depth, columns, ahead),
+            7 if V::ROWS > 6 => all_columns::<V, W, 7, AHEAD>(m, depth, columns, ahead),
+            8 if V::ROWS > 6 => all_columns::<V, W, 8, AHEAD>(m, depth, columns, ahead),
+            9 if V::ROWS > 6 => all_columns::<V, W, 9, AHEAD>(m, depth, columns, ahead),
+            10 if V::ROWS > 6 => all_columns::<V, W, 10, AHEAD>(m, depth, columns, ahead),
+            11 if V::ROWS > 6 => all_columns::<V, W, 11, AHEAD>(m, depth, columns, ahead),
+            12 if V::ROWS > 6 => all_columns::<V, W, 12, AHEAD>(m, depth, columns, ahead),
+            _ => unreachable!("a tile of {rows} rows"),
         }
     }
 }
 
-/// Registers of columns that are multiplied at the same time. One or two rows leave most registers free: more columns keep
-/// the multipliers busy, and memory is read in longer stretches.
+/// Registers of columns that are multiplied at the same time: as many as leave all sums of so many rows in registers. Few rows
+/// leave most registers free: more columns keep the multipliers busy, and memory is read in longer stretches.
 #[inline(always)]
-pub(super) fn registers_abreast<V: Lanes>(rows: usize) -> usize {
+pub(super) const fn registers_abreast<V: Lanes>(rows: usize) -> usize {
     match rows {
         1 => 8,
-        2 => 4,
+        _ if rows * 4 <= V::SUMS => 4,
         _ => V::ABREAST,
     }
 }
@@ -163,14 +176,22 @@ unsafe fn all_columns<V: Lanes, W: Element, const R: usize, const AHEAD: bool>(
     let mut column = 0;
     // SAFETY: the columns stay within `columns`, rounded up to a register; the caller guarantees the rest.
     unsafe {
-        let abreast = registers_abreast::<V>(R);
-        while column + abreast * V::WIDTH <= columns {
-            match abreast {
-                8 => tile::<V, W, R, 8, AHEAD>(m.columns_from(column), depth, ahead),
-                4 => tile::<V, W, R, 4, AHEAD>(m.columns_from(column), depth, ahead),
-                _ => tile::<V, W, R, 2, AHEAD>(m.columns_from(column), depth, ahead),
+        let most = const { registers_abreast::<V>(R) };
+        if most == 8 {
+            while column + 8 * V::WIDTH <= columns {
+                tile::<V, W, R, 8, AHEAD>(m.columns_from(column), depth, ahead);
+                column += 8 * V::WIDTH;
             }
-            column += abreast * V::WIDTH;
+        }
+        if most >= 4 {
+            while column + 4 * V::WIDTH <= columns {
+                tile::<V, W, R, 4, AHEAD>(m.columns_from(column), depth, ahead);
+                column += 4 * V::WIDTH;
+            }
+        }
+        while column + 2 * V::WIDTH <= columns {
+            tile::<V, W, R, 2, AHEAD>(m.columns_from(column), depth, ahead);
+            column += 2 * V::WIDTH;
         }
         while column < columns {
             tile::<V, W, R, 1, AHEAD>(m.columns_from(column), depth, ahead);
@@ -212,9 +233,9 @@ unsafe fn tile<V: Lanes, W: Element, const R: usize, const C: usize, const AHEAD
                 weights[c] = W::load(m.w.add(k * m.w_stride + at));
             }
             for r in 0..R {
-                let input = V::splat(*m.x.add(r * m.x_stride + k));
+                let input: V = W::splat(*m.x.add(r * m.x_stride + k));
                 for c in 0..C {
-                    sums[r][c] = input.mul_add(weights[c], sums[r][c]);
+                    sums[r][c] = W::mul_add(input, weights[c], sums[r][c]);
                 }
             }
         }

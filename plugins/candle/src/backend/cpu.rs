@@ -7,8 +7,8 @@ use candle_core::{CpuStorage, DType, Storage, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;
 use examiner_kernels::{
-    AttentionShape, Finish, Isa, KvBlock, KvLayout, Linear, WeightType, attend, gate, layer_norm, rms_norm, rotate,
-    softcap,
+    AttentionShape, Finish, Isa, KvBlock, KvLayout, Linear, Products, WeightType, attend, gate, layer_norm, rms_norm,
+    rotate, softcap,
 };
 use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;
@@ -24,12 +24,13 @@ pub(crate) struct Cpu {
     isa: Isa,
     /// Of the weights of linear layers.
     numbers: WeightType,
+    products: Products,
     buffers: Buffers,
 }
 
 impl Cpu {
-    pub(crate) fn new(numbers: WeightType) -> Self {
-        Cpu { isa: Isa::best(), numbers, buffers: Buffers::default() }
+    pub(crate) fn new(isa: Isa, numbers: WeightType, products: Products) -> Self {
+        Cpu { isa, numbers, products, buffers: Buffers::default() }
     }
 }
 
@@ -80,21 +81,22 @@ impl Backend for Cpu {
             Order::InputsFirst => (first, second, examiner_kernels::Order::InputsFirst),
             Order::OutputsFirst => (second, first, examiner_kernels::Order::OutputsFirst),
         };
-        let (numbers, bias) = (self.numbers, bias.map(values_of).transpose()?);
+        let (numbers, products) = (self.numbers, self.products);
+        let bias = bias.map(values_of).transpose()?;
         let bias = bias.as_deref();
         // The largest tensors of a model: they are packed from their own memory, without another copy.
         let (storage, layout) = weight.storage_and_layout();
         let layer = match (&*storage, layout.contiguous_offsets()) {
             (Storage::Cpu(CpuStorage::F32(all)), Some((from, to))) => {
-                Linear::pack(numbers, &all[from..to], order, inputs, outputs, bias)
+                Linear::pack(numbers, products, &all[from..to], order, inputs, outputs, bias)
             }
             (Storage::Cpu(CpuStorage::F16(all)), Some((from, to))) => {
-                Linear::pack(numbers, &all[from..to], order, inputs, outputs, bias)
+                Linear::pack(numbers, products, &all[from..to], order, inputs, outputs, bias)
             }
             (Storage::Cpu(CpuStorage::BF16(all)), Some((from, to))) => {
-                Linear::pack(numbers, &all[from..to], order, inputs, outputs, bias)
+                Linear::pack(numbers, products, &all[from..to], order, inputs, outputs, bias)
             }
-            _ => Linear::pack(numbers, &values_of(weight)?, order, inputs, outputs, bias),
+            _ => Linear::pack(numbers, products, &values_of(weight)?, order, inputs, outputs, bias),
         };
         Ok(Arc::new(layer))
     }
@@ -112,8 +114,12 @@ impl Backend for Cpu {
         Ok(Table::Plain { width, values: values_of(weight)? })
     }
 
-    fn tied_table(&self, head: &Arc<Linear>) -> Result<Table> {
-        Ok(Table::Tied(Arc::clone(head)))
+    fn tied_table(&self, head: &Arc<Linear>, weight: &Tensor) -> Result<Table> {
+        // An embedding is no product: it is not rounded to the numbers of products.
+        match (self.products, self.numbers) {
+            (Products::Bf16(_), WeightType::F32 | WeightType::F16) => self.load_table(weight),
+            _ => Ok(Table::Tied(Arc::clone(head))),
+        }
     }
 
     fn new_block(&self, shape: CacheShape, capacity: usize) -> Result<Block> {

@@ -97,7 +97,7 @@ impl Backend for Ops {
         self.put(weight, self.dtype).map_err(candle_error("load an embedding"))
     }
 
-    fn tied_table(&self, head: &Linear) -> Result<Tensor> {
+    fn tied_table(&self, head: &Linear, _: &Tensor) -> Result<Tensor> {
         head.weight.t().map_err(candle_error("tie an embedding"))
     }
 

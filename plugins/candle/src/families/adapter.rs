@@ -16,6 +16,7 @@ pub(crate) use fields::CRATE;
 
 use crate::backend::candle_error;
 use crate::device::NumberType;
+use crate::precision::Precision;
 use crate::tensors::Tensors;
 use candle_core::{DType, Device, Tensor};
 use examiner_api::{Metadata, PluginError, Result};
@@ -61,19 +62,20 @@ impl Adapted {
         self.vocabulary
     }
 
-    /// Refuses number types in which the crate's models are not those of transformers: most of them round positions to it.
+    /// Refuses number types in which the crate's models are not those of transformers, because most of them round positions to it,
+    /// and precisions of kernels that the crate does not use.
     ///
     /// # Errors
-    /// `Unsupported` for all but `f32`.
-    pub(crate) fn check(&self, numbers: NumberType) -> Result<()> {
-        if numbers == NumberType::F32 {
-            return Ok(());
-        }
-        let (numbers, family) = (numbers.name(), self.family);
-        Err(PluginError::unsupported(format!(
-            "`dtype: {numbers}` is not supported for `{family}`, which {CRATE} computes"
-        ))
-        .with_help("write `dtype: f32`"))
+    /// `Unsupported` for all but `f32` and `highest`.
+    pub(crate) fn check(&self, numbers: NumberType, precision: Precision) -> Result<()> {
+        let (option, instead) = match (numbers, precision) {
+            (NumberType::F32, Precision::Highest) => return Ok(()),
+            (NumberType::F32, precision) => (format!("precision: {}", precision.name()), "precision: highest"),
+            (numbers, _) => (format!("dtype: {}", numbers.name()), "dtype: f32"),
+        };
+        let family = self.family;
+        let refused = format!("`{option}` is not supported for `{family}`, which {CRATE} computes");
+        Err(PluginError::unsupported(refused).with_help(format!("write `{instead}`")))
     }
 
     /// What of it is worth to be known.

@@ -45,8 +45,9 @@ impl<B: Backend> Weights<B> {
         let mut matrix = |name: &str| loader.tensors.take(name, &[plan.vocabulary, plan.width]);
         // The largest matrices of a small model: none is kept in a second form for longer than it takes to put it into its own.
         let (tokens, head) = if plan.tied {
-            let head = backend.load_linear(&matrix(&embedding)?, Order::OutputsFirst, None)?;
-            (backend.tied_table(&head)?, head)
+            let weight = matrix(&embedding)?;
+            let head = backend.load_linear(&weight, Order::OutputsFirst, None)?;
+            (backend.tied_table(&head, &weight)?, head)
         } else {
             let tokens = backend.load_table(&matrix(&embedding)?)?;
             (tokens, backend.load_linear(&matrix(&head_name)?, Order::OutputsFirst, None)?)

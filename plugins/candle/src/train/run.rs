@@ -10,6 +10,7 @@ use super::rows::{self, Encoded, Encoder, Fields, Line, Row};
 use super::schedule::LearningRate;
 use super::start::Start;
 use crate::device::ComputeDevice;
+use crate::precision::isa;
 use examiner_api::{ErrorCode, Flow, Host, Metadata, PluginError, Result, Sink, TrainEvent, TrainJob, TrainReport};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -62,7 +63,7 @@ pub(super) fn train(
     let layout = start.layout.clone();
     let parts = Parts { config: start.config.clone(), layout: start.layout, state };
     let engine: Box<dyn Engine> = match device {
-        ComputeDevice::Cpu => Box::new(Fused::new(parts)),
+        ComputeDevice::Cpu => Box::new(Fused::new(isa()?, parts)),
         ComputeDevice::Ops(device) => Box::new(Composed::new(parts, device.clone(), options.dtype.dtype())?),
     };
     let run = Run {

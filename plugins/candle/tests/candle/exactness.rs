@@ -1,18 +1,32 @@
 //! Not a bit of a result depends on how requests are put together.
 
 use crate::open;
-use examiner_api::{GenerateRequest, ScoreRequest, Span};
+use examiner_api::{ErrorCode, GenerateRequest, ScoreRequest, Span};
 use examiner_test_support::checkpoint::TinyGpt2;
 use examiner_test_support::model::{generate, loglikelihood, prompt, score};
+use examiner_test_support::skipped;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::LazyLock;
 use tempfile::TempDir;
 
-/// What weights are kept as. The law holds for each of them.
-fn number_type() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(vec!["f32", "f16", "bf16", "int8"])
+/// What weights are kept as, and how exact products are. The law holds for each of them that this machine has.
+fn numbers() -> impl Strategy<Value = (&'static str, &'static str)> {
+    static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
+        let precise = ["f32", "f16", "bf16", "int8"].map(|dtype| (dtype, "highest"));
+        let others = [("f32", "high"), ("f32", "medium"), ("int8", "medium")];
+        let here = |(dtype, precision): &(&str, &str)| {
+            let opened = open(CHECKPOINT.path(), json!({ "dtype": dtype, "precision": precision }));
+            if let Err(error) = &opened {
+                assert_eq!(error.code, ErrorCode::Unsupported, "{error}");
+                skipped(&format!("`precision: {precision}`: {error}"));
+            }
+            opened.is_ok()
+        };
+        precise.into_iter().chain(others.into_iter().filter(here)).collect()
+    });
+    prop::sample::select(ALL.clone())
 }
 
 static CHECKPOINT: LazyLock<TempDir> = LazyLock::new(|| TinyGpt2::new(json!({ "n_embd": 48, "n_head": 4 })).write());
@@ -35,8 +49,9 @@ pub(crate) fn options() -> Vec<Value> {
     .collect()
 }
 
-fn with(mut options: Value, dtype: &str) -> Value {
+fn with(mut options: Value, (dtype, precision): (&str, &str)) -> Value {
     options["dtype"] = json!(dtype);
+    options["precision"] = json!(precision);
     options
 }
 
@@ -57,7 +72,7 @@ proptest! {
     #![proptest_config(examiner_test_support::cases(24))]
 
     #[test]
-    fn scores(texts in texts(), turn in 0usize..12, dtype in number_type()) {
+    fn scores(texts in texts(), turn in 0usize..12, numbers in numbers()) {
         let span = |id: usize| if id.is_multiple_of(3) { Span::All } else { Span::Continuation };
         let mut requests: Vec<ScoreRequest> = texts.iter().enumerate()
             .map(|(id, (context, continuation))| {
@@ -66,17 +81,17 @@ proptest! {
             })
             .collect();
         let alone: Vec<_> = requests.iter()
-            .flat_map(|request| score_bits(CHECKPOINT.path(), &with(json!({ "share_prefixes": false }), dtype), vec![request.clone()]))
+            .flat_map(|request| score_bits(CHECKPOINT.path(), &with(json!({ "share_prefixes": false }), numbers), vec![request.clone()]))
             .collect();
         for options in options() {
             let middle = turn % requests.len();
             requests.rotate_left(middle);
-            prop_assert_eq!(&score_bits(CHECKPOINT.path(), &with(options.clone(), dtype), requests.clone()), &alone, "{} {}", options, dtype);
+            prop_assert_eq!(&score_bits(CHECKPOINT.path(), &with(options.clone(), numbers), requests.clone()), &alone, "{} {:?}", options, numbers);
         }
     }
 
     #[test]
-    fn greedy_answers(texts in texts(), turn in 0usize..12, dtype in number_type()) {
+    fn greedy_answers(texts in texts(), turn in 0usize..12, numbers in numbers()) {
         let mut requests: Vec<GenerateRequest> = texts.iter().enumerate()
             .map(|(id, (context, end))| prompt(id as u64, &format!("{context}{end}"), 5 + id as u32 % 9))
             .collect();
@@ -84,12 +99,12 @@ proptest! {
             generate(&mut open(CHECKPOINT.path(), options.clone()).unwrap(), requests)
         };
         let alone: std::collections::BTreeMap<_, _> = requests.iter()
-            .flat_map(|request| answers(&with(json!({ "share_prefixes": false }), dtype), vec![request.clone()]))
+            .flat_map(|request| answers(&with(json!({ "share_prefixes": false }), numbers), vec![request.clone()]))
             .collect();
         for options in options() {
             let middle = turn % requests.len();
             requests.rotate_left(middle);
-            prop_assert_eq!(&answers(&with(options.clone(), dtype), requests.clone()), &alone, "{} {}", options, dtype);
+            prop_assert_eq!(&answers(&with(options.clone(), numbers), requests.clone()), &alone, "{} {:?}", options, numbers);
         }
     }
 }

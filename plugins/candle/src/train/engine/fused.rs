@@ -67,11 +67,11 @@ fn room<T: Copy + Default>(values: &mut Vec<T>, length: usize) -> &mut [T] {
 }
 
 impl Fused {
-    pub(crate) fn new(parts: Parts) -> Fused {
+    pub(crate) fn new(isa: Isa, parts: Parts) -> Fused {
         let Parts { config, layout, state } = parts;
         let gradients = vec![0.0; state.weights.len()];
         let layers = (0..config.n_layer).map(|_| Activations::default()).collect();
-        Fused { isa: Isa::best(), config, layout, state, gradients, layers, buffers: Buffers::default() }
+        Fused { isa, config, layout, state, gradients, layers, buffers: Buffers::default() }
     }
 
     fn heads(&self, layer: usize) -> Heads {
@@ -101,7 +101,7 @@ impl Fused {
             }
             norm_of(parameters.norm_1, &layer.input, &mut layer.normed_1, &mut layer.moments_1);
             let qkv = room(&mut layer.qkv, 3 * tokens * width);
-            linear(layout, weights, parameters.attention_in, &layer.normed_1, qkv);
+            linear(isa, layout, weights, parameters.attention_in, &layer.normed_1, qkv);
             let attended = room(&mut layer.attended, tokens * width);
             attend(isa, heads, &batch.spans, qkv, attended, room(&mut layer.totals, heads.heads * tokens));
 
@@ -118,14 +118,14 @@ impl Fused {
             };
             let rows = input.len() / width;
             let middle = room(&mut layer.middle, rows * width);
-            linear_onto(layout, weights, parameters.attention_out, attended, input, middle);
+            linear_onto(isa, layout, weights, parameters.attention_out, attended, input, middle);
             norm_of(parameters.norm_2, &layer.middle, &mut layer.normed_2, &mut layer.moments_2);
             let hidden = room(&mut layer.hidden, rows * n_inner);
-            linear(layout, weights, parameters.mlp_in, &layer.normed_2, hidden);
+            linear(isa, layout, weights, parameters.mlp_in, &layer.normed_2, hidden);
             activate(isa, activation, hidden, room(&mut layer.activated, rows * n_inner));
             let output = next.first_mut().map_or(&mut self.buffers.output, |next| &mut next.input);
             let output = room(output, rows * width);
-            linear_onto(layout, weights, parameters.mlp_out, &layer.activated, &layer.middle, output);
+            linear_onto(isa, layout, weights, parameters.mlp_out, &layer.activated, &layer.middle, output);
         }
         let Buffers { output, normed, moments, .. } = &mut self.buffers;
         norm_of(layout.norm, output, normed, moments);
@@ -144,13 +144,13 @@ impl Fused {
         for ((labels, normed), gradient) in chunks {
             let logits = room(logits, labels.len() * vocab_size);
             let rows = Matrix::new(normed, labels.len(), width);
-            multiply(rows, weights.t(), false, logits);
+            multiply(self.isa, rows, weights.t(), false, logits);
             let wanted = scale.map_or(Gradient::None, Gradient::Scaled);
             loss += cross_entropy(self.isa, logits, vocab_size, labels, wanted);
             if scale.is_some() {
                 let logits = Matrix::new(logits, labels.len(), vocab_size);
-                multiply(logits, weights, false, gradient);
-                multiply(logits.t(), rows, true, self.layout.of_mut(&mut self.gradients, self.layout.head));
+                multiply(self.isa, logits, weights, false, gradient);
+                multiply(self.isa, logits.t(), rows, true, self.layout.of_mut(&mut self.gradients, self.layout.head));
             }
         }
         loss
@@ -176,14 +176,14 @@ impl Fused {
             let parameters = &layout.layers[index];
             let rows = residual.len() / width;
             let hidden = room(wide, rows * n_inner);
-            linear_backward(layout, weights, gradients, parameters.mlp_out, &layer.activated, residual, hidden);
+            linear_backward(isa, layout, weights, gradients, parameters.mlp_out, &layer.activated, residual, hidden);
             activate_backward(isa, activation, &layer.hidden, hidden);
             let normed = room(narrow, rows * width);
-            linear_backward(layout, weights, gradients, parameters.mlp_in, &layer.normed_2, hidden, normed);
+            linear_backward(isa, layout, weights, gradients, parameters.mlp_in, &layer.normed_2, hidden, normed);
             norm_of(gradients, parameters.norm_2, normed, &layer.middle, &layer.moments_2, residual);
 
             let attended = layer.selected.as_ref().map_or(&layer.attended, |(_, attended)| attended);
-            linear_backward(layout, weights, gradients, parameters.attention_out, attended, residual, normed);
+            linear_backward(isa, layout, weights, gradients, parameters.attention_out, attended, residual, normed);
             if layer.selected.is_some() {
                 *residual = scatter(residual, &batch.label_indices, width, tokens);
                 *narrow = scatter(narrow, &batch.label_indices, width, tokens);
@@ -191,7 +191,7 @@ impl Fused {
             let qkv = room(qkv, 3 * tokens * width);
             attend_backward(isa, heads, &batch.spans, &layer.qkv, &layer.attended, &layer.totals, narrow, qkv);
             let normed = room(narrow, tokens * width);
-            linear_backward(layout, weights, gradients, parameters.attention_in, &layer.normed_1, qkv, normed);
+            linear_backward(isa, layout, weights, gradients, parameters.attention_in, &layer.normed_1, qkv, normed);
             norm_of(gradients, parameters.norm_1, normed, &layer.input, &layer.moments_1, residual);
         }
         for ((&token, position), gradient) in
@@ -266,15 +266,15 @@ fn embed(layout: &Layout, weights: &[f32], batch: &Batch, width: usize, out: &mu
 }
 
 /// `y = x · weight + bias`.
-fn linear(layout: &Layout, weights: &[f32], pair: Pair, x: &[f32], y: &mut [f32]) {
+fn linear(isa: Isa, layout: &Layout, weights: &[f32], pair: Pair, x: &[f32], y: &mut [f32]) {
     fill_rows(layout.of(weights, pair.bias), y);
-    apply(layout, weights, pair, x, y);
+    apply(isa, layout, weights, pair, x, y);
 }
 
 /// `y = base + x · weight + bias`.
-fn linear_onto(layout: &Layout, weights: &[f32], pair: Pair, x: &[f32], base: &[f32], y: &mut [f32]) {
+fn linear_onto(isa: Isa, layout: &Layout, weights: &[f32], pair: Pair, x: &[f32], base: &[f32], y: &mut [f32]) {
     add(base, layout.of(weights, pair.bias), y);
-    apply(layout, weights, pair, x, y);
+    apply(isa, layout, weights, pair, x, y);
 }
 
 fn shape(layout: &Layout, pair: Pair) -> (usize, usize) {
@@ -282,14 +282,15 @@ fn shape(layout: &Layout, pair: Pair) -> (usize, usize) {
     (shape[0], shape[1])
 }
 
-fn apply(layout: &Layout, weights: &[f32], pair: Pair, x: &[f32], y: &mut [f32]) {
+fn apply(isa: Isa, layout: &Layout, weights: &[f32], pair: Pair, x: &[f32], y: &mut [f32]) {
     let (inputs, outputs) = shape(layout, pair);
     let weight = Matrix::new(layout.of(weights, pair.weight), inputs, outputs);
-    multiply(Matrix::new(x, x.len() / inputs, inputs), weight, true, y);
+    multiply(isa, Matrix::new(x, x.len() / inputs, inputs), weight, true, y);
 }
 
 /// From the gradient of `y` to that of `x`, which is overwritten, and those of weight and bias, which are added to.
 fn linear_backward(
+    isa: Isa,
     layout: &Layout,
     weights: &[f32],
     gradients: &mut [f32],
@@ -301,8 +302,8 @@ fn linear_backward(
     let (inputs, outputs) = shape(layout, pair);
     let rows = x.len() / inputs;
     let upstream = Matrix::new(y_gradient, rows, outputs);
-    multiply(upstream, Matrix::new(layout.of(weights, pair.weight), inputs, outputs).t(), false, x_gradient);
-    multiply(Matrix::new(x, rows, inputs).t(), upstream, true, layout.of_mut(gradients, pair.weight));
+    multiply(isa, upstream, Matrix::new(layout.of(weights, pair.weight), inputs, outputs).t(), false, x_gradient);
+    multiply(isa, Matrix::new(x, rows, inputs).t(), upstream, true, layout.of_mut(gradients, pair.weight));
     add_column_sums(y_gradient, layout.of_mut(gradients, pair.bias));
 }
 

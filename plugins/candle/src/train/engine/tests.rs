@@ -2,6 +2,7 @@
 
 use super::*;
 use candle_core::{DType, Device};
+use examiner_kernels::Isa;
 use serde_json::{Value, json};
 
 fn parts(changes: Value) -> Parts {
@@ -59,7 +60,7 @@ fn gradients_agree_with_automatic_differentiation() {
         json!({ "activation_function": "relu", "n_inner": 37, "n_layer": 1 }),
         json!({ "activation_function": "silu", "scale_attn_by_inverse_layer_idx": true, "n_head": 1 }),
     ] {
-        let mut fused = Fused::new(parts(changes.clone()));
+        let mut fused = Fused::new(Isa::best(), parts(changes.clone()));
         let mut composed = Composed::new(parts(changes.clone()), Device::Cpu, DType::F32).unwrap();
         let rows = rows();
         for rows in [&rows[..], &rows[3..4]] {
@@ -77,7 +78,7 @@ fn gradients_agree_with_automatic_differentiation() {
 #[test]
 fn gradients_are_slopes_of_the_loss() {
     let batch = batch(&rows()[..3]);
-    let mut fused = Fused::new(parts(json!({})));
+    let mut fused = Fused::new(Isa::best(), parts(json!({})));
     fused.accumulate(&batch, 1.0).unwrap();
     let gradients = fused.gradients().to_vec();
     let layout = parts(json!({})).layout;
@@ -91,7 +92,7 @@ fn gradients_are_slopes_of_the_loss() {
             for (weight, gradient) in weights.zip(&gradients[parameter.range.clone()]) {
                 *weight += (distance * f64::from(*gradient) / slope) as f32;
             }
-            Fused::new(parts).loss(&batch).unwrap()
+            Fused::new(Isa::best(), parts).loss(&batch).unwrap()
         };
         let distance = 0.01;
         let found = (loss_at(distance) - loss_at(-distance)) / (2.0 * distance);
@@ -101,7 +102,7 @@ fn gradients_are_slopes_of_the_loss() {
 
 #[test]
 fn both_engines_take_the_same_steps() {
-    let mut fused = Fused::new(parts(json!({})));
+    let mut fused = Fused::new(Isa::best(), parts(json!({})));
     let mut composed = Composed::new(parts(json!({})), Device::Cpu, DType::F32).unwrap();
     for step in 1..=5 {
         let batch = batch(&rows());
@@ -125,7 +126,7 @@ fn both_engines_take_the_same_steps() {
 fn the_same_call_gives_the_same_bits_on_any_number_of_threads() {
     let run = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let mut fused = Fused::new(parts(json!({ "n_embd": 192, "vocab_size": 400 })));
+        let mut fused = Fused::new(Isa::best(), parts(json!({ "n_embd": 192, "vocab_size": 400 })));
         let loss = pool.install(|| fused.accumulate(&batch(&rows()), 1.0).unwrap());
         (loss.to_bits(), fused.gradients().iter().map(|gradient| gradient.to_bits()).collect::<Vec<_>>())
     };
@@ -154,7 +155,7 @@ fn a_gradient_that_is_no_number_moves_nothing() {
     let mut bad = parts(json!({}));
     bad.state.weights[5] = f32::NAN;
     let before: Vec<u32> = bad.state.weights.iter().map(|weight| weight.to_bits()).collect();
-    let mut fused = Fused::new(bad);
+    let mut fused = Fused::new(Isa::best(), bad);
     assert!(fused.accumulate(&batch(&rows()), 1.0).unwrap().is_nan());
     let update =
         Update { learning_rate: 1e-3, betas: [0.9, 0.95], epsilon: 1e-8, weight_decay: 0.1, clip: 1.0, step: 1 };
