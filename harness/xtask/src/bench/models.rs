@@ -51,8 +51,8 @@ pub(crate) fn bench(arguments: &ModelsArguments) -> Result<bool> {
         tokenizers::write_words(&model, FAMILY_VOCABULARY)?;
         let suite = json!({ "plugin": "candle", "checkpoint": model, "device": arguments.device.device });
         let ours = work.examiner(&program, &arguments.device, directory.path(), &suite, &format!("bench-{family}"))?;
-        let device = &arguments.device.device;
-        let theirs = work.python(&arguments.python, Peer::Transformers, directory.path(), &model, device)?;
+        let device = &*arguments.device.device;
+        let theirs = work.python(&arguments.python, Peer::Transformers, directory.path(), &model, &[device])?;
         let same = ((ours.sum - theirs.sum) / theirs.sum).abs() <= TOLERANCE;
         agree &= same;
         println!(

@@ -94,7 +94,7 @@ pub(crate) fn bench(arguments: &OnnxArguments) -> Result<bool> {
                 Peer::Onnxruntime => (exported.path("export/standard/model.onnx"), threads().to_string()),
                 Peer::Transformers => (directory.path().join("start"), device.device.clone()),
             };
-            add(peer.name(), work.python(python, peer, directory.path(), &model, &third)?);
+            add(peer.name(), work.python(python, peer, directory.path(), &model, &[&third])?);
         }
     }
     print_table(&measured, peer)

@@ -1,7 +1,8 @@
 """The same work with Hugging Face's transformers, for `cargo xtask bench onnx --peer transformers`: prints the tokens a
 second of scoring, then of generation, then the sum of all scores.
 
-Arguments: a checkpoint directory, the work as JSON (token ids), a device of PyTorch's.
+Arguments: a checkpoint directory, the work as JSON (token ids), a device of PyTorch's, and a number type of PyTorch's, `float32` if
+there is none.
 """
 
 import json
@@ -12,7 +13,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 path, work, device = sys.argv[1], json.load(open(sys.argv[2])), sys.argv[3]
-model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).to(device).eval()
+number_type = getattr(torch, (sys.argv[4:] or ["float32"])[0])
+model = AutoModelForCausalLM.from_pretrained(path, dtype=number_type).to(device).eval()
 
 
 @torch.inference_mode()

@@ -108,6 +108,15 @@ impl Work {
         write(&directory.join("work.json"), ids.to_string())
     }
 
+    /// The first documents as a dataset of a suite.
+    pub(crate) fn scoring(directory: &Path, limit: usize) -> Value {
+        json!({
+            "plugin": "table", "path": directory.join("score.jsonl"), "prompt": "{{ context }}", "delimiter": "",
+            "choices": ["{{ continuation }}"], "gold": 0, "metadata": [], "limit": limit,
+            "scorer": { "name": "perplexity-choice", "normalize": "sum" }
+        })
+    }
+
     /// The work by Examiner; its speed is that of model and harness together, from `summary.csv`.
     pub(crate) fn examiner(
         &self,
@@ -117,13 +126,6 @@ impl Work {
         model: &Value,
         name: &str,
     ) -> Result<Throughput> {
-        let scorer = json!({ "name": "perplexity-choice", "normalize": "sum" });
-        let scoring = |limit: usize| {
-            json!({
-                "plugin": "table", "path": directory.join("score.jsonl"), "prompt": "{{ context }}", "delimiter": "",
-                "choices": ["{{ continuation }}"], "gold": 0, "metadata": [], "scorer": scorer, "limit": limit
-            })
-        };
         let mut model = model.clone();
         model["max_batch_tokens"] = (self.rows * 256).into();
         let results = program::examine(
@@ -135,8 +137,8 @@ impl Work {
                 "models": { "gpt2": model },
                 "datasets": {
                     // The time of the first dataset includes opening the model.
-                    "first": scoring(1),
-                    "score": scoring(self.documents.len()),
+                    "first": Work::scoring(directory, 1),
+                    "score": Work::scoring(directory, self.documents.len()),
                     "generate": {
                         "plugin": "table", "path": directory.join("generate.jsonl"), "prompt": "{{ prompt }}", "gold": ["x"],
                         "stop": [], "max_new_tokens": self.new, "metadata": [],
@@ -158,17 +160,17 @@ impl Work {
         })
     }
 
-    /// The same work by a script in Python. `third` is the script's third argument.
+    /// The same work by a script in Python, with what it takes after model and work.
     pub(crate) fn python(
         &self,
         python: &Path,
         peer: Peer,
         directory: &Path,
         model: &Path,
-        third: &str,
+        arguments: &[&str],
     ) -> Result<Throughput> {
         let mut command = Command::new(python);
-        command.args(["-c", peer.script()]).arg(model).arg(directory.join("work.json")).arg(third);
+        command.args(["-c", peer.script()]).arg(model).arg(directory.join("work.json")).args(arguments);
         let output = command.stderr(Stdio::inherit()).output();
         let output = output.with_context(|| format!("cannot start `{}`", python.display()))?;
         ensure!(output.status.success(), "`{}` ended with {}", python.display(), output.status);

@@ -16,8 +16,20 @@ pub(crate) struct Usage {
 
 /// Runs a command to its end. Its stderr is shown if it fails.
 pub(crate) fn run(command: &mut Command) -> Result<Usage> {
+    measure(command.stdout(Stdio::null()))
+}
+
+/// Does the same, and returns what the command says on stdout.
+pub(crate) fn run_with_output(command: &mut Command) -> Result<(Usage, String)> {
+    let stdout = tempfile::NamedTempFile::new()?;
+    let usage = measure(command.stdout(stdout.reopen()?))?;
+    let said = std::fs::read(stdout.path()).context("cannot read what the command said")?;
+    Ok((usage, String::from_utf8_lossy(&said).into_owned()))
+}
+
+fn measure(command: &mut Command) -> Result<Usage> {
     let stderr = tempfile::NamedTempFile::new()?;
-    command.stdout(Stdio::null()).stderr(stderr.reopen()?);
+    command.stderr(stderr.reopen()?);
     let began = Instant::now();
     let mut child = command.spawn().with_context(|| format!("cannot start `{}`", command_line(command)))?;
     let mut peaks: BTreeMap<u32, u64> = BTreeMap::new();

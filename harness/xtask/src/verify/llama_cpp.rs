@@ -6,7 +6,7 @@ use super::real::{self, Answer, NEW_TOKENS, STOP, checkpoint, data, reference, t
 use super::setup::{Setup, pairs};
 use crate::program::process::{cargo, root};
 use crate::program::{SuiteRun, run_suite};
-use crate::real_models::{RealModel, available, directory};
+use crate::real_models::{RealModel, available, directory, quantized};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -30,10 +30,6 @@ pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
     let chat = models.iter().find(|model| model.chat).context("no model speaks through a template")?;
     comparisons.extend(server(setup, chat)?);
     Ok(comparisons)
-}
-
-fn quantized(number_type: &str) -> PathBuf {
-    directory().join("quantized").join(format!("smollm2-{number_type}.gguf"))
 }
 
 /// The tokens of texts, by the file's own tokenizer.

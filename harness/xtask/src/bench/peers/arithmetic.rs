@@ -1,31 +1,15 @@
 //! How close scoring comes to the machine's fastest matrix product.
 
-use super::result::PeerResult;
-use super::setup::Setup;
+use super::machine::product;
+use super::result::{Pair, PeerResult};
+use super::setup::{Precision, Setup};
 use crate::bench::work::{Size, Work, median};
 use crate::checkpoints::shapes::GPT2_124M as GPT2;
-use anyhow::{Context, Result, ensure};
-use serde_json::json;
-use std::process::Command;
+use anyhow::Result;
 
 /// Long documents: nearly all of their time is spent in matrix products.
 const SIZE: Size =
     Size { documents: 16, document_tokens: 512, prompts: 2, prompt_tokens: 8, new: 2, rows: 4, prompt_rows: 2 };
-
-/// The product of two square matrices of 2048 rows by PyTorch and NumPy, in GFLOP/s: the best of their medians.
-const SCRIPT: &str = "
-import statistics, time, numpy, torch
-def usual(product):
-    product()
-    def once():
-        began = time.perf_counter()
-        product()
-        return time.perf_counter() - began
-    return 2 * 2048**3 / statistics.median(once() for _ in range(24)) / 1e9
-a, b = (torch.randn(2048, 2048) for _ in range(2))
-c, d = a.numpy(), b.numpy()
-print(max(usual(lambda: a @ b), usual(lambda: a @ b.t()), usual(lambda: numpy.dot(c, d))))
-";
 
 /// Arithmetic that scoring needs, in a second, beside the machine's best matrix product, in turns.
 pub(super) fn arithmetic(setup: &Setup) -> Result<Vec<PeerResult>> {
@@ -33,24 +17,27 @@ pub(super) fn arithmetic(setup: &Setup) -> Result<Vec<PeerResult>> {
     let directory = setup.work.join("arithmetic");
     let work = Work::new(GPT2.vocabulary, size);
     work.write(&directory)?;
-    let model = json!({ "plugin": "candle", "device": "cpu", "checkpoint": setup.words });
-    let (mut ours, mut products) = (Vec::new(), vec![product(setup)?]);
-    for round in 0..setup.rounds {
-        let name = format!("arithmetic-{round}");
-        let scoring = work.examiner(&setup.program, &setup.device, &directory, &model, &name)?.scoring;
-        ours.push(scoring / size.document_tokens as f64 * document_gflop(size.document_tokens));
-        products.push(product(setup)?);
-    }
-    let (ours, best) = (median(ours)?, median(products)?);
+    let measure = |precision: Precision| -> Result<Option<Pair>> {
+        if !setup.precisions.contains(&precision) {
+            return Ok(None);
+        }
+        let model = setup.candle(&setup.gpt2.words, precision);
+        let product = || product(&setup.python, precision.number_type()).map(|product| product.gflop_per_s);
+        let (mut ours, mut products) = (Vec::new(), vec![product()?]);
+        for round in 0..setup.rounds {
+            let name = format!("arithmetic-{}-{round}", precision.name());
+            let scoring = work.examiner(&setup.program, &setup.device, &directory, &model, &name)?.scoring;
+            ours.push(scoring / size.document_tokens as f64 * document_gflop(size.document_tokens));
+            products.push(product()?);
+        }
+        Ok(Some(Pair::of_speeds(median(ours)?, median(products)?, precision.pick(0.9, 0.5))))
+    };
     Ok(vec![PeerResult {
-        what: "arithmetic of scoring".to_owned(),
+        what: format!("{}: arithmetic of scoring", setup.gpt2.name),
         peer: "the best 2048^3 product".to_owned(),
         unit: "GFLOP/s",
-        ours,
-        theirs: best,
-        ratio: ours / best,
-        at_least: 0.9,
-        scores: None,
+        highest: measure(Precision::Highest)?,
+        medium: measure(Precision::Medium)?,
     }])
 }
 
@@ -64,15 +51,4 @@ fn document_gflop(tokens: usize) -> f64 {
     let attention = 2.0 * width * ((layers - 1.0) * read * (read + 1.0) / 2.0 + scored * read);
     let logits = scored * width * vocabulary;
     2.0 * (products + attention + logits) / 1e9
-}
-
-fn product(setup: &Setup) -> Result<f64> {
-    let output = Command::new(&setup.python).args(["-c", SCRIPT]).output().context("cannot start Python")?;
-    ensure!(
-        output.status.success(),
-        "Python ended with {}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8_lossy(&output.stdout).trim().parse().context("the script gave no number")
 }

@@ -1,6 +1,6 @@
 //! Whole evaluations as processes, from the command to the score, beside those of lm-evaluation-harness.
 
-use super::result::PeerResult;
+use super::result::{Pair, PeerResult, Scores};
 use super::setup::Setup;
 use crate::bench::work::median;
 use crate::program::Results;
@@ -31,10 +31,9 @@ pub(super) fn in_turns(
     }
     let line = |what: String, unit, pick: fn(&Usage) -> f64, at_least| -> Result<PeerResult> {
         let of = |usage: &[Usage]| median(usage.iter().map(pick).collect());
-        let (ours, theirs) = (of(&of_ours)?, of(&of_theirs)?);
-        let peer = "lm-evaluation-harness".to_owned();
-        let (ratio, scores) = (theirs / ours, Some((scores.0, scores.1, 1e-3)));
-        Ok(PeerResult { what, peer, unit, ours, theirs, ratio, at_least, scores })
+        let scores = Scores { ours: scores.0, theirs: scores.1, tolerance: 1e-3 };
+        let pair = Pair::of_costs(of(&of_ours)?, of(&of_theirs)?, at_least).with_scores(scores);
+        Ok(PeerResult { what, peer: "lm-evaluation-harness".to_owned(), unit, highest: Some(pair), medium: None })
     };
     Ok(vec![
         line(what.to_owned(), "s", |usage| usage.seconds, at_least)?,

@@ -2,34 +2,29 @@
 
 use super::evaluations::{in_turns, newest_results, run_suite};
 use super::result::PeerResult;
-use super::setup::Setup;
+use super::setup::{Model, Precision, Setup, smollm2};
 use crate::program::measure::{self, Usage};
 use crate::program::python;
-use crate::real_models;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;
 
-/// The published model.
-const MODEL: &str = "smollm2";
-
-/// Whether model and data are there.
-pub(super) fn is_available(data: &Path) -> bool {
-    real_models::directory().join(MODEL).join("config.json").is_file() && data.join("hub").is_dir()
+/// Whether data sets are there in the layout of the hub.
+pub(super) fn has_hub(data: &Path) -> bool {
+    data.join("hub").is_dir()
 }
 
 /// Measures all 57 subjects with five examples before each question.
 pub(super) fn mmlu(setup: &Setup) -> Result<Vec<PeerResult>> {
-    let (model, hub) = (real_models::directory().join(MODEL), setup.data.join("hub"));
+    let (model, hub) = (smollm2(setup)?, setup.data.join("hub"));
     ensure!(
-        is_available(&setup.data),
-        "expected SmolLM2 in `{}` and data in the hub's layout in `{}`; `cargo xtask real-models` gets the model",
-        model.display(),
+        has_hub(&setup.data),
+        "expected data sets in the layout of the hub in `{}`; there is no such directory",
         hub.display()
     );
     let limit = if setup.quick { 2 } else { 20 };
-    let what = format!("MMLU of SmolLM2, 57 x {limit} questions, 5 examples");
+    let what = format!("{}: MMLU, 57 x {limit} x 5-shot", model.name);
     in_turns(
         setup,
         &what,
@@ -39,11 +34,11 @@ pub(super) fn mmlu(setup: &Setup) -> Result<Vec<PeerResult>> {
     )
 }
 
-fn examiner(setup: &Setup, model: &Path, hub: &Path, limit: usize, round: usize) -> Result<(Usage, f64)> {
+fn examiner(setup: &Setup, model: &Model, hub: &Path, limit: usize, round: usize) -> Result<(Usage, f64)> {
     let name = format!("mmlu-{round}");
     let suite = json!({
         "name": name,
-        "models": { "model": { "plugin": "candle", "checkpoint": model, "device": "cpu", "chat": false } },
+        "models": { "model": setup.candle(&model.checkpoint, Precision::Highest) },
         "datasets": { "mmlu": {
             "plugin": "lm-eval", "task": "mmlu", "tasks_dir": python::lm_eval_tasks(&setup.python)?, "hub_mirror": hub, "num_fewshot": 5,
             "limit_per_task": limit
@@ -56,11 +51,11 @@ fn examiner(setup: &Setup, model: &Path, hub: &Path, limit: usize, round: usize)
 }
 
 /// The same by lm-evaluation-harness, which finds data sets by folders of their names in its working directory.
-fn lm_eval(setup: &Setup, model: &Path, hub: &Path, limit: usize) -> Result<(Usage, f64)> {
+fn lm_eval(setup: &Setup, model: &Model, hub: &Path, limit: usize) -> Result<(Usage, f64)> {
     let out = setup.work.join("lm-eval-mmlu");
     let mut command = Command::new(&setup.python);
     command.args(["-m", "lm_eval", "--model", "hf", "--device", "cpu", "--batch_size", "8", "--tasks", "mmlu"]);
-    command.arg("--model_args").arg(format!("pretrained={},dtype=float32", model.display()));
+    command.arg("--model_args").arg(format!("pretrained={},dtype=float32", model.checkpoint.display()));
     command.arg("--output_path").arg(&out).args(["--num_fewshot", "5", "--limit", &limit.to_string()]);
     command.env("HF_HUB_OFFLINE", "1").env("HF_DATASETS_OFFLINE", "1").env("HF_HOME", setup.work.join("cache"));
     let usage = measure::run(command.current_dir(hub))?;
