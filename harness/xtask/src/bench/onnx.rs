@@ -1,14 +1,14 @@
-//! `cargo xtask bench onnx`: tokens a second of a GPT-2 through ONNX Runtime and through candle, beside Python's
+//! `cargo xtask bench onnx`: tokens a second of a GPT-2 or a Llama through ONNX Runtime and through candle, beside Python's
 //! onnxruntime on the same file or transformers on the same weights, in turns.
 
 use super::work::{Peer, Size, Throughput, Work, median, threads};
-use crate::checkpoints::shapes::{GPT2_124M, GPT2_QUICK};
-use crate::checkpoints::{gpt2, tokenizers};
+use crate::checkpoints::shapes::{GPT2_124M, GPT2_QUICK, LLAMA_QUICK, SMOLLM2_135M};
+use crate::checkpoints::{gpt2, llama, tokenizers};
 use crate::program::{self, DeviceArguments, ProgramArguments, onnxruntime};
 use anyhow::Result;
 use clap::ValueHint;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct OnnxArguments {
@@ -18,7 +18,10 @@ pub(crate) struct OnnxArguments {
     /// What to compare with. If not given: `onnxruntime` on the CPU, `transformers` on a GPU.
     #[arg(long)]
     peer: Option<Peer>,
-    /// A small model instead of the one of 124 million parameters: seconds instead of minutes.
+    /// The family of the model, which has the sizes of GPT-2 124M or of SmolLM2 135M, and random weights.
+    #[arg(long, default_value = "gpt2")]
+    family: Family,
+    /// A small model instead of one of more than 100 million parameters: seconds instead of minutes.
     #[arg(long)]
     quick: bool,
     /// How often each side is measured, in turns.
@@ -30,6 +33,33 @@ pub(crate) struct OnnxArguments {
     program: ProgramArguments,
 }
 
+/// Families that are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Family {
+    Gpt2,
+    Llama,
+}
+
+impl Family {
+    /// Writes a model. What it is called, and its vocabulary.
+    fn write(self, quick: bool, directory: &Path) -> Result<(&'static str, usize)> {
+        let (name, vocabulary) = match (self, quick) {
+            (Family::Gpt2, true) => ("a small GPT-2", GPT2_QUICK.vocabulary),
+            (Family::Gpt2, false) => ("GPT-2, 124M", GPT2_124M.vocabulary),
+            (Family::Llama, true) => ("a small Llama", LLAMA_QUICK.vocabulary),
+            (Family::Llama, false) => ("a Llama of the sizes of SmolLM2, 135M", SMOLLM2_135M.vocabulary),
+        };
+        match self {
+            Family::Gpt2 => gpt2::write_model(directory, if quick { GPT2_QUICK } else { GPT2_124M }, 0)?,
+            Family::Llama => {
+                llama::write_model(directory, if quick { LLAMA_QUICK } else { SMOLLM2_135M })?;
+            }
+        }
+        tokenizers::write_words(directory, vocabulary)?;
+        Ok((name, vocabulary))
+    }
+}
+
 /// Largest relative difference of the sum of all log-likelihoods.
 const TOLERANCE: f64 = 1e-5;
 
@@ -38,10 +68,8 @@ pub(crate) fn bench(arguments: &OnnxArguments) -> Result<bool> {
     let program = program::find(&arguments.program)?;
     onnxruntime::provide()?;
     let directory = tempfile::tempdir()?;
-    let (shape, name) = if arguments.quick { (GPT2_QUICK, "a small GPT-2") } else { (GPT2_124M, "GPT-2, 124M") };
-    gpt2::write_model(&directory.path().join("start"), shape, 0)?;
-    tokenizers::write_words(&directory.path().join("start"), shape.vocabulary)?;
-    let work = Work::new(shape.vocabulary, Size::SMALL);
+    let (name, vocabulary) = arguments.family.write(arguments.quick, &directory.path().join("start"))?;
+    let work = Work::new(vocabulary, Size::SMALL);
     work.write(directory.path())?;
     let export = |operators: &str, logits: &str| json!({ "exporter": "onnx", "from": directory.path().join("start"), "operators": operators, "logits": logits });
     let exported = program::examine(
@@ -49,7 +77,9 @@ pub(crate) fn bench(arguments: &OnnxArguments) -> Result<bool> {
         directory.path(),
         &json!({
             "name": "export",
-            "export": { "standard": export("standard", "all"), "fused": export("fused", "wanted") },
+            "export": {
+                "standard": export("standard", "all"), "fused": export("fused", "wanted"), "grouped": export("grouped", "wanted")
+            },
         }),
     )?;
     let device = &arguments.device;
@@ -58,6 +88,7 @@ pub(crate) fn bench(arguments: &OnnxArguments) -> Result<bool> {
         ("candle", model("candle", directory.path().join("start"))),
         ("onnx", model("onnx", exported.path("export/standard"))),
         ("onnx, fused", model("onnx", exported.path("export/fused"))),
+        ("onnx, grouped", model("onnx", exported.path("export/grouped"))),
     ];
     let peer = arguments.peer.unwrap_or(if device.is_cpu() { Peer::Onnxruntime } else { Peer::Transformers });
     println!(

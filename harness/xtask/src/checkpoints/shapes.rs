@@ -34,6 +34,9 @@ pub(crate) const GPT2_TORTURE: Gpt2Shape = Gpt2Shape { vocabulary: 96, context: 
 /// A Llama of 101 million parameters.
 pub(crate) const LLAMA_101M: LlamaShape =
     LlamaShape { vocabulary: 16_384, context: 1024, width: 768, inner: 2048, layers: 12, heads: 12, kv_heads: 4 };
+/// SmolLM2 as it was published in its smallest size, but for its context.
+pub(crate) const SMOLLM2_135M: LlamaShape =
+    LlamaShape { vocabulary: 49_152, context: 1024, width: 576, inner: 1536, layers: 30, heads: 9, kv_heads: 3 };
 /// A Llama that is measured in seconds: what `--quick` means.
 pub(crate) const LLAMA_QUICK: LlamaShape =
     LlamaShape { vocabulary: 512, context: 1024, width: 128, inner: 256, layers: 4, heads: 4, kv_heads: 2 };
