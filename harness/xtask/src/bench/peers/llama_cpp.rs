@@ -175,8 +175,8 @@ impl Works {
         perplexity.arg("-f").arg(&self.text).args(["-c", &WINDOW.to_string()]);
         perplexity.args(["--chunks", &self.windows.documents.len().to_string()]);
         let (scoring, said) = measure::run_with_output(&mut perplexity)?;
-        let estimate = said.lines().find_map(|line| line.split_once("Final estimate: PPL = "));
-        let estimate = estimate.and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
+        // `[1]45.8,[2]34.2,`: the perplexity of all windows so far.
+        let estimate = said.rsplit(']').next().and_then(|rest| rest.split(',').next()?.trim().parse().ok());
         Ok(Figures {
             prompts: speed(true)?,
             one_answer: speed(false)?,
