@@ -54,9 +54,18 @@ impl Checkpoint {
     /// `NotFound` for a missing configuration, `BadInput` for a file that is not what it should be. A missing tokenizer is
     /// the error of those methods that need it.
     pub fn open(source: &str, host: &Host) -> Result<Self> {
-        let source = source.trim_end_matches('/');
-        let config_path = fetch(host, source, "config.json")?;
+        let config_path = fetch(host, source.trim_end_matches('/'), "config.json")?;
         let config = read_json(&config_path)?;
+        Self::with_config(source, host, config, config_path)
+    }
+
+    /// The same, of a checkpoint that has another file in place of `config.json`. `config` is what that file says, in the
+    /// form of a `config.json`; results depend on all of `config_path`.
+    ///
+    /// # Errors
+    /// `BadInput` for a file that is not what it should be.
+    pub fn with_config(source: &str, host: &Host, config: Value, config_path: PathBuf) -> Result<Self> {
+        let source = source.trim_end_matches('/');
         let found = fetch(host, source, "tokenizer.json");
         let generation = read_optional(host, source, "generation_config.json")?.map_or(Value::Null, |(file, _)| file);
         let tokenizer_config = read_optional(host, source, TOKENIZER_CONFIG)?;
