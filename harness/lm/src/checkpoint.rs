@@ -57,9 +57,18 @@ impl Checkpoint {
     /// `NotFound` for a missing configuration, `BadInput` for a file that is not what it should be. A tokenizer that is missing, or none,
     /// is the error of those methods that need it.
     pub fn open(source: &str, host: &Host) -> Result<Self> {
-        let source = source.trim_end_matches('/');
-        let config_path = fetch(host, source, "config.json")?;
+        let config_path = fetch(host, source.trim_end_matches('/'), "config.json")?;
         let config = read_json(&config_path)?;
+        Self::with_config(source, host, config, config_path)
+    }
+
+    /// The same, of a checkpoint that has another file in place of `config.json`. `config` is what that file says, in the
+    /// form of a `config.json`; results depend on all of `config_path`.
+    ///
+    /// # Errors
+    /// `BadInput` for a file that is not what it should be.
+    pub fn with_config(source: &str, host: &Host, config: Value, config_path: PathBuf) -> Result<Self> {
+        let source = source.trim_end_matches('/');
         let tokenizer_path = match fetch(host, source, "tokenizer.json") {
             Err(error) if error.code != ErrorCode::NotFound => return Err(error),
             found => found,

@@ -8,10 +8,11 @@ mod decoder;
 mod directory;
 mod graph;
 mod options;
+mod rounding;
 mod weights;
 mod write;
 
-pub use options::{ExportOptions, ExternalData, Logits, NumberType, Operators};
+pub use options::{Dtype, ExportOptions, ExternalData, Logits, Operators};
 
 use crate::proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 use directory::Directory;
@@ -63,7 +64,7 @@ impl Exporter for OnnxExporter {
                 .with_help("export to another directory: the files of both have the same names"));
         }
         let size = write::write(self.model(family, &graph), &graph, &weights, external, &mut directory, &self.host)?;
-        directory.carry(&checkpoint, &plan, self.options.dtype.name())?;
+        directory.carry(&checkpoint, &plan, self.options.dtype.number().name())?;
         directory.publish()?;
         self.host.info(format!("`{}` exported to `{}`, {size} bytes", job.from, job.out.display()));
 
@@ -92,7 +93,7 @@ impl OnnxExporter {
 
     /// The family of a checkpoint, and what the model is.
     fn plan(&self, checkpoint: &Checkpoint) -> Result<(&'static str, Plan)> {
-        let config = Config::new(&checkpoint.config, &checkpoint.config_path, self.options.dtype.precision());
+        let config = Config::new(&checkpoint.config, &checkpoint.config_path, self.options.dtype.number().precision());
         let family = examiner_families::names().find(|name| *name == config.model_type());
         let (Some(family), Some(plan)) = (family, examiner_families::plan(&config)?) else {
             let names: Vec<&str> = examiner_families::names().collect();
@@ -113,7 +114,7 @@ impl OnnxExporter {
     /// The model around the graph.
     fn model(&self, family: &str, graph: &Graph) -> ModelProto {
         let mut opset_import = vec![OperatorSetIdProto { domain: String::new(), version: OPSET }];
-        if self.options.operators != Operators::Standard {
+        if graph.uses(FUSED_DOMAIN) {
             opset_import.push(OperatorSetIdProto { domain: FUSED_DOMAIN.to_owned(), version: 1 });
         }
         let entry = |key: &str, value: &str| StringStringEntryProto { key: key.to_owned(), value: value.to_owned() };
@@ -123,7 +124,7 @@ impl OnnxExporter {
             producer_version: env!("CARGO_PKG_VERSION").to_owned(),
             graph: Some(graph.proto()),
             opset_import,
-            metadata_props: vec![entry("model_type", family), entry("dtype", self.options.dtype.name())],
+            metadata_props: vec![entry("model_type", family), entry("dtype", self.options.dtype.number().name())],
         }
     }
 }

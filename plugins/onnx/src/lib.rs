@@ -14,7 +14,7 @@ mod providers;
 mod runtime;
 
 pub use diagnostic::OnnxDiagnostic;
-pub use export::{ExportOptions, ExternalData, Logits, NumberType, OnnxExporter, Operators};
+pub use export::{Dtype, ExportOptions, ExternalData, Logits, OnnxExporter, Operators};
 pub use model::{BaseOptions, GraphOptimization, Onnx, OnnxLoader, OnnxOptions, Options};
 pub use providers::{Device, Devices, PluginDevice};
 

@@ -4,7 +4,9 @@ mod assemble;
 mod batches;
 mod cache;
 mod decoder;
+mod description;
 mod file;
+mod genai;
 mod in_place;
 mod logits;
 mod options;
@@ -19,15 +21,16 @@ use crate::runtime::{Runtime, failed};
 use assemble::Assembler;
 use cache::Caches;
 use decoder::OnnxDecoder;
+use description::Description;
 use examiner_api::{BatchInvariance, Host, Metadata, Model, PluginError, Result};
 use examiner_lm::checkpoint::Checkpoint;
 use examiner_lm::{Decoder, LoadModel, LoadedModel, LocalModel, LocalOptions, ModelSource};
-use file::ModelFile;
-use in_place::InPlaceDecoder;
+use file::{ModelFile, Rounding};
+use in_place::{InPlaceDecoder, Number};
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use shape::Shape;
-use signature::Signature;
+use ort::value::TensorElementType;
+use signature::{Lengths, Signature};
 use slots::{SlotShape, Slots};
 
 /// A language model in ONNX.
@@ -54,10 +57,11 @@ impl LoadModel for OnnxLoader {
 
 /// Loads one model, without the one that it is compared with.
 fn load(options: OnnxOptions, local: LocalOptions, host: Host) -> Result<LocalModel<Box<dyn Decoder>>> {
-    let checkpoint = Checkpoint::open(&options.checkpoint, &host)?;
-    let shape = Shape::read(&checkpoint.config, &checkpoint.config_path)?;
-    checkpoint.check_vocabulary(shape.vocabulary)?;
-    let file = ModelFile::find(&checkpoint, options.file.as_deref())?;
+    let description = Description::open(&options.checkpoint, &host)?;
+    let shape = description.shape;
+    description.checkpoint.check_vocabulary(shape.vocabulary)?;
+    let wanted = options.file.as_deref().or(description.file.as_deref());
+    let file = ModelFile::find(&description.checkpoint, wanted)?;
     let runtime = Runtime::open(options.runtime.as_deref())?;
     let threads = match options.threads {
         Some(0) => return Err(PluginError::bad_options("expected `threads` to be at least 1, found `0`")),
@@ -66,27 +70,35 @@ fn load(options: OnnxOptions, local: LocalOptions, host: Host) -> Result<LocalMo
     };
     let (mut session, mut chosen) = builder(&runtime, &options, threads, &host)?;
     let session = session.commit_from_file(&file.path).map_err(|error| refused(&file, &runtime, &chosen, &error))?;
-    let signature = Signature::read(session.inputs(), session.outputs(), shape, &file.path)?;
+    let signature = Signature::read(session.inputs(), session.outputs(), &description, &file)?;
     // What this program exports counts a window's positions without those that are masked; others count all.
     let is_own = session.metadata().is_ok_and(|metadata| metadata.producer().as_deref() == Some("examiner"));
-    let window = shape::window(&checkpoint.config).filter(|_| !is_own);
+    let window = description.window.filter(|_| !is_own);
     let longest_padded = window.map_or(shape.context_length, |window| window.min(shape.context_length));
     host.info(format!("ONNX Runtime {} from `{}`", runtime.version, runtime.path.display()));
+    if file.rounding == Rounding::ByCall {
+        let shown = file.path.display();
+        let warning = format!(
+            "`{shown}` rounds what it multiplies by the range of all tokens of a call (`DynamicQuantizeLinear`): numbers change \
+             with where a text is cut; `share_prefixes: false` computes every text of up to `max_batch_tokens` as a whole"
+        );
+        warn(warning, &mut chosen, &host);
+    }
     let placement = placement(&session, &mut chosen, &file, options.fallback, &host)?;
-    let source = source(checkpoint, &file, &runtime, &chosen, placement)?;
-    if signature.in_place {
+    let source = source(description.checkpoint, &file, &runtime, &chosen, placement)?;
+    if let Some(lengths) = signature.in_place {
         if chosen.accelerator().is_some() {
             return Err(PluginError::unsupported(format!(
-                "`{}` adds keys and values in place (`operators: grouped`), which is for `device: cpu`",
+                "`{}` adds keys and values in place (`GroupQueryAttention`), which is for `device: cpu`",
                 file.path.display()
             ))
             .with_help("export the model with `operators: fused` for a GPU"));
         }
-        let tensors = signature.pasts.len();
-        let slots = SlotShape { tensors, heads: signature.shape.heads, width: signature.shape.head_width };
-        let (memory, slots) = (providers::main_memory()?, Slots::new(slots));
-        let decoder = InPlaceDecoder { session, signature, memory, slots, path: file.path };
-        return LocalModel::open(Box::new(decoder), source, local);
+        let decoder: Box<dyn Decoder> = match signature.past_type {
+            TensorElementType::Float16 => Box::new(in_place::<u16>(session, signature, lengths, file)?),
+            _ => Box::new(in_place::<f32>(session, signature, lengths, file)?),
+        };
+        return LocalModel::open(decoder, source, local);
     }
     // Copying takes one thread of the CPU, and none of it for rows that are on a GPU.
     let options = OnnxOptions { device: Devices(chosen.devices.clone()), fallback: false, ..options };
@@ -102,6 +114,23 @@ fn load(options: OnnxOptions, local: LocalOptions, host: Host) -> Result<LocalMo
         signature,
     };
     LocalModel::open(Box::new(decoder), source, local)
+}
+
+/// The decoder of a graph that adds keys and values in place.
+fn in_place<T: Number>(
+    session: Session,
+    signature: Signature,
+    lengths: Lengths,
+    file: ModelFile,
+) -> Result<InPlaceDecoder<T>> {
+    let slots = SlotShape {
+        tensors: signature.pasts.len(),
+        heads: signature.shape.heads,
+        width: signature.shape.head_width,
+        room: file.grouped.map_or(0, |grouped| grouped.room),
+    };
+    let memory = providers::main_memory()?;
+    Ok(InPlaceDecoder { session, signature, lengths, memory, slots: Slots::new(slots), path: file.path })
 }
 
 /// Prepares a session as the options ask for.

@@ -163,6 +163,7 @@ pub(crate) struct TensorProto {
 /// The values of [`TensorProto`]'s `data_type` and [`TensorTypeProto`]'s `elem_type`.
 pub(crate) mod data_type {
     pub(crate) const FLOAT: i32 = 1;
+    pub(crate) const UINT8: i32 = 2;
     pub(crate) const INT32: i32 = 6;
     pub(crate) const INT64: i32 = 7;
     pub(crate) const BOOL: i32 = 9;

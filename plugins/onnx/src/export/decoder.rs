@@ -8,15 +8,18 @@ mod attention;
 mod heads;
 mod operations;
 mod rotation;
+mod rounded;
 mod shared;
 mod stream;
 
 use super::graph::Attribute::Int;
 use super::graph::{Axis, Element, Graph, Source};
 use super::options::{ExportOptions, Logits, NumberType, Operators};
+use super::rounding::Rounding;
 use super::weights::Weights;
 use examiner_api::{PluginError, Result};
 use examiner_families::{MlpIn, Plan, is_constant};
+use rounded::Table;
 use shared::Shared;
 use stream::Stream;
 
@@ -47,10 +50,11 @@ pub(super) fn graph(
         weights.check_tied(&head, &format!("{prefix}{}.weight", names.tokens))?;
     }
     if options.operators == Operators::Grouped {
-        check_grouped(plan, options.dtype)?;
+        check_grouped(plan, options.dtype.number())?;
     }
-    let graph = Graph::new(family, options.dtype);
-    let mut builder = Builder { graph, plan, weights, prefix, operators: options.operators };
+    let graph = Graph::new(family, options.dtype.number());
+    let rounding = options.dtype.rounding();
+    let mut builder = Builder { graph, plan, weights, prefix, operators: options.operators, rounding };
     builder.build(options.logits)?;
     let Builder { graph, weights, .. } = builder;
     weights.finish(|name| is_constant(name) || (plan.tied && name == head))?;
@@ -80,6 +84,8 @@ struct Builder<'a> {
     /// What names in the checkpoint begin with.
     prefix: &'static str,
     operators: Operators,
+    /// How matrices are rounded, where they are.
+    rounding: Option<Rounding>,
 }
 
 impl Builder<'_> {
@@ -87,7 +93,7 @@ impl Builder<'_> {
         let wanted = self.signature(logits);
         let plan = self.plan;
         let names = &plan.names;
-        let embedding = self.weight(&format!("{}.weight", names.tokens), &[plan.vocabulary, plan.width])?;
+        let embedding = self.embeddings()?;
         let shared = self.shared();
         let mut stream = self.embed(&embedding)?;
         for layer in 0..plan.layers.len() {
@@ -96,7 +102,7 @@ impl Builder<'_> {
             stream = self.layer(layer, &block, stream, &shared, rows)?;
         }
         let (_, normed) = self.read(stream, Some(names.norm.to_owned()), false)?;
-        self.head(&normed, embedding, logits)
+        self.head(&normed, &embedding, logits)
     }
 
     /// Declares what goes in and comes out, but for keys and values. Gives the input of rows that are wanted.
@@ -128,7 +134,7 @@ impl Builder<'_> {
     }
 
     /// The residual stream before the first layer.
-    fn embed(&mut self, embedding: &str) -> Result<Stream> {
+    fn embed(&mut self, embedding: &Table) -> Result<Stream> {
         let plan = self.plan;
         let mut tokens = self.look_up(&path(plan.names.tokens), embedding, "input_ids");
         if plan.embedding_scale != 1.0 {
@@ -137,15 +143,18 @@ impl Builder<'_> {
         }
         let Some(name) = plan.names.positions else { return Ok(Stream::Ready(tokens)) };
         let positions = self.weight(&format!("{name}.weight"), &[plan.context, plan.width])?;
-        let positions = self.look_up(&path(name), &positions, "position_ids");
+        let positions = self.look_up(&path(name), &Table::Numbers(positions), "position_ids");
         Ok(Stream::Sum { name: "/embeddings".to_owned(), x: tokens, y: positions.into() })
     }
 
     /// `[rows, width]`: the rows of a table that an input names.
-    fn look_up(&mut self, name: &str, table: &str, ids: &str) -> String {
+    fn look_up(&mut self, name: &str, table: &Table, ids: &str) -> String {
         let flat = self.graph.list("flat", &[-1]);
         let flat = self.graph.node("Reshape", &format!("{name}/ids"), &[ids, &flat], &[]);
-        self.graph.node("Gather", name, &[table, &flat], &[])
+        match table {
+            Table::Numbers(table) => self.graph.node("Gather", name, &[table, &flat], &[]),
+            Table::Rounded(parts) => self.rounded_rows(name, parts, &flat),
+        }
     }
 
     /// What a layer makes of the residual stream; after its attention, of the rows in `wanted` alone.
@@ -196,19 +205,27 @@ impl Builder<'_> {
     }
 
     /// Logits from the last layer's rows.
-    fn head(&mut self, rows: &str, embedding: String, logits: Logits) -> Result<()> {
+    fn head(&mut self, rows: &str, embedding: &Table, logits: Logits) -> Result<()> {
         let plan = self.plan;
-        let shape = [plan.vocabulary, plan.width];
-        let head = match plan.tied {
-            true => embedding,
+        let (shape, sizes) = ([plan.vocabulary, plan.width], [plan.width, plan.vocabulary]);
+        let own = match (plan.tied, self.rounding) {
+            (true, _) => None,
             // Its name has no prefix.
-            false => {
+            (false, rounding) => {
                 let name = format!("{}.weight", plan.names.head);
-                self.weights.take(&name, &shape)?;
-                self.graph.weight(&name, Source::Tensor(name.clone()), &shape)
+                Some(match rounding {
+                    Some(rounding) => Table::Rounded(self.rounded(name.clone(), &name, sizes, false, rounding)?),
+                    None => {
+                        self.weights.take(&name, &shape)?;
+                        Table::Numbers(self.graph.weight(&name, Source::Tensor(name.clone()), &shape))
+                    }
+                })
             }
         };
-        let mut flat = self.graph.node("Gemm", "/lm_head", &[rows, &head], &[("transB", Int(1))]);
+        let mut flat = match own.as_ref().unwrap_or(embedding) {
+            Table::Numbers(head) => self.graph.node("Gemm", "/lm_head", &[rows, head], &[("transB", Int(1))]),
+            Table::Rounded(parts) => self.rounded_product("/lm_head", rows, parts, sizes),
+        };
         if plan.logits_scale != 1.0 {
             let scale = self.graph.number("logits_scale", plan.logits_scale);
             flat = self.graph.node("Mul", "/lm_head/scaled", &[&flat, &scale], &[]);
@@ -233,9 +250,14 @@ impl Builder<'_> {
     }
 
     fn weight_from(&mut self, name: &str, shape: &[usize], source: impl Fn(String) -> Source) -> Result<String> {
-        let stored = format!("{}{name}", self.prefix);
+        let (stored, name) = self.names(name);
         self.weights.take(&stored, shape)?;
-        Ok(self.graph.weight(&format!("{}{name}", self.plan.names.prefix), source(stored), shape))
+        Ok(self.graph.weight(&name, source(stored), shape))
+    }
+
+    /// What a tensor is called in the checkpoint, and in the graph.
+    fn names(&self, name: &str) -> (String, String) {
+        (format!("{}{name}", self.prefix), format!("{}{name}", self.plan.names.prefix))
     }
 
     /// The part of a block that its feed-forward layers are in, as names of nodes have it.

@@ -1,6 +1,7 @@
 //! A graph as it is built: nodes, what goes in and comes out, and the constants between.
 
 use super::options::NumberType;
+use super::rounding::{Part, Rounded};
 use crate::proto::{
     AttributeProto, Dimension, GraphProto, NodeProto, Size, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto,
     ValueInfoProto, attribute_type, data_type,
@@ -38,6 +39,8 @@ pub(super) enum Source {
     Cosines(Rope),
     /// A row of sines for each position.
     Sines(Rope),
+    /// A part of a matrix of the checkpoint in 4 bits.
+    Rounded(Rounded),
 }
 
 /// The value of an attribute.
@@ -89,8 +92,12 @@ impl Graph {
 
     /// Numbers in all tensors of the checkpoint.
     pub(super) fn parameters(&self) -> u64 {
-        let learned = |weight: &&Weight| matches!(weight.source, Source::Tensor(_) | Source::PlusOne(_));
-        self.weights.iter().filter(learned).map(Weight::numbers).sum::<usize>() as u64
+        let learned = |weight: &Weight| match &weight.source {
+            Source::Tensor(_) | Source::PlusOne(_) => weight.numbers(),
+            Source::Rounded(Rounded { part: Part::Numbers, outputs, inputs, .. }) => outputs * inputs,
+            Source::Rounded(_) | Source::Cosines(_) | Source::Sines(_) => 0,
+        };
+        self.weights.iter().map(learned).sum::<usize>() as u64
     }
 
     /// Bytes of all weights.
@@ -130,6 +137,11 @@ impl Graph {
             attribute: attributes.iter().map(|(name, value)| value.proto(name)).collect(),
             domain: domain.to_owned(),
         });
+    }
+
+    /// Whether there is an operation of a set of operators.
+    pub(super) fn uses(&self, domain: &str) -> bool {
+        self.nodes.iter().any(|node| node.domain == domain)
     }
 
     /// Whether there is an operation of that name.
@@ -238,14 +250,19 @@ impl Weight {
 
     /// Bytes of its numbers.
     pub(super) fn bytes(&self, dtype: NumberType) -> usize {
-        self.numbers() * dtype.size()
+        self.numbers() * if self.is_packed() { 1 } else { dtype.size() }
+    }
+
+    /// Whether it consists of bytes in which several numbers are.
+    fn is_packed(&self) -> bool {
+        matches!(&self.source, Source::Rounded(rounded) if rounded.part != Part::Scales)
     }
 
     /// All of it but the numbers.
     pub(super) fn proto(&self, dtype: NumberType) -> TensorProto {
         TensorProto {
             dims: self.shape.iter().map(|&size| size as i64).collect(),
-            data_type: data_type_of(dtype),
+            data_type: if self.is_packed() { data_type::UINT8 } else { data_type_of(dtype) },
             name: self.name.clone(),
             ..TensorProto::default()
         }

@@ -1,5 +1,6 @@
 //! The options of the exporter in a suite.
 
+use super::rounding::Rounding;
 use examiner_api::schemars::{self, JsonSchema};
 use examiner_api::{PluginError, Result};
 use examiner_families::Precision;
@@ -11,8 +12,9 @@ use serde::{Deserialize, Serialize};
 #[schemars(crate = "schemars")]
 pub struct ExportOptions {
     /// The number type of the weights, of keys and values, and of the logits: `f32`, or `f16` for a GPU, which halves file
-    /// and memory.
-    pub dtype: NumberType,
+    /// and memory; or `int4` or `uint4`, by which the matrices alone are rounded to 4 bits, in blocks of 32 numbers, and all
+    /// else is `f32`.
+    pub dtype: Dtype,
     /// Which operators the graph is made of; `grouped` gives the fastest answers on a CPU.
     pub operators: Operators,
     /// Which logits the graph computes; `all` is what Optimum's exports do.
@@ -22,13 +24,45 @@ pub struct ExportOptions {
     pub external_data: ExternalData,
 }
 
-/// A number type.
+/// A number type of weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(crate = "schemars")]
-pub enum NumberType {
+pub enum Dtype {
     /// 32 bits.
     #[default]
+    F32,
+    /// 16 bits.
+    F16,
+    /// Matrices in 4 bits, as far below zero as above (`MatMulNBits`).
+    Int4,
+    /// Matrices in 4 bits, each block from its least number to its greatest, with a zero point.
+    Uint4,
+}
+
+impl Dtype {
+    /// The type of all numbers that are not rounded.
+    pub(super) fn number(self) -> NumberType {
+        match self {
+            Dtype::F32 | Dtype::Int4 | Dtype::Uint4 => NumberType::F32,
+            Dtype::F16 => NumberType::F16,
+        }
+    }
+
+    /// How matrices are rounded, where they are.
+    pub(super) fn rounding(self) -> Option<Rounding> {
+        match self {
+            Dtype::F32 | Dtype::F16 => None,
+            Dtype::Int4 => Some(Rounding::Symmetric),
+            Dtype::Uint4 => Some(Rounding::ZeroPoints),
+        }
+    }
+}
+
+/// The type of the numbers that a graph computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NumberType {
+    /// 32 bits.
     F32,
     /// 16 bits.
     F16,
@@ -187,7 +221,7 @@ mod tests {
         let read = |value| serde_json::from_value::<ExportOptions>(value);
         let options = json!({ "dtype": "f16", "operators": "fused", "logits": "wanted", "external_data": true });
         let expected = ExportOptions {
-            dtype: NumberType::F16,
+            dtype: Dtype::F16,
             operators: Operators::Fused,
             logits: Logits::Wanted,
             external_data: ExternalData::Always,
@@ -195,6 +229,7 @@ mod tests {
         assert_eq!(read(options.clone()).unwrap(), expected);
         assert_eq!(json!(expected), options);
         assert_eq!(read(json!({ "external_data": "auto" })).unwrap(), ExportOptions::default());
+        assert_eq!(read(json!({ "dtype": "uint4" })).unwrap().dtype.rounding(), Some(Rounding::ZeroPoints));
         for wrong in [json!({ "external_data": "yes" }), json!({ "dtype": "bf16" }), json!({ "opset": 7 })] {
             assert!(read(wrong.clone()).is_err(), "{wrong}");
         }

@@ -2,6 +2,7 @@
 
 use super::graph::{Source, Weight};
 use super::options::NumberType;
+use super::rounding::Rounded;
 use examiner_api::{ErrorCode, PluginError, Result};
 use examiner_families::Rope;
 use examiner_lm::checkpoint::{UnusedTensors, WeightFiles, check_tensor};
@@ -114,7 +115,23 @@ impl Weights {
             Source::PlusOne(name) => self.copy(name, |number| number + 1.0, dtype, out, path),
             Source::Cosines(rope) => Target { what: computed(), dtype, out, path }.put(cosines(rope, rows)),
             Source::Sines(rope) => Target { what: computed(), dtype, out, path }.put(sines(rope, rows)),
+            Source::Rounded(rounded) => self.round(rounded, dtype, out, path),
         }
+    }
+
+    /// Writes a part of a rounded matrix, output by output.
+    fn round(&self, rounded: &Rounded, dtype: NumberType, out: &mut impl Write, path: &Path) -> Result<()> {
+        let found = self.tensor(&rounded.tensor)?;
+        let what = format!("tensor `{}` of `{}`", rounded.tensor, found.path.display());
+        let mut target = Target { what, dtype, out, path };
+        for output in 0..rounded.outputs {
+            let row: Vec<f32> = (0..rounded.inputs).map(|input| found.number(rounded.place(output, input))).collect();
+            if let Some(number) = row.iter().find(|number| !number.is_finite()) {
+                return Err(target.unfit(*number));
+            }
+            target.flush(&mut rounded.bytes(&row))?;
+        }
+        Ok(())
     }
 
     /// Writes a tensor of the checkpoint, each number changed.
@@ -146,6 +163,18 @@ impl Weights {
 
     fn tensor(&self, name: &str) -> Result<Found<'_>> {
         self.find(name).ok_or_else(|| PluginError::bad_input(format!("no tensor `{name}` in the checkpoint")))
+    }
+}
+
+impl Found<'_> {
+    /// The number at an index.
+    fn number(&self, index: usize) -> f32 {
+        let (words, halves) = (self.bytes.as_chunks::<4>().0, self.bytes.as_chunks::<2>().0);
+        match self.info.dtype {
+            Dtype::F32 => f32::from_le_bytes(words[index]),
+            Dtype::F16 => f16::from_le_bytes(halves[index]).to_f32(),
+            _ => bf16::from_le_bytes(halves[index]).to_f32(),
+        }
     }
 }
 

@@ -8,8 +8,9 @@
 use super::assemble::Assembler;
 use super::batches::calls;
 use super::cache::{Caches, Group, Positions, Source, count, moved, push, whole};
+use super::file::Rounding;
 use super::logits::send_logits;
-use super::signature::{BRANCH, INPUT_IDS, LOGITS, MASK, POSITIONS, ROWS, Signature};
+use super::signature::{BRANCH, KEPT, ROWS, Signature};
 use crate::runtime::failed;
 use examiner_api::{ErrorCode, PluginError, Result};
 use examiner_lm::{CacheId, CacheLayout, Decoder, OnLogits, Row, Segment};
@@ -57,8 +58,14 @@ impl OnnxDecoder {
         members.sort_by_key(|&index| self.caches.seen(segments[index].cache).is_ok_and(|seen| !seen.is_empty()));
         let own: Vec<Segment<'_>> = members.iter().map(|&index| segments[index]).collect();
         let ids: Vec<CacheId> = own.iter().map(|segment| segment.cache).collect();
-        let tokens = own.iter().map(|segment| segment.tokens.len()).max().unwrap_or_default();
+        let mut tokens = own.iter().map(|segment| segment.tokens.len()).max().unwrap_or_default();
         let mut sources = self.caches.sources(&ids)?;
+        if self.signature.rounding == Rounding::ByRow && self.signature.positions && ids.len() * tokens == 1 {
+            let past = sources
+                .first()
+                .map_or(Ok::<_, PluginError>(0), |source| Ok(self.caches.group(source.group)?.length))?;
+            tokens += usize::from(past + 2 <= self.longest_padded);
+        }
         let past = self.widen(&mut sources, tokens)?;
         if past + tokens > self.longest_padded && members.len() > 1 {
             // Padding would make the rows longer than the graph can be counted on to bear.
@@ -157,7 +164,13 @@ impl OnnxDecoder {
         }
         if !rows.is_empty() {
             let fed = call.members.len() * call.tokens;
-            send_logits(outputs.get(LOGITS), &self.signature, &self.path, (fed, &rows), on_logits)?;
+            send_logits(
+                outputs.get(&*self.signature.names.logits),
+                &self.signature,
+                &self.path,
+                (fed, &rows),
+                on_logits,
+            )?;
         }
         Ok(presents)
     }
@@ -169,6 +182,7 @@ impl OnnxDecoder {
         rows: &[(usize, Row)],
     ) -> ort::Result<ort::session::IoBinding> {
         let mut binding = self.session.create_binding()?;
+        let names = &self.signature.names;
         let (count_of_rows, tokens, past) = (call.segments.len(), call.tokens, call.past);
         let mut ids = vec![0_i64; count_of_rows * tokens];
         let mut positions = vec![0_i64; count_of_rows * tokens];
@@ -193,10 +207,10 @@ impl OnnxDecoder {
                 }
             })
         };
-        binding.bind_input(INPUT_IDS, &whole(ids, tokens)?)?;
-        binding.bind_input(MASK, &whole(mask, past + tokens)?)?;
+        binding.bind_input(&*names.input_ids, &whole(ids, tokens)?)?;
+        binding.bind_input(&*names.mask, &whole(mask, past + tokens)?)?;
         if self.signature.positions {
-            binding.bind_input(POSITIONS, &whole(positions, tokens)?)?;
+            binding.bind_input(&*names.positions, &whole(positions, tokens)?)?;
         }
         if self.signature.branch {
             binding.bind_input(BRANCH, &Tensor::from_array(([1], vec![past > 0]))?)?;
@@ -209,7 +223,10 @@ impl OnnxDecoder {
             binding.bind_input(past.input.as_str(), value.as_ref())?;
             binding.bind_output_to_device(past.output.as_str(), &self.memory)?;
         }
-        binding.bind_output_to_device(LOGITS, &self.main_memory)?;
+        if self.signature.kept_logits {
+            binding.bind_input(KEPT, &Tensor::from_array(((), vec![0_i64]))?)?;
+        }
+        binding.bind_output_to_device(&*names.logits, &self.main_memory)?;
         Ok(binding)
     }
 }
@@ -277,7 +294,12 @@ impl Decoder for OnnxDecoder {
         }
         let extents: Result<Vec<_>> =
             segments.iter().map(|segment| self.caches.extent(segment.cache, segment.tokens.len())).collect();
-        for members in calls(&extents?, self.signature.positions, self.longest_padded) {
+        let calls = match self.signature.rounding {
+            // What shares a call would change the other's numbers, and so would padding.
+            Rounding::ByCall => (0..segments.len()).map(|index| vec![index]).collect(),
+            Rounding::None | Rounding::ByRow => calls(&extents?, self.signature.positions, self.longest_padded),
+        };
+        for members in calls {
             self.call(&members, segments, on_logits)?;
         }
         Ok(())

@@ -1,13 +1,13 @@
 //! The ONNX file itself, read as far as errors in it can be named: ONNX Runtime's own messages name neither
 //! the tensor nor what to do.
 
-use crate::proto::{AttributeProto, GraphProto, ModelProto, TensorProto, data_location};
+use crate::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, data_location};
 use bytes::Bytes;
 use examiner_api::{PluginError, Result};
 use examiner_lm::checkpoint::Checkpoint;
 use memmap2::Mmap;
 use prost::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
@@ -28,6 +28,30 @@ pub(crate) struct ModelFile {
     pub(crate) external: Vec<PathBuf>,
     /// The sets of operators that it uses: `ai.onnx 18`.
     pub(crate) opsets: String,
+    /// Its `GroupQueryAttention`, where it has any.
+    pub(crate) grouped: Option<Grouped>,
+    pub(crate) rounding: Rounding,
+}
+
+/// What a graph does to the numbers that it multiplies by weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rounding {
+    None,
+    /// Rounds them to 8 bits row by row (`MatMulNBits` with `accuracy_level: 4`), which ONNX Runtime does otherwise in a call of
+    /// one row than in one of several.
+    ByRow,
+    /// Rounds them to 8 bits by the range of all rows of a call (`DynamicQuantizeLinear`).
+    ByCall,
+}
+
+/// What the nodes `GroupQueryAttention` of a graph need.
+#[derive(Debug, Default)]
+pub(crate) struct Grouped {
+    /// The names of the keys and values that they take.
+    pub(crate) pasts: HashSet<String>,
+    /// Positions that they want memory for, however short a sequence is: the widest window of those that let its keys and
+    /// values go round.
+    pub(crate) room: usize,
 }
 
 impl ModelFile {
@@ -43,14 +67,7 @@ impl ModelFile {
                 .iter()
                 .find_map(|name| checkpoint.fetch_optional(name).transpose().map(|path| path.map(|path| (*name, path))))
                 .transpose()?
-                .ok_or_else(|| {
-                    PluginError::not_found(format!(
-                        "no ONNX model in the checkpoint `{}`: none of `{}`",
-                        checkpoint.source(),
-                        NAMES.join("`, `")
-                    ))
-                    .with_help("name it with the option `file`, or export the checkpoint with the exporter `onnx`")
-                })?,
+                .ok_or_else(|| none(checkpoint))?,
         };
         let model = read(&path)?;
         let folder = name.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
@@ -83,12 +100,34 @@ impl ModelFile {
             domain => format!("{domain} {}", set.version),
         });
         let opsets = opsets.collect::<Vec<_>>().join(", ");
-        Ok(ModelFile { path, external: files, opsets })
+        let grouped = model.graph.as_ref().and_then(grouped);
+        let rounding = model.graph.as_ref().map_or(Rounding::None, rounding);
+        Ok(ModelFile { path, external: files, opsets, grouped, rounding })
     }
 
     /// All files that the model's answers depend on.
     pub(crate) fn files(&self) -> Vec<&Path> {
         std::iter::once(&self.path).chain(&self.external).map(PathBuf::as_path).collect()
+    }
+}
+
+/// Says that no file has one of the names, and which others there are.
+fn none(checkpoint: &Checkpoint) -> PluginError {
+    let message =
+        format!("no ONNX model in the checkpoint `{}`: none of `{}`", checkpoint.source(), NAMES.join("`, `"));
+    let directory = checkpoint.config_path.parent().unwrap_or(Path::new(""));
+    let in_folder = |folder: &str| -> Vec<String> {
+        let entries = std::fs::read_dir(directory.join(folder)).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter(|name| name.ends_with(".onnx")).map(|name| format!("{folder}{name}")).collect()
+    };
+    let mut others = [in_folder(""), in_folder("onnx/")].concat();
+    others.sort();
+    match others.first() {
+        None => PluginError::not_found(message)
+            .with_help("name it with the option `file`, or export the checkpoint with the exporter `onnx`"),
+        Some(first) => PluginError::not_found(format!("{message}; there is `{}`", others.join("`, `")))
+            .with_help(format!("choose one with the option `file`: `file: {first}`")),
     }
 }
 
@@ -134,6 +173,38 @@ fn external(tensor: &TensorProto, path: &Path, needed: &mut BTreeMap<String, (u6
         *entry = (end, tensor.name.clone());
     }
     Ok(())
+}
+
+/// The nodes `GroupQueryAttention` of a graph; none if there are none.
+fn grouped(graph: &GraphProto) -> Option<Grouped> {
+    let mut found: Option<Grouped> = None;
+    for node in graph.node.iter().filter(|node| node.op_type == "GroupQueryAttention") {
+        let grouped = found.get_or_insert_default();
+        // The past stands behind queries, keys and values.
+        grouped.pasts.extend(node.input.iter().skip(3).take(2).cloned());
+        if number(node, "sliding_window_cache") != 0 {
+            grouped.room = grouped.room.max(usize::try_from(number(node, "local_window_size")).unwrap_or_default());
+        }
+    }
+    found
+}
+
+/// The level at which what is multiplied has 8 bits.
+const EIGHT_BITS: i64 = 4;
+
+fn rounding(graph: &GraphProto) -> Rounding {
+    let of_node = |node: &NodeProto| match &*node.op_type {
+        "DynamicQuantizeLinear" | "DynamicQuantizeMatMul" => Rounding::ByCall,
+        "MatMulNBits" if number(node, "accuracy_level") == EIGHT_BITS => Rounding::ByRow,
+        _ => Rounding::None,
+    };
+    let branches = graph.node.iter().flat_map(|node| &node.attribute).filter_map(|attribute| attribute.g.as_ref());
+    graph.node.iter().map(of_node).chain(branches.map(rounding)).max().unwrap_or(Rounding::None)
+}
+
+/// A whole number among a node's attributes, 0 without it.
+fn number(node: &NodeProto, name: &str) -> i64 {
+    node.attribute.iter().find(|attribute| attribute.name == name).and_then(|attribute| attribute.i).unwrap_or_default()
 }
 
 /// Every tensor of a graph, those of its branches included.

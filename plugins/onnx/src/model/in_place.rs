@@ -1,12 +1,14 @@
-//! A graph that adds keys and values in place (`operators: grouped`) as a decoder.
+//! A graph that adds keys and values in place (`GroupQueryAttention`) as a decoder: an export with `operators: grouped`, or a
+//! model of ONNX Runtime GenAI's builder.
 //!
 //! Sequences of different lengths share a call without padding on the left and without a mask; nothing of what is there
 //! already is copied. The operator takes new prompts together, and answers that grow by one token together; a sequence
 //! that goes on by several tokens has a call of its own.
 
 use super::batches::{Extent, calls};
+use super::file::Rounding;
 use super::logits::send_logits;
-use super::signature::{INPUT_IDS, LENGTHS, LOGITS, LONGEST, POSITIONS, ROWS, Signature};
+use super::signature::{KEPT, LENGTHS, LONGEST, Lengths, ROWS, Signature};
 use super::slots::Slots;
 use crate::runtime::failed;
 use examiner_api::{ErrorCode, PluginError, Result};
@@ -18,12 +20,28 @@ use ort::value::{DynValue, Tensor};
 use std::path::PathBuf;
 use std::ptr::NonNull;
 
+/// A number type of keys and values.
+pub(crate) trait Number: Copy + Default + Send + 'static {
+    /// What ONNX Runtime calls it.
+    const TYPE: ONNXTensorElementDataType;
+}
+
+impl Number for f32 {
+    const TYPE: ONNXTensorElementDataType = ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+}
+
+/// The bits of a number of 16 bits: nothing here computes with it.
+impl Number for u16 {
+    const TYPE: ONNXTensorElementDataType = ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16;
+}
+
 /// A session and its caches.
-pub(crate) struct InPlaceDecoder {
+pub(crate) struct InPlaceDecoder<T> {
     pub(crate) session: Session,
     pub(crate) signature: Signature,
+    pub(crate) lengths: Lengths,
     pub(crate) memory: MemoryInfo<'static>,
-    pub(crate) slots: Slots,
+    pub(crate) slots: Slots<T>,
     /// The graph's file, for messages.
     pub(crate) path: PathBuf,
 }
@@ -34,6 +52,8 @@ struct Member<'a> {
     index: usize,
     segment: Segment<'a>,
     past: usize,
+    /// Tokens behind its own that the graph computes as if they were its own.
+    padding: usize,
 }
 
 impl Member<'_> {
@@ -42,7 +62,7 @@ impl Member<'_> {
     }
 }
 
-impl InPlaceDecoder {
+impl<T: Number> InPlaceDecoder<T> {
     /// Which segments share a call.
     fn calls(&self, segments: &[Segment<'_>]) -> Result<Vec<Vec<usize>>> {
         let (mut single, mut prompts, mut others) = (Vec::new(), Vec::new(), Vec::new());
@@ -67,9 +87,16 @@ impl InPlaceDecoder {
         let mut members = Vec::with_capacity(indices.len());
         for &index in indices {
             let segment = segments[index];
-            members.push(Member { index, segment, past: self.slots.length(segment.cache)? });
+            members.push(Member { index, segment, past: self.slots.length(segment.cache)?, padding: 0 });
         }
-        let tokens = members.iter().map(|member| member.segment.tokens.len()).max().unwrap_or_default();
+        let mut tokens = members.iter().map(|member| member.segment.tokens.len()).max().unwrap_or_default();
+        if let ([member], 1) = (&mut members[..], tokens)
+            && self.signature.rounding == Rounding::ByRow
+            && member.past + 2 <= self.signature.shape.context_length
+        {
+            // Its keys and values are overwritten by those of the next token.
+            (tokens, member.padding) = (2, 1);
+        }
         let room = members.iter().map(|member| member.past + tokens).max().unwrap_or_default();
         let window = self.slots.gather(&ids, room)?;
         members.sort_by_key(|member| self.slots.slot(member.segment.cache));
@@ -101,7 +128,7 @@ impl InPlaceDecoder {
             return Ok(());
         }
         let fed = (members.len() * tokens, &rows[..]);
-        send_logits(outputs.get(LOGITS), &self.signature, &self.path, fed, on_logits)
+        send_logits(outputs.get(&*self.signature.names.logits), &self.signature, &self.path, fed, on_logits)
     }
 
     /// Everything but keys and values. What is shorter than `tokens` is padded on the right, where it does not matter.
@@ -116,20 +143,44 @@ impl InPlaceDecoder {
                 positions[row * tokens + index] = (member.past + index) as i64;
             }
         }
-        let lengths: Vec<i32> = members.iter().map(|member| member.total() as i32 - 1).collect();
-        let longest = lengths.iter().max().map_or(0, |length| length + 1);
-        binding.bind_input(INPUT_IDS, &Tensor::from_array(([count, tokens], ids))?)?;
+        let totals: Vec<usize> = members.iter().map(|member| member.total() + member.padding).collect();
+        let names = &self.signature.names;
+        binding.bind_input(&*names.input_ids, &self.ids([count, tokens], ids)?)?;
         if self.signature.positions {
-            binding.bind_input(POSITIONS, &Tensor::from_array(([count, tokens], positions))?)?;
+            binding.bind_input(&*names.positions, &self.ids([count, tokens], positions)?)?;
         }
-        binding.bind_input(LENGTHS, &Tensor::from_array(([count], lengths))?)?;
-        binding.bind_input(LONGEST, &Tensor::from_array(([1], vec![longest]))?)?;
+        let longest = totals.iter().max().copied().unwrap_or_default();
+        match self.lengths {
+            Lengths::Given => {
+                let lengths: Vec<i32> = totals.iter().map(|&total| total as i32 - 1).collect();
+                binding.bind_input(LENGTHS, &Tensor::from_array(([count], lengths))?)?;
+                binding.bind_input(LONGEST, &Tensor::from_array(([1], vec![longest as i32]))?)?;
+            }
+            Lengths::Counted => {
+                let mask = totals.iter().flat_map(|&total| (0..longest).map(move |at| i64::from(at < total)));
+                binding.bind_input(&*names.mask, &self.ids([count, longest], mask.collect())?)?;
+            }
+        }
         if self.signature.wanted_rows {
             let wanted: Vec<i64> = rows.iter().map(|(index, _)| *index as i64).collect();
             binding.bind_input(ROWS, &Tensor::from_array(([wanted.len()], wanted))?)?;
         }
-        binding.bind_output_to_device(LOGITS, &self.memory)?;
+        if self.signature.kept_logits {
+            binding.bind_input(KEPT, &Tensor::from_array(((), vec![0_i64]))?)?;
+        }
+        binding.bind_output_to_device(&*names.logits, &self.memory)?;
         Ok(binding)
+    }
+
+    /// Whole numbers of the type that the graph takes.
+    fn ids(&self, dims: [usize; 2], values: Vec<i64>) -> ort::Result<DynValue> {
+        Ok(match self.signature.wide_ids {
+            true => Tensor::from_array((dims, values))?.into_dyn(),
+            false => {
+                let values: Vec<i32> = values.into_iter().map(|value| value as i32).collect();
+                Tensor::from_array((dims, values))?.into_dyn()
+            }
+        })
     }
 }
 
@@ -139,7 +190,7 @@ impl InPlaceDecoder {
 ///
 /// # Safety
 /// The values must stay where they are, and nobody else may touch them, as long as the tensor is used.
-unsafe fn view(values: &mut [f32], shape: [i64; 4], memory: &MemoryInfo<'_>) -> ort::Result<DynValue> {
+unsafe fn view<T: Number>(values: &mut [T], shape: [i64; 4], memory: &MemoryInfo<'_>) -> ort::Result<DynValue> {
     use ort::AsPointer;
     let mut value = std::ptr::null_mut();
     // SAFETY: the values are as many as the shape says; ONNX Runtime keeps the address and copies the shape. A value from
@@ -151,7 +202,7 @@ unsafe fn view(values: &mut [f32], shape: [i64; 4], memory: &MemoryInfo<'_>) -> 
             size_of_val(values),
             shape.as_ptr(),
             shape.len(),
-            ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+            T::TYPE,
             &mut value,
         );
         ort::Error::result_from_status(status)?;
@@ -160,7 +211,7 @@ unsafe fn view(values: &mut [f32], shape: [i64; 4], memory: &MemoryInfo<'_>) -> 
     }
 }
 
-impl Decoder for InPlaceDecoder {
+impl<T: Number> Decoder for InPlaceDecoder<T> {
     fn context_length(&self) -> usize {
         self.signature.shape.context_length
     }
@@ -203,7 +254,11 @@ impl Decoder for InPlaceDecoder {
         for segment in segments {
             segment.check(self.slots.length(segment.cache)?, shape.context_length, shape.vocabulary)?;
         }
-        for members in self.calls(segments)? {
+        let calls = match self.signature.rounding {
+            Rounding::ByCall => (0..segments.len()).map(|index| vec![index]).collect(),
+            Rounding::None | Rounding::ByRow => self.calls(segments)?,
+        };
+        for members in calls {
             self.call(&members, segments, on_logits)?;
         }
         Ok(())

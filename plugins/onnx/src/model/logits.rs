@@ -1,6 +1,6 @@
 //! Logits from the output of a graph to the scheduler.
 
-use super::signature::{LOGITS, Signature};
+use super::signature::Signature;
 use crate::runtime::failed;
 use examiner_api::{ErrorCode, PluginError, Result};
 use examiner_lm::{OnLogits, Row};
@@ -23,11 +23,11 @@ pub(crate) fn send_logits(
     (fed, rows): (usize, &[(usize, Row)]),
     on_logits: &mut OnLogits<'_>,
 ) -> Result<()> {
-    let vocabulary = signature.shape.vocabulary;
+    let (vocabulary, name) = (signature.shape.vocabulary, &signature.names.logits);
     let expected = if signature.wanted_rows { rows.len() } else { fed };
     let logits = checked(logits, expected, vocabulary).map_err(|found| {
         let message = format!(
-            "tensor `{LOGITS}` of `{}`: expected {expected} rows of {vocabulary} values, found {found}",
+            "tensor `{name}` of `{}`: expected {expected} rows of {vocabulary} values, found {found}",
             path.display()
         );
         PluginError::new(ErrorCode::Protocol, message).with_help("export the model again")
@@ -39,7 +39,7 @@ pub(crate) fn send_logits(
     for (rows, indices) in rows.chunks(ROWS_AT_ONCE).zip(indices.chunks(ROWS_AT_ONCE)) {
         let values = read(logits, indices, vocabulary).map_err(|error| failed("read logits", &error))?;
         if values.iter().any(|value| value.is_nan()) {
-            let message = format!("tensor `{LOGITS}` of `{}` has NaN", path.display());
+            let message = format!("tensor `{name}` of `{}` has NaN", path.display());
             return Err(PluginError::new(ErrorCode::Numeric, message).with_help(
                 "a model of 16 bits may overflow: export it with `dtype: f32`; otherwise its weights are damaged",
             ));

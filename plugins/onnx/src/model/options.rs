@@ -15,11 +15,13 @@ pub type Options = WithLocalOptions<OnnxOptions>;
 #[schemars(crate = "schemars")]
 pub struct OnnxOptions {
     /// A directory with an ONNX model, `config.json` and `tokenizer.json`, or `hf://org/name`: an export of this plugin,
-    /// or of Hugging Face's Optimum with past keys and values.
+    /// or of Hugging Face's Optimum with past keys and values; or a model of ONNX Runtime GenAI's builder, with its
+    /// `genai_config.json`.
     #[schemars(extend("format" = "path"))]
     pub checkpoint: String,
-    /// The model's file in the checkpoint. If not given: the first that is there of `model.onnx`,
-    /// `decoder_model_merged.onnx`, `decoder_with_past_model.onnx`, the same in `onnx/`.
+    /// The model's file in the checkpoint, as `onnx/model_q4.onnx`. If not given: the one that `genai_config.json` names;
+    /// without it, the first that is there of `model.onnx`, `decoder_model_merged.onnx`, `decoder_with_past_model.onnx`, the same
+    /// in `onnx/`.
     #[serde(default)]
     pub file: Option<String>,
     /// Where the model runs: `cpu`, `cuda`, `cuda:N` with the number of a GPU, `tensorrt`, `tensorrt:N`, `webgpu`, `webgpu:N`,

@@ -20,6 +20,14 @@ pub(crate) struct SlotShape {
     pub(crate) heads: usize,
     /// Width of a head.
     pub(crate) width: usize,
+    /// Positions that the graph asks every slot to have room for.
+    pub(crate) room: usize,
+}
+
+impl SlotShape {
+    fn least_capacity(self) -> usize {
+        self.room.max(LEAST_CAPACITY)
+    }
 }
 
 /// The slot of a sequence, none as long as it is empty, and its positions.
@@ -29,11 +37,11 @@ struct Stored {
     length: usize,
 }
 
-/// All caches.
-pub(crate) struct Slots {
+/// All caches, of numbers of the type `T`, whose default is zero.
+pub(crate) struct Slots<T> {
     shape: SlotShape,
     /// `[slots, heads, capacity, width]` each.
-    tensors: Vec<Vec<f32>>,
+    tensors: Vec<Vec<T>>,
     /// Positions of a slot.
     capacity: usize,
     owners: Vec<Option<CacheId>>,
@@ -41,10 +49,11 @@ pub(crate) struct Slots {
     next: u64,
 }
 
-impl Slots {
+impl<T: Copy + Default> Slots<T> {
     pub(crate) fn new(shape: SlotShape) -> Self {
         let tensors = vec![Vec::new(); shape.tensors];
-        Slots { shape, tensors, capacity: LEAST_CAPACITY, owners: Vec::new(), caches: HashMap::new(), next: 1 }
+        let capacity = shape.least_capacity();
+        Slots { shape, tensors, capacity, owners: Vec::new(), caches: HashMap::new(), next: 1 }
     }
 
     fn stored(&self, id: CacheId) -> Result<Stored> {
@@ -86,7 +95,7 @@ impl Slots {
         if self.caches.is_empty() {
             self.owners.clear();
             self.tensors.iter_mut().for_each(|tensor| *tensor = Vec::new());
-            self.capacity = LEAST_CAPACITY;
+            self.capacity = self.shape.least_capacity();
         }
     }
 
@@ -159,7 +168,7 @@ impl Slots {
     }
 
     /// The keys or values of some slots, and their shape: `[slots, heads, capacity, width]`.
-    pub(crate) fn window(&mut self, tensor: usize, slots: &Range<usize>) -> (&mut [f32], [i64; 4]) {
+    pub(crate) fn window(&mut self, tensor: usize, slots: &Range<usize>) -> (&mut [T], [i64; 4]) {
         let size = self.slot_size();
         let shape = [slots.len(), self.shape.heads, self.capacity, self.shape.width].map(|size| size as i64);
         (&mut self.tensors[tensor][slots.start * size..slots.end * size], shape)
@@ -196,7 +205,7 @@ impl Slots {
         let (before, after) = (self.capacity * width, capacity * width);
         for tensor in &mut self.tensors {
             // Comes zeroed from the system, page by page when it is written to.
-            let mut grown = vec![0.0f32; slots * heads * after];
+            let mut grown = vec![T::default(); slots * heads * after];
             for stored in self.caches.values() {
                 let Some(slot) = stored.slot else { continue };
                 for head in slot * heads..(slot + 1) * heads {
@@ -238,10 +247,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const SHAPE: SlotShape = SlotShape { tensors: 2, heads: 2, width: 3 };
+    const SHAPE: SlotShape = SlotShape { tensors: 2, heads: 2, width: 3, room: 0 };
 
     /// Writes a number of its own at each position of a cache that is new.
-    fn extend(slots: &mut Slots, members: &[(CacheId, usize)], model: &mut HashMap<CacheId, Vec<f32>>) {
+    fn extend(slots: &mut Slots<f32>, members: &[(CacheId, usize)], model: &mut HashMap<CacheId, Vec<f32>>) {
         let ids: Vec<CacheId> = members.iter().map(|member| member.0).collect();
         let most = members.iter().map(|(id, more)| model[id].len() + more).max().unwrap();
         let window = slots.gather(&ids, most).unwrap();
@@ -267,7 +276,7 @@ mod tests {
         }
     }
 
-    fn check(slots: &mut Slots, model: &HashMap<CacheId, Vec<f32>>) {
+    fn check(slots: &mut Slots<f32>, model: &HashMap<CacheId, Vec<f32>>) {
         for (id, expected) in model {
             assert_eq!(slots.length(*id).unwrap(), expected.len());
             let Some(slot) = slots.slot(*id).filter(|_| !expected.is_empty()) else { continue };

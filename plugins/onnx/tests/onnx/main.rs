@@ -2,7 +2,8 @@
 //!
 //! - `exporting`: what an export consists of; `exporting::refused`: what is said of a checkpoint that cannot be exported.
 //! - `running`: exports through ONNX Runtime, in batches of any shape; `running::families`: every family; `running::graphs`:
-//!   graphs of other exporters; `running::refused`: what is said of models that cannot be run.
+//!   graphs of other exporters; `running::rounded`: weights in 4 bits; `running::refused`: what is said of models that cannot
+//!   be run.
 //! - `webgpu`: the program on a software GPU; `webgpu::killed`: runs that are interrupted there; `webgpu::refused`: devices and
 //!   libraries that cannot be used.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should fail")]

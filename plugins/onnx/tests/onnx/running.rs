@@ -3,6 +3,7 @@
 mod families;
 pub(crate) mod graphs;
 mod refused;
+mod rounded;
 
 use examiner_api::testing::FakeHost;
 use examiner_api::{ErrorCode, ExportJob, Exporter, Level, Model, Open, Result};

@@ -17,12 +17,19 @@ impl Builder<'_> {
         has_bias: bool,
     ) -> Result<Unbiased> {
         let turned = self.plan.order == Order::OutputsFirst;
+        if let Some(rounding) = self.rounding {
+            let (stored, weight) = self.names(&format!("{name}.weight"));
+            let parts = self.rounded(stored, &weight, [inputs, outputs], !turned, rounding)?;
+            let bias = self.bias(name, outputs, has_bias)?;
+            let made = Unbiased { value: self.rounded_product(&path(name), x, &parts, [inputs, outputs]), bias };
+            return Ok(match self.operators {
+                Operators::Standard => self.biased(made).into(),
+                Operators::Fused | Operators::Grouped => made,
+            });
+        }
         let shape = if turned { [outputs, inputs] } else { [inputs, outputs] };
         let weight = self.weight(&format!("{name}.weight"), &shape)?;
-        let bias = match has_bias {
-            true => Some(self.weight(&format!("{name}.bias"), &[outputs])?),
-            false => None,
-        };
+        let bias = self.bias(name, outputs, has_bias)?;
         let (path, attributes) = (path(name), [("transB", Int(1))]);
         let attributes = if turned { &attributes[..] } else { &[] };
         Ok(match (self.operators, bias) {
@@ -34,6 +41,10 @@ impl Builder<'_> {
                 Unbiased { value: self.graph.node(op, &path, &[x, &weight], attributes), bias }
             }
         })
+    }
+
+    fn bias(&mut self, name: &str, outputs: usize, has_bias: bool) -> Result<Option<String>> {
+        has_bias.then(|| self.weight(&format!("{name}.bias"), &[outputs])).transpose()
     }
 
     /// The tensors of a norm.

@@ -15,7 +15,7 @@ fn refused(checkpoint: &Path) -> PluginError {
 }
 
 /// Refused with that code, and a message that has all of these.
-fn says(checkpoint: &Path, code: ErrorCode, parts: &[&str]) {
+pub(super) fn says(checkpoint: &Path, code: ErrorCode, parts: &[&str]) {
     let error = refused(checkpoint);
     assert_eq!(error.code, code, "{error}");
     for part in parts {
