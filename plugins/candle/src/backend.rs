@@ -8,7 +8,6 @@ pub(crate) use cpu::Cpu;
 pub(crate) use ops::Ops;
 
 use crate::cache::{CacheShape, Chain};
-use crate::tensors::Numbers;
 use candle_core::Tensor;
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;
@@ -70,17 +69,6 @@ pub(crate) trait Backend: Send {
 
     /// Makes a linear layer of tensors in main memory.
     fn load_linear(&self, weight: &Tensor, order: Order, bias: Option<&Tensor>) -> Result<Self::Linear>;
-    /// Makes the same of numbers that are still in their file, `[first, second]`; none where they have to be copied.
-    fn load_linear_of_file(
-        &self,
-        weight: Numbers<'_>,
-        shape: [usize; 2],
-        order: Order,
-        bias: Option<&Tensor>,
-    ) -> Result<Option<Self::Linear>> {
-        let _ = (weight, shape, order, bias);
-        Ok(None)
-    }
     /// Makes a layer norm.
     fn load_norm(&self, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Self::Norm>;
     /// Makes a norm by the root of the mean square.

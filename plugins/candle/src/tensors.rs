@@ -8,7 +8,6 @@ use crate::gguf::Gguf;
 use candle_core::{DType, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_lm::checkpoint::{UnusedTensors, WeightFiles, check_tensor};
-use half::{bf16, f16};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -20,27 +19,10 @@ trait Source: Send {
     fn file(&self, name: &str) -> &Path;
     /// The shape of a tensor, and its number type if that is none that weights may have.
     fn look(&self, name: &str) -> candle_core::Result<(Vec<usize>, Option<String>)>;
-    /// The numbers of a tensor as they lie in its file, if they lie there as they are in memory.
-    fn in_file(&self, name: &str) -> Option<Numbers<'_>> {
-        let _ = name;
-        None
-    }
-    /// A tensor of [`Source::in_file`] is not needed any more.
-    fn release(&self, name: &str) {
-        let _ = name;
-    }
     /// Reads a tensor into main memory.
     fn load(&mut self, name: &str, dtype: DType) -> candle_core::Result<Tensor>;
     /// Whether two tensors hold the same bytes.
     fn same(&self, a: &str, b: &str) -> bool;
-}
-
-/// The numbers of a tensor, one after the other.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Numbers<'a> {
-    F32(&'a [f32]),
-    F16(&'a [f16]),
-    Bf16(&'a [bf16]),
 }
 
 /// Files of weights of which every tensor must be asked for.
@@ -90,41 +72,10 @@ impl Tensors {
     /// # Errors
     /// `BadInput` if it does not exist, has another shape, or is not of floating-point numbers.
     pub(crate) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        self.check(name, shape)?;
-        self.source.load(name, self.dtype).map_err(|error| self.damaged(name, &error))
-    }
-
-    /// Makes something of a tensor as [`Tensors::take`] reads it: by `of_file` without a copy, if it is in the file as it would be
-    /// read and `of_file` can do it, else by `of_tensor`.
-    ///
-    /// # Errors
-    /// As for [`Tensors::take`].
-    pub(crate) fn take_as<T>(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        of_file: impl FnOnce(Numbers<'_>) -> Result<Option<T>>,
-        of_tensor: impl FnOnce(Tensor) -> Result<T>,
-    ) -> Result<T> {
-        self.check(name, shape)?;
-        let is_exact = |numbers: &Numbers<'_>| match numbers {
-            Numbers::F32(_) => self.dtype == DType::F32,
-            Numbers::F16(_) => matches!(self.dtype, DType::F16 | DType::F32),
-            Numbers::Bf16(_) => matches!(self.dtype, DType::BF16 | DType::F32),
-        };
-        if let Some(numbers) = self.source.in_file(name).filter(is_exact)
-            && let Some(made) = of_file(numbers)?
-        {
-            self.source.release(name);
-            return Ok(made);
-        }
-        of_tensor(self.source.load(name, self.dtype).map_err(|error| self.damaged(name, &error))?)
-    }
-
-    fn check(&mut self, name: &str, shape: &[usize]) -> Result<()> {
         self.unused.take(name, shape)?;
         let (found, other_type) = self.source.look(name).map_err(|error| self.damaged(name, &error))?;
-        check_tensor(name, self.source.file(name), shape, &found, other_type.as_deref())
+        check_tensor(name, self.source.file(name), shape, &found, other_type.as_deref())?;
+        self.source.load(name, self.dtype).map_err(|error| self.damaged(name, &error))
     }
 
     /// Refuses files with tensors that were not asked for, other than those that `known` accepts.

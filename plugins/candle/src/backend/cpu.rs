@@ -3,7 +3,6 @@
 use super::buffers::{Buffer, Buffers};
 use super::{Attention, Backend, Span, Then, candle_error};
 use crate::cache::{CacheShape, Chain};
-use crate::tensors::Numbers;
 use candle_core::{CpuStorage, DType, Storage, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;
@@ -31,26 +30,6 @@ pub(crate) struct Cpu {
 impl Cpu {
     pub(crate) fn new(numbers: WeightType) -> Self {
         Cpu { isa: Isa::best(), numbers, buffers: Buffers::default() }
-    }
-
-    fn pack(
-        &self,
-        weight: Numbers<'_>,
-        [first, second]: [usize; 2],
-        order: Order,
-        bias: Option<&Tensor>,
-    ) -> Result<Arc<Linear>> {
-        let (inputs, outputs, order) = match order {
-            Order::InputsFirst => (first, second, examiner_kernels::Order::InputsFirst),
-            Order::OutputsFirst => (second, first, examiner_kernels::Order::OutputsFirst),
-        };
-        let (numbers, bias) = (self.numbers, bias.map(values_of).transpose()?);
-        let bias = bias.as_deref();
-        Ok(Arc::new(match weight {
-            Numbers::F32(values) => Linear::pack(numbers, values, order, inputs, outputs, bias),
-            Numbers::F16(values) => Linear::pack(numbers, values, order, inputs, outputs, bias),
-            Numbers::Bf16(values) => Linear::pack(numbers, values, order, inputs, outputs, bias),
-        }))
     }
 }
 
@@ -97,29 +76,27 @@ impl Backend for Cpu {
 
     fn load_linear(&self, weight: &Tensor, order: Order, bias: Option<&Tensor>) -> Result<Self::Linear> {
         let (first, second) = weight.dims2().map_err(candle_error("read a matrix"))?;
+        let (inputs, outputs, order) = match order {
+            Order::InputsFirst => (first, second, examiner_kernels::Order::InputsFirst),
+            Order::OutputsFirst => (second, first, examiner_kernels::Order::OutputsFirst),
+        };
+        let (numbers, bias) = (self.numbers, bias.map(values_of).transpose()?);
+        let bias = bias.as_deref();
         // The largest tensors of a model: they are packed from their own memory, without another copy.
         let (storage, layout) = weight.storage_and_layout();
-        let copied;
-        let numbers = match (&*storage, layout.contiguous_offsets()) {
-            (Storage::Cpu(CpuStorage::F32(all)), Some((from, to))) => Numbers::F32(&all[from..to]),
-            (Storage::Cpu(CpuStorage::F16(all)), Some((from, to))) => Numbers::F16(&all[from..to]),
-            (Storage::Cpu(CpuStorage::BF16(all)), Some((from, to))) => Numbers::Bf16(&all[from..to]),
-            _ => {
-                copied = values_of(weight)?;
-                Numbers::F32(&copied)
+        let layer = match (&*storage, layout.contiguous_offsets()) {
+            (Storage::Cpu(CpuStorage::F32(all)), Some((from, to))) => {
+                Linear::pack(numbers, &all[from..to], order, inputs, outputs, bias)
             }
+            (Storage::Cpu(CpuStorage::F16(all)), Some((from, to))) => {
+                Linear::pack(numbers, &all[from..to], order, inputs, outputs, bias)
+            }
+            (Storage::Cpu(CpuStorage::BF16(all)), Some((from, to))) => {
+                Linear::pack(numbers, &all[from..to], order, inputs, outputs, bias)
+            }
+            _ => Linear::pack(numbers, &values_of(weight)?, order, inputs, outputs, bias),
         };
-        self.pack(numbers, [first, second], order, bias)
-    }
-
-    fn load_linear_of_file(
-        &self,
-        weight: Numbers<'_>,
-        shape: [usize; 2],
-        order: Order,
-        bias: Option<&Tensor>,
-    ) -> Result<Option<Self::Linear>> {
-        self.pack(weight, shape, order, bias).map(Some)
+        Ok(Arc::new(layer))
     }
 
     fn load_norm(&self, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Norm> {

@@ -2,7 +2,7 @@
 //! inputs of a gate.
 
 use crate::backend::{Backend, candle_error};
-use crate::tensors::{Numbers, Tensors};
+use crate::tensors::Tensors;
 use candle_core::Tensor;
 use examiner_api::Result;
 use examiner_families::{HeadNorms, MlpIn, NormKind, Order, Plan, Qkv, is_constant};
@@ -42,14 +42,14 @@ impl<B: Backend> Weights<B> {
         if plan.tied {
             loader.tensors.check_tied(&head_name, &embedding)?;
         }
-        let shape = [plan.vocabulary, plan.width];
+        let mut matrix = |name: &str| loader.tensors.take(name, &[plan.vocabulary, plan.width]);
         // The largest matrices of a small model: none is kept in a second form for longer than it takes to put it into its own.
         let (tokens, head) = if plan.tied {
-            let head = loader.linear(&embedding, shape, Order::OutputsFirst, None)?;
+            let head = backend.load_linear(&matrix(&embedding)?, Order::OutputsFirst, None)?;
             (backend.tied_table(&head)?, head)
         } else {
-            let tokens = backend.load_table(&loader.tensors.take(&embedding, &shape)?)?;
-            (tokens, loader.linear(&head_name, shape, Order::OutputsFirst, None)?)
+            let tokens = backend.load_table(&matrix(&embedding)?)?;
+            (tokens, backend.load_linear(&matrix(&head_name)?, Order::OutputsFirst, None)?)
         };
         let positions = match plan.names.positions {
             Some(name) => {
@@ -131,28 +131,16 @@ impl<B: Backend> Loader<'_, B> {
         })
     }
 
-    /// A linear layer as it is in the file.
-    fn linear(&mut self, name: &str, shape: [usize; 2], order: Order, bias: Option<&Tensor>) -> Result<B::Linear> {
-        let backend = self.backend;
-        let of_file = |numbers: Numbers<'_>| backend.load_linear_of_file(numbers, shape, order, bias);
-        self.tensors.take_as(name, &shape, of_file, |weight| backend.load_linear(&weight, order, bias))
-    }
-
     /// One linear layer of several of the file, whose outputs are side by side.
     fn joined(&mut self, names: &[String], inputs: usize, outputs: &[usize], biased: bool) -> Result<B::Linear> {
         let order = self.plan.order;
         let mut weights = Vec::with_capacity(names.len());
         let mut biases = Vec::with_capacity(names.len());
-        let shape = |outputs| match order {
-            Order::InputsFirst => [inputs, outputs],
-            Order::OutputsFirst => [outputs, inputs],
-        };
-        if let ([name], [outputs]) = (names, outputs) {
-            let bias = biased.then(|| self.tensors.take(&format!("{name}.bias"), &[*outputs])).transpose()?;
-            return self.linear(&format!("{name}.weight"), shape(*outputs), order, bias.as_ref());
-        }
         for (name, &outputs) in names.iter().zip(outputs) {
-            let shape = shape(outputs);
+            let shape = match order {
+                Order::InputsFirst => [inputs, outputs],
+                Order::OutputsFirst => [outputs, inputs],
+            };
             weights.push(self.tensors.take(&format!("{name}.weight"), &shape)?);
             if biased {
                 biases.push(self.tensors.take(&format!("{name}.bias"), &[outputs])?);
