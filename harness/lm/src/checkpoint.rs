@@ -153,10 +153,11 @@ impl Checkpoint {
     ///
     /// # Errors
     /// As for [`Checkpoint::tokenizer`].
-    pub fn into_tokenizer(mut self) -> Result<Tokenizer> {
-        match self.tokenizer.take() {
+    pub fn into_tokenizer(self) -> Result<Tokenizer> {
+        let mut checkpoint = self;
+        match checkpoint.tokenizer.take() {
             Some(read) => read,
-            None => self.read_tokenizer(self.tokenizer_path()?),
+            None => checkpoint.read_tokenizer(checkpoint.tokenizer_path()?),
         }
     }
 

@@ -9,7 +9,7 @@ pub(crate) use ops::Ops;
 
 use crate::cache::{CacheShape, Chain};
 use crate::gguf::BlockMatrix;
-use crate::tensors::Numbers;
+use crate::tensors::Matrix;
 use candle_core::Tensor;
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;
@@ -71,17 +71,6 @@ pub(crate) trait Backend: Send {
 
     /// Makes a linear layer of tensors in main memory.
     fn load_linear(&self, weight: &Tensor, order: Order, bias: Option<&Tensor>) -> Result<Self::Linear>;
-    /// Makes the same of numbers that are still in their file, `[first, second]`; none where they have to be copied.
-    fn load_linear_of_file(
-        &self,
-        weight: Numbers<'_>,
-        shape: [usize; 2],
-        order: Order,
-        bias: Option<&Tensor>,
-    ) -> Result<Option<Self::Linear>> {
-        let _ = (weight, shape, order, bias);
-        Ok(None)
-    }
     /// Makes a linear layer of quantized matrices of `[outputs, inputs]`, whose outputs are side by side.
     fn load_blocks(&self, pieces: &[&BlockMatrix], bias: Option<&Tensor>) -> Result<Self::Linear> {
         self.load_linear(&dequantized(pieces)?, Order::OutputsFirst, bias)
@@ -96,12 +85,8 @@ pub(crate) trait Backend: Send {
     fn load_table_of_blocks(&self, matrix: &BlockMatrix) -> Result<Self::Table> {
         self.load_table(&dequantized(&[matrix])?)
     }
-    /// The embedding that shares its weights with an output head.
-    fn tied_table(&self, head: &Self::Linear) -> Result<Self::Table>;
-    /// Whether an output head has the weights of an embedding as they are.
-    fn heads_keep_embeddings(&self) -> bool {
-        true
-    }
+    /// The embedding that shares its weights with an output head: `weight` as the head was made of it.
+    fn tied_table(&self, head: &Self::Linear, weight: &Matrix) -> Result<Self::Table>;
     /// Room for the keys and values of `capacity` positions.
     fn new_block(&self, shape: CacheShape, capacity: usize) -> Result<Self::Block>;
     /// Bytes that a cached value takes.

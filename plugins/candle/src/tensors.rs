@@ -8,7 +8,6 @@ use crate::gguf::{BlockMatrix, Gguf};
 use candle_core::{DType, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_lm::checkpoint::{UnusedTensors, WeightFiles, check_tensor};
-use half::{bf16, f16};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -39,15 +38,6 @@ trait Source: Send {
     fn file(&self, name: &str) -> &Path;
     /// The shape of a tensor, and its number type if that is none that weights may have.
     fn look(&self, name: &str) -> candle_core::Result<(Vec<usize>, Option<String>)>;
-    /// The numbers of a tensor as they lie in its file, if they lie there as they are in memory.
-    fn in_file(&self, name: &str) -> Option<Numbers<'_>> {
-        let _ = name;
-        None
-    }
-    /// A tensor of [`Source::in_file`] is not needed any more.
-    fn release(&self, name: &str) {
-        let _ = name;
-    }
     /// Reads a tensor into main memory.
     fn load(&mut self, name: &str, dtype: DType) -> candle_core::Result<Tensor>;
     /// Reads a matrix, which may stay quantized.
@@ -56,14 +46,6 @@ trait Source: Send {
     }
     /// Whether two tensors hold the same bytes.
     fn same(&self, a: &str, b: &str) -> bool;
-}
-
-/// The numbers of a tensor, one after the other.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Numbers<'a> {
-    F32(&'a [f32]),
-    F16(&'a [f16]),
-    Bf16(&'a [bf16]),
 }
 
 /// Files of weights of which every tensor must be asked for.
@@ -115,33 +97,6 @@ impl Tensors {
     pub(crate) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
         self.check(name, shape)?;
         self.source.load(name, self.dtype).map_err(|error| self.damaged(name, &error))
-    }
-
-    /// Makes something of a matrix as [`Tensors::take_matrix`] reads it: by `of_file` without a copy, if it is in the file as it would
-    /// be read and `of_file` can do it, else by `of_matrix`.
-    ///
-    /// # Errors
-    /// As for [`Tensors::take`].
-    pub(crate) fn take_as<T>(
-        &mut self,
-        name: &str,
-        shape: [usize; 2],
-        of_file: impl FnOnce(Numbers<'_>) -> Result<Option<T>>,
-        of_matrix: impl FnOnce(Matrix) -> Result<T>,
-    ) -> Result<T> {
-        self.check(name, &shape)?;
-        let is_exact = |numbers: &Numbers<'_>| match numbers {
-            Numbers::F32(_) => self.dtype == DType::F32,
-            Numbers::F16(_) => matches!(self.dtype, DType::F16 | DType::F32),
-            Numbers::Bf16(_) => matches!(self.dtype, DType::BF16 | DType::F32),
-        };
-        if let Some(numbers) = self.source.in_file(name).filter(is_exact)
-            && let Some(made) = of_file(numbers)?
-        {
-            self.source.release(name);
-            return Ok(made);
-        }
-        of_matrix(self.source.load_matrix(name, self.dtype).map_err(|error| self.damaged(name, &error))?)
     }
 
     /// Reads a matrix, which may stay quantized.

@@ -185,3 +185,17 @@ fn nothing_is_kept_where_nothing_is_shared() {
         assert!(model.decoder().caches.is_empty());
     }
 }
+
+/// Windows of a dataset with a preamble for each of its subjects: they end anywhere.
+#[test]
+fn a_window_that_ends_within_a_subject_costs_no_preamble() {
+    let mut model = model(Toy::new(CacheLayout::Ragged, true), LocalOptions::default());
+    let question = |number: usize| {
+        let (preamble, letter) = (["!", "#", "$"][number / 5], ["q", "r", "s", "u", "v"][number % 5]);
+        scored(number, number, &format!("{}{letter}", preamble.repeat(PREAMBLE)), "tuv", Span::Continuation)
+    };
+    for window in [0..4, 4..6, 6..13, 13..15] {
+        score(&mut model, window.map(question).collect());
+    }
+    assert_eq!(model.decoder().tokens, 3 * PREAMBLE + 15 * 3);
+}

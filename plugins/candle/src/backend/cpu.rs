@@ -4,7 +4,7 @@ use super::buffers::{Buffer, Buffers};
 use super::{Attention, Backend, Span, Then, candle_error, dequantized};
 use crate::cache::{CacheShape, Chain};
 use crate::gguf::BlockMatrix;
-use crate::tensors::Numbers;
+use crate::tensors::Matrix;
 use candle_core::{CpuStorage, DType, Storage, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;
@@ -33,27 +33,6 @@ pub(crate) struct Cpu {
 impl Cpu {
     pub(crate) fn new(isa: Isa, numbers: WeightType, products: Products) -> Self {
         Cpu { isa, numbers, products, buffers: Buffers::default() }
-    }
-
-    fn pack(
-        &self,
-        weight: Numbers<'_>,
-        [first, second]: [usize; 2],
-        order: Order,
-        bias: Option<&Tensor>,
-    ) -> Result<Arc<Linear>> {
-        let (inputs, outputs, order) = match order {
-            Order::InputsFirst => (first, second, examiner_kernels::Order::InputsFirst),
-            Order::OutputsFirst => (second, first, examiner_kernels::Order::OutputsFirst),
-        };
-        let (numbers, products) = (self.numbers, self.products);
-        let bias = bias.map(values_of).transpose()?;
-        let bias = bias.as_deref();
-        Ok(Arc::new(match weight {
-            Numbers::F32(values) => Linear::pack(numbers, products, values, order, inputs, outputs, bias),
-            Numbers::F16(values) => Linear::pack(numbers, products, values, order, inputs, outputs, bias),
-            Numbers::Bf16(values) => Linear::pack(numbers, products, values, order, inputs, outputs, bias),
-        }))
     }
 }
 
@@ -107,29 +86,28 @@ impl Backend for Cpu {
 
     fn load_linear(&self, weight: &Tensor, order: Order, bias: Option<&Tensor>) -> Result<Self::Linear> {
         let (first, second) = weight.dims2().map_err(candle_error("read a matrix"))?;
+        let (inputs, outputs, order) = match order {
+            Order::InputsFirst => (first, second, examiner_kernels::Order::InputsFirst),
+            Order::OutputsFirst => (second, first, examiner_kernels::Order::OutputsFirst),
+        };
+        let (numbers, products) = (self.numbers, self.products);
+        let bias = bias.map(values_of).transpose()?;
+        let bias = bias.as_deref();
         // The largest tensors of a model: they are packed from their own memory, without another copy.
         let (storage, layout) = weight.storage_and_layout();
-        let copied;
-        let numbers = match (&*storage, layout.contiguous_offsets()) {
-            (Storage::Cpu(CpuStorage::F32(all)), Some((from, to))) => Numbers::F32(&all[from..to]),
-            (Storage::Cpu(CpuStorage::F16(all)), Some((from, to))) => Numbers::F16(&all[from..to]),
-            (Storage::Cpu(CpuStorage::BF16(all)), Some((from, to))) => Numbers::Bf16(&all[from..to]),
-            _ => {
-                copied = values_of(weight)?;
-                Numbers::F32(&copied)
+        let layer = match (&*storage, layout.contiguous_offsets()) {
+            (Storage::Cpu(CpuStorage::F32(all)), Some((from, to))) => {
+                Linear::pack(numbers, products, &all[from..to], order, inputs, outputs, bias)
             }
+            (Storage::Cpu(CpuStorage::F16(all)), Some((from, to))) => {
+                Linear::pack(numbers, products, &all[from..to], order, inputs, outputs, bias)
+            }
+            (Storage::Cpu(CpuStorage::BF16(all)), Some((from, to))) => {
+                Linear::pack(numbers, products, &all[from..to], order, inputs, outputs, bias)
+            }
+            _ => Linear::pack(numbers, products, &values_of(weight)?, order, inputs, outputs, bias),
         };
-        self.pack(numbers, [first, second], order, bias)
-    }
-
-    fn load_linear_of_file(
-        &self,
-        weight: Numbers<'_>,
-        shape: [usize; 2],
-        order: Order,
-        bias: Option<&Tensor>,
-    ) -> Result<Option<Self::Linear>> {
-        self.pack(weight, shape, order, bias).map(Some)
+        Ok(Arc::new(layer))
     }
 
     fn load_blocks(&self, pieces: &[&BlockMatrix], bias: Option<&Tensor>) -> Result<Self::Linear> {
@@ -163,13 +141,15 @@ impl Backend for Cpu {
         }
     }
 
-    fn tied_table(&self, head: &Arc<Linear>) -> Result<Table> {
-        Ok(Table::Packed(Arc::clone(head)))
-    }
-
-    fn heads_keep_embeddings(&self) -> bool {
+    fn tied_table(&self, head: &Arc<Linear>, weight: &Matrix) -> Result<Table> {
         // An embedding is no product: it is not rounded to the numbers of products.
-        !matches!((self.products, self.numbers), (Products::Bf16(_), WeightType::F32 | WeightType::F16))
+        match (self.products, self.numbers, weight) {
+            (Products::Bf16(_), WeightType::F32 | WeightType::F16, Matrix::Plain(weight)) => self.load_table(weight),
+            (Products::Bf16(_), WeightType::F32 | WeightType::F16, Matrix::Blocks(weight)) => {
+                self.load_table_of_blocks(weight)
+            }
+            _ => Ok(Table::Packed(Arc::clone(head))),
+        }
     }
 
     fn new_block(&self, shape: CacheShape, capacity: usize) -> Result<Block> {

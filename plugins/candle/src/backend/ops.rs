@@ -4,6 +4,7 @@
 
 use super::{Attention, Backend, Span, Then, candle_error};
 use crate::cache::{CacheShape, Chain};
+use crate::tensors::Matrix;
 use candle_core::{D, DType, Device, Tensor};
 use examiner_api::Result;
 use examiner_families::Order;
@@ -97,7 +98,7 @@ impl Backend for Ops {
         self.put(weight, self.dtype).map_err(candle_error("load an embedding"))
     }
 
-    fn tied_table(&self, head: &Linear) -> Result<Tensor> {
+    fn tied_table(&self, head: &Linear, _: &Matrix) -> Result<Tensor> {
         head.weight.t().map_err(candle_error("tie an embedding"))
     }
 

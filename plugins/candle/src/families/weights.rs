@@ -2,7 +2,7 @@
 //! inputs of a gate.
 
 use crate::backend::{Backend, candle_error};
-use crate::tensors::{Matrix, Numbers, Tensors};
+use crate::tensors::{Matrix, Tensors};
 use candle_core::Tensor;
 use examiner_api::Result;
 use examiner_families::{HeadNorms, MlpIn, NormKind, Order, Plan, Qkv, is_constant};
@@ -42,17 +42,18 @@ impl<B: Backend> Weights<B> {
         if plan.tied {
             loader.tensors.check_tied(&head_name, &embedding)?;
         }
-        let shape = [plan.vocabulary, plan.width];
+        let mut matrix = |name: &str| loader.tensors.take_matrix(name, [plan.vocabulary, plan.width]);
         // The largest matrices of a small model: none is kept in a second form for longer than it takes to put it into its own.
-        let (tokens, head) = if plan.tied && !backend.heads_keep_embeddings() {
-            let weight = [loader.tensors.take_matrix(&embedding, shape)?];
-            (table(backend, &weight[0])?, linear(backend, &weight, Order::OutputsFirst, &[])?)
-        } else if plan.tied {
-            let head = loader.linear(&embedding, shape, Order::OutputsFirst, &[])?;
-            (backend.tied_table(&head)?, head)
+        let (tokens, head) = if plan.tied {
+            let weight = [matrix(&embedding)?];
+            let head = linear(backend, &weight, Order::OutputsFirst, &[])?;
+            (backend.tied_table(&head, &weight[0])?, head)
         } else {
-            let tokens = table(backend, &loader.tensors.take_matrix(&embedding, shape)?)?;
-            (tokens, loader.linear(&head_name, shape, Order::OutputsFirst, &[])?)
+            let tokens = match matrix(&embedding)? {
+                Matrix::Plain(weight) => backend.load_table(&weight)?,
+                Matrix::Blocks(blocks) => backend.load_table_of_blocks(&blocks)?,
+            };
+            (tokens, linear(backend, &[matrix(&head_name)?], Order::OutputsFirst, &[])?)
         };
         let positions = match plan.names.positions {
             Some(name) => {
@@ -134,29 +135,17 @@ impl<B: Backend> Loader<'_, B> {
         })
     }
 
-    /// A linear layer as it is in the file.
-    fn linear(&mut self, name: &str, shape: [usize; 2], order: Order, biases: &[Tensor]) -> Result<B::Linear> {
-        let backend = self.backend;
-        let of_file = |numbers: Numbers<'_>| backend.load_linear_of_file(numbers, shape, order, biases.first());
-        self.tensors.take_as(name, shape, of_file, |weight| linear(backend, &[weight], order, biases))
-    }
-
     /// One linear layer of several of the file, whose outputs are side by side.
     fn joined(&mut self, names: &[String], inputs: usize, outputs: &[usize], biased: bool) -> Result<B::Linear> {
         let order = self.plan.order;
         let mut weights = Vec::with_capacity(names.len());
         let mut biases = Vec::with_capacity(names.len());
-        let shape = |outputs| match order {
-            Order::InputsFirst => [inputs, outputs],
-            Order::OutputsFirst => [outputs, inputs],
-        };
-        if let ([name], [outputs]) = (names, outputs) {
-            let bias = biased.then(|| self.tensors.take(&format!("{name}.bias"), &[*outputs])).transpose()?;
-            return self.linear(&format!("{name}.weight"), shape(*outputs), order, bias.as_slice());
-        }
         for (name, &outputs) in names.iter().zip(outputs) {
-            let weight = self.tensors.take_matrix(&format!("{name}.weight"), shape(outputs))?;
-            weights.push(weight);
+            let shape = match order {
+                Order::InputsFirst => [inputs, outputs],
+                Order::OutputsFirst => [outputs, inputs],
+            };
+            weights.push(self.tensors.take_matrix(&format!("{name}.weight"), shape)?);
             if biased {
                 biases.push(self.tensors.take(&format!("{name}.bias"), &[outputs])?);
             }
@@ -231,14 +220,6 @@ impl<B: Backend> Loader<'_, B> {
                 self.backend.load_rms_norm(&plus_one().map_err(candle_error("add one to a norm"))?, epsilon)
             }
         }
-    }
-}
-
-/// An embedding.
-fn table<B: Backend>(backend: &B, matrix: &Matrix) -> Result<B::Table> {
-    match matrix {
-        Matrix::Plain(weight) => backend.load_table(weight),
-        Matrix::Blocks(blocks) => backend.load_table_of_blocks(blocks),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Safetensors files: one, or shards of which each holds the tensors of the index and nothing else.
 
-use super::{Numbers, Source};
+use super::Source;
 use candle_core::safetensors::{Load, MmapedSafetensors};
 use candle_core::{DType, Device, Tensor};
 use examiner_api::{PluginError, Result};
@@ -97,25 +97,6 @@ impl Source for Safetensors {
         let view = self.view(name)?;
         let fits = matches!(view.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16);
         Ok((view.shape().to_vec(), (!fits).then(|| format!("{:?}", view.dtype()))))
-    }
-
-    fn in_file(&self, name: &str) -> Option<Numbers<'_>> {
-        let view = self.view(name).ok()?;
-        // The file has the lowest byte of a number first, and may have put the numbers anywhere.
-        if cfg!(target_endian = "big") {
-            return None;
-        }
-        let bytes = view.data();
-        match view.dtype() {
-            Dtype::F32 => bytemuck::try_cast_slice(bytes).ok().map(Numbers::F32),
-            Dtype::F16 => bytemuck::try_cast_slice(bytes).ok().map(Numbers::F16),
-            Dtype::BF16 => bytemuck::try_cast_slice(bytes).ok().map(Numbers::Bf16),
-            _ => None,
-        }
-    }
-
-    fn release(&self, name: &str) {
-        self.view(name).into_iter().for_each(|view| release(view.data()));
     }
 
     fn load(&mut self, name: &str, dtype: DType) -> candle_core::Result<Tensor> {
