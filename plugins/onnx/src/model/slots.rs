@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn who_stands_together_stays_and_a_gap_is_filled_once() {
-        let mut slots = Slots::new(SHAPE);
+        let mut slots = Slots::<f32>::new(SHAPE);
         let ids: Vec<CacheId> = (0..6).map(|_| slots.create()).collect();
         assert_eq!(slots.gather(&ids[..4], 3).unwrap(), 0..4);
         ids[..4].iter().for_each(|&id| slots.set_length(id, 3));
