@@ -74,7 +74,10 @@ impl Part {
     fn pack(piece: &Blocks<'_>, inputs: usize, columns: Range<usize>) -> Self {
         let Blocks { format, bytes, outputs } = *piece;
         let (numbers, size) = format.block();
-        assert!(inputs > 0 && inputs % numbers == 0, "inputs are whole blocks of {numbers}, and these are {inputs}");
+        assert!(
+            inputs > 0 && inputs.is_multiple_of(numbers),
+            "inputs are whole blocks of {numbers}, and these are {inputs}"
+        );
         assert_eq!(bytes.len(), outputs * (inputs / numbers) * size, "{outputs} outputs of {inputs} inputs");
         let strip = inputs / numbers * format.packed_bytes();
         let length = outputs.div_ceil(COLUMN_BLOCK) * strip;
