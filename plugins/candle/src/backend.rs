@@ -8,8 +8,7 @@ pub(crate) use cpu::Cpu;
 pub(crate) use ops::Ops;
 
 use crate::cache::{CacheShape, Chain};
-use crate::gguf::BlockMatrix;
-use crate::tensors::Matrix;
+use crate::gguf::{BlockMatrix, Matrix};
 use candle_core::Tensor;
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;

@@ -10,11 +10,10 @@ mod quantized;
 mod tokenizer;
 
 pub(crate) use self::header::Item;
-pub(crate) use self::quantized::BlockMatrix;
+pub(crate) use self::quantized::{BlockMatrix, Matrix};
 
 use self::header::{Header, TensorInfo};
 use self::quantized::{NumberType, SUPPORTED};
-use crate::tensors::Matrix;
 use candle_core::{DType, Tensor};
 use examiner_api::{Host, PluginError, Result};
 use std::collections::{BTreeMap, BTreeSet};

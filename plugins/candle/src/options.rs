@@ -31,9 +31,9 @@ pub struct CandleOptions {
     pub device: String,
     /// The number type that weights are rounded to and kept in: `f32`, `f16`, `bf16`, or on the CPU `int8`, where the
     /// weights of linear layers are whole numbers with a scale for each output. On the CPU arithmetic is in 32 bits
-    /// whatever it is. Fewer bits take less memory, and less time where few sequences are computed at the same time; all
-    /// but `f32` change scores, unless the file has no more bits: see by how much with both in one suite and
-    /// `examiner compare`. Families that `candle-transformers` computes have `f32` alone.
+    /// whatever it is. With `f32` on the CPU, quantized matrices of a `.gguf` file stay in their blocks in memory. Fewer bits take less
+    /// memory, and less time where few sequences are computed at the same time; all but `f32` change scores, unless the file has no
+    /// more bits: see by how much with both in one suite and `examiner compare`. Families that `candle-transformers` computes have `f32` alone.
     #[serde(default)]
     pub dtype: NumberType,
     /// How exact products of matrices are on the CPU. `highest`: in 32 bits, the same results to the bit on every machine. `medium`: inputs

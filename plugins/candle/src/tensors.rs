@@ -4,31 +4,12 @@ mod gguf;
 mod safetensors;
 
 use self::safetensors::Safetensors;
-use crate::gguf::{BlockMatrix, Gguf};
+use crate::gguf::{Gguf, Matrix};
 use candle_core::{DType, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_lm::checkpoint::{UnusedTensors, WeightFiles, check_tensor};
 use std::collections::BTreeSet;
 use std::path::Path;
-
-/// A matrix as it comes from its file.
-#[derive(Debug)]
-pub(crate) enum Matrix {
-    /// Numbers, rounded to the type that was asked for.
-    Plain(Tensor),
-    /// Quantized ones, as they are.
-    Blocks(BlockMatrix),
-}
-
-impl Matrix {
-    /// Its numbers.
-    pub(crate) fn numbers(&self) -> candle_core::Result<Tensor> {
-        match self {
-            Matrix::Plain(tensor) => Ok(tensor.clone()),
-            Matrix::Blocks(blocks) => blocks.dequantize(),
-        }
-    }
-}
 
 /// Files that hold tensors.
 trait Source: Send {

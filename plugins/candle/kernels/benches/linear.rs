@@ -3,7 +3,7 @@
 
 use candle_core::{Device, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use examiner_kernels::{Finish, Isa, Linear, Order, Products, Unit, WeightType};
+use examiner_kernels::{BlockFormat, Blocks, Finish, Isa, Linear, Order, Products, Unit, WeightType};
 use rayon::prelude::*;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -11,6 +11,17 @@ use std::time::{Duration, Instant};
 /// Rows, inputs, outputs.
 const SHAPES: [(usize, usize, usize); 6] =
     [(2048, 768, 3072), (2048, 3072, 768), (64, 768, 50257), (16, 768, 3072), (2, 768, 3072), (1, 768, 3072)];
+
+/// Formats of blocks that are measured, one for each way in which numbers are unpacked.
+const QUANTIZED: [BlockFormat; 7] = [
+    BlockFormat::Q4_0,
+    BlockFormat::Q5_0,
+    BlockFormat::Q8_0,
+    BlockFormat::Q2K,
+    BlockFormat::Q4K,
+    BlockFormat::Q6K,
+    BlockFormat::Iq4Nl,
+];
 
 fn noise(length: usize) -> Vec<f32> {
     (0..length).map(|i| ((i * 7919) % 2003) as f32 / 1001.0 - 1.0).collect()
@@ -73,22 +84,33 @@ fn linear(criterion: &mut Criterion) {
 
 /// Few rows wait for the weights of the head, which no cache holds, many for the multipliers.
 fn number_types(_: &mut Criterion) {
-    for (inputs, outputs, counts) in [(768, 50257, [1, 2, 6, 16, 64].as_slice()), (768, 3072, &[1, 16, 2048])] {
+    for (inputs, outputs, counts) in [(768, 50257, [1, 2, 6, 16, 64].as_slice()), (768, 3072, &[1, 2, 6, 16, 64, 2048])]
+    {
         let w = noise(inputs * outputs);
-        let layers = [WeightType::F32, WeightType::F16, WeightType::Bf16, WeightType::Int8].map(|numbers| {
-            (numbers, Linear::pack(numbers, Products::F32, &w, Order::OutputsFirst, inputs, outputs, None))
-        });
+        let mut layers: Vec<(String, Linear)> = [WeightType::F32, WeightType::F16, WeightType::Bf16, WeightType::Int8]
+            .into_iter()
+            .map(|numbers| {
+                let layer = Linear::pack(numbers, Products::F32, &w, Order::OutputsFirst, inputs, outputs, None);
+                (format!("{numbers:?}"), layer)
+            })
+            .collect();
+        layers.extend(QUANTIZED.into_iter().map(|format| {
+            let (numbers, size) = format.block();
+            // Any bits are some numbers; these have finite scales.
+            let bytes: Vec<u8> = (0..inputs * outputs / numbers * size).map(|i| (i * 31 % 61) as u8).collect();
+            (format!("{format:?}"), Linear::pack_blocks(&[Blocks { format, bytes: &bytes, outputs }], inputs, None))
+        }));
         for &rows in counts {
             let (x, mut y) = (noise(rows * inputs), vec![0.0f32; rows * outputs]);
             let mut of_f32 = f64::NAN;
             for (numbers, layer) in &layers {
                 let run = || layer.forward(isa(), black_box(&x), Finish::Nothing, &mut y);
                 let seconds = shortest(run).as_secs_f64();
-                if *numbers == WeightType::F32 {
+                if numbers == "F32" {
                     of_f32 = seconds;
                 }
                 println!(
-                    "{rows}x{inputs}x{outputs} {numbers:?}: {:.3} ms, {:.0} GFLOP/s, ratio to F32 {:.2}",
+                    "{rows}x{inputs}x{outputs} {numbers}: {:.3} ms, {:.0} GFLOP/s, ratio to F32 {:.2}",
                     seconds * 1e3,
                     2.0 * (rows * inputs * outputs) as f64 / seconds * 1e-9,
                     of_f32 / seconds

@@ -215,7 +215,8 @@ mod tests {
             outputs in 1usize..150,
             seed in 1u64..1000,
         ) {
-            let mut pieces: Vec<_> = pieces.into_iter().map(|(format, blocks)| (format, blocks * COLUMN_BLOCK)).collect();
+            let whole = |(format, blocks)| (format, blocks * COLUMN_BLOCK);
+            let mut pieces: Vec<_> = pieces.into_iter().map(whole).collect();
             pieces.push((last, outputs));
             let most = pieces.iter().map(|(format, _)| format.block().0).max().unwrap_or(0);
             // A few blocks of 32 after each other, or of 256, where a strip ends between the third and the fourth.

@@ -3,8 +3,7 @@
 use super::buffers::{Buffer, Buffers};
 use super::{Attention, Backend, Span, Then, candle_error, dequantized};
 use crate::cache::{CacheShape, Chain};
-use crate::gguf::BlockMatrix;
-use crate::tensors::Matrix;
+use crate::gguf::{BlockMatrix, Matrix};
 use candle_core::{CpuStorage, DType, Storage, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;

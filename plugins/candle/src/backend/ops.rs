@@ -4,7 +4,7 @@
 
 use super::{Attention, Backend, Span, Then, candle_error};
 use crate::cache::{CacheShape, Chain};
-use crate::tensors::Matrix;
+use crate::gguf::Matrix;
 use candle_core::{D, DType, Device, Tensor};
 use examiner_api::Result;
 use examiner_families::Order;

@@ -2,7 +2,8 @@
 //! inputs of a gate.
 
 use crate::backend::{Backend, candle_error};
-use crate::tensors::{Matrix, Tensors};
+use crate::gguf::Matrix;
+use crate::tensors::Tensors;
 use candle_core::Tensor;
 use examiner_api::Result;
 use examiner_families::{HeadNorms, MlpIn, NormKind, Order, Plan, Qkv, is_constant};

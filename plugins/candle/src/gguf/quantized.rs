@@ -90,6 +90,25 @@ impl NumberType {
     }
 }
 
+/// A matrix as it comes from its file.
+#[derive(Debug)]
+pub(crate) enum Matrix {
+    /// Numbers, rounded to the type that was asked for.
+    Plain(Tensor),
+    /// Quantized ones, as they are.
+    Blocks(BlockMatrix),
+}
+
+impl Matrix {
+    /// Its numbers.
+    pub(crate) fn numbers(&self) -> candle_core::Result<Tensor> {
+        match self {
+            Matrix::Plain(tensor) => Ok(tensor.clone()),
+            Matrix::Blocks(blocks) => blocks.dequantize(),
+        }
+    }
+}
+
 /// A matrix whose rows are blocks, as it is in its file.
 #[derive(Debug)]
 pub(crate) struct BlockMatrix {
@@ -203,8 +222,8 @@ fn name(number: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::Matrix;
     use crate::gguf::Gguf;
-    use crate::tensors::Matrix;
     use candle_core::DType;
     use examiner_api::testing::FakeHost;
     use examiner_kernels::Linear;

@@ -1,7 +1,7 @@
 //! The tensors of a GGUF file.
 
-use super::{Matrix, Source};
-use crate::gguf::Gguf;
+use super::Source;
+use crate::gguf::{Gguf, Matrix};
 use candle_core::{DType, Tensor};
 use std::collections::BTreeSet;
 use std::path::Path;

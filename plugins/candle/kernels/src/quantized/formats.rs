@@ -127,7 +127,9 @@ pub(super) trait Format {
 }
 
 macro_rules! formats {
-    ($($name:ident: $block:literal by $part:literal, $low:literal + $high:literal bits, $scales:ident, $meaning:expr;)*) => {
+    ($(
+        $name:ident: $block:literal by $part:literal, $low:literal + $high:literal bits, $scales:ident, $meaning:expr;
+    )*) => {
         $(
             pub(super) struct $name;
 

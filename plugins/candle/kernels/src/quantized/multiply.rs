@@ -144,7 +144,8 @@ macro_rules! loops {
                     unsafe { few_rows::<V, formats::$name>(part, place, rows, columns) }
                 }
                 for_each_isa! {
-                    unsafe fn compiled(part: &Part, place: Place, rows: usize, columns: &mut Range<usize>) = body::<Lanes>
+                    unsafe fn compiled(part: &Part, place: Place, rows: usize, columns: &mut Range<usize>)
+                        = body::<Lanes>
                 }
                 // SAFETY: the caller guarantees it.
                 unsafe { compiled(isa, part, place, rows, columns) }
