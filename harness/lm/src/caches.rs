@@ -15,7 +15,8 @@ struct Stretch {
 /// What a cache may grow to.
 struct Extent {
     length: usize,
-    /// In their order, each with how many of its positions are the cache's. It may hold more, of the one that this was forked from.
+    /// In their order, each with how many of its positions are the cache's. It may hold more, of the one that this was
+    /// forked from.
     stretches: Vec<(Arc<Stretch>, usize)>,
 }
 
@@ -107,8 +108,9 @@ impl<'d, D: Decoder + ?Sized> Caches<'d, D> {
         }
     }
 
-    /// Keeps the first `length` positions of a cache for later batches, if that may be worth it: `what` says which tokens they are, and
-    /// what is known of them. That takes no further memory, and is given up again as soon as something else needs the room.
+    /// Keeps the first `length` positions of a cache for later batches, if that may be worth it: `what` says which
+    /// tokens they are, and what is known of them. That takes no further memory, and is given up again as soon as
+    /// something else needs the room.
     pub(crate) fn keep(&mut self, length: usize, from: CacheId, what: impl FnOnce() -> (Vec<u32>, Scores)) {
         if length > self.most_kept || !Kept::is_worth(length) {
             return;
@@ -155,7 +157,8 @@ impl<'d, D: Decoder + ?Sized> Caches<'d, D> {
         !self.holdings.kept.is_empty()
     }
 
-    /// Gives up what was kept and not used for the longest time, of that by which something becomes free, if there is anything.
+    /// Gives up what was kept and not used for the longest time, of that by which something becomes free, if there is
+    /// anything.
     pub(crate) fn evict(&mut self) -> bool {
         let is_alone = |(stretch, _): &(Arc<Stretch>, usize)| stretch.length > 0 && Arc::strong_count(stretch) == 1;
         let live = &self.holdings.live;

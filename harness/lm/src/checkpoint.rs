@@ -51,11 +51,12 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Finds the files of `source`, a directory or `hf://org/name`, and reads them, other than its weights and its tokenizer.
+    /// Finds the files of `source`, a directory or `hf://org/name`, and reads them, other than its weights and its
+    /// tokenizer.
     ///
     /// # Errors
-    /// `NotFound` for a missing configuration, `BadInput` for a file that is not what it should be. A tokenizer that is missing, or none,
-    /// is the error of those methods that need it.
+    /// `NotFound` for a missing configuration, `BadInput` for a file that is not what it should be. A tokenizer that is
+    /// missing, or none, is the error of those methods that need it.
     pub fn open(source: &str, host: &Host) -> Result<Self> {
         let config_path = fetch(host, source.trim_end_matches('/'), "config.json")?;
         let config = read_json(&config_path)?;
@@ -130,8 +131,8 @@ impl Checkpoint {
         }
     }
 
-    /// The tokenizer of `tokenizer.json` or of a GGUF file, with the special tokens that the checkpoint names. It is read by the first who
-    /// asks, which may take as long as weights do.
+    /// The tokenizer of `tokenizer.json` or of a GGUF file, with the special tokens that the checkpoint names. It is
+    /// read by the first who asks, which may take as long as weights do.
     ///
     /// # Errors
     /// `NotFound` if it does not exist, `BadInput` if it is none.

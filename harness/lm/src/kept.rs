@@ -1,7 +1,7 @@
 //! What outlives a batch: beginnings of sequences whose keys and values later batches may share.
 //!
-//! A sequence shares with a kept one what both begin with, wherever that ends. The greatest of it is found beside the place
-//! that the sequence would have among the kept ones in their order.
+//! A sequence shares with a kept one what both begin with, wherever that ends. The greatest of it is found beside the
+//! place that the sequence would have among the kept ones in their order.
 
 use crate::CacheId;
 use crate::log_softmax::TokenScore;
@@ -45,8 +45,8 @@ impl Kept {
         length >= SHORTEST
     }
 
-    /// The kept beginning that spares most of the tokens of `path` from `start` on. How many it spares is said by `spared`, which gets
-    /// what is known of each token that it could spare.
+    /// The kept beginning that spares most of the tokens of `path` from `start` on. How many it spares is said by
+    /// `spared`, which gets what is known of each token that it could spare.
     pub(crate) fn find(
         &mut self,
         path: &[u32],
@@ -81,7 +81,8 @@ impl Kept {
         true
     }
 
-    /// Adds a beginning that is not kept yet, in a cache that holds it. What is known of a beginning of its own is known of it, too.
+    /// Adds a beginning that is not kept yet, in a cache that holds it. What is known of a beginning of its own is
+    /// known of it, too.
     pub(crate) fn insert(&mut self, tokens: Vec<u32>, cache: CacheId, mut scores: Scores) {
         self.uses += 1;
         let before = (Bound::Unbounded, Bound::Excluded(tokens.as_slice()));

@@ -10,9 +10,10 @@
 //! target, never an input, so options of one token cost nothing beyond their question. Logits are asked for only
 //! where a token is scored. A decoder that cannot fork gets each sequence by itself.
 //!
-//! **Beginnings outlive a batch.** Where forks share memory, what several questions of a batch begin with, and the last of them, stays in
-//! caches, with the scores of its tokens; the next batch goes on from there, whatever it asks for (see the `kept` module). A few-shot
-//! preamble is computed once a model then, unless something else needs the room: up to a quarter of `max_cache_tokens` is kept.
+//! **Beginnings outlive a batch.** Where forks share memory, what several questions of a batch begin with, and the last
+//! of them, stays in caches, with the scores of its tokens; the next batch goes on from there, whatever it asks for
+//! (see the `kept` module). A few-shot preamble is computed once a model then, unless something else needs the room: up
+//! to a quarter of `max_cache_tokens` is kept.
 //!
 //! **Nothing is padded.** A pass takes segments of any length from anywhere in the tree, up to `max_batch_tokens`; what is
 //! longer is cut into chunks. The walk goes depth first, so that the positions held in caches never exceed

@@ -31,7 +31,8 @@ pub struct LocalOptions {
     pub max_sequences: usize,
     /// Most positions whose keys and values are kept, all sequences together; never less than one whole context. An
     /// answer counts with its prompt and `max_new_tokens` from the start, so that none has to give way later. If not
-    /// given: as many as fit into 2 GiB. Up to a quarter of them stay from one batch to the next, for beginnings that recur.
+    /// given: as many as fit into 2 GiB. Up to a quarter of them stay from one batch to the next, for beginnings that
+    /// recur.
     #[schemars(extend("x-no-effect" = true))]
     pub max_cache_tokens: Option<usize>,
     /// Whether what several sequences begin with is computed once, in one batch and in those after it.

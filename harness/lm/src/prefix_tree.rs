@@ -171,7 +171,8 @@ impl Tree {
         index
     }
 
-    /// Puts siblings in the order in which their first sequence was given, works out the peaks, and finds what may recur.
+    /// Puts siblings in the order in which their first sequence was given, works out the peaks, and finds what may
+    /// recur.
     fn finish(&mut self, sequences: &[Sequence<'_>]) {
         let mut earliest = vec![usize::MAX; self.nodes.len()];
         for index in (0..self.nodes.len()).rev() {

@@ -10,10 +10,11 @@
 //! that was started last. Room for its peak was there when it was started, and what else was held then can only have
 //! been freed since; so its next child can start.
 //!
-//! **What is kept.** Beginnings that may recur stay in their caches when the walk is over, and a node whose first tokens an earlier walk
-//! has computed begins in a fork of what was kept. All that is kept gives way, the longest unused first, before a node has to wait for
-//! room: no batch is slower for it, and the argument above holds as if there were nothing. It is for decoders whose forks share memory:
-//! otherwise to keep something, and to go on from it, would be a copy each.
+//! **What is kept.** Beginnings that may recur stay in their caches when the walk is over, and a node whose first
+//! tokens an earlier walk has computed begins in a fork of what was kept. All that is kept gives way, the longest
+//! unused first, before a node has to wait for room: no batch is slower for it, and the argument above holds as if
+//! there were nothing. It is for decoders whose forks share memory: otherwise to keep something, and to go on from it,
+//! would be a copy each.
 
 use crate::caches::{Caches, Holdings};
 use crate::kept::{Scores, Spared};
@@ -39,8 +40,8 @@ pub(crate) trait Work {
     /// After all tokens of a node so far: one more, or none at its end.
     fn more(&mut self, node: usize) -> Option<u32>;
 
-    /// How many of a node's first tokens need not be computed, where keys and values of the first `known.len()` are there, and
-    /// this is known of them: those up to the first whose logits are wanted, and would say something else.
+    /// How many of a node's first tokens need not be computed, where keys and values of the first `known.len()` are
+    /// there, and this is known of them: those up to the first whose logits are wanted, and would say something else.
     fn spared(&self, node: usize, known: &[Option<TokenScore>]) -> usize {
         self.wanted(node, 0..known.len()).first().copied().unwrap_or(known.len())
     }
@@ -184,7 +185,8 @@ impl<D: Decoder + ?Sized> Walk<'_, '_, D> {
         }
     }
 
-    /// Takes the next child of an open node, if there is room for it and all beneath it; and what of it was computed before.
+    /// Takes the next child of an open node, if there is room for it and all beneath it; and what of it was computed
+    /// before.
     fn next_child(&mut self, number: u64, work: &dyn Work) -> Option<(usize, Option<Spared>)> {
         let open = self.open.get(&number)?;
         let child = *open.pending.last()?;

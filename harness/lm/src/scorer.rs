@@ -43,8 +43,8 @@ pub(crate) struct Scored {
     pub(crate) split: Split,
 }
 
-/// Scores sequences. The sink gets one response for each, as soon as its last logits are there, unless it asks to stop. When this
-/// returns, the decoder holds the caches that `holdings` tells of.
+/// Scores sequences. The sink gets one response for each, as soon as its last logits are there, unless it asks to stop.
+/// When this returns, the decoder holds the caches that `holdings` tells of.
 pub(crate) fn score<D: Decoder + ?Sized>(
     decoder: &mut D,
     holdings: &mut Holdings,

@@ -110,8 +110,8 @@ struct Text {
 }
 
 impl<'a> Joining<'a> {
-    /// Takes the windows of requests, each with its request's id and the number of its question, and gives those windows with numbers
-    /// as ids. They are scored from such rows.
+    /// Takes the windows of requests, each with its request's id and the number of its question, and gives those
+    /// windows with numbers as ids. They are scored from such rows.
     pub(crate) fn new(
         rows: Rows,
         requests: Vec<(u64, usize, Windows)>,

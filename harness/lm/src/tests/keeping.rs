@@ -75,7 +75,10 @@ proptest! {
                     }
                 }
                 Batch::Generate(requests) => {
-                    let mut found = collect(&mut model, requests.clone(), |model, asked, sink| model.generate(asked, sink));
+                    let ask = |model: &mut LocalModel<Toy>, requests, sink: &dyn examiner_api::Sink<_>| {
+                        model.generate(requests, sink)
+                    };
+                    let mut found = collect(&mut model, requests.clone(), ask);
                     for request in &requests {
                         let alone = generating::naive(request, model.decoder());
                         prop_assert_eq!(&found.remove(&request.id).unwrap(), &alone);

@@ -114,7 +114,11 @@ proptest! {
 
     /// A model that has answered other batches keeps what they began with, and goes on from it.
     #[test]
-    fn batches_after_others(batches in prop::collection::vec((texts(), 0usize..3), 2..5), tokens in prop::sample::select(vec![1, 7, 1_000_000]), numbers in numbers()) {
+    fn batches_after_others(
+        batches in prop::collection::vec((texts(), 0usize..3), 2..5),
+        tokens in prop::sample::select(vec![1, 7, 1_000_000]),
+        numbers in numbers(),
+    ) {
         let sample = |id: usize| SampleRef { id: id.to_string(), ..SampleRef::default() };
         let preamble = "Rows are summed in one order, columns in another. ";
         let options = with(json!({ "max_batch_tokens": tokens }), numbers);
