@@ -60,10 +60,10 @@ impl OnnxDecoder {
         let ids: Vec<CacheId> = own.iter().map(|segment| segment.cache).collect();
         let mut tokens = own.iter().map(|segment| segment.tokens.len()).max().unwrap_or_default();
         let mut sources = self.caches.sources(&ids)?;
-        if self.signature.rounding == Rounding::ByRow && self.signature.positions && ids.len() * tokens == 1 {
-            let past = sources
-                .first()
-                .map_or(Ok::<_, PluginError>(0), |source| Ok(self.caches.group(source.group)?.length))?;
+        if self.signature.rounding == Rounding::ByRow && self.signature.positions && tokens == 1 {
+            let lengths: Result<Vec<usize>> =
+                sources.iter().map(|source| Ok(self.caches.group(source.group)?.length)).collect();
+            let past = lengths?.into_iter().max().unwrap_or_default();
             tokens += usize::from(past + 2 <= self.longest_padded);
         }
         let past = self.widen(&mut sources, tokens)?;
