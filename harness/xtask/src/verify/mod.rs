@@ -144,7 +144,9 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
             _ => true,
         },
         // What takes hours, or installs gigabytes, is asked for by more than the part of its name that it shares with others.
-        only => only.iter().any(|only| name.contains(only) && !(LARGE.contains(&name) && SHARED_PART.contains(only.as_str()))),
+        only => only
+            .iter()
+            .any(|only| name.contains(only) && !(LARGE.contains(&name) && SHARED_PART.contains(only.as_str()))),
     };
     let groups: Vec<_> = GROUPS.into_iter().filter(|(name, _)| wanted(name)).collect();
     ensure!(

@@ -52,7 +52,11 @@ fn export(references: &[Reference], out: &Path) -> Result<Vec<(String, String)>>
     ensure!(output.status.success(), "`onnx_optimum.py` ended with {}", output.status);
     let said = String::from_utf8_lossy(&output.stdout);
     let lines: Vec<(&str, &str)> = said.lines().filter_map(|line| line.split_once('\t')).collect();
-    ensure!(lines.len() == references.len(), "`onnx_optimum.py` said of {} checkpoints what became of them", lines.len());
+    ensure!(
+        lines.len() == references.len(),
+        "`onnx_optimum.py` said of {} checkpoints what became of them",
+        lines.len()
+    );
     let failed = lines.into_iter().filter(|(_, reason)| !reason.is_empty());
     Ok(failed.map(|(family, reason)| (family.to_owned(), reason.to_owned())).collect())
 }
@@ -60,7 +64,8 @@ fn export(references: &[Reference], out: &Path) -> Result<Vec<(String, String)>>
 fn compare_family(setup: &Setup, reference: &Reference, export: &Path) -> Result<[Comparison; 2]> {
     let family = reference.family;
     // A small batch, so that sequences join and leave many calls of the graph.
-    let model = json!({ "plugin": "onnx", "checkpoint": export, "device": setup.device.device, "max_batch_tokens": 300 });
+    let model =
+        json!({ "plugin": "onnx", "checkpoint": export, "device": setup.device.device, "max_batch_tokens": 300 });
     let results = setup.examine(&json!({
         "name": format!("onnx-optimum-{}", family.replace('_', "-")),
         "models": { "optimum": model },

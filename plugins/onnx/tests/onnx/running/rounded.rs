@@ -36,9 +36,8 @@ fn dequantized(graph: &GraphProto, name: &str, inputs: usize) -> Vec<f32> {
         for input in 0..inputs {
             let block = output * blocks + input / BLOCK;
             let scale = f32::from_le_bytes(scales[4 * block..][..4].try_into().unwrap());
-            let zero = zero_points.as_ref().map_or(8, |points| {
-                half(&points[output * blocks.div_ceil(2)..], input / BLOCK)
-            });
+            let zero =
+                zero_points.as_ref().map_or(8, |points| half(&points[output * blocks.div_ceil(2)..], input / BLOCK));
             let number = half(&numbers[block * BLOCK / 2..], input % BLOCK);
             values.push(scale * (f32::from(number) - f32::from(zero)));
         }
@@ -47,7 +46,11 @@ fn dequantized(graph: &GraphProto, name: &str, inputs: usize) -> Vec<f32> {
 }
 
 /// The tensors of a checkpoint with the matrices that an export of it has.
-fn with_rounded(graph: &GraphProto, mut tensors: BTreeMap<String, Tensor>, inputs_first: bool) -> BTreeMap<String, Tensor> {
+fn with_rounded(
+    graph: &GraphProto,
+    mut tensors: BTreeMap<String, Tensor>,
+    inputs_first: bool,
+) -> BTreeMap<String, Tensor> {
     let rounded = graph.initializer.iter().filter_map(|tensor| tensor.name.strip_suffix("_Q4"));
     for name in rounded {
         // The graph has a prefix that some checkpoints leave away.
@@ -69,7 +72,8 @@ fn four_bits_compute_what_their_numbers_say() {
         let family = ground_truth::family(name);
         let checkpoint = family.write();
         for (dtype, operators) in [("int4", "standard"), ("uint4", "fused")] {
-            let exported = export(checkpoint.path(), json!({ "dtype": dtype, "operators": operators, "logits": "wanted" }));
+            let exported =
+                export(checkpoint.path(), json!({ "dtype": dtype, "operators": operators, "logits": "wanted" }));
             let graph = graph(exported.path());
             let tensors = with_rounded(&graph, family.weights.tensors(), name == "gpt2");
             let same = family.write();
@@ -91,7 +95,8 @@ fn four_bits_compute_what_their_numbers_say() {
 fn a_tied_head_is_rounded_once() {
     let tied = FAMILIES.into_iter().map(ground_truth::family).find(|family| {
         let config = &family.weights.config;
-        config["tie_word_embeddings"] == json!(true) && config["hidden_size"].as_u64().is_some_and(|width| width % 32 == 0)
+        config["tie_word_embeddings"] == json!(true)
+            && config["hidden_size"].as_u64().is_some_and(|width| width % 32 == 0)
     });
     let tied = tied.expect("a family whose head is its embeddings");
     let exported = export(tied.write().path(), json!({ "dtype": "int4" }));
@@ -147,6 +152,7 @@ fn calls_that_are_rounded_as_a_whole_have_one_text() {
     let host = FakeHost::new();
     let mut model = open_with(exported.path(), json!({ "share_prefixes": false }), &host).unwrap();
     assert_close(&scores(&mut model, &pairs()), &expected, 1e-5);
-    let warned = |(level, message): &(Level, String)| *level == Level::Warn && message.contains("DynamicQuantizeLinear");
+    let warned =
+        |(level, message): &(Level, String)| *level == Level::Warn && message.contains("DynamicQuantizeLinear");
     assert!(host.messages().iter().any(warned));
 }
