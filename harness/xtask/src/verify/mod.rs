@@ -16,6 +16,8 @@ mod lm_eval_tree;
 mod metrics;
 mod onnx;
 mod onnx_families;
+mod onnx_genai;
+mod onnx_optimum;
 mod onnx_plugins;
 mod opencompass_bbh;
 mod opencompass_extraction;
@@ -60,13 +62,15 @@ pub(crate) struct VerifyArguments {
 type Group = fn(&Setup) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 24] = [
+const GROUPS: [(&str, Group); 26] = [
     ("transformers", transformers::compare),
     ("onnx", onnx::compare),
     (ONNX_WEBGPU, onnx_plugins::webgpu),
     (ONNX_OPENVINO, onnx_plugins::openvino),
     ("families", families::compare),
     ("onnx-families", onnx_families::compare),
+    (ONNX_GENAI, onnx_genai::compare),
+    (ONNX_OPTIMUM, onnx_optimum::compare),
     ("lm-eval-choice", lm_eval_choice::compare),
     ("lm-eval-gsm8k", lm_eval_gsm8k::compare),
     ("recorded-solutions", recorded_solutions::compare),
@@ -97,10 +101,15 @@ const LM_EVAL_TREE: &str = "lm-eval-tree";
 const LM_EVAL_TASKS: &str = "lm-eval-tasks";
 /// The group that installs packages of Python that metrics are held against; likewise.
 const METRICS: &str = "metrics";
+/// The groups that install the exporters of others; likewise.
+const ONNX_GENAI: &str = "onnx-genai";
+const ONNX_OPTIMUM: &str = "onnx-optimum";
 /// The groups that install providers of ONNX Runtime; the first computes a GPU on the CPU, for hours. They are left out unless they
 /// are asked for.
 const ONNX_WEBGPU: &str = "onnx-webgpu";
 const ONNX_OPENVINO: &str = "onnx-openvino";
+const LARGE: [&str; 3] = [ONNX_WEBGPU, ONNX_GENAI, ONNX_OPTIMUM];
+const SHARED_PART: &str = "onnx-";
 /// The group that needs npm; where it is not installed, it is left out likewise.
 const EDITORS: &str = "editors";
 
@@ -128,12 +137,16 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
             PROCESS => arguments.python.is_some() || process::is_available(),
             LM_EVAL_TREE | LM_EVAL_TASKS => arguments.python.is_some() || lm_eval_tasks::is_available(),
             METRICS => metrics::is_available(),
+            ONNX_GENAI => onnx_genai::is_available(),
+            ONNX_OPTIMUM => onnx_optimum::is_available(),
             EDITORS => editors::is_available(),
             ONNX_WEBGPU | ONNX_OPENVINO => false,
             _ => true,
         },
-        // What takes hours is asked for by more than the part of its name that it shares with others.
-        only => only.iter().any(|only| name.contains(only) && !(name == ONNX_WEBGPU && ONNX_OPENVINO.contains(only))),
+        // What takes hours, or installs gigabytes, is asked for by more than the part of its name that it shares with others.
+        only => only
+            .iter()
+            .any(|only| name.contains(only) && !(LARGE.contains(&name) && SHARED_PART.contains(only.as_str()))),
     };
     let groups: Vec<_> = GROUPS.into_iter().filter(|(name, _)| wanted(name)).collect();
     ensure!(

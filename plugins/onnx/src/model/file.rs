@@ -37,8 +37,8 @@ pub(crate) struct ModelFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rounding {
     None,
-    /// Rounds them to 8 bits row by row (`MatMulNBits` with `accuracy_level: 4`), which ONNX Runtime does otherwise in a call of
-    /// one row than in one of several.
+    /// Rounds them to 8 bits row by row (`MatMulNBits` with `accuracy_level: 4`). ONNX Runtime computes sequences of one token
+    /// by another kernel than longer ones, and the last digit of a sum decides what the next number is rounded to.
     ByRow,
     /// Rounds them to 8 bits by the range of all rows of a call (`DynamicQuantizeLinear`).
     ByCall,

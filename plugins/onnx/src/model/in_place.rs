@@ -78,7 +78,11 @@ impl<T: Number> InPlaceDecoder<T> {
         let longest = self.signature.shape.context_length;
         let together = calls(&extents, true, longest).into_iter();
         others.extend(together.map(|call| call.into_iter().map(|index| prompts[index]).collect()));
-        others.extend((!single.is_empty()).then_some(single));
+        match self.signature.rounding {
+            // Each gets a token beside it, which the operator takes for one sequence alone.
+            Rounding::ByRow => others.extend(single.into_iter().map(|index| vec![index])),
+            Rounding::None | Rounding::ByCall => others.extend((!single.is_empty()).then_some(single)),
+        }
         Ok(others)
     }
 
