@@ -90,16 +90,16 @@ impl PeerResult {
         let scores = self.pairs().filter_map(|(_, pair)| pair.scores);
         let scores: String = scores.map(|scores| format!("  {:.4} / {:.4}", scores.ours, scores.theirs)).collect();
         let (highest, medium) = (columns(&self.highest), columns(&self.medium));
-        println!("{:<48} {:<23} {:<9} {highest}  {medium}  {result}{scores}", self.what, self.peer, self.unit);
+        println!("{:<56} {:<23} {:<9} {highest}  {medium}  {result}{scores}", self.what, self.peer, self.unit);
         Ok(std::io::stdout().flush()?)
     }
 }
 
 /// Prints what stands above the columns.
 pub(super) fn print_header() {
-    println!("{:82} {:<27}  medium", "", "highest");
+    println!("{:90} {:<27}  medium", "", "highest");
     let columns = format!("{:>9} {:>9} {:>7}", "ours", "peer's", "ratio");
-    println!("{:<48} {:<23} {:<9} {columns}  {columns}  result, scores, ours / peer's", "work", "peer", "");
+    println!("{:<56} {:<23} {:<9} {columns}  {columns}  result, scores, ours / peer's", "work", "peer", "");
 }
 
 /// All that was measured so far, as JSON.
