@@ -46,7 +46,9 @@ impl Precision {
             ))
             .with_help("write `device: cpu`, or leave `precision` out"));
         }
-        self.on(Unit::best())
+        // Who names a smaller instruction set wants none of the larger ones.
+        let unit = if self == Precision::Highest || isa()? != Isa::best() { None } else { Unit::best() };
+        self.on(unit)
     }
 
     /// The same for a machine with this unit.
@@ -56,7 +58,8 @@ impl Precision {
             (Precision::Medium, Some(unit)) => Ok(Products::Bf16(unit)),
             (Precision::High, Some(unit)) if unit.gains_from_splitting() => Ok(Products::SplitBf16(unit)),
             (Precision::Medium, None) => Err(self.nothing_gained(
-                "this processor has neither AMX nor AVX512-BF16, and would multiply `bf16` no faster than 32 bits",
+                "this processor has neither AMX nor AVX512-BF16, or `EXAMINER_ISA` names less than it has; `bf16` would be multiplied no \
+                 faster than 32 bits",
             )),
             (Precision::High, unit) => Err(self.nothing_gained(&format!(
                 "it needs AMX, which {}: six products of `bf16` take longer than one of 32 bits without",
