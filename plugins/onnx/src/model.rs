@@ -6,7 +6,6 @@ mod cache;
 mod decoder;
 mod description;
 mod file;
-mod genai;
 mod in_place;
 mod logits;
 mod options;

@@ -18,6 +18,7 @@
 
 mod activation;
 mod attention;
+mod elements;
 mod isa;
 mod kv_layout;
 mod lanes;
@@ -33,6 +34,7 @@ mod tasks;
 mod tile;
 pub mod train;
 mod unit;
+mod weights;
 
 pub use activation::{activate, gate, softcap};
 pub use attention::{AttentionShape, attend};
@@ -40,7 +42,8 @@ pub use isa::Isa;
 pub use kv_layout::{KvBlock, KvLayout};
 pub use linear::{Finish, Linear};
 pub use norm::{layer_norm, rms_norm};
-pub use packed_weights::{Order, Products, WeightType};
+pub use packed_weights::{Order, WeightType};
 pub use quantized::{BlockFormat, Blocks};
 pub use rotary::rotate;
 pub use unit::Unit;
+pub use weights::Products;

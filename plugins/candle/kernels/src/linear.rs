@@ -1,14 +1,16 @@
 //! Linear layers with weights packed once, when they are loaded.
 
 use super::activation::activate_body;
+use super::elements::Element;
 use super::isa::Isa;
-use super::lanes::{Element, Lanes, for_each_isa};
-use super::packed_weights::{Matrix, Order, Products, WeightType, Weights};
+use super::lanes::{Lanes, for_each_isa};
+use super::packed_weights::{Matrix, Order, WeightType};
 use super::pairs::PairRows;
 use super::product::{BLOCK, Product, multiply_packed};
 use super::quantized::{Blocks, Quantized};
 use super::tasks::for_each_task;
 use super::tile::{COLUMN_BLOCK, Start};
+use super::weights::{Products, Weights};
 use examiner_lm::checkpoint::Activation;
 use std::ops::Range;
 

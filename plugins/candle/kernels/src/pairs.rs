@@ -4,8 +4,9 @@ mod weights;
 
 pub(super) use weights::Pairs;
 
+use super::elements::Pair;
 use super::isa::Isa;
-use super::lanes::{Pair, for_each_isa};
+use super::lanes::for_each_isa;
 use half::bf16;
 use rayon::prelude::*;
 

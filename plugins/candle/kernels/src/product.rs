@@ -1,6 +1,7 @@
 //! Rows times packed columns: what linear layers and the products of training have in common.
 
-use super::lanes::{Element, Lanes};
+use super::elements::Element;
+use super::lanes::Lanes;
 use super::tile::{COLUMN_BLOCK, MOST_ROWS, Operands, Prefetch, Start, multiply_tile, registers_abreast, tile_height};
 use std::ops::Range;
 

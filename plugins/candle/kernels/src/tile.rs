@@ -1,6 +1,7 @@
 //! The one inner loop under linear layers, attention scores and weighted sums of values.
 
-use super::lanes::{Code, Element, Lanes, prefetch};
+use super::elements::Element;
+use super::lanes::{Code, Lanes, prefetch};
 
 /// Rows of the highest tile of any instruction set.
 pub(super) const MOST_ROWS: usize = 12;

@@ -1,6 +1,6 @@
 //! Matrix units: what multiplies pairs of `bf16`, several times as many in a step as of 32 bits.
 
-use super::lanes::Pair;
+use super::elements::Pair;
 use super::pairs::STEPS;
 
 /// What multiplies pairs of `bf16` on this machine. Values come from [`Unit::available`] and [`Unit::best`] alone, so that holding

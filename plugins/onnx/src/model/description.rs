@@ -1,6 +1,7 @@
 //! What stands beside a graph: sizes, special tokens, tokenizer, and what its inputs and outputs are called.
 
-use super::genai;
+mod genai;
+
 use super::shape::{self, Shape};
 use examiner_api::{ErrorCode, Host, Result};
 use examiner_lm::checkpoint::Checkpoint;

@@ -1,7 +1,7 @@
 //! Weights as pairs, and their products with rows of pairs.
 
 use super::{PairRows, STEPS, Terms, steps_of};
-use crate::lanes::Pair;
+use crate::elements::Pair;
 use crate::packed_weights::{Matrix, PackedWeights, WeightType};
 use crate::product::{Product, multiply_packed};
 use crate::tile::{COLUMN_BLOCK, Start};

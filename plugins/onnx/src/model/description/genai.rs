@@ -1,7 +1,7 @@
 //! The `genai_config.json` that ONNX Runtime GenAI's builder writes beside a graph, in place of a `config.json`.
 
-use super::description::{Description, LayerName, Names};
-use super::shape::Shape;
+use super::{Description, LayerName, Names};
+use crate::model::shape::Shape;
 use examiner_api::{Host, PluginError, Result};
 use examiner_lm::checkpoint::Checkpoint;
 use serde::Deserialize;
