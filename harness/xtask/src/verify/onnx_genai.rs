@@ -28,8 +28,9 @@ const PACKAGES: [&str; 7] = [
 ];
 const ENVIRONMENT: &str = "onnx-genai-python";
 
-/// Families that the builder has; of Gemma 3 it reads no configuration that transformers 5 writes.
-const BUILT: [&str; 7] = ["llama", "mistral", "qwen2", "qwen3", "phi3", "gemma2", "granite"];
+/// Families that the builder has. Of Gemma 3 it reads no configuration that transformers 5 writes; of the tied Qwen 2 with zero points it
+/// writes a graph whose types ONNX Runtime refuses.
+const BUILT: [&str; 6] = ["llama", "mistral", "qwen3", "phi3", "gemma2", "granite"];
 
 /// The number types, and how far log-likelihoods may be off those of transformers.
 const WIDE: [(&str, f64); 1] = [("fp32", 1e-4)];
