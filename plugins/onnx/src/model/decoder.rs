@@ -18,7 +18,6 @@ use half::f16;
 use ort::memory::MemoryInfo;
 use ort::session::Session;
 use ort::value::{DynValue, Tensor, TensorElementType};
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -293,72 +292,6 @@ impl Decoder for OnnxDecoder {
         for segment in segments {
             segment.check(self.caches.length(segment.cache)?, shape.context_length, shape.vocabulary)?;
         }
-        if !self.signature.steps {
-            return self.pass(segments, on_logits);
-        }
-        let mut lengths = Vec::with_capacity(segments.len());
-        for segment in segments {
-            let is_empty = self.caches.length(segment.cache)? == 0;
-            lengths.push(if is_empty { segment.tokens.len() } else { 1 });
-        }
-        let longest = segments.iter().map(|segment| segment.tokens.len()).max().unwrap_or_default();
-        for step in 0..longest {
-            self.step(step, &lengths, segments, on_logits)?;
-        }
-        Ok(())
-    }
-}
-
-impl OnnxDecoder {
-    /// The tokens that each segment has in a step: in the first one as many as `lengths` says, then one.
-    fn step(
-        &mut self,
-        step: usize,
-        lengths: &[usize],
-        segments: &[Segment<'_>],
-        on_logits: &mut OnLogits<'_>,
-    ) -> Result<()> {
-        let ranges: Vec<(usize, Range<usize>)> = segments
-            .iter()
-            .zip(lengths)
-            .map(|(segment, &length)| match step {
-                0 => 0..length,
-                _ => length + step - 1..segment.tokens.len().min(length + step),
-            })
-            .enumerate()
-            .filter(|(_, range)| !range.is_empty())
-            .collect();
-        let wanted: Vec<Vec<usize>> = ranges
-            .iter()
-            .map(|(index, range)| {
-                let wanted = segments[*index].wanted.iter().filter(|place| range.contains(place));
-                wanted.map(|place| place - range.start).collect()
-            })
-            .collect();
-        let parts: Vec<Segment<'_>> = ranges
-            .iter()
-            .zip(&wanted)
-            .map(|((index, range), wanted)| Segment {
-                cache: segments[*index].cache,
-                tokens: &segments[*index].tokens[range.clone()],
-                wanted,
-            })
-            .collect();
-        let mut named = |rows: &[Row], values: &[f32]| {
-            let rows: Vec<Row> = rows
-                .iter()
-                .map(|row| {
-                    let (segment, range) = &ranges[row.segment];
-                    Row { segment: *segment, index: range.start + row.index }
-                })
-                .collect();
-            on_logits(&rows, values)
-        };
-        self.pass(&parts, &mut named)
-    }
-
-    /// Computes all tokens of segments that the graph takes as they are.
-    fn pass(&mut self, segments: &[Segment<'_>], on_logits: &mut OnLogits<'_>) -> Result<()> {
         let extents: Result<Vec<_>> =
             segments.iter().map(|segment| self.caches.extent(segment.cache, segment.tokens.len())).collect();
         let calls = match self.signature.rounding {

@@ -29,9 +29,6 @@ pub(crate) struct Signature {
     /// Whether it takes `num_logits_to_keep`, where 0 means all of them.
     pub(crate) kept_logits: bool,
     pub(crate) rounding: Rounding,
-    /// Whether a sequence with a past takes one token in a call, as where ONNX Runtime GenAI's builder writes
-    /// `MultiHeadAttention`: its mask has no room for more.
-    pub(crate) steps: bool,
     pub(crate) names: Names,
 }
 
@@ -155,7 +152,6 @@ impl Signature {
             wanted_rows: graph.find(ROWS).is_some(),
             kept_logits: graph.find(KEPT).is_some(),
             rounding: file.rounding,
-            steps: in_place.is_none() && description.file.is_some(),
             names: names.clone(),
         })
     }
