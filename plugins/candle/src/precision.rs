@@ -65,7 +65,7 @@ impl Precision {
                 "it needs AMX, which {}: six products of `bf16` take longer than one of 32 bits without",
                 match unit {
                     Some(_) => "this processor lacks (it has AVX512-BF16, which `medium` uses)",
-                    None => "this processor lacks, or Linux does not permit",
+                    None => "this processor lacks, Linux does not permit, or `EXAMINER_ISA` rules out",
                 }
             ))),
         }

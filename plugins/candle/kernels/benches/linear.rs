@@ -27,9 +27,13 @@ fn noise(length: usize) -> Vec<f32> {
     (0..length).map(|i| ((i * 7919) % 2003) as f32 / 1001.0 - 1.0).collect()
 }
 
+/// # Panics
+/// If the machine has no instruction set of that name: figures of another one would be taken for its own.
 fn isa() -> Isa {
-    let named = std::env::var("EXAMINER_ISA").ok().and_then(|name| Isa::named(&name));
-    named.unwrap_or_else(Isa::best)
+    match std::env::var("EXAMINER_ISA") {
+        Ok(name) => Isa::named(&name).unwrap_or_else(|| panic!("`EXAMINER_ISA={name}` names none that is here")),
+        Err(_) => Isa::best(),
+    }
 }
 
 /// The shortest of a few runs.

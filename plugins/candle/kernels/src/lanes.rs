@@ -23,8 +23,8 @@ pub(super) trait Lanes: Copy {
     const ROWS: usize;
     /// How many of them side by side make a full tile.
     const ABREAST: usize;
-    /// How many sums may live in registers, beside weights and an input.
-    const SUMS: usize;
+    /// How many registers there are.
+    const REGISTERS: usize;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn load_bf16(from: *const bf16) -> Self;
@@ -75,7 +75,7 @@ pub(super) fn prefetch<T>(address: *const T) {
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86_lanes {
     (
-        $register:ty, $width:literal, tile $rows:literal x $abreast:literal of $sums:literal, $splat:ident, $load:ident, $store:ident, $mul_add:ident,
+        $register:ty, $width:literal, tile $rows:literal x $abreast:literal of $registers:literal, $splat:ident, $load:ident, $store:ident, $mul_add:ident,
         bf16 $load_16:ident $widen_16:ident $shift:ident $from_bits:ident, f16 $from_f16:ident,
         i8 $load_8:ident $widen_8:ident $from_i32:ident, pairs $pairs:ident,
         features $features:literal $features_with_pairs:literal
@@ -84,7 +84,7 @@ macro_rules! x86_lanes {
             const WIDTH: usize = $width;
             const ROWS: usize = $rows;
             const ABREAST: usize = $abreast;
-            const SUMS: usize = $sums;
+            const REGISTERS: usize = $registers;
 
             #[inline(always)]
             unsafe fn splat(value: f32) -> Self {
@@ -163,7 +163,7 @@ macro_rules! x86_lanes {
 
 #[cfg(target_arch = "x86_64")]
 x86_lanes!(
-    __m512, 16, tile 12 x 2 of 24, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps,
+    __m512, 16, tile 12 x 2 of 32, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps,
     bf16 _mm256_loadu_si256 _mm512_cvtepu16_epi32 _mm512_slli_epi32 _mm512_castsi512_ps, f16 _mm512_cvtph_ps,
     i8 _mm_loadu_si128 _mm512_cvtepi8_epi32 _mm512_cvtepi32_ps, pairs pairs_of_avx512,
     features "avx512f" "avx512f,avx512bf16"
@@ -171,7 +171,7 @@ x86_lanes!(
 
 #[cfg(target_arch = "x86_64")]
 x86_lanes!(
-    __m256, 8, tile 6 x 2 of 12, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
+    __m256, 8, tile 6 x 2 of 16, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
     bf16 _mm_loadu_si128 _mm256_cvtepu16_epi32 _mm256_slli_epi32 _mm256_castsi256_ps, f16 _mm256_cvtph_ps,
     i8 _mm_loadl_epi64 _mm256_cvtepi8_epi32 _mm256_cvtepi32_ps, pairs pairs_of_avx2,
     features "avx2,fma,f16c" "avx2,fma,f16c"
@@ -209,7 +209,7 @@ impl Lanes for [f32; 4] {
     const WIDTH: usize = 4;
     const ROWS: usize = 6;
     const ABREAST: usize = 4;
-    const SUMS: usize = 24;
+    const REGISTERS: usize = 32;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {

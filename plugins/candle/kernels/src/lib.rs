@@ -12,8 +12,8 @@
 //! Where products are of `bf16` ([`Products`]), the sums have a fixed order, too, but it is that of the unit that multiplies.
 //!
 //! **Unsafe code** is in the registers (`lanes`), the inner loop over them (`tile`), what calls it (`product`, `linear`, `pairs`,
-//! `attention`), numbers in blocks (`quantized`), matrix units (`unit`), and where threads of training write to one array. Everything else is safe code that the macro `for_each_isa` compiles for
-//! each instruction set.
+//! `quantized`, `attention`), matrix units (`unit`), and where threads of training write to one array. Everything else is safe
+//! code that the macro `for_each_isa` compiles for each instruction set.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod activation;

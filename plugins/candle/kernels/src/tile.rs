@@ -156,13 +156,14 @@ unsafe fn rows_of<V: Lanes, W: Element, const AHEAD: bool>(
     }
 }
 
-/// Registers of columns that are multiplied at the same time: as many as leave all sums of so many rows in registers. Few rows
-/// leave most registers free: more columns keep the multipliers busy, and memory is read in longer stretches.
+/// Registers of columns that are multiplied at the same time: as many as leave all sums of so many rows in registers, beside the
+/// weights and an input. Few rows leave most registers free: more columns keep the multipliers busy, and memory is read in longer
+/// stretches.
 #[inline(always)]
 pub(super) const fn registers_abreast<V: Lanes>(rows: usize) -> usize {
     match rows {
         1 => 8,
-        _ if rows * 4 <= V::SUMS => 4,
+        _ if rows * 4 + 4 < V::REGISTERS => 4,
         _ => V::ABREAST,
     }
 }

@@ -1,9 +1,10 @@
 //! Arithmetic of training on the CPU: forward and backward, written out by hand.
 //!
 //! The kernels of inference promise that a row does not depend on its neighbours; training needs no such promise. Its
-//! products are those of the same tiles, but for attention's, which are small and come from the `gemm` crate. What it does promise is that the same call gives the same bits: work
-//! is cut into pieces whose size does not depend on the number of threads or on who is faster, and what the pieces
-//! give is added in their order. So an interrupted training goes on as if nothing had happened.
+//! products are those of the same tiles, but for attention's, which are small and come from the `gemm` crate. What it does
+//! promise is that the same call gives the same bits: work is cut into pieces whose size does not depend on the number of
+//! threads or on who is faster, and what the pieces give is added in their order. So an interrupted training goes on as if
+//! nothing had happened.
 
 mod activation;
 mod adamw;

@@ -30,7 +30,7 @@ pub(super) fn arithmetic(setup: &Setup) -> Result<Vec<PeerResult>> {
             ours.push(scoring / size.document_tokens as f64 * document_gflop(size.document_tokens));
             products.push(product()?);
         }
-        Ok(Some(Pair::of_speeds(median(ours)?, median(products)?, precision.pick(0.9, 0.5))))
+        Ok(Some(Pair::of_speeds(median(ours)?, median(products)?, precision.pick(0.9, 0.6))))
     };
     Ok(vec![PeerResult {
         what: format!("{}: arithmetic of scoring", setup.gpt2.name),

@@ -18,7 +18,7 @@ const GENERATION: Size =
 pub(super) fn documents(setup: &Setup, model: &Model) -> Result<Vec<PeerResult>> {
     let size = if setup.quick { Size { documents: 4, ..DOCUMENTS } } else { DOCUMENTS };
     let what = format!("{} documents of {} tokens, 20 scored", size.documents, size.document_tokens);
-    let wanted = |precision: Precision| precision.pick(2.0, 1.0);
+    let wanted = |_: Precision| 2.0;
     beside_transformers(setup, model, size, &what, |throughput| throughput.scoring, wanted)
 }
 
