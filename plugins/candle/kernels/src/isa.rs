@@ -61,6 +61,15 @@ impl Isa {
         self.0 == Instructions::Avx512
     }
 
+    /// The same one, or the next smaller one if this AVX-512 has no products of bytes.
+    pub(crate) fn with_products_of_bytes(self) -> Isa {
+        #[cfg(target_arch = "x86_64")]
+        if self.is_avx512() && !(is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni")) {
+            return Self::available()[1];
+        }
+        self
+    }
+
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn is_avx2(self) -> bool {
         self.0 == Instructions::Avx2

@@ -7,7 +7,7 @@ use super::lanes::{Lanes, for_each_isa};
 use super::packed_weights::{Matrix, Order, WeightType};
 use super::pairs::PairRows;
 use super::product::{BLOCK, Product, multiply_packed};
-use super::quantized::{Blocks, Quantized};
+use super::quantized::{BlockInputs, Blocks, ByteRows, Quantized};
 use super::tasks::for_each_task;
 use super::tile::{COLUMN_BLOCK, Start};
 use super::weights::{Products, Weights};
@@ -65,15 +65,20 @@ impl Linear {
         Linear { inputs, outputs, weights, bias: padded(bias, outputs) }
     }
 
-    /// Packs weights in the blocks that they have in their file. Results are, bit by bit, those of the numbers that the blocks stand
-    /// for, packed in 32 bits for products of 32 bits. The outputs of all pieces are side by side.
+    /// Packs weights in the blocks that they have in their file. Where inputs are not rounded, results are, bit by bit, those of the numbers
+    /// that the blocks stand for, packed in 32 bits for products of 32 bits. The outputs of all pieces are side by side.
     ///
     /// # Panics
     /// If a piece or `bias` is of another size, if `inputs` are not whole blocks, or if the outputs of a piece that another one follows
     /// are not a multiple of [`BLOCK_OUTPUTS`](Self::BLOCK_OUTPUTS).
-    pub fn pack_blocks(pieces: &[Blocks<'_>], inputs: usize, bias: Option<&[f32]>) -> Linear {
+    pub fn pack_blocks(
+        pieces: &[Blocks<'_>],
+        inputs: usize,
+        rounded: BlockInputs,
+        bias: Option<&[f32]>,
+    ) -> Linear {
         let outputs = pieces.iter().map(|piece| piece.outputs).sum();
-        let weights = Weights::Quantized(Quantized::pack(pieces, inputs));
+        let weights = Weights::Quantized(Quantized::pack(pieces, inputs, rounded));
         Linear { inputs, outputs, weights, bias: padded(bias, outputs) }
     }
 
@@ -110,9 +115,12 @@ impl Linear {
         if let Finish::Add(values) = finish {
             assert_eq!(values.len(), output.len(), "as many values to add");
         }
-        let pairs = match &self.weights {
-            Weights::Pairs(pairs) => Some(PairRows::of(isa, pairs.split(), input, self.inputs)),
-            _ => None,
+        let rounded = match &self.weights {
+            Weights::Pairs(pairs) => Rounded::Pairs(PairRows::of(isa, pairs.split(), input, self.inputs)),
+            Weights::Quantized(weights) if weights.inputs == BlockInputs::Int8 => {
+                Rounded::Bytes(weights.round(isa, input))
+            }
+            _ => Rounded::Nothing,
         };
         let panels = self.outputs.div_ceil(PANEL);
         let blocks = rows.div_ceil(BLOCK);
@@ -131,9 +139,14 @@ impl Linear {
             // SAFETY: tasks differ in rows or in columns, so no other one touches this part of the output, which is
             // not looked at before all have ended. Shapes were checked above.
             unsafe {
-                match (&self.weights, &pairs) {
-                    (Weights::Pairs(weights), Some(input)) => {
+                match (&self.weights, &rounded) {
+                    (Weights::Pairs(weights), Rounded::Pairs(input)) => {
                         weights.multiply(input, part.start(), part.output, self.outputs, part.rows(), part.columns());
+                        finish_part(isa, &part);
+                    }
+                    (Weights::Quantized(weights), Rounded::Bytes(input)) => {
+                        let output = (part.output, self.outputs);
+                        weights.multiply_rounded(isa, input, part.start(), output, part.rows(), part.columns());
                         finish_part(isa, &part);
                     }
                     (Weights::Quantized(weights), _) => {
@@ -155,6 +168,13 @@ impl Linear {
             _ => None,
         }
     }
+}
+
+/// Inputs as products take them, where they are not those of 32 bits.
+enum Rounded {
+    Nothing,
+    Pairs(PairRows),
+    Bytes(Vec<ByteRows>),
 }
 
 /// A bias, with zeros for what fills the last column block.

@@ -7,6 +7,7 @@ pub(super) use weights::Pairs;
 use super::elements::Pair;
 use super::isa::Isa;
 use super::lanes::for_each_isa;
+use super::scratch::Scratch;
 use half::bf16;
 use rayon::prelude::*;
 
@@ -69,24 +70,18 @@ fn upper(value: f32) -> bf16 {
 
 /// Rows of inputs as a matrix unit takes them: for each term `[rows][steps]`.
 pub(super) struct PairRows {
-    pub(super) pairs: Vec<Pair>,
+    pairs: Scratch<Pair>,
     /// With those that fill up the last block of [`STEPS`].
     pub(super) rows: usize,
-}
-
-thread_local! {
-    /// Memory of earlier rows: fresh memory would have to be cleared by the system.
-    static USED: std::cell::Cell<Vec<Pair>> = const { std::cell::Cell::new(Vec::new()) };
 }
 
 impl PairRows {
     /// Rounds rows, `[rows, inputs]`.
     pub(super) fn of(isa: Isa, terms: Terms, input: &[f32], inputs: usize) -> PairRows {
         let (steps, rows) = (steps_of(inputs), (input.len() / inputs.max(1)).next_multiple_of(STEPS));
-        let mut pairs = USED.take();
-        pairs.resize(terms.count() * rows * steps, Pair::default());
+        let mut pairs = Scratch::take(terms.count() * rows * steps);
         if steps > 0 {
-            for (term, pairs) in pairs.chunks_exact_mut(rows * steps).enumerate() {
+            for (term, pairs) in pairs.as_mut_slice().chunks_exact_mut(rows * steps).enumerate() {
                 pairs.par_chunks_mut(steps).enumerate().with_min_len(8).for_each(|(row, pairs)| {
                     let input = input.get(row * inputs..(row + 1) * inputs).unwrap_or_default();
                     round(isa, terms, term, input, pairs);
@@ -95,11 +90,10 @@ impl PairRows {
         }
         PairRows { pairs, rows }
     }
-}
 
-impl Drop for PairRows {
-    fn drop(&mut self) {
-        USED.set(std::mem::take(&mut self.pairs));
+    /// For each term `[rows][steps]`.
+    pub(super) fn pairs(&self) -> &[Pair] {
+        self.pairs.as_slice()
     }
 }
 
@@ -153,10 +147,10 @@ mod tests {
     #[test]
     fn rows_and_columns_are_filled_up_with_zeros() {
         let rows = PairRows::of(Isa::best(), Terms::One, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3);
-        assert_eq!((rows.rows, rows.pairs.len()), (STEPS, STEPS * STEPS));
+        assert_eq!((rows.rows, rows.pairs().len()), (STEPS, STEPS * STEPS));
         let pair = |first: f32, second: f32| Pair::new(bf16::from_f32(first), bf16::from_f32(second));
-        assert_eq!(rows.pairs[..3], [pair(1.0, 2.0), pair(3.0, 0.0), pair(0.0, 0.0)]);
-        assert_eq!(rows.pairs[STEPS..STEPS + 2], [pair(4.0, 5.0), pair(6.0, 0.0)]);
-        assert!(rows.pairs[STEPS + 2..].iter().all(|pair| *pair == Pair::default()));
+        assert_eq!(rows.pairs()[..3], [pair(1.0, 2.0), pair(3.0, 0.0), pair(0.0, 0.0)]);
+        assert_eq!(rows.pairs()[STEPS..STEPS + 2], [pair(4.0, 5.0), pair(6.0, 0.0)]);
+        assert!(rows.pairs()[STEPS + 2..].iter().all(|pair| *pair == Pair::default()));
     }
 }

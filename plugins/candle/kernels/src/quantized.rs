@@ -9,12 +9,16 @@
 //! strip of weights is written in 32 bits to a buffer in a near cache, and multiplied from there.
 
 mod blocks;
+mod bytes;
 mod formats;
+mod integers;
 mod multiply;
 mod numbers;
+mod rows;
 mod words;
 
 pub use formats::BlockFormat;
+pub(super) use rows::ByteRows;
 
 use super::tile::COLUMN_BLOCK;
 use blocks::pack;
@@ -31,8 +35,25 @@ pub struct Blocks<'a> {
     pub outputs: usize,
 }
 
+/// Columns whose blocks lie side by side: those of the first inputs of all of them, then those of the next ones, and so on. Whoever
+/// multiplies so many columns at the same time reads memory from its beginning to its end.
+const PANEL: usize = 4 * COLUMN_BLOCK;
+
+/// What inputs are rounded to before they are multiplied by weights in blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockInputs {
+    /// They stay as they are, and so do weights: results are those of the numbers that blocks stand for.
+    F32,
+    /// Whole numbers of 8 bits, with a scale for every 32 of them, as `Q8_0` has them. Their products with the numbers of blocks are
+    /// summed in integers.
+    Int8,
+}
+
 /// The weights of a linear layer, in parts that may differ in their format.
-pub(super) struct Quantized(Vec<Part>);
+pub(super) struct Quantized {
+    parts: Vec<Part>,
+    pub(super) inputs: BlockInputs,
+}
 
 /// Neighbouring outputs of one format.
 struct Part {
@@ -40,7 +61,7 @@ struct Part {
     inputs: usize,
     /// Of the layer. They begin at a column block.
     columns: Range<usize>,
-    /// `[column blocks][blocks]`: of each block what its format says.
+    /// `[panels][blocks][column blocks of a panel]`: of each block what its format says.
     bytes: Vec<u8>,
     /// Where they begin in their allocation: at a cache line.
     start: usize,
@@ -51,7 +72,7 @@ impl Quantized {
     ///
     /// # Panics
     /// If a piece is not as large as it says, or one that another follows is not of whole column blocks.
-    pub(super) fn pack(pieces: &[Blocks<'_>], inputs: usize) -> Self {
+    pub(super) fn pack(pieces: &[Blocks<'_>], inputs: usize, rounded: BlockInputs) -> Self {
         let mut first = 0;
         let part = |piece: &Blocks<'_>| {
             assert_eq!(first % COLUMN_BLOCK, 0, "only the last piece may have a part of a column block");
@@ -59,12 +80,12 @@ impl Quantized {
             first = columns.end;
             Part::pack(piece, inputs, columns)
         };
-        Quantized(pieces.iter().map(part).collect())
+        Quantized { parts: pieces.iter().map(part).collect(), inputs: rounded }
     }
 
     /// The weights of one output, `[inputs]`.
     pub(super) fn column(&self, output: usize, into: &mut [f32]) {
-        if let Some(part) = self.0.iter().find(|part| part.columns.contains(&output)) {
+        if let Some(part) = self.parts.iter().find(|part| part.columns.contains(&output)) {
             part.column(output - part.columns.start, into);
         }
     }
@@ -79,24 +100,26 @@ impl Part {
             "inputs are whole blocks of {numbers}, and these are {inputs}"
         );
         assert_eq!(bytes.len(), outputs * (inputs / numbers) * size, "{outputs} outputs of {inputs} inputs");
-        let strip = inputs / numbers * format.packed_bytes();
-        let length = outputs.div_ceil(COLUMN_BLOCK) * strip;
+        let panel = inputs / numbers * format.packed_bytes() * PANEL / COLUMN_BLOCK;
+        let length = outputs.div_ceil(PANEL) * panel;
         let mut packed = vec![0; length + 64];
         let start = packed.as_ptr().align_offset(64).min(64);
-        pack(format, bytes, inputs / numbers * size, &mut packed[start..start + length], strip);
+        pack(format, bytes, inputs / numbers * size, &mut packed[start..start + length], panel);
         Part { format, inputs, columns, bytes: packed, start }
     }
 
-    /// The blocks of all inputs of the column block that begins at a column of this part, and how many bytes lie between the
-    /// beginnings of such strips.
-    fn strip(&self, column: usize) -> (*const u8, usize) {
-        let strip = self.inputs / self.format.block().0 * self.format.packed_bytes();
-        (self.bytes[self.start + column / COLUMN_BLOCK * strip..].as_ptr(), strip)
+    /// The first block of the column block that a column of this part is in.
+    fn first_block(&self, column: usize) -> *const u8 {
+        let block = self.format.packed_bytes();
+        let panel = self.inputs / self.format.block().0 * block * PANEL / COLUMN_BLOCK;
+        self.bytes[self.start + column / PANEL * panel + column % PANEL / COLUMN_BLOCK * block..].as_ptr()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    mod rounded;
+
     use super::BlockFormat::{Iq4Nl, Iq4Xs, Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
     use super::*;
     use crate::{Finish, Isa, Linear, Order, Products, WeightType};
@@ -163,7 +186,7 @@ mod tests {
             (Q6K, GgmlDType::Q6K),
         ] {
             let bytes = rows_of_blocks(format, outputs, inputs, 1);
-            let layer = Linear::pack_blocks(&[Blocks { format, bytes: &bytes, outputs }], inputs, None);
+            let layer = Linear::pack_blocks(&[Blocks { format, bytes: &bytes, outputs }], inputs, BlockInputs::F32, None);
             let tensor = qtensor_from_ggml(dtype, &bytes, vec![outputs, inputs], &Device::Cpu).unwrap();
             let expected: Tensor = tensor.dequantize(&Device::Cpu).unwrap();
             let expected = expected.flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -171,16 +194,21 @@ mod tests {
         }
     }
 
-    /// The layer in blocks, and the same with its numbers in 32 bits.
-    fn both(pieces: &[(BlockFormat, usize)], inputs: usize, seed: u64) -> [Linear; 2] {
+    /// Pieces of blocks of any bits.
+    fn layer_of(pieces: &[(BlockFormat, usize)], inputs: usize, rounded: BlockInputs, seed: u64) -> (Linear, Vec<f32>) {
         let bytes: Vec<Vec<u8>> =
             pieces.iter().map(|&(format, outputs)| rows_of_blocks(format, outputs, inputs, seed)).collect();
         let pieces = pieces.iter().zip(&bytes);
         let pieces: Vec<Blocks<'_>> =
             pieces.map(|(&(format, outputs), bytes)| Blocks { format, bytes, outputs }).collect();
-        let outputs = pieces.iter().map(|piece| piece.outputs).sum();
-        let bias = noise(outputs, seed + 2);
-        let quantized = Linear::pack_blocks(&pieces, inputs, Some(&bias));
+        let bias = noise(pieces.iter().map(|piece| piece.outputs).sum(), seed + 2);
+        (Linear::pack_blocks(&pieces, inputs, rounded, Some(&bias)), bias)
+    }
+
+    /// The layer in blocks, and the same with its numbers in 32 bits.
+    fn both(pieces: &[(BlockFormat, usize)], inputs: usize, seed: u64) -> [Linear; 2] {
+        let (quantized, bias) = layer_of(pieces, inputs, BlockInputs::F32, seed);
+        let outputs = quantized.outputs();
         let numbers = weights(&quantized);
         let plain =
             Linear::pack(WeightType::F32, Products::F32, &numbers, Order::OutputsFirst, inputs, outputs, Some(&bias));
@@ -234,7 +262,8 @@ mod tests {
     fn a_pack_is_hardly_larger_than_its_file() {
         for format in ALL {
             let bytes = rows_of_blocks(format, 64, 1024, 3);
-            let Quantized(parts) = Quantized::pack(&[Blocks { format, bytes: &bytes, outputs: 64 }], 1024);
+            let blocks = Blocks { format, bytes: &bytes, outputs: 64 };
+            let parts = Quantized::pack(&[blocks], 1024, BlockInputs::F32).parts;
             let size = (parts[0].bytes.len() - 64) as f64 / bytes.len() as f64;
             assert!((1.0..1.04).contains(&size), "{format:?}: {size}");
         }

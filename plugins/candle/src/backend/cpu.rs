@@ -8,7 +8,7 @@ use candle_core::{CpuStorage, DType, Storage, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;
 use examiner_kernels::{
-    AttentionShape, Blocks, Finish, Isa, KvBlock, KvLayout, Linear, Products, WeightType, attend, gate, layer_norm,
+    AttentionShape, BlockInputs, Blocks, Finish, Isa, KvBlock, KvLayout, Linear, Products, WeightType, attend, gate, layer_norm,
     rms_norm, rotate, softcap,
 };
 use examiner_lm::checkpoint::Activation;
@@ -69,11 +69,11 @@ fn values_of(tensor: &Tensor) -> Result<Vec<f32>> {
     read().map_err(candle_error("read a tensor"))
 }
 
-fn pack_blocks(pieces: &[&BlockMatrix], bias: Option<&Tensor>) -> Result<Arc<Linear>> {
+fn pack_blocks(pieces: &[&BlockMatrix], rounded: BlockInputs, bias: Option<&Tensor>) -> Result<Arc<Linear>> {
     let bias = bias.map(values_of).transpose()?;
     let inputs = pieces.first().map_or(0, |piece| piece.shape()[1]);
     let pieces: Vec<Blocks<'_>> = pieces.iter().map(|piece| piece.blocks()).collect();
-    Ok(Arc::new(Linear::pack_blocks(&pieces, inputs, bias.as_deref())))
+    Ok(Arc::new(Linear::pack_blocks(&pieces, inputs, rounded, bias.as_deref())))
 }
 
 impl Backend for Cpu {
@@ -114,10 +114,15 @@ impl Backend for Cpu {
         let fit = |(_, others): (_, &[&BlockMatrix])| {
             others.iter().all(|piece| piece.shape()[0].is_multiple_of(Linear::BLOCK_OUTPUTS))
         };
-        if self.numbers != WeightType::F32 || self.products != Products::F32 || !pieces.split_last().is_some_and(fit) {
+        let rounded = match self.products {
+            Products::F32 => BlockInputs::F32,
+            Products::Bf16(_) => BlockInputs::Int8,
+            Products::SplitBf16(_) => return self.load_linear(&dequantized(pieces)?, Order::OutputsFirst, bias),
+        };
+        if self.numbers != WeightType::F32 || !pieces.split_last().is_some_and(fit) {
             return self.load_linear(&dequantized(pieces)?, Order::OutputsFirst, bias);
         }
-        pack_blocks(pieces, bias)
+        pack_blocks(pieces, rounded, bias)
     }
 
     fn load_norm(&self, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Norm> {
@@ -135,7 +140,7 @@ impl Backend for Cpu {
 
     fn load_table_of_blocks(&self, matrix: &BlockMatrix) -> Result<Table> {
         match self.numbers {
-            WeightType::F32 => pack_blocks(&[matrix], None).map(Table::Packed),
+            WeightType::F32 => pack_blocks(&[matrix], BlockInputs::F32, None).map(Table::Packed),
             _ => self.load_table(&dequantized(&[matrix])?),
         }
     }

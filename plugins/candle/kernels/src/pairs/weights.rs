@@ -88,7 +88,7 @@ impl Pairs {
                     let [term] = self.terms.as_slice() else { unreachable!("this unit gains nothing from splitting") };
                     let product = Product {
                         depth: self.steps,
-                        x: input.pairs.as_ptr(),
+                        x: input.pairs().as_ptr(),
                         x_stride: self.steps,
                         w: term.as_ptr(),
                         w_stride: self.steps * COLUMN_BLOCK,
@@ -123,7 +123,7 @@ impl Pairs {
                     // A second tile of rows or columns that there is none of is the first one again, and is not looked at.
                     let x_at = |tile: usize| {
                         let row = if row + tile * TILE < input.rows { row + tile * TILE } else { row };
-                        input.pairs[(x * input.rows + row) * steps..].as_ptr()
+                        input.pairs()[(x * input.rows + row) * steps..].as_ptr()
                     };
                     let w_at = |tile: usize| {
                         let block = (column / COLUMN_BLOCK + tile).min(column_blocks - 1);

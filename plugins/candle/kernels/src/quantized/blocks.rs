@@ -1,5 +1,6 @@
 //! From the blocks of a file, each of one output, to those of 16 neighbouring outputs.
 
+use super::PANEL;
 use super::formats::{BlockFormat, Format, Scales, with_format};
 use crate::tile::COLUMN_BLOCK;
 use rayon::prelude::*;
@@ -15,18 +16,19 @@ struct Block {
     parts: [[u8; 2]; 16],
 }
 
-/// Packs blocks, rows of `row` bytes, into strips of `strip` bytes, each of 16 of these rows. What fills the last one stays zero.
-pub(super) fn pack(format: BlockFormat, bytes: &[u8], row: usize, into: &mut [u8], strip: usize) {
-    if row == 0 || strip == 0 {
+/// Packs blocks, rows of `row` bytes, into panels of `panel` bytes, each of [`PANEL`] of these rows. What fills the last one stays zero.
+pub(super) fn pack(format: BlockFormat, bytes: &[u8], row: usize, into: &mut [u8], panel: usize) {
+    if row == 0 || panel == 0 {
         return;
     }
-    let size = format.block().1;
-    into.par_chunks_mut(strip).zip(bytes.par_chunks(row * COLUMN_BLOCK)).for_each(|(into, rows)| {
+    let (size, packed) = (format.block().1, format.packed_bytes());
+    into.par_chunks_mut(panel).zip(bytes.par_chunks(row * PANEL)).for_each(|(into, rows)| {
         let mut block = Block { numbers: [0; 256], scale: [0; 2], minimum: [0; 2], parts: [[0; 2]; 16] };
         for (column, row) in rows.chunks_exact(row).enumerate() {
-            for (bytes, into) in row.chunks_exact(size).zip(into.chunks_exact_mut(format.packed_bytes())) {
+            let into = into[column / COLUMN_BLOCK * packed..].chunks_mut(PANEL / COLUMN_BLOCK * packed);
+            for (bytes, into) in row.chunks_exact(size).zip(into) {
                 block.read(format, bytes);
-                with_format!(format, F => block.write::<F>(column, into));
+                with_format!(format, F => block.write::<F>(column % COLUMN_BLOCK, into));
             }
         }
     });
@@ -59,7 +61,8 @@ impl Block {
             }
             BlockFormat::Q8_0 => {
                 self.scale = at(0);
-                self.numbers[..32].copy_from_slice(&bytes[2..]);
+                // From the least one on, instead of with a sign.
+                self.numbers.iter_mut().zip(&bytes[2..]).for_each(|(number, byte)| *number = byte ^ 0x80);
             }
             BlockFormat::Q2K => {
                 (self.scale, self.minimum) = (at(80), negative(82));
@@ -156,7 +159,7 @@ impl Block {
     /// Writes the block into one of 16 columns, whose bits are zero.
     fn write<F: Format>(&self, column: usize, into: &mut [u8]) {
         into[2 * column..][..2].copy_from_slice(&self.scale);
-        if matches!(F::SCALES, Scales::ScaleAndMinimum | Scales::Pairs | Scales::Halves) {
+        if F::HAS_MINIMUM {
             into[2 * (COLUMN_BLOCK + column)..][..2].copy_from_slice(&self.minimum);
         }
         if F::PART_BYTES > 0 {
@@ -169,19 +172,16 @@ impl Block {
             }
         }
         for (index, number) in self.numbers[..F::BLOCK].iter().enumerate() {
-            if F::LOW == 8 {
-                into[F::LOW_AT + index * COLUMN_BLOCK + column] = *number;
-                continue;
-            }
             // Words are little-endian, and bits of a number lie in one byte.
-            let mut put = |at: usize, bits: u32, number: u8| {
-                let bit = index * bits as usize;
+            let mut put = |at: usize, bit: usize, bits: u32, number: u8| {
                 let word = at + (bit / 32 * COLUMN_BLOCK + column) * 4;
-                into[word + bit % 32 / 8] |= (number & ((1 << bits) - 1)) << (bit % 8);
+                into[word + bit % 32 / 8] |= (number & (((1u16 << bits) - 1) as u8)) << (bit % 8);
             };
-            put(F::LOW_AT, F::LOW, *number);
+            put(F::LOW_AT, index * F::LOW as usize, F::LOW, *number);
             if F::HIGH > 0 {
-                put(F::HIGH_AT, F::HIGH, number >> F::LOW);
+                let (word, in_word) = (index / F::IN_WORD, index % F::IN_WORD);
+                let bits = (word * F::IN_BYTE + in_word % F::IN_BYTE) * F::HIGH as usize;
+                put(F::HIGH_AT, bits / 8 * 32 + in_word / F::IN_BYTE * 8 + bits % 8, F::HIGH, number >> F::LOW);
             }
         }
     }

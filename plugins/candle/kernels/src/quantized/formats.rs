@@ -6,11 +6,14 @@
 //! scales     [16] f16
 //! minimums   [16] f16, where a format has them
 //! of parts   [parts][16] bytes, or twice so many: what the scale of each part is multiplied by, and its minimum
-//! low bits   [words][16] u32, each of them the lower bits of as many numbers of one output as fit
+//! low bits   [words][16] u32, each of them the lower bits of as many numbers of one output as fit, in order
 //! high bits  [words][16] u32, where numbers have them
 //! ```
 //!
-//! Numbers of 8 bits lie as `[numbers][16]` bytes.
+//! Shifted right by a multiple of its bits and masked, a word of lower bits has four numbers, one in each byte: `J` apart, if a byte has
+//! `J` of them. The upper bits of these four lie in the same four bytes of a word: those of the first shift of the first word of lower bits
+//! lowest, then those of the next shift, and so on. So the upper bits of a number are as far from the beginning of their byte as four
+//! numbers have been counted before.
 
 use crate::tile::COLUMN_BLOCK;
 
@@ -88,11 +91,15 @@ pub(super) trait Format {
     /// Numbers of a block, and of the parts with one scale.
     const BLOCK: usize;
     const PART: usize;
-    /// Bits of a number, in two places. Lower ones of 8 bits have a sign.
+    /// Bits of a number, in two places.
     const LOW: u32;
     const HIGH: u32;
     const SCALES: Scales;
     const MEANING: Meaning;
+
+    const HAS_MINIMUM: bool = matches!(Self::SCALES, Scales::ScaleAndMinimum | Scales::Pairs | Scales::Halves);
+    /// Whether the bytes that numbers become, with what is added so that none is negative, are all below 128.
+    const HAS_SMALL_BYTES: bool = matches!(Self::MEANING, Meaning::From(_)) && Self::LOW + Self::HIGH < 8;
 
     /// Where things begin in a packed block.
     const PARTS_AT: usize = match Self::SCALES {
@@ -109,8 +116,9 @@ pub(super) trait Format {
     const HIGH_AT: usize = Self::LOW_AT + Self::BLOCK * Self::LOW as usize / 8 * COLUMN_BLOCK;
     const BYTES: usize = Self::HIGH_AT + Self::BLOCK * Self::HIGH as usize / 8 * COLUMN_BLOCK;
 
-    /// Numbers of which a word has the lower bits.
+    /// Numbers of which a word has the lower bits, and of which a byte of it has them.
     const IN_WORD: usize = 32 / Self::LOW as usize;
+    const IN_BYTE: usize = 8 / Self::LOW as usize;
     /// What the bits mean, in order: for numbers of 5 bits at most.
     const VALUES: [f32; 32] = {
         let mut values = [0.0; 32];
@@ -120,6 +128,16 @@ pub(super) trait Format {
                 Meaning::From(least) => bits as f32 - least as f32,
                 Meaning::Table => TABLE[bits % 16] as f32,
             };
+            bits += 1;
+        }
+        values
+    };
+    /// The same and 128, which gives bytes that are not negative: where a table says what the bits mean.
+    const BYTE_VALUES: [u8; 16] = {
+        let mut values = [0; 16];
+        let mut bits = 0;
+        while bits < 16 {
+            values[bits] = TABLE[bits].cast_unsigned() ^ 0x80;
             bits += 1;
         }
         values
@@ -150,7 +168,7 @@ formats! {
     Q4_1: 32 by 32, 4 + 0 bits, ScaleAndMinimum, Meaning::From(0);
     Q5_0: 32 by 32, 4 + 1 bits, Scale, Meaning::From(16);
     Q5_1: 32 by 32, 4 + 1 bits, ScaleAndMinimum, Meaning::From(0);
-    Q8_0: 32 by 32, 8 + 0 bits, Scale, Meaning::From(0);
+    Q8_0: 32 by 32, 8 + 0 bits, Scale, Meaning::From(128);
     Q2K: 256 by 16, 2 + 0 bits, Halves, Meaning::From(0);
     Q3K: 256 by 16, 2 + 1 bits, Signed, Meaning::From(4);
     Q4K: 256 by 32, 4 + 0 bits, Pairs, Meaning::From(0);

@@ -3,18 +3,18 @@
 use super::formats::{self, Format, with_format};
 use super::numbers::{EachK, for_each_k};
 use super::words::Words;
-use super::{Part, Quantized};
+use super::{PANEL, Part, Quantized};
 use crate::isa::Isa;
 use crate::lanes::for_each_isa;
 use crate::product::{DEPTH, Product, multiply_packed};
+use crate::scratch::Scratch;
 use crate::tile::{COLUMN_BLOCK, Start};
-use std::cell::Cell;
 use std::ops::Range;
 
 /// Registers of columns at the same time.
 const ABREAST: usize = 4;
 /// Columns of a strip that is unpacked: with [`DEPTH`] inputs 192 KiB, in the second-level cache.
-const GROUP: usize = 4 * COLUMN_BLOCK;
+const GROUP: usize = PANEL;
 
 impl Quantized {
     /// Chains of multiply-adds that go on from `start`, for the given rows and columns, which begin at a column block.
@@ -33,7 +33,7 @@ impl Quantized {
         rows: Range<usize>,
         columns: Range<usize>,
     ) {
-        for part in &self.0 {
+        for part in &self.parts {
             let first = part.columns.start;
             let columns = columns.start.max(first)..columns.end.min(part.columns.end);
             if columns.is_empty() {
@@ -66,20 +66,24 @@ impl Part {
     /// # Safety
     /// As with [`Quantized::multiply`].
     unsafe fn multiply(&self, isa: Isa, place: Place, rows: usize, mut columns: Range<usize>) {
+        // Where parts begin anywhere, tasks may begin within a panel.
+        let first = columns.start..columns.end.min(columns.start.next_multiple_of(PANEL));
+        columns.start = first.end;
         // SAFETY: the caller guarantees it.
         unsafe {
+            self.any_rows(isa, place, rows, first);
             with_format!(self.format, F => F::few_rows(isa, self, place, rows, &mut columns));
-            if !columns.is_empty() {
-                self.any_rows(isa, place, rows, columns);
-            }
+            self.any_rows(isa, place, rows, columns);
         }
     }
 
     /// Weights are unpacked, a strip at a time, and multiplied from there.
     unsafe fn any_rows(&self, isa: Isa, place: Place, rows: usize, columns: Range<usize>) {
-        let mut buffer = BUFFER.take();
-        buffer.resize(GROUP / COLUMN_BLOCK * DEPTH, Line([0.0; COLUMN_BLOCK]));
-        let strip = buffer.as_mut_ptr().cast::<f32>();
+        if columns.is_empty() {
+            return;
+        }
+        let mut buffer = Scratch::<f32>::take(GROUP * DEPTH);
+        let strip = buffer.as_mut_slice().as_mut_ptr();
         for k in (0..self.inputs).step_by(DEPTH) {
             let inputs = k..self.inputs.min(k + DEPTH);
             let w_stride = inputs.len() * COLUMN_BLOCK;
@@ -103,7 +107,6 @@ impl Part {
                 }
             }
         }
-        BUFFER.set(buffer);
     }
 }
 
@@ -190,7 +193,6 @@ unsafe fn few_rows<V: Words, F: Format>(part: &Part, place: Place, rows: usize, 
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "rows and columns index registers and memory alike")]
 unsafe fn in_registers<V: Words, F: Format, const R: usize>(part: &Part, place: Place, column: usize) {
-    let (strip, stride) = part.strip(column);
     // SAFETY: the caller guarantees it.
     unsafe {
         let mut sums = Sums { x: place.x, x_stride: part.inputs, sums: [[V::splat(0.0); ABREAST]; R] };
@@ -201,7 +203,7 @@ unsafe fn in_registers<V: Words, F: Format, const R: usize>(part: &Part, place: 
                 }
             }
         }
-        for_each_k::<V, F, ABREAST>(strip, (column % COLUMN_BLOCK, stride), part.inputs, &mut sums);
+        for_each_k::<V, F, ABREAST>(part.first_block(column), column % COLUMN_BLOCK, part.inputs, &mut sums);
         for r in 0..R {
             for c in 0..ABREAST {
                 sums.sums[r][c].store(place.out.add(r * place.out_stride + column + c * V::WIDTH));
@@ -212,14 +214,14 @@ unsafe fn in_registers<V: Words, F: Format, const R: usize>(part: &Part, place: 
 
 #[inline(always)]
 unsafe fn unpack<V: Words, F: Format>(part: &Part, columns: Range<usize>, inputs: Range<usize>, into: *mut f32) {
-    let (strip, stride) = part.strip(columns.start);
     for block in 0..columns.len().div_ceil(COLUMN_BLOCK) {
         for lane in (0..COLUMN_BLOCK).step_by(V::WIDTH) {
             // SAFETY: the caller has so many blocks, and room for their numbers.
             unsafe {
-                let from = strip.add(block * stride + inputs.start / F::BLOCK * F::BYTES);
+                let first = part.first_block(columns.start + block * COLUMN_BLOCK);
+                let from = first.add(inputs.start / F::BLOCK * F::BYTES * PANEL / COLUMN_BLOCK);
                 let to = Store(into.add(block * inputs.len() * COLUMN_BLOCK + lane));
-                for_each_k::<V, F, 1>(from, (lane, stride), inputs.len(), to);
+                for_each_k::<V, F, 1>(from, lane, inputs.len(), to);
             }
         }
     }
@@ -261,14 +263,4 @@ impl<V: Words> EachK<V, 1> for Store {
         // SAFETY: the caller guarantees it.
         unsafe { weights[0].store(self.0.add(k * COLUMN_BLOCK)) }
     }
-}
-
-/// A cache line of numbers.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; COLUMN_BLOCK]);
-
-thread_local! {
-    /// Weights in 32 bits, of which a thread multiplies some before it unpacks the next ones.
-    static BUFFER: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
 }

@@ -1,9 +1,9 @@
 //! The numbers of packed blocks, computed in registers.
 
-use super::Part;
+use super::{PANEL, Part};
 use super::formats::{Format, Meaning, Scales, with_format};
 use super::words::{Words, whole_numbers};
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, prefetch};
 use crate::tile::COLUMN_BLOCK;
 use half::f16;
 
@@ -16,7 +16,7 @@ pub(super) trait EachK<V, const C: usize> {
 
 /// The scale and the minimum of a part of a block, for the columns from `lane` on.
 #[inline(always)]
-unsafe fn scale_of<V: Words, F: Format>(block: *const u8, part: usize, lane: usize) -> (V, V) {
+pub(super) unsafe fn scale_of<V: Words, F: Format>(block: *const u8, part: usize, lane: usize) -> (V, V) {
     // SAFETY: the caller has a block and so many parts and columns.
     unsafe {
         let halves = block.cast::<f16>().add(lane);
@@ -65,8 +65,44 @@ unsafe fn numbers<V: Words, F: Format>(low: V::Bits, high: V::Bits) -> V {
     }
 }
 
-/// The weights of `depth` inputs, whole blocks of them, for `C` registers of columns. `block` is the first one of the column block of the
-/// first of these columns, `lane` the column in it, and `stride` how many bytes lie between column blocks.
+/// Blocks are read from memory from their beginning to their end. What lies so many bytes ahead is fetched meanwhile: found by trial.
+const AHEAD: usize = 8192;
+
+/// Fetches a word's share of what lies ahead. `block` is the first one of a panel.
+#[inline(always)]
+pub(super) fn fetch_ahead<F: Format>(block: *const u8, word: usize) {
+    const LINE: usize = 64;
+    let lines = const { (F::BYTES * PANEL / COLUMN_BLOCK).div_ceil(LINE * (F::BLOCK / F::IN_WORD)) };
+    for line in 0..lines {
+        prefetch(block.wrapping_add(AHEAD + (word * lines + line) * LINE));
+    }
+}
+
+/// A word of lower bits of each column from `lane` on, and upper bits of the same numbers: those of the first number are
+/// where they are in the number.
+#[inline(always)]
+pub(super) unsafe fn load_word<V: Words, F: Format>(block: *const u8, word: usize, lane: usize) -> (V::Bits, V::Bits) {
+    // SAFETY: the caller has a block, and so many words and columns.
+    unsafe {
+        let load = |at: usize, word: usize| V::load_bits(block.add(at + (word * COLUMN_BLOCK + lane) * size_of::<u32>()));
+        let low = load(F::LOW_AT, word);
+        if F::HIGH == 0 {
+            return (low, low);
+        }
+        let before = word * F::IN_BYTE * F::HIGH as usize;
+        let (high, first) = (load(F::HIGH_AT, before / 8), before as u32 % 8);
+        // What is shifted out belongs to other words.
+        let high = if first < F::LOW {
+            V::shift_left(high, F::LOW - first)
+        } else {
+            V::shift_right(high, first - F::LOW)
+        };
+        (low, high)
+    }
+}
+
+/// The weights of `depth` inputs, whole blocks of them, for `C` registers of columns of one panel. `block` is the first one of the column
+/// block of the first of these columns, and `lane` the column in it.
 ///
 /// # Safety
 /// There are so many blocks and columns; and what `EachK::weights` asks for.
@@ -74,11 +110,12 @@ unsafe fn numbers<V: Words, F: Format>(low: V::Bits, high: V::Bits) -> V {
 #[allow(clippy::needless_range_loop, reason = "columns index registers and memory alike")]
 pub(super) unsafe fn for_each_k<V: Words, F: Format, const C: usize>(
     mut block: *const u8,
-    (lane, stride): (usize, usize),
+    lane: usize,
     depth: usize,
     mut each: impl EachK<V, C>,
 ) {
     let lane_of = |c: usize| (lane + c * V::WIDTH) % COLUMN_BLOCK;
+    let beside = |c: usize| (lane + c * V::WIDTH) / COLUMN_BLOCK * F::BYTES;
     let mut k = 0;
     // SAFETY: the caller guarantees it.
     unsafe {
@@ -86,44 +123,26 @@ pub(super) unsafe fn for_each_k<V: Words, F: Format, const C: usize>(
             for part in 0..F::BLOCK / F::PART {
                 let (mut scales, mut minimums) = ([V::splat(0.0); C], [V::splat(0.0); C]);
                 for c in 0..C {
-                    let block = block.add((lane + c * V::WIDTH) / COLUMN_BLOCK * stride);
-                    (scales[c], minimums[c]) = scale_of::<V, F>(block, part, lane_of(c));
-                }
-                if F::LOW == 8 {
-                    for number in part * F::PART..(part + 1) * F::PART {
-                        let mut weights = [V::splat(0.0); C];
-                        for c in 0..C {
-                            let block = block.add((lane + c * V::WIDTH) / COLUMN_BLOCK * stride);
-                            let bytes = block.add(F::LOW_AT + number * COLUMN_BLOCK + lane_of(c));
-                            weights[c] = V::load_i8(bytes.cast()).times_plus(scales[c], minimums[c]);
-                        }
-                        each.weights(k, weights);
-                        k += 1;
-                    }
-                    continue;
+                    (scales[c], minimums[c]) = scale_of::<V, F>(block.add(beside(c)), part, lane_of(c));
                 }
                 let words = F::PART / F::IN_WORD;
                 for word in part * words..(part + 1) * words {
                     let (mut low, mut high) = ([V::splat_bits(0); C], [V::splat_bits(0); C]);
-                    for c in 0..C {
-                        let block = block.add((lane + c * V::WIDTH) / COLUMN_BLOCK * stride);
-                        let register = |at: usize, word: usize| {
-                            block.add(at + (word * COLUMN_BLOCK + lane_of(c)) * size_of::<u32>())
-                        };
-                        low[c] = V::load_bits(register(F::LOW_AT, word));
-                        if F::HIGH > 0 {
-                            let bit = word * F::IN_WORD * F::HIGH as usize;
-                            let bits = V::load_bits(register(F::HIGH_AT, bit / 32));
-                            high[c] = V::shift_left(V::shift_right(bits, bit as u32 % 32), F::LOW);
-                        }
+                    if C > 1 {
+                        fetch_ahead::<F>(block, word);
                     }
-                    for _ in 0..F::IN_WORD {
+                    for c in 0..C {
+                        (low[c], high[c]) = load_word::<V, F>(block.add(beside(c)), word, lane_of(c));
+                    }
+                    for number in 1..=F::IN_WORD {
                         let mut weights = [V::splat(0.0); C];
                         for c in 0..C {
                             weights[c] = numbers::<V, F>(low[c], high[c]).times_plus(scales[c], minimums[c]);
                             low[c] = V::shift_right(low[c], F::LOW);
                             if F::HIGH > 0 {
-                                high[c] = V::shift_right(high[c], F::HIGH);
+                                let to_next_byte = 8 - F::HIGH * (F::IN_BYTE as u32 - 1);
+                                let is_last_of_byte = number.is_multiple_of(F::IN_BYTE);
+                                high[c] = V::shift_right(high[c], if is_last_of_byte { to_next_byte } else { F::HIGH });
                             }
                         }
                         each.weights(k, weights);
@@ -131,7 +150,7 @@ pub(super) unsafe fn for_each_k<V: Words, F: Format, const C: usize>(
                     }
                 }
             }
-            block = block.add(F::BYTES);
+            block = block.add(PANEL / COLUMN_BLOCK * F::BYTES);
         }
     }
 }
@@ -155,11 +174,11 @@ impl Part {
     /// The weights of one of its columns, `[inputs]`.
     pub(super) fn column(&self, column: usize, into: &mut [f32]) {
         type Registers = [f32; 4];
-        let (strip, stride) = self.strip(column);
+        let block = self.first_block(column);
         let (inputs, lane) = (self.inputs.min(into.len()), column % COLUMN_BLOCK);
         let one = One { lane: lane % Registers::WIDTH, into };
         let first = lane - one.lane;
         // SAFETY: plain Rust; the part has this column and so many inputs.
-        unsafe { with_format!(self.format, F => for_each_k::<Registers, F, 1>(strip, (first, stride), inputs, one)) }
+        unsafe { with_format!(self.format, F => for_each_k::<Registers, F, 1>(block, first, inputs, one)) }
     }
 }

@@ -1,0 +1,221 @@
+//! Registers of bytes, and the sums of their products.
+
+use super::words::Words;
+use crate::isa::Isa;
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
+
+/// What else registers can do: each lane of 32 bits may be four bytes.
+///
+/// # Safety
+/// As with [`Words`], and methods are called only in code that is [called](Self::call_with_bytes).
+pub(super) trait Bytes: Words {
+    /// Rows of a tile of products of bytes, with two registers of columns.
+    const BYTE_ROWS: usize;
+    unsafe fn store_bits(bits: Self::Bits, to: *mut u32);
+    /// The values that bytes below 16 count.
+    unsafe fn look_up_bytes(values: &[u8; 16], index: Self::Bits) -> Self::Bits;
+    /// Adds to each lane the products of its four bytes without a sign and four with one. `SMALL` says that the former are below 128.
+    unsafe fn add_products<const SMALL: bool>(
+        sum: Self::Bits,
+        unsigned: Self::Bits,
+        signed: Self::Bits,
+    ) -> Self::Bits;
+    /// The numbers that lanes are as integers with a sign.
+    unsafe fn of_integers(bits: Self::Bits) -> Self;
+    unsafe fn times(self, by: Self) -> Self;
+    /// Runs code in a function of its own, which has the instructions for products of bytes.
+    unsafe fn call_with_bytes<C: ByteCode>(code: C);
+}
+
+/// Code over registers of bytes.
+///
+/// # Safety
+/// That of [`Bytes`], and what the code itself needs.
+pub(super) trait ByteCode {
+    unsafe fn run<V: Bytes>(self);
+}
+
+/// Runs code with the registers of an instruction set.
+///
+/// # Safety
+/// What the code needs.
+pub(super) unsafe fn with_bytes<C: ByteCode>(isa: Isa, code: C) {
+    let isa = isa.with_products_of_bytes();
+    // SAFETY: an `Isa` exists only where its instructions do; the caller keeps the contract of the code.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if isa.is_avx512() {
+                return __m512::call_with_bytes(code);
+            }
+            if isa.is_avx2() {
+                return __m256::call_with_bytes(code);
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = isa;
+        <[f32; 4]>::call_with_bytes(code);
+    }
+}
+
+/// [`BYTE_ROWS`](Bytes::BYTE_ROWS) of the registers of an instruction set.
+pub(super) fn rows_of_tiles(isa: Isa) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let isa = isa.with_products_of_bytes();
+        if isa.is_avx512() {
+            return __m512::BYTE_ROWS;
+        }
+        if isa.is_avx2() {
+            return __m256::BYTE_ROWS;
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = isa;
+    <[f32; 4]>::BYTE_ROWS
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Bytes for __m512 {
+    const BYTE_ROWS: usize = 6;
+
+    #[inline(always)]
+    unsafe fn store_bits(bits: __m512i, to: *mut u32) {
+        // SAFETY: the caller has these instructions and room for 16 words.
+        unsafe { _mm512_storeu_si512(to.cast(), bits) }
+    }
+
+    #[inline(always)]
+    unsafe fn look_up_bytes(values: &[u8; 16], index: __m512i) -> __m512i {
+        // SAFETY: the caller has these instructions.
+        unsafe { _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(values.as_ptr().cast())), index) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_products<const SMALL: bool>(sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i {
+        // SAFETY: as above.
+        unsafe { _mm512_dpbusd_epi32(sum, unsigned, signed) }
+    }
+
+    #[inline(always)]
+    unsafe fn of_integers(bits: __m512i) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_cvtepi32_ps(bits) }
+    }
+
+    #[inline(always)]
+    unsafe fn times(self, by: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_mul_ps(self, by) }
+    }
+
+    #[inline(always)]
+    unsafe fn call_with_bytes<C: ByteCode>(code: C) {
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+        unsafe fn by_itself<C: ByteCode>(code: C) {
+            // SAFETY: the caller guarantees it.
+            unsafe { code.run::<__m512>() }
+        }
+        // SAFETY: the caller has these instructions, and keeps the contract of the code.
+        unsafe { by_itself(code) }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Bytes for __m256 {
+    const BYTE_ROWS: usize = 2;
+
+    #[inline(always)]
+    unsafe fn store_bits(bits: __m256i, to: *mut u32) {
+        // SAFETY: the caller has these instructions and room for 8 words.
+        unsafe { _mm256_storeu_si256(to.cast(), bits) }
+    }
+
+    #[inline(always)]
+    unsafe fn look_up_bytes(values: &[u8; 16], index: __m256i) -> __m256i {
+        // SAFETY: the caller has these instructions.
+        unsafe { _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(values.as_ptr().cast())), index) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_products<const SMALL: bool>(sum: __m256i, unsigned: __m256i, signed: __m256i) -> __m256i {
+        // SAFETY: as above. Pairs of products are summed in 16 bits, which saturate with bytes above 127: of these, the uppermost bit is
+        // multiplied by itself.
+        unsafe {
+            let pairs = |bytes: __m256i| _mm256_maddubs_epi16(bytes, signed);
+            if SMALL {
+                return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs(unsigned), _mm256_set1_epi16(1)));
+            }
+            let upper = _mm256_and_si256(_mm256_srli_epi16::<7>(unsigned), _mm256_set1_epi8(1));
+            let lower = pairs(_mm256_and_si256(unsigned, _mm256_set1_epi8(127)));
+            let lower = _mm256_add_epi32(sum, _mm256_madd_epi16(lower, _mm256_set1_epi16(1)));
+            _mm256_add_epi32(lower, _mm256_madd_epi16(pairs(upper), _mm256_set1_epi16(128)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn of_integers(bits: __m256i) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_cvtepi32_ps(bits) }
+    }
+
+    #[inline(always)]
+    unsafe fn times(self, by: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_mul_ps(self, by) }
+    }
+
+    #[inline(always)]
+    unsafe fn call_with_bytes<C: ByteCode>(code: C) {
+        #[inline(never)]
+        #[target_feature(enable = "avx2,fma,f16c")]
+        unsafe fn by_itself<C: ByteCode>(code: C) {
+            // SAFETY: the caller guarantees it.
+            unsafe { code.run::<__m256>() }
+        }
+        // SAFETY: the caller has these instructions, and keeps the contract of the code.
+        unsafe { by_itself(code) }
+    }
+}
+
+impl Bytes for [f32; 4] {
+    const BYTE_ROWS: usize = 2;
+
+    #[inline(always)]
+    unsafe fn store_bits(bits: [u32; 4], to: *mut u32) {
+        // SAFETY: the caller has room for 4 words.
+        unsafe { to.cast::<[u32; 4]>().write_unaligned(bits) }
+    }
+
+    #[inline(always)]
+    unsafe fn look_up_bytes(values: &[u8; 16], index: [u32; 4]) -> [u32; 4] {
+        index.map(|index| u32::from_le_bytes(index.to_le_bytes().map(|index| values[usize::from(index % 16)])))
+    }
+
+    #[inline(always)]
+    unsafe fn add_products<const SMALL: bool>(sum: [u32; 4], unsigned: [u32; 4], signed: [u32; 4]) -> [u32; 4] {
+        std::array::from_fn(|lane| {
+            let products = unsigned[lane].to_le_bytes().into_iter().zip(signed[lane].to_le_bytes());
+            let products = products.map(|(a, b)| i32::from(a) * i32::from(b.cast_signed()));
+            products.sum::<i32>().cast_unsigned().wrapping_add(sum[lane])
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn of_integers(bits: [u32; 4]) -> Self {
+        bits.map(|bits| bits.cast_signed() as f32)
+    }
+
+    #[inline(always)]
+    unsafe fn times(self, by: Self) -> Self {
+        std::array::from_fn(|lane| self[lane] * by[lane])
+    }
+
+    #[inline(always)]
+    unsafe fn call_with_bytes<C: ByteCode>(code: C) {
+        // SAFETY: the caller keeps the contract of the code.
+        unsafe { code.run::<Self>() }
+    }
+}
