@@ -48,13 +48,19 @@ fn instructions() -> Finding {
 
 fn precision(precision: Precision) -> Finding {
     let subject = format!("`precision: {}`", precision.name());
-    match precision.products(&ComputeDevice::Cpu) {
-        Ok(Products::F32) => finding(&subject, FindingState::Ok, "computed in 32 bits".to_owned(), None),
-        Ok(Products::Bf16(unit) | Products::SplitBf16(unit)) => {
-            finding(&subject, FindingState::Ok, format!("computed by `{}`", unit.name()), None)
+    let products = |whole_numbers| precision.products(&ComputeDevice::Cpu, whole_numbers);
+    let (state, detail) = match (products(false), products(true)) {
+        (Ok(Products::Bf16(unit) | Products::SplitBf16(unit)), _) => {
+            (FindingState::Ok, format!("computed by `{}`", unit.name()))
         }
-        Err(error) => finding(&subject, FindingState::Absent, error.message, None),
-    }
+        (Ok(_), _) => (FindingState::Ok, "computed in 32 bits".to_owned()),
+        (Err(_), Ok(_)) => {
+            let detail = "for GGUF files in blocks and `dtype: int8` alone: computed in whole numbers of 8 bits";
+            (FindingState::Ok, detail.to_owned())
+        }
+        (Err(error), _) => (FindingState::Absent, error.message),
+    };
+    finding(&subject, state, detail, None)
 }
 
 #[cfg(test)]

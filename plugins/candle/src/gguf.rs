@@ -229,6 +229,11 @@ impl Gguf {
         }
     }
 
+    /// Whether any matrix stays in its blocks.
+    pub(crate) fn has_blocks(&self) -> bool {
+        self.tensors.values().any(|(_, info, number_type)| info.shape.len() == 2 && number_type.is_in_blocks())
+    }
+
     /// Reads the bytes of a tensor.
     fn read(&mut self, name: &str) -> candle_core::Result<(NumberType, Vec<u8>, Vec<usize>)> {
         let missing = || candle_core::Error::CannotFindTensor { path: name.to_owned() };

@@ -11,6 +11,7 @@ use crate::tensors::Tensors;
 use candle_core::DType;
 use examiner_api::{BatchInvariance, Host, Metadata, Model, PluginError, Result};
 use examiner_families::{Config, Precision};
+use examiner_kernels::Products;
 use examiner_lm::checkpoint::{Checkpoint, GgufFile};
 use examiner_lm::{Decoder, LoadModel, LoadedModel, LocalModel, LocalOptions, ModelSource};
 use std::path::{Path, PathBuf};
@@ -45,17 +46,21 @@ impl LoadModel for CandleLoader {
 fn load(own: &CandleOptions, local: LocalOptions, host: &Host) -> Result<Loaded> {
     let device = ComputeDevice::find(&own.device)?;
     device.check(own.dtype)?;
-    let products = own.precision.products(&device)?;
     let numbers = own.dtype;
     let (source, family) = Source::open(own, host, numbers.dtype())?;
+    let in_blocks = numbers == NumberType::F32 && source.tensors.has_blocks();
+    let whole_numbers = in_blocks || numbers == NumberType::Int8;
+    let products = own.precision.products(&device, whole_numbers)?;
     let (kind, name) = (device.kind(), own.checkpoint.clone());
     match (family, device) {
         (Family::Described(plan), ComputeDevice::Cpu) => {
             let backend = Cpu::new(isa()?, numbers.weight_type(), products);
             let load = |tensors| Transformer::load(backend, *plan, tensors);
             let mut arithmetic = arithmetic(kind, numbers);
-            if let Some(unit) = unit_of(products) {
+            if products != Products::F32 {
                 arithmetic.insert("precision".to_owned(), own.precision.name().into());
+            }
+            if let Some(unit) = unit_of(products) {
                 arithmetic.insert("unit".to_owned(), unit.into());
             }
             source.model(name, load, arithmetic, BatchInvariance::Exact, local)
@@ -162,9 +167,9 @@ impl Source {
         checked?;
         let (decoder, identity) = (decoder?, identity?);
         let warnings = arithmetic.get("precision").map(|precision| {
+            let precision = precision.as_str().unwrap_or_default();
             format!(
-                "matrices are multiplied in `bf16` (`precision: {}`): scores are not those of `highest`, to the last digits or more",
-                precision.as_str().unwrap_or_default()
+                "factors of products are rounded (`precision: {precision}`): scores are not those of `highest`, to the last digits or more",
             )
         });
         let warnings = warnings.into_iter().collect();

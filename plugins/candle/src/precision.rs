@@ -19,7 +19,7 @@ pub enum Precision {
     Highest,
     /// As good as 32 bits, from six products of `bf16`.
     High,
-    /// Factors rounded to `bf16`.
+    /// Factors rounded to `bf16`; inputs to whole numbers of 8 bits where weights are whole numbers.
     Medium,
 }
 
@@ -33,11 +33,11 @@ impl Precision {
         }
     }
 
-    /// What the kernels of this machine do for it.
+    /// What the kernels of this machine do for it, with weights that are whole numbers (in blocks, or of 8 bits) or others.
     ///
     /// # Errors
     /// `Unsupported` on another device, and on a machine where nothing is gained.
-    pub(crate) fn products(self, device: &ComputeDevice) -> Result<Products> {
+    pub(crate) fn products(self, device: &ComputeDevice, whole_numbers: bool) -> Result<Products> {
         if self != Precision::Highest && !matches!(device, ComputeDevice::Cpu) {
             return Err(PluginError::unsupported(format!(
                 "`precision: {}` is for the CPU's own kernels, and this is `{}`",
@@ -47,19 +47,21 @@ impl Precision {
             .with_help("write `device: cpu`, or leave `precision` out"));
         }
         // Who names a smaller instruction set wants none of the larger ones.
-        let unit = if self == Precision::Highest || isa()? != Isa::best() { None } else { Unit::best() };
-        self.on(unit)
+        let isa = isa()?;
+        let unit = if isa == Isa::best() { Unit::best() } else { None };
+        self.on(unit, whole_numbers && isa.gains_from_bytes())
     }
 
-    /// The same for a machine with this unit.
-    fn on(self, unit: Option<Unit>) -> Result<Products> {
+    /// The same for a machine with this unit, and with weights whose products with whole numbers are faster there.
+    fn on(self, unit: Option<Unit>, gains_from_bytes: bool) -> Result<Products> {
         match (self, unit) {
             (Precision::Highest, _) => Ok(Products::F32),
             (Precision::Medium, Some(unit)) => Ok(Products::Bf16(unit)),
+            (Precision::Medium, None) if gains_from_bytes => Ok(Products::Int8),
             (Precision::High, Some(unit)) if unit.gains_from_splitting() => Ok(Products::SplitBf16(unit)),
             (Precision::Medium, None) => Err(self.nothing_gained(
                 "this processor has neither AMX nor AVX512-BF16, or `EXAMINER_ISA` names less than it has; `bf16` would be multiplied no \
-                 faster than 32 bits",
+                 faster than 32 bits (weights in the blocks of a GGUF file, or with `dtype: int8`, would be, on AVX2)",
             )),
             (Precision::High, unit) => Err(self.nothing_gained(&format!(
                 "it needs AMX, which {}: six products of `bf16` take longer than one of 32 bits without",
@@ -97,7 +99,8 @@ fn chosen(name: Option<&str>) -> Result<Isa> {
 /// The unit that products are computed with, for the fingerprint: units sum in different orders.
 pub(crate) fn unit_of(products: Products) -> Option<&'static str> {
     match products {
-        Products::F32 => None,
+        // Sums of whole numbers are the same on every machine.
+        Products::F32 | Products::Int8 => None,
         Products::Bf16(unit) | Products::SplitBf16(unit) => Some(unit.name()),
     }
 }
@@ -110,9 +113,10 @@ mod tests {
 
     #[test]
     fn what_gains_nothing_is_refused_with_the_reason() {
-        assert_eq!(Precision::Highest.on(None).unwrap(), Products::F32);
+        assert_eq!(Precision::Highest.on(None, true).unwrap(), Products::F32);
+        assert_eq!(Precision::Medium.on(None, true).unwrap(), Products::Int8);
         for (precision, reason) in [(Precision::Medium, "AVX512-BF16"), (Precision::High, "AMX")] {
-            let error = precision.on(None).unwrap_err();
+            let error = precision.on(None, false).unwrap_err();
             assert_eq!(error.code, ErrorCode::Unsupported);
             assert!(
                 error.to_string().contains(reason) && error.to_string().contains("leave `precision` out"),
@@ -120,16 +124,16 @@ mod tests {
             );
         }
         for unit in Unit::available() {
-            assert_eq!(Precision::Medium.on(Some(unit)).unwrap(), Products::Bf16(unit));
-            assert_eq!(Precision::High.on(Some(unit)).is_ok(), unit.gains_from_splitting(), "{}", unit.name());
+            assert_eq!(Precision::Medium.on(Some(unit), false).unwrap(), Products::Bf16(unit));
+            assert_eq!(Precision::High.on(Some(unit), true).is_ok(), unit.gains_from_splitting(), "{}", unit.name());
         }
     }
 
     #[test]
     fn precisions_are_for_our_own_kernels() {
         let ops = ComputeDevice::Ops(Device::Cpu);
-        assert!(Precision::Highest.products(&ops).is_ok());
-        let error = Precision::Medium.products(&ops).unwrap_err();
+        assert!(Precision::Highest.products(&ops, true).is_ok());
+        let error = Precision::Medium.products(&ops, true).unwrap_err();
         assert!(error.to_string().contains("this is `cpu-candle`"), "{error}");
     }
 

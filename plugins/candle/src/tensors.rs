@@ -25,6 +25,10 @@ trait Source: Send {
     fn load_matrix(&mut self, name: &str, dtype: DType) -> candle_core::Result<Matrix> {
         self.load(name, dtype).map(Matrix::Plain)
     }
+    /// Whether any matrix may stay quantized.
+    fn has_blocks(&self) -> bool {
+        false
+    }
     /// Whether two tensors hold the same bytes.
     fn same(&self, a: &str, b: &str) -> bool;
 }
@@ -54,6 +58,11 @@ impl Tensors {
     fn of(source: Box<dyn Source>, path: &Path, dtype: DType) -> Self {
         let unused = UnusedTensors::new(path.to_owned(), source.names());
         Tensors { source, unused, dtype }
+    }
+
+    /// Whether any matrix may stay quantized.
+    pub(crate) fn has_blocks(&self) -> bool {
+        self.source.has_blocks()
     }
 
     /// Whether any tensor's name begins so.

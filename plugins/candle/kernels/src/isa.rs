@@ -61,6 +61,11 @@ impl Isa {
         self.0 == Instructions::Avx512
     }
 
+    /// Whether products of whole numbers of 8 bits take less time than those of 32 bits.
+    pub fn gains_from_bytes(self) -> bool {
+        self.0 != Instructions::Portable
+    }
+
     /// The same one, or the next smaller one if this AVX-512 has no products of bytes.
     pub(crate) fn with_products_of_bytes(self) -> Isa {
         #[cfg(target_arch = "x86_64")]

@@ -165,6 +165,7 @@ impl Linear {
         match &self.weights {
             Weights::Int8(_, scales) => Some(scales),
             Weights::Pairs(pairs) => pairs.scales.as_deref(),
+            Weights::Quantized(weights) => weights.scales.as_deref(),
             _ => None,
         }
     }
@@ -478,9 +479,12 @@ mod tests {
         let (weight, bias) = (noise(inputs * outputs, 21), noise(outputs, 22));
         let input = noise(rows * inputs, 23);
         let round = |values: &[f32]| values.iter().map(|value| bf16::from_f32(*value).to_f32()).collect::<Vec<f32>>();
-        for (products, numbers) in
-            all_products().into_iter().flat_map(|products| ALL.map(|numbers| (products, numbers)))
-        {
+        // Weights of 8 bits are multiplied by whole numbers, but for those of which three of `bf16` are made.
+        let pairs = |(products, numbers): &(Products, WeightType)| {
+            *numbers != WeightType::Int8 || matches!(products, Products::SplitBf16(_))
+        };
+        let all = all_products().into_iter().flat_map(|products| ALL.map(|numbers| (products, numbers)));
+        for (products, numbers) in all.filter(pairs) {
             let layer = Linear::pack(numbers, products, &weight, Order::InputsFirst, inputs, outputs, Some(&bias));
             let found = run(&layer, Isa::best(), &input);
             let input = if matches!(products, Products::Bf16(_)) { round(&input) } else { input.clone() };

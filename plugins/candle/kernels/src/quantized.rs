@@ -20,8 +20,11 @@ mod words;
 pub use formats::BlockFormat;
 pub(super) use rows::ByteRows;
 
+use super::packed_weights::{Matrix, PackedWeights, quantize};
 use super::tile::COLUMN_BLOCK;
 use blocks::pack;
+use half::f16;
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// Outputs of a linear layer as they are in a file: for each of them, blocks of all its inputs.
@@ -53,6 +56,8 @@ pub enum BlockInputs {
 pub(super) struct Quantized {
     parts: Vec<Part>,
     pub(super) inputs: BlockInputs,
+    /// What the numbers of each column are to be multiplied by, where blocks have no scales of their own.
+    pub(super) scales: Option<Vec<f32>>,
 }
 
 /// Neighbouring outputs of one format.
@@ -80,13 +85,42 @@ impl Quantized {
             first = columns.end;
             Part::pack(piece, inputs, columns)
         };
-        Quantized { parts: pieces.iter().map(part).collect(), inputs: rounded }
+        Quantized { parts: pieces.iter().map(part).collect(), inputs: rounded, scales: None }
     }
+
+    /// Rounds weights to 8 bits, with a scale for each output, as the number type `int8` does, for products with inputs that are rounded,
+    /// too. None if inputs do not fill blocks.
+    pub(super) fn pack_int8<S: Copy + Sync + Into<f32>>(matrix: &Matrix<'_, S>) -> Option<Self> {
+        const ONE: [u8; 2] = f16::ONE.to_le_bytes();
+        let (inputs, outputs) = (matrix.inputs, matrix.outputs);
+        let (numbers, size) = BlockFormat::Q8_0.block();
+        if inputs == 0 || !inputs.is_multiple_of(numbers) {
+            return None;
+        }
+        let mut scales = vec![0.0; outputs.next_multiple_of(COLUMN_BLOCK)];
+        let packed = PackedWeights::<i8>::pack(matrix, &mut scales, quantize);
+        let row = inputs / numbers * size;
+        let mut bytes = vec![0; outputs * row];
+        bytes.par_chunks_mut(row).enumerate().for_each(|(output, row)| {
+            let mut column = vec![0.0; inputs];
+            packed.column(output, &mut column);
+            for (block, column) in row.chunks_exact_mut(size).zip(column.chunks_exact(numbers)) {
+                block[..2].copy_from_slice(&ONE);
+                block[2..].iter_mut().zip(column).for_each(|(byte, number)| *byte = (*number as i8).cast_unsigned());
+            }
+        });
+        let blocks = Blocks { format: BlockFormat::Q8_0, bytes: &bytes, outputs };
+        Some(Quantized { scales: Some(scales), ..Self::pack(&[blocks], inputs, BlockInputs::Int8) })
+    }
+
 
     /// The weights of one output, `[inputs]`.
     pub(super) fn column(&self, output: usize, into: &mut [f32]) {
         if let Some(part) = self.parts.iter().find(|part| part.columns.contains(&output)) {
             part.column(output - part.columns.start, into);
+        }
+        if let Some(scales) = &self.scales {
+            into.iter_mut().for_each(|value| *value *= scales[output]);
         }
     }
 }

@@ -12,8 +12,10 @@ use half::{bf16, f16};
 pub enum Products {
     /// 32 bits.
     F32,
-    /// Both rounded to `bf16`.
+    /// Both rounded to `bf16`. But where weights are whole numbers, in blocks or of 8 bits, inputs are rounded to whole numbers of 8 bits.
     Bf16(Unit),
+    /// Where weights are whole numbers, inputs are rounded to whole numbers of 8 bits. Others are multiplied in 32 bits.
+    Int8,
     /// Both split into three numbers of `bf16`, which together have the digits of 32 bits. The six products are summed of which none
     /// is below the 2⁻¹⁶th part of the largest.
     SplitBf16(Unit),
@@ -38,10 +40,16 @@ impl Weights {
     where
         S: Copy + Sync + Into<f32>,
     {
+        if numbers == WeightType::Int8
+            && matches!(products, Products::Bf16(_) | Products::Int8)
+            && let Some(quantized) = Quantized::pack_int8(matrix)
+        {
+            return Weights::Quantized(quantized);
+        }
         match products {
             Products::Bf16(unit) => return Weights::Pairs(Pairs::pack(numbers, unit, Terms::One, matrix)),
             Products::SplitBf16(unit) => return Weights::Pairs(Pairs::pack(numbers, unit, Terms::Three, matrix)),
-            Products::F32 => (),
+            Products::F32 | Products::Int8 => (),
         }
         match numbers {
             WeightType::F32 => Weights::F32(rounded(matrix, |value| value)),

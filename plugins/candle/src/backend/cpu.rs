@@ -116,7 +116,7 @@ impl Backend for Cpu {
         };
         let rounded = match self.products {
             Products::F32 => BlockInputs::F32,
-            Products::Bf16(_) => BlockInputs::Int8,
+            Products::Bf16(_) | Products::Int8 => BlockInputs::Int8,
             Products::SplitBf16(_) => return self.load_linear(&dequantized(pieces)?, Order::OutputsFirst, bias),
         };
         if self.numbers != WeightType::F32 || !pieces.split_last().is_some_and(fit) {

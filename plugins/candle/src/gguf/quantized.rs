@@ -78,6 +78,11 @@ impl NumberType {
         })
     }
 
+    /// Whether its blocks are what the CPU's own kernels multiply.
+    pub(super) fn is_in_blocks(self) -> bool {
+        self.format().is_some()
+    }
+
     /// The numbers, in 32 bits. `bytes` are whole blocks.
     pub(super) fn dequantize(self, bytes: &[u8], shape: &[usize]) -> candle_core::Result<Tensor> {
         match self {

@@ -33,6 +33,10 @@ impl Source for Gguf {
         Gguf::load_matrix(self, name, dtype)
     }
 
+    fn has_blocks(&self) -> bool {
+        Gguf::has_blocks(self)
+    }
+
     fn same(&self, _: &str, _: &str) -> bool {
         false
     }

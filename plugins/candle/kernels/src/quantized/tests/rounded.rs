@@ -39,6 +39,36 @@ fn results_are_those_of_the_rounded_numbers_for_any_number_of_rows() {
 }
 
 #[test]
+fn weights_of_8_bits_are_multiplied_by_rounded_inputs_where_they_fill_blocks() {
+    let (outputs, rows) = (75, 9);
+    let bias = noise(outputs, 4);
+    for inputs in [768, 48] {
+        let (weight, input) = (noise(inputs * outputs, 1), noise(rows * inputs, 2));
+        let pack = |products| {
+            Linear::pack(WeightType::Int8, products, &weight, Order::OutputsFirst, inputs, outputs, Some(&bias))
+        };
+        let (exact, layer) = (pack(Products::F32), pack(Products::Int8));
+        assert_eq!(weights(&exact), weights(&layer), "the same numbers");
+        let found = run(&layer, Isa::best(), &input);
+        if inputs == 48 {
+            assert!(bits(&found) == bits(&run(&exact, Isa::best(), &input)));
+            continue;
+        }
+        let (columns, numbers) = (weights(&exact), rounded(&input));
+        for (row, column) in (0..rows).flat_map(|row| (0..outputs).map(move |column| (row, column))) {
+            let product = |k: usize| numbers[row * inputs + k] * f64::from(columns[column * inputs + k]);
+            let expected = f64::from(bias[column]) + (0..inputs).map(product).sum::<f64>();
+            let size = (0..inputs).map(|k| product(k).abs()).sum::<f64>();
+            assert!((f64::from(found[row * outputs + column]) - expected).abs() < size * 2f64.powi(-20));
+        }
+        for isa in Isa::available() {
+            assert!(bits(&run(&layer, isa, &input)) == bits(&found), "{isa:?}");
+            assert!(bits(&run(&layer, isa, &input[..inputs])) == bits(&found[..outputs]), "{isa:?}");
+        }
+    }
+}
+
+#[test]
 fn rounding_costs_little() {
     let (inputs, outputs) = (768, 64);
     let input = noise(3 * inputs, 5);
