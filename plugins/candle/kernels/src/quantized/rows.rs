@@ -1,8 +1,8 @@
 //! Rows of inputs rounded to whole numbers of 8 bits, as products with blocks take them.
 
+use super::bytes::{ByteCode, Bytes, with_bytes};
 use super::formats::{Format, Meaning};
 use crate::isa::Isa;
-use crate::lanes::for_each_isa;
 use crate::scratch::Scratch;
 use rayon::prelude::*;
 
@@ -94,7 +94,8 @@ impl ByteRows {
         groups.with_min_len(2).for_each(|(((input, numbers), scales), sums)| {
             for (row, input) in input.chunks_exact(inputs).enumerate() {
                 let row = GroupedRow { row, group, numbers, scales, sums };
-                round(isa, arrangement, input, row);
+                // SAFETY: it needs nothing.
+                unsafe { with_bytes(isa, Round { arrangement, input, into: row }) };
             }
         });
         rows
@@ -121,100 +122,108 @@ struct GroupedRow<'a> {
     sums: &'a mut [u32],
 }
 
-for_each_isa! {
-    fn round(arrangement: Arrangement, input: &[f32], row: GroupedRow<'_>) = round_body
-}
-
-#[inline(always)]
-fn round_body(arrangement: Arrangement, input: &[f32], into: GroupedRow<'_>) {
-    let GroupedRow { row, group, numbers, scales, sums } = into;
-    let parts = SCALED / arrangement.part;
-    for (at, input) in input.as_chunks::<SCALED>().0.iter().enumerate() {
-        let mut rounded = [0; SCALED];
-        let scale = round_part(input, &mut rounded);
-        scales[at * group + row] = scale;
-        let total = |part: &[i32]| part.iter().sum::<i32>();
-        let totals = [total(&rounded[..SCALED / 2]), total(&rounded[SCALED / 2..])];
-        let totals = if parts == 1 { [totals[0] + totals[1], 0] } else { totals };
-        for (part, total) in totals.into_iter().take(parts).enumerate() {
-            sums[(at * parts + part) * group + row] = match arrangement.sum {
-                SumOf::Numbers(least) => (-least * total).cast_unsigned(),
-                SumOf::Inputs => (total as f32 * scale).to_bits(),
-            };
-        }
-        let fours = match arrangement.in_byte {
-            2 => two_apart(fours(&rounded)),
-            4 => four_apart(fours(&rounded)),
-            _ => fours(&rounded),
-        };
-        let numbers = &mut numbers[at * FOURS * group + row..];
-        for (four, bytes) in fours.into_iter().enumerate() {
-            numbers[four * group] = bytes;
-        }
-    }
-}
-
+/// Added to a number, its digits after the point are rounded away, halves to even numbers, and its bits are those of the sum of whole
+/// numbers.
+const ROUNDING: f32 = 12_582_912.0;
+/// The inverse of anything smaller is not finite. It could not show in a sum.
+const SMALLEST: f32 = 1e-36;
 /// Numbers of a part, four to a word.
 const FOURS: usize = SCALED / 4;
 
-/// Numbers that are neighbours.
-#[inline(always)]
-fn fours(numbers: &[i32; SCALED]) -> [u32; FOURS] {
-    let mut bytes = [0; SCALED];
-    for (byte, number) in bytes.iter_mut().zip(numbers) {
-        *byte = *number as u8;
-    }
-    let mut fours = [0; FOURS];
-    for (four, bytes) in fours.iter_mut().zip(bytes.as_chunks::<4>().0) {
-        *four = u32::from_le_bytes(*bytes);
-    }
-    fours
+/// Rounds a row.
+struct Round<'a> {
+    arrangement: Arrangement,
+    input: &'a [f32],
+    into: GroupedRow<'a>,
 }
 
-/// Of every eight numbers first those with an even index, then the others.
-#[inline(always)]
-fn two_apart(mut fours: [u32; FOURS]) -> [u32; FOURS] {
-    let even = |word: u32| (word & 0xff) | (word >> 8 & 0xff00);
-    for pair in fours.as_chunks_mut::<2>().0 {
-        let [first, second] = *pair;
-        *pair = [even(first) | even(second) << 16, even(first >> 8) | even(second >> 8) << 16];
-    }
-    fours
-}
-
-/// Of every sixteen numbers first those whose index is a multiple of four, then those after each of them, and so on.
-#[inline(always)]
-fn four_apart(mut fours: [u32; FOURS]) -> [u32; FOURS] {
-    for rows in fours.as_chunks_mut::<4>().0 {
-        let bytes = rows.map(u32::to_le_bytes);
-        for (column, row) in rows.iter_mut().enumerate() {
-            *row = u32::from_le_bytes([bytes[0][column], bytes[1][column], bytes[2][column], bytes[3][column]]);
+impl ByteCode for Round<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Bytes>(self) {
+        let Round { arrangement, input, mut into } = self;
+        let halves = SCALED / arrangement.part;
+        for (part, input) in input.as_chunks::<SCALED>().0.iter().enumerate() {
+            // SAFETY: the caller has the instructions.
+            let (numbers, scale, [first, second]) = unsafe { round_part::<V>(input) };
+            into.scales[part * into.group + into.row] = scale;
+            let totals = if halves == 1 { [first + second, 0] } else { [first, second] };
+            for (half, total) in totals.into_iter().take(halves).enumerate() {
+                into.sums[(part * halves + half) * into.group + into.row] = match arrangement.sum {
+                    SumOf::Numbers(least) => (-least * total).cast_unsigned(),
+                    SumOf::Inputs => (total as f32 * scale).to_bits(),
+                };
+            }
+            // SAFETY: as above.
+            unsafe { into.write::<V>(part, arrangement.in_byte, &numbers) };
         }
     }
-    fours
 }
 
-/// The numbers of a part. Returns their scale.
+/// The numbers of a part, their scale, and the sums of both halves. Numbers are of no meaning where the scale is none.
 #[inline(always)]
-fn round_part(input: &[f32; SCALED], into: &mut [i32; SCALED]) -> f32 {
-    /// Added to a number, its digits after the point are rounded away, halves to even numbers, and its bits are those of the sum of whole
-    /// numbers.
-    const ROUNDING: f32 = 12_582_912.0;
-    // Of numbers without a sign, bits are in the order of the numbers; what is not finite is above them all.
-    let largest = input.iter().fold(0, |most, value| value.abs().to_bits().max(most));
-    let largest = f32::from_bits(largest);
-    if !largest.is_finite() {
-        return f32::NAN;
+unsafe fn round_part<V: Bytes>(input: &[f32; SCALED]) -> ([u8; SCALED], f32, [i32; 2]) {
+    let mut numbers = [0; SCALED];
+    let mut totals = [0; 2];
+    // SAFETY: the caller has the instructions; registers divide a part, and halves of it.
+    unsafe {
+        let register = |at: usize| V::load(input[at * V::WIDTH..].as_ptr());
+        // Of numbers without a sign, bits are in the order of the numbers; what is not finite is above them all.
+        let mut largest = V::splat_bits(0);
+        for at in 0..SCALED / V::WIDTH {
+            largest = V::larger(largest, V::and(register(at).to_bits(), V::splat_bits(0x7fff_ffff)));
+        }
+        let largest = f32::from_bits(V::largest(largest));
+        let inverse = V::splat(if largest > SMALLEST { 127.0 / largest } else { 0.0 });
+        let rounding = V::splat(ROUNDING);
+        let in_half = SCALED / 2 / V::WIDTH;
+        for (half, total) in totals.iter_mut().enumerate() {
+            let mut sum = V::splat_bits(0);
+            for at in half * in_half..(half + 1) * in_half {
+                let number = V::subtract_integers(register(at).times(inverse).plus(rounding).to_bits(), rounding.to_bits());
+                V::store_lowest(number, numbers[at * V::WIDTH..].as_mut_ptr());
+                sum = V::add_integers(sum, number);
+            }
+            *total = V::total(sum);
+        }
+        (numbers, if largest.is_finite() { largest / 127.0 } else { f32::NAN }, totals)
     }
-    let inverse = 127.0 / largest;
-    if !inverse.is_finite() {
-        // Smaller than anything that could show in a sum.
-        return 0.0;
+}
+
+/// Which of sixteen numbers comes where, so that four that lie so many apart become neighbours.
+const TWO_APART: [u8; 16] = order(2);
+const FOUR_APART: [u8; 16] = order(4);
+
+const fn order(apart: usize) -> [u8; 16] {
+    let mut order = [0; 16];
+    let mut at = 0;
+    while at < 16 {
+        order[at] = (at / (4 * apart) * 4 * apart + at % 4 * apart + at % (4 * apart) / 4) as u8;
+        at += 1;
     }
-    for (number, value) in into.iter_mut().zip(input) {
-        *number = (value * inverse + ROUNDING).to_bits().wrapping_sub(ROUNDING.to_bits()).cast_signed();
+    order
+}
+
+impl GroupedRow<'_> {
+    /// Writes the numbers of a part.
+    #[inline(always)]
+    unsafe fn write<V: Bytes>(&mut self, part: usize, in_byte: usize, numbers: &[u8; SCALED]) {
+        let into = &mut self.numbers[part * FOURS * self.group + self.row..];
+        let mut words = [0u32; 16];
+        for (half, numbers) in numbers.as_chunks::<16>().0.iter().enumerate() {
+            if in_byte == 1 {
+                for (word, four) in words.iter_mut().zip(numbers.as_chunks::<4>().0) {
+                    *word = u32::from_le_bytes(*four);
+                }
+            } else {
+                let order = if in_byte == 2 { &TWO_APART } else { &FOUR_APART };
+                // SAFETY: the caller has the instructions; a register has 16 lanes at most.
+                unsafe { V::store_bits(V::look_up_bytes(numbers, V::repeat(order)), words.as_mut_ptr()) };
+            }
+            for (four, word) in words[..4].iter().enumerate() {
+                into[(half * 4 + four) * self.group] = *word;
+            }
+        }
     }
-    largest / 127.0
 }
 
 #[cfg(test)]
@@ -272,6 +281,6 @@ mod tests {
         input[64..].fill(f32::from_bits(1));
         let (numbers, scales, _) = read(&ByteRows::of(Isa::best(), Arrangement::of::<Q8_0>(), 1, &input, 96), 1);
         assert!(scales[..2].iter().all(|scale| scale.is_nan()));
-        assert_eq!((scales[2], &numbers[64..]), (0.0, [0; 32].as_slice()));
+        assert_eq!((scales[2] < 1e-40, &numbers[64..]), (true, [0; 32].as_slice()));
     }
 }
