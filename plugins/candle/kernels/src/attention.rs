@@ -1,10 +1,11 @@
 //! Attention of consecutive rows of one sequence over its own cache. Cached and fresh positions are the same to it.
 
 use super::isa::Isa;
-use super::kv_layout::{KvBlock, PADDING};
+use super::kv_layout::{KvBlock, KvPart, PADDING};
 use super::lanes::{Lanes, for_each_isa};
 use super::math::{exp_to_sum, map_to_highest, tanh};
 use super::tile::{COLUMN_BLOCK, MOST_ROWS, Operands, Start, multiply, tile_height};
+use half::f16;
 
 /// The shape of a layer's attention.
 #[derive(Debug, Clone, Copy)]
@@ -49,10 +50,8 @@ pub fn attend(isa: Isa, shape: AttentionShape, blocks: &[KvBlock<'_>], first: us
     assert!(shape.window > 0, "a row sees itself");
     assert_eq!(output.len(), count * width, "whole rows of output");
     assert_eq!(rows.len(), count * shape.row(), "as many rows of queries as of output");
-    for KvBlock { layout, keys, values, used } in blocks {
-        assert!(*used <= layout.capacity, "no more positions than there is room for");
+    for KvBlock { layout, .. } in blocks {
         assert!((layout.kv_heads, layout.width) == (shape.kv_heads, shape.width), "keys and values of this layer");
-        assert!(keys.len() >= layout.keys() && values.len() >= layout.values(), "padded keys, values");
     }
     assert!(blocks.iter().map(|block| block.used).sum::<usize>() >= first + count, "the rows' own positions");
     // SAFETY: sizes were checked above.
@@ -183,19 +182,24 @@ unsafe fn score<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, blocks
             let block = layout.key_block();
             // From the beginning of a column block on.
             let skipped = (from - before) / block * block;
-            let keys = keys[tile.head * layout.keys_per_head() + skipped * shape.width..].as_ptr();
+            let (first, count) = (tile.head * layout.keys_per_head() + skipped * shape.width, to - before - skipped);
             // SAFETY: the positions are within the block; `out` has room for all from `begin` to `last`, and for a column
-            // block before them.
+            // block before them. What spills over the end belongs to the next stretch, which overwrites it.
             unsafe {
                 let m = Operands {
-                    w: keys,
                     w_stride: block,
                     column_block_stride: block * shape.width,
                     out: m.out.offset((before + skipped) as isize - begin as isize),
                     ..m
                 };
-                // What spills over the end belongs to the next stretch, which overwrites it.
-                multiply::<V>(m, tile.height, shape.width, to - before - skipped);
+                match keys {
+                    KvPart::F32(keys) => {
+                        multiply::<V, f32>(m.with_weights(keys[first..].as_ptr()), tile.height, shape.width, count);
+                    }
+                    KvPart::F16(keys) => {
+                        multiply::<V, f16>(m.with_weights(keys[first..].as_ptr()), tile.height, shape.width, count);
+                    }
+                }
             }
         }
         before += used;
@@ -215,7 +219,7 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, blocks
     let mut before = 0;
     for KvBlock { layout, values, used, .. } in blocks {
         let block = layout.value_block();
-        let values = values[tile.head * layout.values_per_head()..].as_ptr();
+        let first = tile.head * layout.values_per_head();
         let clip = |from: usize, to: usize| (from.max(before), to.min(before + used));
         let alone = |row: usize, (from, to): (usize, usize)| (row, 1, from, to);
         let (from, to) = clip(shared.start, shared.end);
@@ -223,7 +227,7 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, blocks
             (0..tile.height).map(|row| alone(row, clip(shape.start(tile.end(row)), shared.start.min(tile.end(row)))));
         let later = (0..tile.height).map(|row| alone(row, clip(shared.end, tile.end(row))));
         let together = std::iter::once((0, tile.height, from, to));
-        // There is one call of `multiply`, and in no closure: a closure is compiled without the registers of `V`.
+        // No closure calls `multiply`: it would be compiled without the registers of `V`.
         for (row, rows, from, to) in earlier.chain(together).chain(later) {
             if from < to {
                 // SAFETY: positions are within the block and within what the rows see.
@@ -231,14 +235,21 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, blocks
                     let out = m.out.add(row * m.out_stride);
                     let m = Operands {
                         x: m.x.add(row * m.x_stride + from - begin),
-                        w: values.add((from - before) * block),
                         w_stride: block,
                         column_block_stride: layout.capacity * block,
                         from: Start::Values(out, m.out_stride),
                         out,
                         ..m
                     };
-                    multiply::<V>(m, rows, to - from, shape.width);
+                    let first = first + (from - before) * block;
+                    match values {
+                        KvPart::F32(values) => {
+                            multiply::<V, f32>(m.with_weights(values[first..].as_ptr()), rows, to - from, shape.width);
+                        }
+                        KvPart::F16(values) => {
+                            multiply::<V, f16>(m.with_weights(values[first..].as_ptr()), rows, to - from, shape.width);
+                        }
+                    }
                 }
             }
         }
@@ -251,8 +262,8 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, blocks
 
 #[cfg(test)]
 mod tests {
-    use super::super::kv_layout::KvLayout;
     use super::*;
+    use crate::kv_layout::{KvLayout, KvMemory, KvType};
 
     /// Four heads of queries, two of keys and values.
     const SHAPE: AttentionShape =
@@ -262,36 +273,48 @@ mod tests {
         (0..length).map(|i| ((i * step) % 997) as f32 / 400.0 - 1.2).collect()
     }
 
-    /// Keys and values of positions, laid out as blocks of the given sizes.
-    fn blocks(shape: AttentionShape, rows: &[f32], sizes: &[usize]) -> Vec<(KvLayout, Vec<f32>, Vec<f32>, usize)> {
+    /// Keys and values of positions, laid out as blocks of the given sizes, in the second of two layers.
+    fn blocks(shape: AttentionShape, kind: KvType, rows: &[f32], sizes: &[usize]) -> Vec<(KvMemory, usize)> {
         let AttentionShape { heads, kv_heads, width, .. } = shape;
         let row = shape.row();
         let mut before = 0;
         let block = |&used: &usize| {
             let layout = KvLayout { kv_heads, width, capacity: used + 3 };
             // What is not written must not matter.
-            let (mut keys, mut values) = (vec![f32::NAN; layout.keys()], vec![f32::NAN; layout.values()]);
+            let mut memory = KvMemory::filled(layout, 2, kind, f32::NAN);
             // In two parts: the second begins where the first ended.
             for part in [0..used / 2, used / 2..used] {
                 let rows = &rows[(before + part.start) * row..(before + part.end) * row];
-                layout.store(&mut keys, &mut values, part.start, rows, row, heads * width);
+                memory.store(1, part.start, rows, row, heads * width);
             }
             before += used;
-            (layout, keys, values, used)
+            (memory, used)
         };
         sizes.iter().map(block).collect()
     }
 
-    fn run(isa: Isa, shape: AttentionShape, rows: &[f32], sizes: &[usize], fresh: std::ops::Range<usize>) -> Vec<f32> {
-        let blocks = blocks(shape, rows, sizes);
-        let past: Vec<KvBlock<'_>> = blocks
-            .iter()
-            .map(|(layout, keys, values, used)| KvBlock { layout: *layout, keys, values, used: *used })
-            .collect();
+    fn run(
+        (isa, kind): (Isa, KvType),
+        shape: AttentionShape,
+        rows: &[f32],
+        sizes: &[usize],
+        fresh: std::ops::Range<usize>,
+    ) -> Vec<f32> {
+        let blocks = blocks(shape, kind, rows, sizes);
+        let past: Vec<KvBlock<'_>> = blocks.iter().map(|(memory, used)| memory.layer(1, *used)).collect();
         let mut output = vec![0.0; fresh.len() * shape.heads * shape.width];
         let queries = &rows[fresh.start * shape.row()..fresh.end * shape.row()];
         attend(isa, shape, &past, fresh.start, queries, &mut output);
         output
+    }
+
+    /// Rows whose keys and values are rounded.
+    fn rounded(shape: AttentionShape, kind: KvType, rows: &[f32]) -> Vec<f32> {
+        let round = |(at, value): (usize, &f32)| match kind {
+            KvType::F16 if at % shape.row() >= shape.heads * shape.width => f16::from_f32(*value).to_f32(),
+            _ => *value,
+        };
+        rows.iter().enumerate().map(round).collect()
     }
 
     /// The definition, in `f64`.
@@ -324,12 +347,14 @@ mod tests {
             AttentionShape { window: 4, ..wide },
             AttentionShape { window: 19, softcap: Some(2.0), ..wide },
         ];
-        for shape in variants.chain(others) {
+        let kinds = [KvType::F32, KvType::F16];
+        for (shape, kind) in variants.chain(others).flat_map(|shape| kinds.map(|kind| (shape, kind))) {
             let rows = noise(count * shape.row(), 7919);
             let all = shape.heads * shape.width;
-            let whole = run(Isa::best(), shape, &rows, &[count], 0..count);
+            let whole = run((Isa::best(), kind), shape, &rows, &[count], 0..count);
+            let cached = rounded(shape, kind, &rows);
             for (index, value) in whole.iter().enumerate() {
-                let expected = expected(shape, &rows, index / all, index % all);
+                let expected = expected(shape, &cached, index / all, index % all);
                 assert!((f64::from(*value) - expected).abs() < 2e-5, "{shape:?}: {value}, expected {expected}");
             }
             for isa in Isa::available() {
@@ -341,10 +366,10 @@ mod tests {
                     (vec![40, 1], 7..41),
                     (vec![3, 5, 33], 8..30),
                 ] {
-                    let found = run(isa, shape, &rows, &sizes, fresh.clone());
+                    let found = run((isa, kind), shape, &rows, &sizes, fresh.clone());
                     let whole = &whole[fresh.start * all..fresh.end * all];
                     let same = found.iter().zip(whole).all(|(a, b)| a.to_bits() == b.to_bits());
-                    assert!(same, "{shape:?}, {isa:?}, blocks {sizes:?}, rows {fresh:?}");
+                    assert!(same, "{shape:?}, {kind:?}, {isa:?}, blocks {sizes:?}, rows {fresh:?}");
                 }
             }
         }

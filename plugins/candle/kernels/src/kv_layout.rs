@@ -1,7 +1,10 @@
 //! Cached keys and values, and their layout in memory.
 
 use super::tile::COLUMN_BLOCK;
+use half::f16;
+use half::vec::HalfBitsVecExt;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Values that must be readable after the last key and the last value, and so many spare ones a row of scratch has.
 pub(super) const PADDING: usize = COLUMN_BLOCK;
@@ -41,20 +44,20 @@ impl KvLayout {
     }
 
     /// Values that the keys of all heads take, padding included.
-    pub fn keys(self) -> usize {
+    pub(super) fn keys(self) -> usize {
         self.kv_heads * self.keys_per_head() + PADDING
     }
 
     /// Values that the values of all heads take, padding included.
-    pub fn values(self) -> usize {
+    pub(super) fn values(self) -> usize {
         self.kv_heads * self.values_per_head() + PADDING
     }
 
     /// Stores keys and values in memory of this layout, from the position `at` on. They are in `rows`, `row` values apart:
     /// the keys of all heads from the index `first` on, then the values of all heads.
-    pub fn store(self, keys: &mut [f32], values: &mut [f32], at: usize, rows: &[f32], row: usize, first: usize) {
+    fn store<T: KvNumber>(self, keys: &mut [T], values: &mut [T], at: usize, rows: &[f32], row: usize, first: usize) {
         let heads = keys.chunks_mut(self.keys_per_head()).zip(values.chunks_mut(self.values_per_head()));
-        let put = |(head, (keys, values)): (usize, (&mut [f32], &mut [f32]))| {
+        let put = |(head, (keys, values)): (usize, (&mut [T], &mut [T]))| {
             let from = first + head * self.width;
             self.store_keys(keys, at, rows, row, from);
             self.store_values(values, at, rows, row, from + self.kv_heads * self.width);
@@ -67,7 +70,7 @@ impl KvLayout {
         }
     }
 
-    fn store_keys(self, keys: &mut [f32], at: usize, rows: &[f32], row: usize, from: usize) {
+    fn store_keys<T: KvNumber>(self, keys: &mut [T], at: usize, rows: &[f32], row: usize, from: usize) {
         let block = self.key_block();
         let count = rows.len() / row;
         let mut done = 0;
@@ -80,33 +83,157 @@ impl KvLayout {
                 keys[index * block * self.width..].chunks_exact_mut(block).take(self.width).enumerate()
             {
                 for (key, row) in line[column..column + height].iter_mut().zip(rows.chunks(row)) {
-                    *key = row[from + channel];
+                    *key = T::of(row[from + channel]);
                 }
             }
             done += height;
         }
     }
 
-    fn store_values(self, values: &mut [f32], at: usize, rows: &[f32], row: usize, from: usize) {
+    fn store_values<T: KvNumber>(self, values: &mut [T], at: usize, rows: &[f32], row: usize, from: usize) {
         let block = self.value_block();
         for (index, lines) in values.chunks_exact_mut(self.capacity * block).enumerate() {
             let channels = index * block..self.width.min((index + 1) * block);
             for (line, row) in lines[at * block..].chunks_exact_mut(block).zip(rows.chunks_exact(row)) {
-                line[..channels.len()].copy_from_slice(&row[from + channels.start..from + channels.end]);
+                let new = &row[from + channels.start..from + channels.end];
+                line.iter_mut().zip(new).for_each(|(value, new)| *value = T::of(*new));
             }
         }
     }
+}
+
+/// The number type of cached keys and values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KvType {
+    /// As they are computed.
+    F32,
+    /// Rounded to 16 bits with 11 digits. What is too large for them becomes infinite, and shows.
+    F16,
+}
+
+impl KvType {
+    /// Bytes of a number.
+    pub fn bytes(self) -> usize {
+        match self {
+            KvType::F32 => size_of::<f32>(),
+            KvType::F16 => size_of::<f16>(),
+        }
+    }
+}
+
+/// A number of a cache.
+trait KvNumber: Copy + Send + Sync {
+    fn of(value: f32) -> Self;
+}
+
+impl KvNumber for f32 {
+    fn of(value: f32) -> f32 {
+        value
+    }
+}
+
+impl KvNumber for f16 {
+    fn of(value: f32) -> f16 {
+        f16::from_f32(value)
+    }
+}
+
+/// Keys or values.
+enum KvNumbers {
+    F32(Vec<f32>),
+    F16(Vec<f16>),
+}
+
+impl KvNumbers {
+    fn filled(kind: KvType, value: f32, length: usize) -> Self {
+        match kind {
+            KvType::F32 => KvNumbers::F32(vec![value; length]),
+            // Of zeros as integers, the system knows how to make many without writing them.
+            KvType::F16 => KvNumbers::F16(vec![f16::from_f32(value).to_bits(); length].reinterpret_into()),
+        }
+    }
+
+    fn part(&self, range: Range<usize>) -> KvPart<'_> {
+        match self {
+            KvNumbers::F32(numbers) => KvPart::F32(&numbers[range]),
+            KvNumbers::F16(numbers) => KvPart::F16(&numbers[range]),
+        }
+    }
+}
+
+/// Some of them.
+#[derive(Clone, Copy)]
+pub(super) enum KvPart<'a> {
+    F32(&'a [f32]),
+    F16(&'a [f16]),
+}
+
+/// Cached keys and values of some positions, of all layers.
+pub struct KvMemory {
+    layout: KvLayout,
+    keys: KvNumbers,
+    values: KvNumbers,
+}
+
+impl KvMemory {
+    /// Room for the keys and values of so many layers.
+    pub fn new(layout: KvLayout, layers: usize, kind: KvType) -> Self {
+        Self::filled(layout, layers, kind, 0.0)
+    }
+
+    pub(super) fn filled(layout: KvLayout, layers: usize, kind: KvType, value: f32) -> Self {
+        let filled = |length: usize| KvNumbers::filled(kind, value, layers * length);
+        KvMemory { layout, keys: filled(layout.keys()), values: filled(layout.values()) }
+    }
+
+    /// Stores keys and values of a layer, from the position `at` on. They are in `rows`, `row` values apart: the keys of all heads from the
+    /// index `first` on, then the values of all heads.
+    ///
+    /// # Panics
+    /// If there is no such layer, or no room for so many positions.
+    pub fn store(&mut self, layer: usize, at: usize, rows: &[f32], row: usize, first: usize) {
+        let layout = self.layout;
+        let (of_keys, of_values) = (range_of(layer, layout.keys()), range_of(layer, layout.values()));
+        match (&mut self.keys, &mut self.values) {
+            (KvNumbers::F32(keys), KvNumbers::F32(values)) => {
+                layout.store(&mut keys[of_keys], &mut values[of_values], at, rows, row, first);
+            }
+            (KvNumbers::F16(keys), KvNumbers::F16(values)) => {
+                layout.store(&mut keys[of_keys], &mut values[of_values], at, rows, row, first);
+            }
+            _ => unreachable!("keys and values have one number type"),
+        }
+    }
+
+    /// The first positions of a layer.
+    ///
+    /// # Panics
+    /// If there is no such layer, or no room for so many positions.
+    pub fn layer(&self, layer: usize, used: usize) -> KvBlock<'_> {
+        let layout = self.layout;
+        assert!(used <= layout.capacity, "no more positions than there is room for");
+        KvBlock {
+            layout,
+            keys: self.keys.part(range_of(layer, layout.keys())),
+            values: self.values.part(range_of(layer, layout.values())),
+            used,
+        }
+    }
+}
+
+fn range_of(layer: usize, size: usize) -> Range<usize> {
+    layer * size..(layer + 1) * size
 }
 
 /// Cached keys and values of some positions of one layer.
 #[derive(Clone, Copy)]
 pub struct KvBlock<'a> {
     /// How the two are laid out.
-    pub layout: KvLayout,
-    /// At least [`KvLayout::keys`] values.
-    pub keys: &'a [f32],
-    /// At least [`KvLayout::values`] values.
-    pub values: &'a [f32],
+    pub(super) layout: KvLayout,
+    /// [`KvLayout::keys`] values.
+    pub(super) keys: KvPart<'a>,
+    /// [`KvLayout::values`] values.
+    pub(super) values: KvPart<'a>,
     /// Positions that belong to this sequence.
-    pub used: usize,
+    pub(super) used: usize,
 }

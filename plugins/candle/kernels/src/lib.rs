@@ -40,7 +40,7 @@ mod weights;
 pub use activation::{activate, gate, softcap};
 pub use attention::{AttentionShape, attend};
 pub use isa::Isa;
-pub use kv_layout::{KvBlock, KvLayout};
+pub use kv_layout::{KvBlock, KvLayout, KvMemory, KvType};
 pub use linear::{Finish, Linear};
 pub use norm::{layer_norm, rms_norm};
 pub use packed_weights::{Order, WeightType};

@@ -46,6 +46,15 @@ impl Start {
     }
 }
 
+impl Operands {
+    /// The same with weights of another number type, in blocks of as many values.
+    #[inline(always)]
+    pub(super) fn with_weights<W: Element<Input = f32>>(self, w: *const W) -> Operands<W> {
+        let Operands { x, x_stride, w_stride, column_block_stride, from, out, out_stride, .. } = self;
+        Operands { x, x_stride, w, w_stride, column_block_stride, from, out, out_stride }
+    }
+}
+
 impl<W: Element> Operands<W> {
     /// The same with rows from `row` on.
     #[inline(always)]
@@ -91,12 +100,12 @@ pub(super) struct Prefetch<W> {
 /// The machine has the instructions of `V`. `columns` is rounded up to a multiple of `V::WIDTH`: so many values must be
 /// readable in each row of `w` and `from`, and writable in each row of `out`; those beyond `columns` are of no meaning.
 #[inline(always)]
-pub(super) unsafe fn multiply<V: Lanes>(m: Operands, rows: usize, depth: usize, columns: usize) {
+pub(super) unsafe fn multiply<V: Lanes, W: Element>(m: Operands<W>, rows: usize, depth: usize, columns: usize) {
     let height = tile_height::<V>(rows);
     let mut row = 0;
     while row < rows {
         // SAFETY: `row` is below `rows`; the caller guarantees the rest.
-        unsafe { multiply_tile::<V, f32>(m.rows_from(row), (rows - row).min(height), depth, columns, None) }
+        unsafe { multiply_tile::<V, W>(m.rows_from(row), (rows - row).min(height), depth, columns, None) }
         row += height;
     }
 }

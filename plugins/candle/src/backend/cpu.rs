@@ -8,7 +8,7 @@ use candle_core::{CpuStorage, DType, Storage, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;
 use examiner_kernels::{
-    AttentionShape, BlockInputs, Blocks, Finish, Isa, KvBlock, KvLayout, Linear, Products, WeightType, attend, gate, layer_norm,
+    AttentionShape, BlockInputs, Blocks, Finish, Isa, KvBlock, KvLayout, KvMemory, KvType, Linear, Products, WeightType, attend, gate, layer_norm,
     rms_norm, rotate, softcap,
 };
 use examiner_lm::checkpoint::Activation;
@@ -32,6 +32,14 @@ pub(crate) struct Cpu {
 impl Cpu {
     pub(crate) fn new(isa: Isa, numbers: WeightType, products: Products) -> Self {
         Cpu { isa, numbers, products, buffers: Buffers::default() }
+    }
+
+    /// Of cached keys and values.
+    fn kv_type(&self) -> KvType {
+        match self.products {
+            Products::F32 | Products::SplitBf16(_) => KvType::F32,
+            Products::Bf16(_) | Products::Int8 => KvType::F16,
+        }
     }
 }
 
@@ -57,13 +65,6 @@ pub(crate) enum Table {
     Packed(Arc<Linear>),
 }
 
-/// The keys and the values of each layer.
-pub(crate) struct Block {
-    layout: KvLayout,
-    keys: Vec<f32>,
-    values: Vec<f32>,
-}
-
 fn values_of(tensor: &Tensor) -> Result<Vec<f32>> {
     let read = || tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
     read().map_err(candle_error("read a tensor"))
@@ -81,7 +82,7 @@ impl Backend for Cpu {
     type Linear = Arc<Linear>;
     type Norm = Norm;
     type Table = Table;
-    type Block = Block;
+    type Block = KvMemory;
 
     fn load_linear(&self, weight: &Tensor, order: Order, bias: Option<&Tensor>) -> Result<Self::Linear> {
         let (first, second) = weight.dims2().map_err(candle_error("read a matrix"))?;
@@ -156,14 +157,13 @@ impl Backend for Cpu {
         }
     }
 
-    fn new_block(&self, shape: CacheShape, capacity: usize) -> Result<Block> {
+    fn new_block(&self, shape: CacheShape, capacity: usize) -> Result<KvMemory> {
         let layout = KvLayout { kv_heads: shape.heads, width: shape.width, capacity };
-        let zeros = |size: usize| vec![0.0; shape.layers * size];
-        Ok(Block { layout, keys: zeros(layout.keys()), values: zeros(layout.values()) })
+        Ok(KvMemory::new(layout, shape.layers, self.kv_type()))
     }
 
     fn cache_value_bytes(&self) -> usize {
-        size_of::<f32>()
+        self.kv_type().bytes()
     }
 
     fn look_up(&self, table: &Table, ids: &[u32]) -> Result<Rows> {
@@ -252,7 +252,7 @@ impl Backend for Cpu {
         attention: Attention,
         qkv: Rows,
         spans: &[Span],
-        caches: &mut [Chain<Block>],
+        caches: &mut [Chain<KvMemory>],
         only: Option<&[u32]>,
     ) -> Result<Rows> {
         let row = attention.row();
@@ -260,14 +260,15 @@ impl Backend for Cpu {
         caches.par_iter_mut().zip(spans).try_for_each(|(cache, span)| {
             let rows = rows_of(&span.rows);
             cache.write(span.past, |block, at, new| {
-                store(block, attention, at, &rows[new.start * row..new.end * row]);
+                let rows = &rows[new.start * row..new.end * row];
+                block.store(attention.layer, at, rows, row, attention.heads * attention.shape.width);
                 Ok(())
             })
         })?;
 
         let pasts: Vec<Vec<KvBlock<'_>>> = caches
             .iter()
-            .map(|cache| cache.blocks().map(|(block, used)| kv_block_of(block, attention.layer, used)).collect())
+            .map(|cache| cache.blocks().map(|(block, used)| block.layer(attention.layer, used)).collect())
             .collect();
         let width = attention.heads * attention.shape.width;
         let count = only.map_or(qkv.values.len() / row, <[u32]>::len);
@@ -322,22 +323,4 @@ fn stretches(rows: &Range<usize>, only: Option<&[u32]>) -> Vec<Range<usize>> {
         }
     }
     stretches
-}
-
-/// Puts the keys and values of rows of `[queries, keys, values]` into a block, from the position `at` on.
-fn store(block: &mut Block, attention: Attention, at: usize, rows: &[f32]) {
-    let (layer, layout) = (attention.layer, block.layout);
-    let keys = &mut block.keys[layer * layout.keys()..(layer + 1) * layout.keys()];
-    let values = &mut block.values[layer * layout.values()..(layer + 1) * layout.values()];
-    layout.store(keys, values, at, rows, attention.row(), attention.heads * attention.shape.width);
-}
-
-fn kv_block_of(block: &Block, layer: usize, used: usize) -> KvBlock<'_> {
-    let layout = block.layout;
-    KvBlock {
-        layout,
-        keys: &block.keys[layer * layout.keys()..(layer + 1) * layout.keys()],
-        values: &block.values[layer * layout.values()..(layer + 1) * layout.values()],
-        used,
-    }
 }
