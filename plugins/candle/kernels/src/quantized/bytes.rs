@@ -17,7 +17,10 @@ pub(super) trait Bytes: Words {
     unsafe fn look_up_bytes(values: &[u8; 16], index: Self::Bits) -> Self::Bits;
     /// Sixteen bytes, as often as a register has room for them.
     unsafe fn repeat(bytes: &[u8; 16]) -> Self::Bits;
-    /// Adds to each lane the products of its four bytes without a sign and four with one. `SMALL` says that the former are below 128.
+    /// Whether products with bytes that are not all small are those of the bytes less 128.
+    const SUBTRACTS_128: bool;
+    /// Adds to each lane the products of its four bytes without a sign and four with one, neither -128. `SMALL` says that the former are
+    /// below 128.
     unsafe fn add_products<const SMALL: bool>(
         sum: Self::Bits,
         unsigned: Self::Bits,
@@ -93,6 +96,7 @@ pub(super) fn rows_of_tiles(isa: Isa) -> usize {
 #[cfg(target_arch = "x86_64")]
 impl Bytes for __m512 {
     const BYTE_ROWS: usize = 6;
+    const SUBTRACTS_128: bool = false;
 
     #[inline(always)]
     unsafe fn store_bits(bits: __m512i, to: *mut u32) {
@@ -188,6 +192,7 @@ impl Bytes for __m512 {
 #[cfg(target_arch = "x86_64")]
 impl Bytes for __m256 {
     const BYTE_ROWS: usize = 2;
+    const SUBTRACTS_128: bool = true;
 
     #[inline(always)]
     unsafe fn store_bits(bits: __m256i, to: *mut u32) {
@@ -209,17 +214,17 @@ impl Bytes for __m256 {
 
     #[inline(always)]
     unsafe fn add_products<const SMALL: bool>(sum: __m256i, unsigned: __m256i, signed: __m256i) -> __m256i {
-        // SAFETY: as above. Pairs of products are summed in 16 bits, which saturate with bytes above 127: of these, the uppermost bit is
-        // multiplied by itself.
+        // SAFETY: as above. Pairs of products are summed in 16 bits, which hold twice 128 · 127 and no more: so the bytes less 128 are
+        // multiplied, whose signs go to the others.
         unsafe {
-            let pairs = |bytes: __m256i| _mm256_maddubs_epi16(bytes, signed);
-            if SMALL {
-                return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs(unsigned), _mm256_set1_epi16(1)));
-            }
-            let upper = _mm256_and_si256(_mm256_srli_epi16::<7>(unsigned), _mm256_set1_epi8(1));
-            let lower = pairs(_mm256_and_si256(unsigned, _mm256_set1_epi8(127)));
-            let lower = _mm256_add_epi32(sum, _mm256_madd_epi16(lower, _mm256_set1_epi16(1)));
-            _mm256_add_epi32(lower, _mm256_madd_epi16(pairs(upper), _mm256_set1_epi16(128)))
+            let (unsigned, signed) = if SMALL {
+                (unsigned, signed)
+            } else {
+                let less = _mm256_xor_si256(unsigned, _mm256_set1_epi8(-128));
+                (_mm256_abs_epi8(less), _mm256_sign_epi8(signed, less))
+            };
+            let pairs = _mm256_maddubs_epi16(unsigned, signed);
+            _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
         }
     }
 
@@ -304,6 +309,7 @@ impl Bytes for __m256 {
 
 impl Bytes for [f32; 4] {
     const BYTE_ROWS: usize = 2;
+    const SUBTRACTS_128: bool = false;
 
     #[inline(always)]
     unsafe fn store_bits(bits: [u32; 4], to: *mut u32) {

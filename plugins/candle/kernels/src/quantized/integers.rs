@@ -198,7 +198,10 @@ impl<F: Format> Kind for F {
 #[inline(always)]
 unsafe fn beginning<V: Bytes, K: Kind>(row: ByteRow, part: usize) -> V::Bits {
     // SAFETY: the caller has the instructions, and a row of so many parts.
-    unsafe { V::splat_bits(if K::HAS_MINIMUM { 0 } else { *row.sums.add(part * V::BYTE_ROWS) }) }
+    unsafe {
+        let nothing = K::HAS_MINIMUM || V::SUBTRACTS_128 && !K::HAS_SMALL_BYTES;
+        V::splat_bits(if nothing { 0 } else { *row.sums.add(part * V::BYTE_ROWS) })
+    }
 }
 
 #[inline(always)]
