@@ -37,10 +37,12 @@ pub struct CandleOptions {
     #[serde(default)]
     pub dtype: NumberType,
     /// How exact products of matrices are on the CPU. `highest`: in 32 bits, the same results to the bit on every machine. `medium`: inputs
-    /// and weights rounded to `bf16`, summed in 32 bits, by AMX or AVX512-BF16: some two times as fast with the latter. `high`: results as
-    /// good as those of 32 bits, from three numbers of `bf16` for each factor, where AMX makes that faster. What gains nothing on a machine is
-    /// refused there. In each, a score is the same to the bit whatever else is in the batch; `medium` and `high` depend on the processor's
-    /// unit in their last digits. See what it costs with two of them in one suite and `examiner compare`.
+    /// and weights rounded to `bf16`, summed in 32 bits, by AMX or AVX512-BF16: some two times as fast with the latter; where weights are
+    /// whole numbers (in the blocks of a GGUF file, or with `dtype: int8`) inputs are rounded to whole numbers of 8 bits, by AVX-512 or AVX2;
+    /// cached keys and values take 16 bits. `high`: results as good as those of 32 bits, from three numbers of `bf16` for each factor, where
+    /// AMX makes that faster. What gains nothing on a machine is refused there. In each, a score is the same to the bit whatever else is in
+    /// the batch; where `bf16` is multiplied, last digits depend on the processor's unit. See what it costs with two of them in one suite
+    /// and `examiner compare`.
     #[serde(default)]
     pub precision: Precision,
     /// A checkpoint that the model is compared with wherever it scores, in any form of `checkpoint`: one that it was made from, say. What the

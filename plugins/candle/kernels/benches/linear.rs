@@ -3,7 +3,7 @@
 
 use candle_core::{Device, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use examiner_kernels::{BlockFormat, Blocks, Finish, Isa, Linear, Order, Products, Unit, WeightType};
+use examiner_kernels::{BlockFormat, BlockInputs, Blocks, Finish, Isa, Linear, Order, Products, Unit, WeightType};
 use rayon::prelude::*;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -98,11 +98,18 @@ fn number_types(_: &mut Criterion) {
                 (format!("{numbers:?}"), layer)
             })
             .collect();
-        layers.extend(QUANTIZED.into_iter().map(|format| {
+        let kinds = [BlockInputs::F32, BlockInputs::Int8];
+        let quantized = QUANTIZED.into_iter().flat_map(|format| kinds.map(|rounded| (format, rounded)));
+        layers.extend(quantized.map(|(format, rounded)| {
             let (numbers, size) = format.block();
             // Any bits are some numbers; these have finite scales.
             let bytes: Vec<u8> = (0..inputs * outputs / numbers * size).map(|i| (i * 31 % 61) as u8).collect();
-            (format!("{format:?}"), Linear::pack_blocks(&[Blocks { format, bytes: &bytes, outputs }], inputs, None))
+            let blocks = Blocks { format, bytes: &bytes, outputs };
+            let name = match rounded {
+                BlockInputs::F32 => format!("{format:?}"),
+                BlockInputs::Int8 => format!("{format:?} by whole numbers"),
+            };
+            (name, Linear::pack_blocks(&[blocks], inputs, rounded, None))
         }));
         for &rows in counts {
             let (x, mut y) = (noise(rows * inputs), vec![0.0f32; rows * outputs]);

@@ -71,12 +71,7 @@ impl Linear {
     /// # Panics
     /// If a piece or `bias` is of another size, if `inputs` are not whole blocks, or if the outputs of a piece that another one follows
     /// are not a multiple of [`BLOCK_OUTPUTS`](Self::BLOCK_OUTPUTS).
-    pub fn pack_blocks(
-        pieces: &[Blocks<'_>],
-        inputs: usize,
-        rounded: BlockInputs,
-        bias: Option<&[f32]>,
-    ) -> Linear {
+    pub fn pack_blocks(pieces: &[Blocks<'_>], inputs: usize, rounded: BlockInputs, bias: Option<&[f32]>) -> Linear {
         let outputs = pieces.iter().map(|piece| piece.outputs).sum();
         let weights = Weights::Quantized(Quantized::pack(pieces, inputs, rounded));
         Linear { inputs, outputs, weights, bias: padded(bias, outputs) }

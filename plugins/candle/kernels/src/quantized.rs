@@ -113,7 +113,6 @@ impl Quantized {
         Some(Quantized { scales: Some(scales), ..Self::pack(&[blocks], inputs, BlockInputs::Int8) })
     }
 
-
     /// The weights of one output, `[inputs]`.
     pub(super) fn column(&self, output: usize, into: &mut [f32]) {
         if let Some(part) = self.parts.iter().find(|part| part.columns.contains(&output)) {
@@ -220,7 +219,8 @@ mod tests {
             (Q6K, GgmlDType::Q6K),
         ] {
             let bytes = rows_of_blocks(format, outputs, inputs, 1);
-            let layer = Linear::pack_blocks(&[Blocks { format, bytes: &bytes, outputs }], inputs, BlockInputs::F32, None);
+            let layer =
+                Linear::pack_blocks(&[Blocks { format, bytes: &bytes, outputs }], inputs, BlockInputs::F32, None);
             let tensor = qtensor_from_ggml(dtype, &bytes, vec![outputs, inputs], &Device::Cpu).unwrap();
             let expected: Tensor = tensor.dequantize(&Device::Cpu).unwrap();
             let expected = expected.flatten_all().unwrap().to_vec1::<f32>().unwrap();

@@ -8,8 +8,8 @@ use candle_core::{CpuStorage, DType, Storage, Tensor};
 use examiner_api::{PluginError, Result};
 use examiner_families::Order;
 use examiner_kernels::{
-    AttentionShape, BlockInputs, Blocks, Finish, Isa, KvBlock, KvLayout, KvMemory, KvType, Linear, Products, WeightType, attend, gate, layer_norm,
-    rms_norm, rotate, softcap,
+    AttentionShape, BlockInputs, Blocks, Finish, Isa, KvBlock, KvLayout, KvMemory, KvType, Linear, Products,
+    WeightType, attend, gate, layer_norm, rms_norm, rotate, softcap,
 };
 use examiner_lm::checkpoint::Activation;
 use rayon::prelude::*;

@@ -231,7 +231,7 @@ mod tests {
     use crate::gguf::Gguf;
     use candle_core::DType;
     use examiner_api::testing::FakeHost;
-    use examiner_kernels::Linear;
+    use examiner_kernels::{BlockInputs, Linear};
     use examiner_test_support::ground_truth;
     use sha2::{Digest, Sha256};
 
@@ -265,7 +265,7 @@ mod tests {
                 plain.push(name);
                 continue;
             };
-            let layer = Linear::pack_blocks(&[matrix.blocks()], matrix.shape()[1], None);
+            let layer = Linear::pack_blocks(&[matrix.blocks()], matrix.shape()[1], BlockInputs::F32, None);
             let expected = gguf.load(&format!("{name}.expected"), DType::F32).unwrap().to_vec2::<f32>().unwrap();
             assert_eq!((expected.len(), layer.outputs()), (2, 2));
             for (output, expected) in expected.iter().enumerate() {

@@ -30,7 +30,7 @@ fn numbers() -> impl Strategy<Value = (&'static str, &'static str)> {
     prop::sample::select(ALL.clone())
 }
 
-static CHECKPOINT: LazyLock<TempDir> = LazyLock::new(|| TinyGpt2::new(json!({ "n_embd": 48, "n_head": 4 })).write());
+static CHECKPOINT: LazyLock<TempDir> = LazyLock::new(|| TinyGpt2::new(json!({ "n_embd": 64, "n_head": 4 })).write());
 
 /// Requests that begin alike, as few-shot questions with options do; some are longer than the model's context.
 fn texts() -> impl Strategy<Value = Vec<(String, String)>> {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
-fn write(gguf: &Gguf) -> (TempDir, PathBuf) {
+pub(crate) fn write(gguf: &Gguf) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("model.gguf");
     std::fs::write(&path, gguf.bytes()).unwrap();
@@ -55,7 +55,7 @@ fn scores_of_every_family_are_those_of_transformers() {
 }
 
 /// A case of the options that a GGUF file can have, without those that it cannot.
-fn expressible(name: &str) -> Weights {
+pub(crate) fn expressible(name: &str) -> Weights {
     let mut case = case(name);
     let config = case.config.as_object_mut().unwrap();
     match name {
@@ -94,60 +94,6 @@ fn options_are_those_of_other_checkpoints() {
         let (_directory, path) = write(&quantized(case.gguf(), GgmlDType::Q8_0, 8));
         let quantized = worst(&logprobs(&path, json!({})), &expected);
         assert!(quantized > 1e-4 && quantized < 1.0, "{name}: off by {quantized}");
-    }
-}
-
-/// What matrices are in, by the beginning of their names after the number of the layer.
-type Types<'a> = &'a [(&'a str, GgmlDType, u32)];
-
-/// The same model twice: with matrices in blocks, and with the numbers that these stand for.
-fn in_blocks_and_numbers(gguf: Gguf, types: Types<'_>) -> [Gguf; 2] {
-    let (mut blocks, mut numbers) = (Gguf { items: gguf.items.clone(), tensors: gguf.tensors.clone() }, gguf);
-    for (quantized, tensor) in blocks.tensors.iter_mut().zip(&mut numbers.tensors) {
-        let of = types.iter().find(|(part, ..)| tensor.name.contains(part));
-        let (Some(&(_, dtype, kind)), 2) = (of, tensor.shape.len()) else { continue };
-        let values: Vec<f32> = tensor.bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        let values = Tensor::from_vec(values, tensor.shape.as_slice(), &Device::Cpu).unwrap();
-        let matrix = QTensor::quantize(&values, dtype).unwrap();
-        (quantized.kind, quantized.bytes) = (kind, matrix.data().unwrap().to_vec());
-        let values = matrix.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        tensor.bytes = values.into_iter().flat_map(f32::to_le_bytes).collect();
-    }
-    [blocks, numbers]
-}
-
-/// On the CPU nothing says how weights lie in memory, whichever of them are put together.
-#[test]
-fn matrices_in_blocks_give_the_bits_of_their_numbers() {
-    let all = "";
-    let types: [Types<'_>; 7] = [
-        &[(all, GgmlDType::Q4_0, 2)],
-        &[(all, GgmlDType::Q4_1, 3)],
-        &[(all, GgmlDType::Q5_0, 6)],
-        &[(all, GgmlDType::Q5_1, 7)],
-        &[(all, GgmlDType::Q8_0, 8)],
-        // Of what one matrix is made, each in a type of its own, and then one that is not quantized.
-        &[
-            ("attn_k", GgmlDType::Q8_0, 8),
-            ("attn_v", GgmlDType::Q5_1, 7),
-            ("ffn_up", GgmlDType::Q4_1, 3),
-            (all, GgmlDType::Q4_0, 2),
-        ],
-        &[("attn_k", GgmlDType::F32, 0), (all, GgmlDType::Q4_0, 2)],
-    ];
-    for name in ["llama, llama3", "qwen2", "phi3", "gemma2", "gpt_neox, one block"] {
-        for types in types {
-            let [blocks, numbers] = in_blocks_and_numbers(expressible(name).gguf(), types);
-            let (_blocks, blocks) = write(&blocks);
-            let (_numbers, numbers) = write(&numbers);
-            for dtype in ["f32", "bf16", "int8"] {
-                let bits = |path: &Path| {
-                    let logprobs = logprobs(path, json!({ "device": "cpu", "dtype": dtype }));
-                    logprobs.into_iter().map(f32::to_bits).collect::<Vec<_>>()
-                };
-                assert_eq!(bits(&blocks), bits(&numbers), "{name}, {types:?}, {dtype}");
-            }
-        }
     }
 }
 

@@ -19,6 +19,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should fail")]
 
 mod adapted;
+mod blocks;
 mod chat;
 mod checkpoints;
 mod divergence;

@@ -21,11 +21,7 @@ pub(super) trait Bytes: Words {
     const SUBTRACTS_128: bool;
     /// Adds to each lane the products of its four bytes without a sign and four with one, neither -128. `SMALL` says that the former are
     /// below 128.
-    unsafe fn add_products<const SMALL: bool>(
-        sum: Self::Bits,
-        unsigned: Self::Bits,
-        signed: Self::Bits,
-    ) -> Self::Bits;
+    unsafe fn add_products<const SMALL: bool>(sum: Self::Bits, unsigned: Self::Bits, signed: Self::Bits) -> Self::Bits;
     /// The numbers that lanes are as integers with a sign.
     unsafe fn of_integers(bits: Self::Bits) -> Self;
     unsafe fn times(self, by: Self) -> Self;

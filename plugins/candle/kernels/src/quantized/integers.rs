@@ -50,8 +50,9 @@ impl Quantized {
             let first = part.columns.start;
             let columns = columns.start.max(first)..columns.end.min(part.columns.end);
             let arrangement = part.arrangement();
-            let input = input.iter().find(|rows| rows.arrangement == arrangement);
-            let input = input.expect("rows are rounded for each part");
+            let Some(input) = input.iter().find(|rows| rows.arrangement == arrangement) else {
+                unreachable!("rows are rounded for each part");
+            };
             let mut column = columns.start;
             while column < columns.end {
                 let end = columns.end.min(first + (column - first + 1).next_multiple_of(PANEL));
@@ -118,7 +119,13 @@ impl Part {
 
     /// # Safety
     /// As with [`Quantized::multiply_rounded`], and there are sums of a whole panel.
-    unsafe fn add_rounded(&self, isa: Isa, (input, rows): (&ByteRows, Range<usize>), columns: Range<usize>, sums: Sums) {
+    unsafe fn add_rounded(
+        &self,
+        isa: Isa,
+        (input, rows): (&ByteRows, Range<usize>),
+        columns: Range<usize>,
+        sums: Sums,
+    ) {
         if rows.len() > 1 {
             // SAFETY: the caller guarantees it.
             return unsafe { self.multiply_unpacked(isa, (input, rows), columns, sums) };

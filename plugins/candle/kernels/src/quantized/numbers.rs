@@ -1,8 +1,8 @@
 //! The numbers of packed blocks, computed in registers.
 
-use super::{PANEL, Part};
 use super::formats::{Format, Meaning, Scales, with_format};
 use super::words::{Words, whole_numbers};
+use super::{PANEL, Part};
 use crate::lanes::{Lanes, prefetch};
 use crate::tile::COLUMN_BLOCK;
 use half::f16;
@@ -84,7 +84,8 @@ pub(super) fn fetch_ahead<F: Format>(block: *const u8, word: usize) {
 pub(super) unsafe fn load_word<V: Words, F: Format>(block: *const u8, word: usize, lane: usize) -> (V::Bits, V::Bits) {
     // SAFETY: the caller has a block, and so many words and columns.
     unsafe {
-        let load = |at: usize, word: usize| V::load_bits(block.add(at + (word * COLUMN_BLOCK + lane) * size_of::<u32>()));
+        let load =
+            |at: usize, word: usize| V::load_bits(block.add(at + (word * COLUMN_BLOCK + lane) * size_of::<u32>()));
         let low = load(F::LOW_AT, word);
         if F::HIGH == 0 {
             return (low, low);
@@ -92,11 +93,8 @@ pub(super) unsafe fn load_word<V: Words, F: Format>(block: *const u8, word: usiz
         let before = word * F::IN_BYTE * F::HIGH as usize;
         let (high, first) = (load(F::HIGH_AT, before / 8), before as u32 % 8);
         // What is shifted out belongs to other words.
-        let high = if first < F::LOW {
-            V::shift_left(high, F::LOW - first)
-        } else {
-            V::shift_right(high, first - F::LOW)
-        };
+        let high =
+            if first < F::LOW { V::shift_left(high, F::LOW - first) } else { V::shift_right(high, first - F::LOW) };
         (low, high)
     }
 }

@@ -179,7 +179,8 @@ unsafe fn round_part<V: Bytes>(input: &[f32; SCALED]) -> ([u8; SCALED], f32, [i3
         for (half, total) in totals.iter_mut().enumerate() {
             let mut sum = V::splat_bits(0);
             for at in half * in_half..(half + 1) * in_half {
-                let number = V::subtract_integers(register(at).times(inverse).plus(rounding).to_bits(), rounding.to_bits());
+                let number =
+                    V::subtract_integers(register(at).times(inverse).plus(rounding).to_bits(), rounding.to_bits());
                 V::store_lowest(number, numbers[at * V::WIDTH..].as_mut_ptr());
                 sum = V::add_integers(sum, number);
             }
@@ -237,7 +238,8 @@ mod tests {
         let group = rows.group;
         // SAFETY: rows have so many inputs.
         unsafe {
-            let all = |inputs: usize| (0..count).flat_map(move |row| (0..rows.inputs / inputs).map(move |at| (row, at)));
+            let all =
+                |inputs: usize| (0..count).flat_map(move |row| (0..rows.inputs / inputs).map(move |at| (row, at)));
             let four = |(row, at): (usize, usize)| *rows.row(row, 0).numbers.add(at * group);
             let numbers = all(4).flat_map(|at| four(at).to_le_bytes().map(u8::cast_signed)).collect();
             let scales = all(SCALED).map(|(row, at)| *rows.row(row, 0).scales.add(at * group)).collect();

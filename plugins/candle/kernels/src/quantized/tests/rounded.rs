@@ -86,7 +86,8 @@ fn rounding_costs_little() {
 #[test]
 fn what_is_no_number_shows() {
     let (inputs, outputs) = (512, 70);
-    for (format, damage) in ALL.into_iter().flat_map(|format| [f32::NAN, f32::INFINITY].map(|damage| (format, damage))) {
+    for (format, damage) in ALL.into_iter().flat_map(|format| [f32::NAN, f32::INFINITY].map(|damage| (format, damage)))
+    {
         let (layer, _) = layer_of(&[(format, outputs)], inputs, BlockInputs::Int8, 3);
         let mut input = noise(3 * inputs, 5);
         input[inputs + 77] = damage;
