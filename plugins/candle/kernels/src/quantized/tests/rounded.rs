@@ -38,6 +38,23 @@ fn results_are_those_of_the_rounded_numbers_for_any_number_of_rows() {
     }
 }
 
+/// More rows than a task has.
+#[test]
+fn no_bit_depends_on_where_a_row_is_among_many() {
+    let (inputs, outputs, rows) = (256, 130, 125);
+    let input = noise(rows * inputs, 8);
+    for format in [Q4_0, Q8_0, Q5K, Q6K] {
+        let (layer, _) = layer_of(&[(format, outputs)], inputs, BlockInputs::Int8, 7);
+        let found = run(&layer, Isa::best(), &input);
+        for (row, expected) in input.chunks_exact(inputs).zip(found.chunks_exact(outputs)) {
+            assert!(bits(&run(&layer, Isa::best(), row)) == bits(expected), "{format:?}");
+        }
+        for isa in Isa::available() {
+            assert!(bits(&run(&layer, isa, &input)) == bits(&found), "{format:?} {isa:?}");
+        }
+    }
+}
+
 #[test]
 fn weights_of_8_bits_are_multiplied_by_rounded_inputs_where_they_fill_blocks() {
     let (outputs, rows) = (75, 9);
