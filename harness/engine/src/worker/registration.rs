@@ -4,6 +4,7 @@ use super::process::WorkerProcess;
 use super::role::{DESCRIBE, WorkerSettings};
 use crate::bare_host::{bare_host, bare_host_with_log};
 use crate::loader::{self, FileIdentity, LoadProblem, Register};
+use crate::threads;
 use examiner_api::wire::{self, Call};
 use examiner_api::{ErrorCode, Flow, Metadata, PluginInfo, Result};
 use examiner_suite::Isolation;
@@ -44,6 +45,15 @@ impl Register for Registration {
             };
             LoadProblem::Died(Box::new(error.with_help(help)))
         })?
+    }
+}
+
+impl Drop for Registration {
+    /// The processes have no role that would clean up: nobody waits for their end. They end with the program at the latest.
+    fn drop(&mut self) {
+        let idle = std::mem::take(&mut *self.idle.lock());
+        // Where no thread can be had, they end here.
+        drop(threads::start(move || drop(idle)));
     }
 }
 
