@@ -254,7 +254,8 @@ mod tests {
                 prop_assert_eq!(ordered.of(index).unwrap(), found, "asked for again");
                 prop_assert_eq!(found.is_some(), expected.contains_key(&index));
                 if let (Some(found), Some((key, offset, truncated))) = (found, expected.get(&index)) {
-                    prop_assert!(found.is_of(key) && !found.is_of(&format!("{:032x}", 9)));
+                    let other = format!("{:032x}", 9);
+                    prop_assert!(found.is_of(key) && !found.is_of(&other), "{found:?}");
                     prop_assert_eq!((found.offset, found.truncated), (*offset, *truncated));
                 }
             }
