@@ -66,6 +66,12 @@ pub trait Model: Send {
         let _ = asks;
         Err(PluginError::unsupported("this model does not count tokens"))
     }
+
+    /// Facts about the work since the last time that they were asked for: tokens that were computed, say. They are written to `run.json`,
+    /// with the model x dataset that they belong to. None unless the model says otherwise.
+    fn usage(&mut self) -> Result<Metadata> {
+        Ok(Metadata::new())
+    }
 }
 
 /// The description of a model.

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 pub(crate) fn load_all(paths: &[&Path]) -> Result<Plugins, LoadError> {
     let places: Vec<SearchPath> = paths.iter().map(|path| SearchPath::File(path.to_path_buf())).collect();
     let mut plugins = Plugins::default();
-    plugins.search(&places, &BTreeMap::new(), &mut *registration(None)).map(|()| plugins)
+    plugins.search(&places, &BTreeMap::new(), &*registration(None)).map(|()| plugins)
 }
 
 pub(crate) fn problem(path: &Path) -> LoadProblem {
@@ -206,7 +206,7 @@ fn a_file_that_the_suite_names_stands_before_what_lies_in_a_directory() {
     std::fs::copy(build::plugin("echo"), directory.path().join("libexaminer_plugin_echo.so")).unwrap();
     let places = [SearchPath::File(build::fixture("echo_again")), SearchPath::Directory(directory.path().to_owned())];
     let mut plugins = Plugins::default();
-    plugins.search(&places, &BTreeMap::new(), &mut *registration(None)).unwrap();
+    plugins.search(&places, &BTreeMap::new(), &*registration(None)).unwrap();
     let versions: Vec<&str> = plugins.loaded().iter().map(|file| file.info.version.as_str()).collect();
     assert_eq!(versions, ["9.9.9"]);
 }
@@ -216,11 +216,11 @@ fn a_pinned_plugin_must_have_its_hash() {
     let path = build::plugin("echo");
     let place = [SearchPath::File(path.clone())];
     let pins = BTreeMap::from([("echo".to_owned(), "0".repeat(64))]);
-    let error = Plugins::default().search(&place, &pins, &mut *registration(None)).err().unwrap();
+    let error = Plugins::default().search(&place, &pins, &*registration(None)).err().unwrap();
     assert!(matches!(error.problem, LoadProblem::WrongHash { .. }), "{error}");
     let right = load_all(&[&path]).unwrap().loaded()[0].sha256.clone();
     let pins = BTreeMap::from([("echo".to_owned(), right)]);
-    Plugins::default().search(&place, &pins, &mut *registration(None)).unwrap();
+    Plugins::default().search(&place, &pins, &*registration(None)).unwrap();
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_bad_file_in_a_directory_spoils_only_what_needs_it() {
     std::fs::write(directory.path().join("notes.txt"), "not a library at all").unwrap();
     let mut plugins = Plugins::default();
     plugins
-        .search(&[SearchPath::Directory(directory.path().to_owned())], &BTreeMap::new(), &mut *registration(None))
+        .search(&[SearchPath::Directory(directory.path().to_owned())], &BTreeMap::new(), &*registration(None))
         .unwrap();
     assert_eq!(plugins.rejected().len(), 1);
     assert!(plugins.find(RoleKind::Model, "echo").is_ok());

@@ -1,6 +1,7 @@
 //! Suites from YAML to CSV, through the program.
 
 use crate::build;
+use examiner_test_support::checkpoint::TinyGpt2;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;
@@ -226,4 +227,34 @@ fn the_repetitions_of_one_sample_are_not_all_held_at_once() {
     assert_eq!((&*row["n"], &*row["n_error"]), ("100000", "0"), "{row:?}");
     // All of them together were 350 MB.
     assert!(mib < 200, "{mib} MiB");
+}
+
+/// Of another dataset, which begins alike, a part had been computed for the first; running again changes nothing.
+#[test]
+fn what_a_local_model_computed_is_in_the_provenance() {
+    let directory = tempfile::tempdir().unwrap();
+    let checkpoint = TinyGpt2::new(serde_json::json!({})).write();
+    std::fs::write(directory.path().join("rows.jsonl"), "{\"q\": \"a\", \"a\": \"one\"}\n").unwrap();
+    let beginning = "one two three ".repeat(8);
+    let table = format!("plugin: table, path: rows.jsonl, prompt: '{beginning}{{{{ q }}}}', gold: a");
+    let choices = "choices: [one, two], scorer: { name: perplexity-choice, normalize: sum }";
+    let suite = format!(
+        "name: t\nmodels:\n  m: {{ plugin: candle, checkpoint: '{}', device: cpu }}\ndatasets:\n  first: {{ {table}, {choices} }}\n  \
+         second: {{ {table}, max_new_tokens: 2 }}\nevaluate: [{{ models: all, datasets: all }}]\n",
+        checkpoint.path().display()
+    );
+    let output = run(directory.path(), &suite, &["--out", "run"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let provenance = || std::fs::read_to_string(directory.path().join("run/run.json")).unwrap();
+    let written = provenance();
+    let stages: serde_json::Value = serde_json::from_str::<serde_json::Value>(&written).unwrap()["stages"].take();
+    let count = |dataset: &str, what: &str, count: &str| {
+        let tokens = &stages[format!("evaluate/m/{dataset}")]["details"]["tokens"];
+        tokens[what][count].as_u64().unwrap_or_else(|| panic!("no {what} {count} of {dataset}: {stages}"))
+    };
+    assert!(count("first", "scoring", "asked") > count("first", "scoring", "computed"));
+    assert_eq!(count("first", "scoring", "kept_from_earlier_batches"), 0);
+    assert!(count("second", "generating", "kept_from_earlier_batches") >= 16);
+    let again = run(directory.path(), &suite, &["--out", "run"]);
+    assert!(again.status.success() && provenance() == written, "{}", stderr(&again));
 }

@@ -51,9 +51,7 @@ fn a_journal_that_ends_at_any_byte_is_gone_on_with() {
     let text = suite("  a: { plugin: adder }\n", "  sums: { plugin: numbers, rows: 5 }\n");
     let loaded = examiner_suite::load_text(Path::new("suite.yaml"), text, &[], &|_| None).unwrap();
     let mut plugins = Plugins::built_in(vec![examiner_engine::scorers::plugin()]);
-    plugins
-        .search(&[SearchPath::File(build::fixture("fixture"))], &Default::default(), &mut *registration(None))
-        .unwrap();
+    plugins.search(&[SearchPath::File(build::fixture("fixture"))], &Default::default(), &*registration(None)).unwrap();
     let pair = pairs(&loaded.suite).remove(0);
     let roles = Roles::new(loaded.suite, plugins);
     let shared =

@@ -181,6 +181,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
+mod usage;
 mod windows;
 
 pub use base::DivergenceFrom;

@@ -2,8 +2,8 @@
 
 use crate::{OwnOptions, WithLocalOptions};
 use examiner_api::{
-    Ask, GenerateRequest, GenerateResult, Host, Model, ModelInfo, Open, Response, Result, ScoreRequest, ScoreResult,
-    Sink, TokenCount,
+    Ask, GenerateRequest, GenerateResult, Host, Metadata, Model, ModelInfo, Open, Response, Result, ScoreRequest,
+    ScoreResult, Sink, TokenCount,
 };
 use std::marker::PhantomData;
 
@@ -53,5 +53,9 @@ impl<L: LoadModel> Model for LoadedModel<L> {
 
     fn count_tokens(&mut self, asks: &[Ask]) -> Result<Vec<TokenCount>> {
         self.model.count_tokens(asks)
+    }
+
+    fn usage(&mut self) -> Result<Metadata> {
+        self.model.usage()
     }
 }

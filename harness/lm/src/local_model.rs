@@ -11,6 +11,7 @@ use crate::reasoning::Marks;
 use crate::scheduler::Walked;
 use crate::scorer::Rows;
 use crate::split::check_vocabulary;
+use crate::usage::Usage;
 use crate::windows::{Joining, Windows, windows};
 use crate::{Decoder, LocalOptions, Tokenizer, base, fingerprint, generator, scorer};
 use examiner_api::{
@@ -41,6 +42,7 @@ pub struct LocalModel<D> {
     marks: Option<Marks>,
     /// The model that it is compared with while it scores.
     base: Option<Base>,
+    usage: Usage,
 }
 
 /// What a plugin knows of a model beside its decoder.
@@ -140,7 +142,18 @@ impl<D: Decoder> LocalModel<D> {
         }
         let marks = reasoning.map(|marks| Marks::new(marks, &tokenizer));
         let holdings = Holdings::default();
-        Ok(LocalModel { decoder, holdings, tokenizer, options, info, host, chat, marks, base: None })
+        Ok(LocalModel {
+            decoder,
+            holdings,
+            tokenizer,
+            options,
+            info,
+            host,
+            chat,
+            marks,
+            base: None,
+            usage: Usage::default(),
+        })
     }
 
     /// Has every score say how far this model is from `base` at the scored tokens, which makes the base compute them, too. The shorter
@@ -162,7 +175,18 @@ impl<D: Decoder> LocalModel<D> {
         let marks = options.reasoning.marks(false)?.map(|marks| Marks::new(marks, &tokenizer));
         let info = ModelInfo::default();
         let holdings = Holdings::default();
-        Ok(LocalModel { decoder, holdings, tokenizer, options, info, host: None, chat: None, marks, base: None })
+        Ok(LocalModel {
+            decoder,
+            holdings,
+            tokenizer,
+            options,
+            info,
+            host: None,
+            chat: None,
+            marks,
+            base: None,
+            usage: Usage::default(),
+        })
     }
 
     /// The decoder.
@@ -189,16 +213,6 @@ impl<D: Decoder> LocalModel<D> {
             context_length: self.decoder.context_length(),
             vocabulary: self.decoder.vocabulary(),
             base: self.base.as_ref().map(Base::reading),
-        }
-    }
-
-    /// A line in the log.
-    fn note(&self, what: &str, walked: Walked) {
-        let Walked { asked, computed, spared } = walked;
-        if let Some(host) = &self.host {
-            host.info(format!(
-                "{what}: {asked} tokens, of which {computed} were computed, and {spared} had been for an earlier batch"
-            ));
         }
     }
 
@@ -255,7 +269,7 @@ impl<D: Decoder> Model for LocalModel<D> {
                 on_the_threads(|| scorer::score(&mut pair, holdings, rows, sequences, share, limits, &joining))
             }
         };
-        self.note("scoring", walked);
+        self.usage.add("scoring", walked, self.host.as_ref());
         Ok(())
     }
 
@@ -285,8 +299,12 @@ impl<D: Decoder> Model for LocalModel<D> {
         let with_text = with_text(texts, sink, |result, text| result.rendered = text);
         let walked =
             on_the_threads(|| generator::generate(decoder, holdings, tokenizer, answers, sharing, limits, &with_text));
-        self.note("generating", walked);
+        self.usage.add("generating", walked, self.host.as_ref());
         Ok(())
+    }
+
+    fn usage(&mut self) -> Result<Metadata> {
+        Ok(std::mem::take(&mut self.usage).into_details())
     }
 
     /// What cannot be asked has no tokens.

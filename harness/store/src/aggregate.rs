@@ -36,14 +36,17 @@ pub struct Examination {
 
 /// Accumulates the records of one [`Examination`].
 pub trait Aggregate: Send {
-    /// Reserves memory for so many records.
-    fn reserve(&mut self, records: usize);
-
     /// Adds a record, which replaces an earlier one with the same index.
-    fn add(&mut self, record: &Record);
+    ///
+    /// # Errors
+    /// A temporary file cannot be written.
+    fn add(&mut self, record: &Record) -> Result<()>;
 
     /// The rows of `summary.csv` for the records so far.
-    fn rows(&self, seconds: f64, corpus: Corpus<'_>) -> Vec<SummaryRow>;
+    ///
+    /// # Errors
+    /// A temporary file cannot be read or written.
+    fn rows(&self, seconds: f64, corpus: Corpus<'_>) -> Result<Vec<SummaryRow>>;
 }
 
 /// Computes results from records, and publishes those of a whole run.

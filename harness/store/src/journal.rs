@@ -132,6 +132,8 @@ pub struct Journal {
     length: u64,
     unsynced: u32,
     synced_at: Instant,
+    /// Whether its directory has to be synced, too: without it a new file may be gone after a power failure.
+    is_new: bool,
     line: Vec<u8>,
 }
 
@@ -160,12 +162,12 @@ impl Journal {
             length: scan.complete,
             unsynced: 0,
             synced_at: Instant::now(),
+            is_new: scan.complete == 0,
             line: Vec::new(),
         };
-        if scan.complete == 0 {
+        if journal.is_new {
+            // It is synced with the first records: before there are any, nothing could be lost.
             journal.append(&header.to_string())?;
-            journal.sync()?;
-            sync_directory(path).map_err(io(path, "sync the directory of"))?;
         }
         Ok((journal, damage))
     }
@@ -205,6 +207,10 @@ impl Journal {
         if self.unsynced > 0 {
             let io = |source| JournalError::Io { doing: "sync", path: self.path.clone(), source };
             self.file.sync_data().map_err(io)?;
+            if self.is_new {
+                sync_directory(&self.path).map_err(self::io(&self.path, "sync the directory of"))?;
+                self.is_new = false;
+            }
             self.unsynced = 0;
         }
         self.synced_at = Instant::now();
@@ -241,7 +247,7 @@ fn io(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> JournalErro
     move |source| JournalError::Io { doing, path, source }
 }
 
-/// Syncs the directory of a file: without it a new file may be gone after a power failure.
+/// Syncs the directory of a file.
 fn sync_directory(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()

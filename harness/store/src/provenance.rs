@@ -124,7 +124,7 @@ pub struct StageRecord {
     /// The files of its product, as they were when it ended.
     #[serde(skip_serializing_if = "ProductFiles::is_empty")]
     pub files: ProductFiles,
-    /// Facts about its product: rows, steps, losses.
+    /// Facts about its product: rows, steps, losses. Of an examination, what the model says of its work: tokens that were computed.
     #[serde(skip_serializing_if = "examiner_api::Metadata::is_empty")]
     pub details: examiner_api::Metadata,
     /// Why it failed, or the first of its errors.

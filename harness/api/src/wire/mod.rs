@@ -52,6 +52,8 @@ pub mod method {
     pub const GENERATE: &str = "generate";
     /// [`crate::Model::count_tokens`].
     pub const COUNT_TOKENS: &str = "count-tokens";
+    /// [`crate::Model::usage`].
+    pub const USAGE: &str = "usage";
     /// [`crate::Dataset::few_shot_pool`].
     pub const FEW_SHOT_POOL: &str = "few-shot-pool";
     /// [`crate::Dataset::samples`].

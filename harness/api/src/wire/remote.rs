@@ -4,9 +4,9 @@ use super::serve::no_method;
 use super::{RawSink, decode, encode, method};
 use crate::{
     Answered, Ask, Catalog, CatalogEntry, Dataset, DatasetInfo, Diagnostic, ExportJob, ExportReport, Exporter, Finding,
-    Flow, GenerateRequest, GenerateResult, Model, ModelInfo, OpenRole, PluginError, Question, Recipe, RecipeEvent,
-    RecipeInfo, RecipeJob, RecipeReport, Response, Result, RoleKind, Sample, ScoreRequest, ScoreResult, Scorer,
-    ScorerInfo, Shot, Sink, TokenCount, TrainEvent, TrainJob, TrainReport, Trainer, Verdict,
+    Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, OpenRole, PluginError, Question, Recipe,
+    RecipeEvent, RecipeInfo, RecipeJob, RecipeReport, Response, Result, RoleKind, Sample, ScoreRequest, ScoreResult,
+    Scorer, ScorerInfo, Shot, Sink, TokenCount, TrainEvent, TrainJob, TrainReport, Trainer, Verdict,
 };
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
@@ -100,6 +100,10 @@ impl<C: Call> Model for Remote<C> {
     fn count_tokens(&mut self, asks: &[Ask]) -> Result<Vec<TokenCount>> {
         self.ask(method::COUNT_TOKENS, asks)
     }
+
+    fn usage(&mut self) -> Result<Metadata> {
+        if_known(method::USAGE, self.ask(method::USAGE, &()))
+    }
 }
 
 impl<C: Call> Dataset for Remote<C> {
@@ -138,14 +142,14 @@ impl<C: Call> Scorer for Remote<C> {
     }
 }
 
-/// The answer of [`method::CHECK`], which plugins of earlier versions do not have.
-pub fn if_known(answer: Result<()>) -> Result<()> {
-    answer.or_else(|error| if error.message == no_method(method::CHECK) { Ok(()) } else { Err(error) })
+/// The answer of a method that plugins of earlier versions do not have; nothing from one that has not.
+pub fn if_known<T: Default>(method: &str, answer: Result<T>) -> Result<T> {
+    answer.or_else(|error| if error.message == no_method(method) { Ok(T::default()) } else { Err(error) })
 }
 
 impl<C: Call> Trainer for Remote<C> {
     fn check(&mut self, from: Option<&str>) -> Result<()> {
-        if_known(self.ask(method::CHECK, &from))
+        if_known(method::CHECK, self.ask(method::CHECK, &from))
     }
 
     fn train(&mut self, job: TrainJob, sink: &dyn Sink<TrainEvent>) -> Result<TrainReport> {
@@ -165,7 +169,7 @@ impl<C: Call> Recipe for Remote<C> {
 
 impl<C: Call> Exporter for Remote<C> {
     fn check(&mut self, from: &str) -> Result<()> {
-        if_known(self.ask(method::CHECK, from))
+        if_known(method::CHECK, self.ask(method::CHECK, from))
     }
 
     fn export(&mut self, job: ExportJob) -> Result<ExportReport> {

@@ -15,6 +15,7 @@ pub fn serve(role: &mut OpenRole, name: &str, payload: &[u8], sink: &RawSink<'_>
         (OpenRole::Model(model), method::SCORE) => encode(&model.score(decode(payload)?, sink)?),
         (OpenRole::Model(model), method::GENERATE) => encode(&model.generate(decode(payload)?, sink)?),
         (OpenRole::Model(model), method::COUNT_TOKENS) => encode(&model.count_tokens(&decode::<Vec<_>>(payload)?)?),
+        (OpenRole::Model(model), method::USAGE) => encode(&model.usage()?),
         (OpenRole::Dataset(dataset), method::INFO) => encode(&dataset.info()?),
         (OpenRole::Dataset(dataset), method::FEW_SHOT_POOL) => encode(&dataset.few_shot_pool()?),
         (OpenRole::Dataset(dataset), method::SAMPLES) => encode(&dataset.samples(sink)?),

@@ -104,6 +104,9 @@ clauses! {
     MODEL_GENERATE_BATCH = "model/generate-batch":
         "A greedy answer does not depend on the size of the batch, its order or what else stands in it.",
         because "Results would change with settings that only concern speed.";
+    MODEL_COUNT_TOKENS = "model/count-tokens":
+        "Where the model counts tokens before it is asked, it reads as many as counted, and writes no more.",
+        because "`examiner plan` says by them what a run costs.";
     MODEL_CANCELLATION = "model/cancellation":
         "When the sink wants no more, the call returns, without an error, within a second and the time of one answer.",
         because "An interrupted run would go on, and cost.";

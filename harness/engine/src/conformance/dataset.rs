@@ -78,7 +78,11 @@ impl Pass {
                 Flow::Stop
             }
         })?;
-        failure.into_inner().map_or_else(|| Ok(pass.into_inner()), Err)
+        let mut pass = pass.into_inner();
+        if let Err(error) = std::mem::take(&mut pass.ids).finish() {
+            pass.id_fault.get_or_insert(error.message);
+        }
+        failure.into_inner().map_or(Ok(pass), Err)
     }
 
     fn add(&mut self, sample: &Sample) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Clauses of models.
 
+mod counting;
 mod endurance;
 mod generating;
 mod greedy;
@@ -64,6 +65,7 @@ pub(super) fn check(
         false => findings.add(&MODEL_IS_GREEDY, Held::Skipped("it takes a model that scores and generates".to_owned())),
     }
     if scores || answers {
+        findings.add_result(&MODEL_COUNT_TOKENS, counting::check(&mut session, &first));
         findings.add_result(&MODEL_CANCELLATION, endurance::cancellation(&mut session, answers));
         findings.add_result(&MODEL_MEMORY, endurance::memory(&mut session, memory.as_ref(), scores));
     }

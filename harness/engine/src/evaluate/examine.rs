@@ -7,10 +7,10 @@
 use super::ask::{self, Asked};
 use super::error::EvaluateError;
 use super::examined::Examined;
-use super::known::{KnownRecord, note_known};
+use super::known::KnownRecords;
 use super::prepare::{Prepared, Setup};
 use super::reader::{self, Counts, Item, Read};
-use super::samples::write_samples;
+use super::samples::{Offsets, write_samples};
 use super::truncation::{Fit, Truncated};
 use super::writer::{Done, Writer};
 use crate::host::Shared;
@@ -22,14 +22,11 @@ use examiner_store::directory::RunDirectory;
 use examiner_store::journal::Journal;
 use examiner_store::summary::SummaryRow;
 use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-/// For so many questions, at most, memory is reserved before they are read.
-const ROOM: u64 = 100_000_000;
 /// How often the report is written while results arrive.
 const PUBLISH_EVERY: Duration = Duration::from_secs(5);
 
@@ -54,18 +51,17 @@ pub fn examine(
     let files = Files::open(shared, &setup, directory)?;
     let (journal, samples) = (files.journal.path().to_owned(), files.samples.clone());
     let session = Session::new(shared, &setup, events.publish);
-    let totals = session.totals(directory);
+    let totals = setup.aggregate(shared, (&directory.suite, &directory.name()));
     let threads = session.run(dataset, model, files, totals, events.begin)?;
-    let mut writer = threads.written?;
-    let examples = write_samples(&journal, &samples, &mut writer.offsets)?;
-    Ok(session.conclude(threads.read, threads.asked, &writer, examples))
+    let writer = threads.written?;
+    let examples = write_samples(&journal, &samples, &writer.offsets)?;
+    session.conclude(threads.read, threads.asked, &writer, examples)
 }
 
 /// The files of a pair.
 struct Files {
     journal: Journal,
-    /// What the journal holds, by index of the question.
-    known: HashMap<u64, KnownRecord>,
+    known: KnownRecords,
     samples: PathBuf,
 }
 
@@ -74,9 +70,13 @@ impl Files {
         let pair = &setup.pair;
         let path = directory.journal(&pair.model, &pair.dataset).map_err(EvaluateError::Storage)?;
         let samples = directory.samples(&pair.model, &pair.dataset).map_err(EvaluateError::Storage)?;
-        let mut known = HashMap::new();
-        let header = setup.journal_header();
-        let (journal, damage) = Journal::open(&path, &header, |offset, line| note_known(&mut known, offset, line))?;
+        let (mut known, mut noted) = (KnownRecords::default(), Ok(()));
+        let (journal, damage) = Journal::open(&path, &setup.journal_header(), |offset, line| {
+            if noted.is_ok() {
+                noted = known.note(offset, line);
+            }
+        })?;
+        noted?;
         for damage in damage {
             shared.progress.warn(&format!("{}: {}", pair.stage(), damage.message(&path)));
         }
@@ -121,16 +121,6 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn totals(&self, directory: &RunDirectory) -> Box<dyn Aggregate> {
-        let mut totals = self.setup.aggregate(self.shared, (&directory.suite, &directory.name()));
-        totals.reserve(self.expected());
-        totals
-    }
-
-    fn expected(&self) -> usize {
-        self.setup.questions.map_or(0, |questions| questions.min(ROOM) as usize)
-    }
-
     fn seconds(&self) -> f64 {
         self.began.elapsed().as_secs_f64()
     }
@@ -154,7 +144,7 @@ impl<'a> Session<'a> {
             journal,
             setup: self.setup,
             totals,
-            offsets: Vec::with_capacity(self.expected()),
+            offsets: Offsets::default(),
             on_batch: Box::new(move |done, errors, totals| self.on_batch(done, errors, totals)),
             errors: 0,
         };
@@ -215,7 +205,8 @@ impl<'a> Session<'a> {
         let mut last = self.last_publish.lock();
         if self.asking.load(Ordering::SeqCst) && last.elapsed() >= PUBLISH_EVERY {
             *last = Instant::now();
-            let mut rows = self.setup.rows(totals, self.seconds());
+            // What cannot be computed now is an error at the end.
+            let Ok(mut rows) = self.setup.rows(totals, self.seconds()) else { return };
             rows.iter_mut().for_each(|row| row.unfinished(&format!("under way: {done} questions so far")));
             (self.publish)(rows);
         }
@@ -281,9 +272,9 @@ impl<'a> Session<'a> {
         asked: Result<Flow>,
         writer: &Writer<'_>,
         error_examples: Vec<String>,
-    ) -> Examined {
+    ) -> Result<Examined, EvaluateError> {
         let interrupted = self.shared.is_cancelled();
-        let questions = writer.offsets.len() as u64;
+        let questions = writer.offsets.len();
         let given_up = self.given_up.load(Ordering::SeqCst) && !interrupted;
         let warnings = read.as_ref().map(|counts| counts.warnings(self.setup)).unwrap_or_default();
         let read = read.map(|counts| counts.questions);
@@ -302,11 +293,11 @@ impl<'a> Session<'a> {
             (_, Err(error)) | (Err(error), _) => Some(EvaluateError::Role(error)),
         };
         let seconds = self.seconds();
-        let mut rows = self.setup.rows(&*writer.totals, seconds);
+        let mut rows = self.setup.rows(&*writer.totals, seconds)?;
         if failure.is_some() {
             rows.iter_mut().for_each(SummaryRow::forget_range);
         }
-        Examined {
+        Ok(Examined {
             rows,
             questions,
             errors: writer.errors,
@@ -317,7 +308,7 @@ impl<'a> Session<'a> {
             warnings,
             interrupted,
             failure,
-        }
+        })
     }
 }
 

@@ -240,7 +240,7 @@ impl Setup {
     }
 
     /// The rows of `summary.csv`.
-    pub(crate) fn rows(&self, totals: &dyn Aggregate, seconds: f64) -> Vec<SummaryRow> {
+    pub(crate) fn rows(&self, totals: &dyn Aggregate, seconds: f64) -> Result<Vec<SummaryRow>> {
         totals.rows(seconds, &|label, metric, statistics| {
             let scorer = self.scorers.iter().find(|scorer| scorer.label == label);
             let missing = || PluginError::not_found(format!("no scorer `{label}`"));

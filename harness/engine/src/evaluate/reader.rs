@@ -1,6 +1,6 @@
 //! Reads a dataset into windows of questions, and sets aside what the journal already holds.
 
-use super::known::KnownRecord;
+use super::known::{KnownRecord, KnownRecords};
 use super::prepare::Setup;
 use super::sample_ids::SampleIds;
 use super::truncation::Truncated;
@@ -8,7 +8,6 @@ use crate::declared;
 use examiner_api::{Ask, Dataset, Flow, PluginError, Question, Result, Sample, Span};
 use examiner_suite::OnTruncation;
 use parking_lot::Mutex;
-use std::collections::HashMap;
 
 /// How many questions are put to a model at a time. Prefixes are shared within a window, so larger is faster; memory
 /// holds a few windows.
@@ -74,31 +73,37 @@ impl Counts {
     }
 }
 
-/// Reads all samples and sends them, apart from those that the journal holds already (`known`, by index); returns how
-/// many there are.
+/// Reads all samples and sends them, apart from those that the journal holds already (`known`); returns how many there are.
 pub(super) fn read(
     dataset: &mut dyn Dataset,
     setup: &Setup,
-    known: &HashMap<u64, KnownRecord>,
+    known: &KnownRecords,
     send: &(dyn Fn(Read) -> Flow + Sync),
 ) -> Result<Counts> {
-    read_items(dataset, setup, &|mut items| {
-        let mut reused = Vec::new();
-        items.retain(|item| match known.get(&item.index) {
-            Some(known) if setup.holds(known, item) => {
-                let KnownRecord { offset, truncated, .. } = *known;
-                reused.push(Read::Reused { index: item.index, offset, truncated });
-                false
-            }
-            _ => true,
-        });
-        for read in reused {
-            if send(read) == Flow::Stop {
-                return Flow::Stop;
+    // Items come in the order of their indices, as the records are read.
+    let known = Mutex::new((known.ordered()?, None));
+    let counts = read_items(dataset, setup, &|items| {
+        let mut left = Vec::with_capacity(items.len());
+        for item in items {
+            let (known, failure) = &mut *known.lock();
+            match known.of(item.index) {
+                Ok(Some(known)) if setup.holds(&known, &item) => {
+                    let KnownRecord { offset, truncated, .. } = known;
+                    if send(Read::Reused { index: item.index, offset, truncated }) == Flow::Stop {
+                        return Flow::Stop;
+                    }
+                }
+                Ok(_) => left.push(item),
+                Err(error) => {
+                    *failure = Some(error);
+                    return Flow::Stop;
+                }
             }
         }
-        if items.is_empty() { Flow::Continue } else { send(Read::Window(items)) }
-    })
+        if left.is_empty() { Flow::Continue } else { send(Read::Window(left)) }
+    });
+    let (_, failure) = known.into_inner();
+    failure.map_or(counts, Err)
 }
 
 /// Reads all samples and sends them in windows, with their requests and keys; returns how many there are.
@@ -127,6 +132,9 @@ pub(crate) fn read_items(
     }
     if reader.failure.is_none() && !reader.stopped && setup.limit.is_none() {
         reader.failure = setup.rows.and_then(|rows| declared::rows(rows, reader.counts.samples).err());
+    }
+    if reader.failure.is_none() && !reader.stopped {
+        reader.failure = std::mem::take(&mut reader.ids).finish().err();
     }
     match reader.failure {
         Some(error) => Err(error),
@@ -203,7 +211,7 @@ impl Setup {
     /// Whether a record is still good: the same was asked, and nothing has become an error since.
     fn holds(&self, known: &KnownRecord, item: &Item) -> bool {
         let is_error = known.truncated.is_some() && self.on_truncation == OnTruncation::Error;
-        known.key == item.key && !is_error
+        known.is_of(&item.key) && !is_error
     }
 
     /// The questions of a window with what is to be asked for them.

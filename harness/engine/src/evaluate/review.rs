@@ -8,7 +8,7 @@ use super::examined::Examined;
 use super::known::known_records;
 use super::prepare::{Prepared, Setup};
 use super::reader::{self, Counts, Read};
-use super::samples::write_samples;
+use super::samples::{Offsets, write_samples};
 use super::truncation::Fit;
 use crate::graph::Pair;
 use crate::host::Shared;
@@ -48,8 +48,7 @@ pub struct Review {
 /// The records of a pair, all of which are in its journal, added up.
 pub struct Counted {
     totals: Box<dyn Aggregate>,
-    /// The index of every record, and where it is in the journal.
-    offsets: Vec<(u64, u64)>,
+    offsets: Offsets,
     fit: Fit,
     counts: Counts,
     seconds: f64,
@@ -58,7 +57,7 @@ pub struct Counted {
 /// The results of such a pair. Neither its dataset nor its scorers are needed any more.
 pub struct Complete {
     pair: Pair,
-    offsets: Vec<(u64, u64)>,
+    offsets: Offsets,
     examined: Examined,
 }
 
@@ -78,17 +77,20 @@ pub fn review(
     let Prepared { dataset, setup } = prepared;
     let (known, intact) = known_records(journal, &setup.journal_header())?;
     // Where records are missing for certain, none is counted.
-    let may_be_complete = intact && setup.questions.is_none_or(|questions| known.len() as u64 >= questions);
+    let may_be_complete = match setup.questions {
+        Some(questions) if intact => known.count()? >= questions,
+        _ => intact,
+    };
     let replay = match journal.filter(|_| may_be_complete) {
-        Some(path) => Some(Replay::new(shared, setup, path, run, known.len())?),
+        Some(path) => Some(Replay::new(shared, setup, path, run)?),
         None => None,
     };
     let task =
         replay.as_ref().filter(|_| show).map(|_| shared.progress.task(&setup.pair.stage(), setup.questions, "samples"));
-    let pass = Mutex::new((Survey::default(), AskSample::default(), Fit::default(), replay));
+    let pass = Mutex::new((Survey::default(), AskSample::default(), Fit::default(), replay, None));
     let counts = reader::read(&mut **dataset, setup, &known, &|read| {
         let mut pass = pass.lock();
-        let (survey, asks, fit, replay) = &mut *pass;
+        let (survey, asks, fit, replay, failure) = &mut *pass;
         match read {
             Read::Window(items) => {
                 survey.requests += items.iter().map(|item| item.asks.len() as u64).sum::<u64>();
@@ -100,8 +102,13 @@ pub fn review(
             Read::Reused { index, offset, truncated } => {
                 survey.reused += 1;
                 fit.note(truncated);
-                if replay.as_mut().is_some_and(|replay| !replay.add(index, offset)) {
-                    *replay = None;
+                match replay.as_mut().map(|replay| replay.add(index, offset)) {
+                    Some(Ok(true)) | None => {}
+                    Some(Ok(false)) => *replay = None,
+                    Some(Err(error)) => {
+                        *failure = Some(error);
+                        return Flow::Stop;
+                    }
                 }
                 if let (Some(task), true) = (&task, survey.reused % SHOWN as u64 == 0) {
                     task.set(survey.reused);
@@ -111,9 +118,12 @@ pub fn review(
         if shared.is_cancelled() { Flow::Stop } else { Flow::Continue }
     })?;
     let questions = counts.questions;
-    let (survey, asks, fit, replay) = pass.into_inner();
+    let (survey, asks, fit, replay, failure) = pass.into_inner();
+    if let Some(error) = failure {
+        return Err(error);
+    }
     let survey = Survey { questions, ..survey };
-    let replay = replay.filter(|replay| replay.offsets.len() as u64 == questions && !shared.is_cancelled());
+    let replay = replay.filter(|replay| replay.offsets.len() == questions && !shared.is_cancelled());
     match (&task, &replay) {
         (Some(task), Some(_)) => {
             task.set(questions);
@@ -132,10 +142,13 @@ pub fn review(
 
 impl Counted {
     /// The results.
-    pub(crate) fn results(self, setup: &Setup) -> Complete {
-        let questions = self.offsets.len() as u64;
+    ///
+    /// # Errors
+    /// A temporary file cannot be read.
+    pub(crate) fn results(self, setup: &Setup) -> Result<Complete, EvaluateError> {
+        let questions = self.offsets.len();
         let examined = Examined {
-            rows: setup.rows(&*self.totals, self.seconds),
+            rows: setup.rows(&*self.totals, self.seconds)?,
             questions,
             reused: questions,
             seconds: self.seconds,
@@ -143,17 +156,17 @@ impl Counted {
             warnings: self.counts.warnings(setup),
             ..Examined::default()
         };
-        Complete { pair: setup.pair.clone(), offsets: self.offsets, examined }
+        Ok(Complete { pair: setup.pair.clone(), offsets: self.offsets, examined })
     }
 }
 
 impl Complete {
     /// Writes the samples of the pair where they are not as they should be, and returns the results.
-    pub(crate) fn conclude(mut self, directory: &RunDirectory) -> Result<Examined, EvaluateError> {
+    pub(crate) fn conclude(self, directory: &RunDirectory) -> Result<Examined, EvaluateError> {
         let Pair { model, dataset, .. } = &self.pair;
         let journal = directory.journal(model, dataset).map_err(EvaluateError::Storage)?;
         let samples = directory.samples(model, dataset).map_err(EvaluateError::Storage)?;
-        write_samples(&journal, &samples, &mut self.offsets)?;
+        write_samples(&journal, &samples, &self.offsets)?;
         Ok(self.examined)
     }
 }
@@ -162,28 +175,21 @@ impl Complete {
 struct Replay {
     journal: Reader,
     totals: Box<dyn Aggregate>,
-    offsets: Vec<(u64, u64)>,
+    offsets: Offsets,
 }
 
 impl Replay {
-    fn new(
-        shared: &Shared,
-        setup: &Setup,
-        journal: &Path,
-        run: (&str, &str),
-        records: usize,
-    ) -> Result<Self, EvaluateError> {
-        let mut totals = setup.aggregate(shared, run);
-        totals.reserve(records);
-        Ok(Replay { journal: Reader::open(journal)?, totals, offsets: Vec::with_capacity(records) })
+    fn new(shared: &Shared, setup: &Setup, journal: &Path, run: (&str, &str)) -> Result<Self, EvaluateError> {
+        let totals = setup.aggregate(shared, run);
+        Ok(Replay { journal: Reader::open(journal)?, totals, offsets: Offsets::default() })
     }
 
     /// Whether the record can be counted.
-    fn add(&mut self, index: u64, offset: u64) -> bool {
+    fn add(&mut self, index: u64, offset: u64) -> Result<bool, EvaluateError> {
         let record: Option<Record> = self.journal.read_at(offset).ok().and_then(|line| serde_json::from_str(line).ok());
-        let Some(record) = record.filter(|record| record.error().is_none()) else { return false };
-        self.totals.add(&record);
-        self.offsets.push((index, offset));
-        true
+        let Some(record) = record.filter(|record| record.error().is_none()) else { return Ok(false) };
+        self.totals.add(&record)?;
+        self.offsets.add(index, offset)?;
+        Ok(true)
     }
 }

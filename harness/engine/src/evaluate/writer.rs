@@ -4,6 +4,7 @@ use super::error::EvaluateError;
 use super::judge::judge;
 use super::prepare::Setup;
 use super::reader::Item;
+use super::samples::Offsets;
 use examiner_api::{Answer, Result};
 use examiner_store::aggregate::Aggregate;
 use examiner_store::journal::{Journal, Reader as JournalReader};
@@ -34,8 +35,7 @@ pub(super) struct Writer<'a> {
     pub(super) journal: Journal,
     pub(super) setup: &'a Setup,
     pub(super) totals: Box<dyn Aggregate>,
-    /// The index of every record, and its offset in the journal.
-    pub(super) offsets: Vec<(u64, u64)>,
+    pub(super) offsets: Offsets,
     /// Called after every batch: questions done, errors among them, and the totals so far.
     pub(super) on_batch: OnBatch<'a>,
     /// Questions of which at least one scorer has no verdict.
@@ -53,23 +53,23 @@ impl Writer<'_> {
                     Done::Answered(item, answers) => answered.push((*item, answers)),
                     Done::Reused { index, offset } => {
                         let record: Record = serde_json::from_str(reader.read_at(offset)?)?;
-                        self.note(index, offset, &record);
+                        self.note(index, offset, &record)?;
                     }
                 }
             }
             for record in judge(self.setup, answered)? {
                 let offset = self.journal.append(&serde_json::to_string(&record)?)?;
-                self.note(record.index, offset, &record);
+                self.note(record.index, offset, &record)?;
             }
-            (self.on_batch)(self.offsets.len() as u64, self.errors, &*self.totals);
+            (self.on_batch)(self.offsets.len(), self.errors, &*self.totals);
         }
         self.journal.sync()?;
         Ok(self)
     }
 
-    fn note(&mut self, index: u64, offset: u64, record: &Record) {
-        self.offsets.push((index, offset));
+    fn note(&mut self, index: u64, offset: u64, record: &Record) -> Result<()> {
+        self.offsets.add(index, offset)?;
         self.errors += u64::from(record.error().is_some());
-        self.totals.add(record);
+        self.totals.add(record)
     }
 }

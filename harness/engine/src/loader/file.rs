@@ -7,6 +7,7 @@
 //! back in between is not detected. But whoever can do that may write to a plugin directory, and has no need to.
 
 use super::error::LoadProblem;
+use object::ReadCache;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::{File, Metadata};
@@ -22,6 +23,31 @@ pub(super) struct FileContent {
     /// SHA-256, in hex.
     pub(super) sha256: String,
     pub(super) identity: FileIdentity,
+    /// What was read.
+    file: File,
+}
+
+impl FileContent {
+    /// Gives `look` the file, of which it reads no more than it needs: all of it need not be in memory.
+    ///
+    /// # Errors
+    /// Those of `look`, or the file is another one by now.
+    pub(super) fn inspect<T>(
+        &self,
+        look: impl FnOnce(&ReadCache<&File>) -> Result<T, LoadProblem>,
+    ) -> Result<T, LoadProblem> {
+        let found = look(&ReadCache::new(&self.file));
+        self.check_unchanged()?;
+        found
+    }
+
+    fn check_unchanged(&self) -> Result<(), LoadProblem> {
+        match self.file.metadata() {
+            Ok(metadata) if FileIdentity::of(&metadata) == self.identity => Ok(()),
+            Ok(_) => Err(LoadProblem::Changed),
+            Err(error) => Err(LoadProblem::Unreadable(error.to_string())),
+        }
+    }
 }
 
 /// Changes when the file is replaced or written to.
@@ -34,8 +60,8 @@ pub struct FileIdentity {
     modified: Option<std::time::SystemTime>,
 }
 
-/// Reads a file into `bytes`, whose former content is replaced.
-pub(super) fn read(path: &Path, bytes: &mut Vec<u8>) -> Result<FileContent, LoadProblem> {
+/// Reads a file, a piece at a time through `piece`, whose former content is replaced.
+pub(super) fn read(path: &Path, piece: &mut Vec<u8>) -> Result<FileContent, LoadProblem> {
     let unreadable = |error: std::io::Error| LoadProblem::Unreadable(error.to_string());
     // Opening a pipe would block until somebody writes to it.
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
@@ -45,22 +71,20 @@ pub(super) fn read(path: &Path, bytes: &mut Vec<u8>) -> Result<FileContent, Load
     }
     let mut file = File::open(path).map_err(unreadable)?;
     let identity = FileIdentity::of(&file.metadata().map_err(unreadable)?);
-    bytes.clear();
-    bytes.reserve(usize::try_from(metadata.len()).unwrap_or(0));
     let mut hasher = Sha256::new();
+    piece.resize(CHUNK, 0);
     loop {
-        let before = bytes.len();
-        (&mut file).take(CHUNK as u64).read_to_end(bytes).map_err(unreadable)?;
-        if bytes.len() == before {
-            break;
+        match file.read(piece) {
+            Ok(0) => break,
+            Ok(count) => hasher.update(&piece[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(error)),
         }
-        hasher.update(&bytes[before..]);
-    }
-    if FileIdentity::of(&file.metadata().map_err(unreadable)?) != identity {
-        return Err(LoadProblem::Changed);
     }
     let sha256 = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(FileContent { sha256, identity })
+    let content = FileContent { sha256, identity, file };
+    content.check_unchanged()?;
+    Ok(content)
 }
 
 impl FileIdentity {
@@ -119,7 +143,7 @@ mod tests {
         assert!(matches!(change(&replace), Err(LoadProblem::Changed)));
     }
 
-    /// In chunks, and into a buffer that held something longer.
+    /// In pieces, through memory that held something longer.
     #[test]
     fn the_whole_file_is_read_and_hashed() {
         let directory = tempfile::tempdir().unwrap();
@@ -129,10 +153,24 @@ mod tests {
             let content: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
             std::fs::write(&path, &content).unwrap();
             let found = read(&path, &mut bytes).unwrap();
-            assert_eq!(bytes, content);
+            let length = found.inspect(|file| Ok(object::ReadRef::len(file).unwrap())).unwrap();
+            assert_eq!(length, content.len() as u64);
             let whole: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(found.sha256, whole);
         }
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_inspected_is_detected() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("plugin.so");
+        std::fs::write(&path, "one").unwrap();
+        let content = read(&path, &mut Vec::new()).unwrap();
+        let write = |_: &ReadCache<&File>| {
+            std::fs::write(&path, "longer").unwrap();
+            Ok(())
+        };
+        assert!(matches!(content.inspect(write), Err(LoadProblem::Changed)));
     }
 
     #[test]

@@ -3,37 +3,39 @@
 use super::error::LoadProblem;
 use examiner_api::INTERFACE;
 use examiner_api::ffi::{HEADER_SYMBOL, Header, HeaderFields, ROOT_SYMBOL, TARGET};
-use object::{Architecture, BinaryFormat, Object, ObjectSegment, ObjectSymbol};
+use object::{Architecture, BinaryFormat, Object, ObjectSegment, ObjectSymbol, ReadRef};
 
 /// Checks that the bytes are a complete shared library for this machine, and a plugin of the program's interface. No code of it
 /// runs.
-pub(super) fn check(bytes: &[u8]) -> Result<HeaderFields, LoadProblem> {
-    if bytes.len() < 64 {
-        return Err(LoadProblem::NotALibrary(format!("{} bytes", bytes.len())));
+pub(super) fn check<'a, R: ReadRef<'a>>(bytes: R) -> Result<HeaderFields, LoadProblem> {
+    let unreadable = |()| LoadProblem::Unreadable("it cannot be read again".to_owned());
+    let length = bytes.len().map_err(unreadable)?;
+    if length < 64 {
+        return Err(LoadProblem::NotALibrary(format!("{length} bytes")));
     }
-    let kind = object::FileKind::parse(bytes).map_err(|_| {
-        LoadProblem::NotALibrary(format!("it begins with {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(8)])))
-    })?;
-    check_elf_extent(bytes)?;
+    let beginning = bytes.read_bytes_at(0, 8).map_err(unreadable)?;
+    let kind = object::FileKind::parse(bytes)
+        .map_err(|_| LoadProblem::NotALibrary(format!("it begins with {:?}", String::from_utf8_lossy(beginning))))?;
+    check_elf_extent(bytes, length)?;
     let file = object::File::parse(bytes).map_err(|error| LoadProblem::Truncated(format!("{kind:?}: {error}")))?;
     check_machine(&file)?;
-    check_segments(&file, bytes.len() as u64)?;
-    let header = read_header(&file)?;
+    check_segments(&file, length)?;
+    let header = read_header(&file, bytes)?;
     check_interface(&header)?;
     Ok(header)
 }
 
 /// The section headers are at the end of an ELF file: if they are there, so is the rest.
-fn check_elf_extent(bytes: &[u8]) -> Result<(), LoadProblem> {
+fn check_elf_extent<'a, R: ReadRef<'a>>(bytes: R, length: u64) -> Result<(), LoadProblem> {
     let Ok(elf) = object::elf::FileHeader64::<object::Endianness>::parse(bytes) else { return Ok(()) };
     let Ok(endian) = elf.endian() else { return Ok(()) };
     use object::read::elf::FileHeader;
     let table = u64::from(elf.e_shnum(endian)) * u64::from(elf.e_shentsize(endian));
     let end = elf.e_shoff(endian).saturating_add(table);
-    check_end("its section table ends", end, bytes.len() as u64)
+    check_end("its section table ends", end, length)
 }
 
-fn check_machine(file: &object::File<'_>) -> Result<(), LoadProblem> {
+fn check_machine<'a, R: ReadRef<'a>>(file: &object::File<'a, R>) -> Result<(), LoadProblem> {
     let (format, architecture) = (file.format(), file.architecture());
     let format_fits = match std::env::consts::OS {
         "macos" => format == BinaryFormat::MachO,
@@ -55,7 +57,7 @@ fn check_machine(file: &object::File<'_>) -> Result<(), LoadProblem> {
     })
 }
 
-fn check_segments(file: &object::File<'_>, length: u64) -> Result<(), LoadProblem> {
+fn check_segments<'a, R: ReadRef<'a>>(file: &object::File<'a, R>, length: u64) -> Result<(), LoadProblem> {
     for segment in file.segments() {
         let (offset, size) = segment.file_range();
         check_end("a segment ends", offset.saturating_add(size), length)?;
@@ -70,7 +72,7 @@ fn check_end(what: &str, end: u64, length: u64) -> Result<(), LoadProblem> {
     Err(LoadProblem::Truncated(format!("{what} at byte {end}, the file has {length}")))
 }
 
-fn read_header(file: &object::File<'_>) -> Result<HeaderFields, LoadProblem> {
+fn read_header<'a, R: ReadRef<'a>>(file: &object::File<'a, R>, bytes: R) -> Result<HeaderFields, LoadProblem> {
     let find = |name: &'static str| {
         // Mach-O puts an underscore before every symbol of C.
         file.dynamic_symbols()
@@ -82,9 +84,15 @@ fn read_header(file: &object::File<'_>) -> Result<HeaderFields, LoadProblem> {
     };
     find(ROOT_SYMBOL)?;
     let address = find(HEADER_SYMBOL)?.address();
-    // An older header ends earlier, perhaps at the end of its segment.
+    // An older header ends earlier, perhaps at the end of its segment. Of a segment, which may be most of the file, no more is read.
     let read = |size: u64| {
-        file.segments().filter_map(|segment| segment.data_range(address, size).ok().flatten()).find_map(Header::read)
+        let find = |segment: object::Segment<'a, '_, R>| {
+            let (offset, length) = segment.file_range();
+            let from = address.checked_sub(segment.address())?;
+            let is_within = from.checked_add(size).is_some_and(|end| end <= length);
+            is_within.then(|| bytes.read_bytes_at(offset + from, size).ok()).flatten()
+        };
+        file.segments().filter_map(find).find_map(Header::read)
     };
     read(Header::SIZE as u64)
         .or_else(|| read(Header::FIRST_SIZE as u64))
@@ -124,13 +132,13 @@ mod tests {
 
     #[test]
     fn text_and_empty_files_are_not_libraries() {
-        assert!(matches!(check(b""), Err(LoadProblem::NotALibrary(_))));
-        assert!(matches!(check(&b"#!/bin/sh\necho hello\n".repeat(9)), Err(LoadProblem::NotALibrary(_))));
+        assert!(matches!(check(&b""[..]), Err(LoadProblem::NotALibrary(_))));
+        assert!(matches!(check(&*b"#!/bin/sh\necho hello\n".repeat(9)), Err(LoadProblem::NotALibrary(_))));
     }
 
     #[test]
     fn an_executable_is_not_a_plugin() {
         let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-        assert!(matches!(check(&bytes), Err(LoadProblem::NotAPlugin { .. })));
+        assert!(matches!(check(&*bytes), Err(LoadProblem::NotAPlugin { .. })));
     }
 }

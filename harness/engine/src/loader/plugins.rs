@@ -30,13 +30,13 @@ pub struct LoadedFile {
     source: Source,
 }
 
-/// Asks plugin files what they are. Code of theirs runs.
-pub trait Register {
+/// Asks plugin files what they are, several side by side. Code of theirs runs.
+pub trait Register: Sync {
     /// The description of a plugin whose file was checked, and had this identity then.
     ///
     /// # Errors
     /// The file cannot be opened, or fails to describe itself.
-    fn describe(&mut self, path: &Path, identity: &FileIdentity) -> Result<PluginInfo, LoadProblem>;
+    fn describe(&self, path: &Path, identity: &FileIdentity) -> Result<PluginInfo, LoadProblem>;
 }
 
 impl LoadedFile {
@@ -118,12 +118,12 @@ impl Plugins {
         &mut self,
         locations: &[SearchPath],
         pins: &BTreeMap<String, String>,
-        register: &mut dyn Register,
+        register: &dyn Register,
     ) -> Result<(), LoadError> {
         let is_pinned = |location| entry_of(location).is_some_and(|name| pins.contains_key(name));
         let found: Vec<_> =
             locations.iter().map(|location| candidates(location, locations, is_pinned(location))).collect();
-        let mut checked = check_all(locations, &found, pins);
+        let mut described = describe_all(locations, &found, pins, register);
         for (location, candidates) in locations.iter().zip(found) {
             let entry = entry_of(location);
             for candidate in candidates? {
@@ -131,9 +131,8 @@ impl Plugins {
                     continue;
                 }
                 let shown = candidate.real.as_ref().unwrap_or(&candidate.path).clone();
-                let file = checked.remove(&candidate.path);
-                let file = file.unwrap_or_else(|| check(&candidate, entry, pins, &mut Vec::new()));
-                match file.and_then(|file| described(file, entry, pins, register)) {
+                let file = described.remove(&candidate.path);
+                match file.unwrap_or_else(|| describe(&candidate, entry, pins, register, &mut Vec::new())) {
                     Ok(file) => self.add(LoadedFile { chosen: location.is_file(), ..file })?,
                     Err(problem) => self.reject(location, LoadError::of(shown, problem, entry))?,
                 }
@@ -294,13 +293,14 @@ struct CheckedFile {
     api_version: String,
 }
 
-/// Checks all files that were found, the largest first and in parallel: reading and hashing them is most of the work of a
-/// short command. The results are by the path under which a file was found; a file that is found twice is checked once.
-fn check_all(
+/// Checks all files that were found and has them describe themselves, the largest first and in parallel: this is most of the work of a
+/// short command. The results are by the path under which a file was found; a file that is found twice is read once.
+fn describe_all(
     locations: &[SearchPath],
     found: &[Result<Vec<Candidate>, LoadError>],
     pins: &Pins,
-) -> HashMap<PathBuf, Result<CheckedFile, LoadProblem>> {
+    register: &dyn Register,
+) -> HashMap<PathBuf, Result<LoadedFile, LoadProblem>> {
     let of_location = |(location, found)| -> Vec<(&SearchPath, &Candidate)> {
         let found: &Result<Vec<Candidate>, LoadError> = found;
         found.iter().flatten().map(|candidate| (location, candidate)).collect()
@@ -315,10 +315,10 @@ fn check_all(
         .collect();
     files.sort_by_key(|(length, ..)| std::cmp::Reverse(*length));
     // Each thread reuses one buffer: new memory would have to be cleared.
-    let checked = parallel::map_with(&files, |(_, location, candidate), bytes: &mut Vec<u8>| {
-        check(candidate, entry_of(location), pins, bytes)
+    let described = parallel::map_with(&files, |(_, location, candidate), piece: &mut Vec<u8>| {
+        describe(candidate, entry_of(location), pins, register, piece)
     });
-    files.iter().map(|(_, _, candidate)| candidate.path.clone()).zip(checked).collect()
+    files.iter().map(|(_, _, candidate)| candidate.path.clone()).zip(described).collect()
 }
 
 /// Reads a file and checks its bytes. No code of it runs. `entry` is the plugin's name in the suite, if the suite names the
@@ -327,26 +327,27 @@ fn check(
     candidate: &Candidate,
     entry: Option<&str>,
     pins: &Pins,
-    bytes: &mut Vec<u8>,
+    piece: &mut Vec<u8>,
 ) -> Result<CheckedFile, LoadProblem> {
     let path = candidate.real.as_ref().map_err(Clone::clone)?;
-    let content = file::read(path, bytes)?;
+    let content = file::read(path, piece)?;
     let is_named = |name: &str| names_plugin(&candidate.path, name) || names_plugin(path, name);
     let named = entry.or_else(|| pins.keys().map(String::as_str).find(|name| is_named(name)));
     // First of all: nothing else may be read out of bytes that are not the pinned ones.
     check_pin(named, &content.sha256, pins)?;
-    let HeaderFields { api_version, .. } = image::check(bytes)?;
+    let HeaderFields { api_version, .. } = content.inspect(|file| image::check(file))?;
     Ok(CheckedFile { path: path.clone(), content, api_version })
 }
 
-/// The plugin in a file that was checked, if it is still the same.
-fn described(
-    file: CheckedFile,
+/// The plugin in a file, which is checked, and opened only if it is still the same.
+fn describe(
+    candidate: &Candidate,
     entry: Option<&str>,
     pins: &Pins,
-    register: &mut dyn Register,
+    register: &dyn Register,
+    piece: &mut Vec<u8>,
 ) -> Result<LoadedFile, LoadProblem> {
-    let CheckedFile { path, content, api_version } = file;
+    let CheckedFile { path, content, api_version } = check(candidate, entry, pins, piece)?;
     let info = register.describe(&path, &content.identity)?;
     if let Some(entry) = entry.filter(|entry| *entry != info.name) {
         return Err(LoadProblem::OtherPlugin { found: info.name, expected: entry.to_owned() });

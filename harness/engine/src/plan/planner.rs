@@ -325,7 +325,7 @@ impl Planner {
         let execution = match review.complete {
             // Nothing is carried out where questions are counted alone.
             Some(_) if counted => Execution::Nothing,
-            Some(complete) => Execution::Complete(Box::new(complete.results(&prepared.setup))),
+            Some(complete) => Execution::Complete(Box::new(complete.results(&prepared.setup)?)),
             None => Execution::Ask(Box::new(prepared)),
         };
         let asks = counted.then_some(review.asks);

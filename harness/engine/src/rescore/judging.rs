@@ -112,7 +112,7 @@ pub(super) fn rescore_pair(
     outcome?;
     written.map_err(|source| EvaluateError::Write { path: samples.to_owned(), source })?;
     Ok(RescoredPair {
-        rows: setup.rows(&*rescoring.totals, began.elapsed().as_secs_f64()),
+        rows: setup.rows(&*rescoring.totals, began.elapsed().as_secs_f64())?,
         inputs: setup.inputs().clone(),
         version: setup.version.clone(),
         counts: rescoring.counts,
@@ -185,7 +185,7 @@ impl Rescoring<'_> {
                         self.counts.error_examples.push(format!("sample `{}`: {error}", record.id));
                     }
                 }
-                self.totals.add(&record);
+                self.totals.add(&record)?;
                 let line = serde_json::to_string(&record)?;
                 let written = writeln!(file, "{line}");
                 let failed = |source| EvaluateError::Write { path: self.samples.to_owned(), source };

@@ -4,7 +4,7 @@ use super::Run;
 use crate::evaluate::{self, EvaluateError, Events, Examined, Prepared, metric_failure};
 use crate::graph::Pair;
 use crate::plan::{Action, Execution, ModelStages, Obstacle, PairStage, Planner};
-use examiner_api::{ErrorCode, Model, PluginError, Result};
+use examiner_api::{ErrorCode, Metadata, Model, PluginError, Result};
 use examiner_store::provenance::{StageRecord, Status};
 use examiner_store::storage;
 use examiner_store::summary::{self, SummaryRow};
@@ -66,14 +66,24 @@ impl Run {
     fn examine_pair(&mut self, stage: PairStage, model: Option<&mut Box<dyn Model>>) {
         let PairStage { pair, action, mut record, execution, .. } = stage;
         let began = Instant::now();
+        let mut details = Metadata::new();
         let examined = match (execution, model, action) {
             (Execution::Complete(complete), _, _) => complete.conclude(&self.directory),
-            (Execution::Ask(prepared), Some(model), _) => self.ask(&pair, &record, *prepared, &mut **model),
+            (Execution::Ask(prepared), Some(model), _) => {
+                let examined = self.ask(&pair, &record, *prepared, &mut **model);
+                // Results do not depend on it.
+                details = model.usage().unwrap_or_default();
+                examined
+            }
             (_, _, Action::Blocked(Obstacle::Storage(error))) => return self.break_off(&pair, record, error),
             (_, _, Action::Blocked(Obstacle::Error(error))) => return self.fail(&pair, record, &error),
             (_, _, action) => Err(PluginError::not_found(format!("the stage cannot run: {action}")).into()),
         };
         record.seconds = began.elapsed().as_secs_f64();
+        record.details = match &examined {
+            Ok(examined) if !examined.asked => self.earlier_details(&pair.stage(), &record),
+            _ => details,
+        };
         match examined {
             Ok(examined) => self.conclude(&pair, record, examined),
             Err(EvaluateError::Role(error)) => self.fail(&pair, record, &error),
@@ -82,6 +92,12 @@ impl Run {
                 None => self.fail(&pair, record, &PluginError::new(ErrorCode::Io, error.to_string())),
             },
         }
+    }
+
+    /// What an earlier try with the same inputs says of its work.
+    fn earlier_details(&self, stage: &str, record: &StageRecord) -> Metadata {
+        let earlier = self.earlier.stages.get(stage).filter(|earlier| earlier.identity == record.identity);
+        earlier.map(|earlier| earlier.details.clone()).unwrap_or_default()
     }
 
     fn ask(

@@ -48,6 +48,11 @@ impl IsolatedRole {
         self.process.as_ref().map(WorkerProcess::memory_kib)
     }
 
+    /// Whether the process in which the role is open still runs.
+    pub(super) fn is_alive(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| !process.is_dead())
+    }
+
     /// Calls a method of the role, in a new process if the last one has died.
     pub(super) fn call(&mut self, method: &str, payload: &[u8], sink: &RawSink<'_>) -> Result<CallEnd> {
         let process = self.process()?;

@@ -3,10 +3,10 @@
 
 use super::isolated::{CallEnd, IsolatedRole};
 use crate::pending::PendingRequests;
-use examiner_api::wire::{decode, encode, method};
+use examiner_api::wire::{decode, encode, if_known, method};
 use examiner_api::{
-    Ask, ErrorCode, Flow, GenerateRequest, GenerateResult, Model, ModelInfo, PluginError, Response, Result, SampleRef,
-    ScoreRequest, ScoreResult, Sink, TokenCount,
+    Ask, ErrorCode, Flow, GenerateRequest, GenerateResult, Metadata, Model, ModelInfo, PluginError, Response, Result,
+    SampleRef, ScoreRequest, ScoreResult, Sink, TokenCount,
 };
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
@@ -45,6 +45,14 @@ impl Model for IsolatedModel {
             CallEnd::Returned(result) => decode(&result?),
             CallEnd::Died(error) => Err(error),
         }
+    }
+
+    /// What a process that has died had done is not known.
+    fn usage(&mut self) -> Result<Metadata> {
+        if !self.role.is_alive() {
+            return Ok(Metadata::new());
+        }
+        if_known(method::USAGE, self.role.query(method::USAGE).and_then(|answer| decode(&answer)))
     }
 }
 

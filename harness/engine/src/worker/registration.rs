@@ -4,6 +4,7 @@ use super::process::WorkerProcess;
 use super::role::{DESCRIBE, WorkerSettings};
 use crate::bare_host::{bare_host, bare_host_with_log};
 use crate::loader::{self, FileIdentity, LoadProblem, Register};
+use crate::threads;
 use examiner_api::wire::{self, Call};
 use examiner_api::{ErrorCode, Flow, Metadata, PluginInfo, Result};
 use examiner_suite::Isolation;
@@ -21,17 +22,17 @@ pub fn registration(program: Option<PathBuf>) -> Box<dyn Register> {
     let set = std::env::var("EXAMINER_REGISTRATION_S").ok().and_then(|text| text.parse().ok());
     let deadline_s = set.filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0).unwrap_or(DEADLINE_S);
     let isolation = Isolation { deadline_s, ..Isolation::default() };
-    Box::new(Registration { settings: WorkerSettings { program, isolation, hub_mirror: None }, process: None })
+    Box::new(Registration::new(program, isolation))
 }
 
 struct Registration {
     settings: WorkerSettings,
-    /// None before the first file, and after one that has ended it.
-    process: Option<WorkerProcess>,
+    /// Processes that no file is being asked in: as many are started as files are asked side by side.
+    idle: Mutex<Vec<WorkerProcess>>,
 }
 
 impl Register for Registration {
-    fn describe(&mut self, path: &Path, identity: &FileIdentity) -> Result<PluginInfo, LoadProblem> {
+    fn describe(&self, path: &Path, identity: &FileIdentity) -> Result<PluginInfo, LoadProblem> {
         let mut described = self.ask(path, identity);
         // Another process may have ended this one, the kernel out of memory among them. A plugin that does so does it again.
         if described.as_ref().is_err_and(|error| error.code == ErrorCode::Crashed) {
@@ -47,13 +48,26 @@ impl Register for Registration {
     }
 }
 
+impl Drop for Registration {
+    /// The processes have no role that would clean up: nobody waits for their end. They end with the program at the latest.
+    fn drop(&mut self) {
+        let idle = std::mem::take(&mut *self.idle.lock());
+        // Where no thread can be had, they end here.
+        drop(threads::start(move || drop(idle)));
+    }
+}
+
 impl Registration {
-    fn ask(&mut self, path: &Path, identity: &FileIdentity) -> Result<Result<PluginInfo, LoadProblem>> {
-        let process = self.process.take().filter(|process| !process.is_dead());
-        let process = process.map_or_else(|| self.start(), Ok)?;
+    fn new(program: PathBuf, isolation: Isolation) -> Self {
+        Registration { settings: WorkerSettings { program, isolation, hub_mirror: None }, idle: Mutex::default() }
+    }
+
+    fn ask(&self, path: &Path, identity: &FileIdentity) -> Result<Result<PluginInfo, LoadProblem>> {
+        let idle = self.idle.lock().pop().filter(|process| !process.is_dead());
+        let process = idle.map_or_else(|| self.start(), Ok)?;
         process.serve_next("the plugin".to_owned(), &bare_host());
         let described = (&process).call(DESCRIBE, &wire::encode(&(path, identity))?, &|_| Flow::Stop)?;
-        self.process = Some(process);
+        self.idle.lock().push(process);
         wire::decode(&described)
     }
 
@@ -71,9 +85,7 @@ impl Registration {
 pub(crate) fn printed_at_registration(program: PathBuf, path: &Path, identity: &FileIdentity) -> Result<Vec<String>> {
     let isolation = Isolation { deadline_s: DEADLINE_S, ..Isolation::default() };
     let lines = Arc::new(Mutex::new(Vec::new()));
-    let registration =
-        Registration { settings: WorkerSettings { program, isolation, hub_mirror: None }, process: None };
-    let process = registration.start()?;
+    let process = Registration::new(program, isolation).start()?;
     let keep = {
         let lines = lines.clone();
         move |_, message: &str| lines.lock().push(message.strip_prefix("says: ").unwrap_or(message).to_owned())
@@ -89,7 +101,7 @@ pub(crate) fn printed_at_registration(program: PathBuf, path: &Path, identity: &
 struct InThisProcess;
 
 impl Register for InThisProcess {
-    fn describe(&mut self, path: &Path, identity: &FileIdentity) -> Result<PluginInfo, LoadProblem> {
+    fn describe(&self, path: &Path, identity: &FileIdentity) -> Result<PluginInfo, LoadProblem> {
         loader::describe(path, identity)
     }
 }

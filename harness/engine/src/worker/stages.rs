@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Asks a role whether it could start.
 fn check(role: &mut IsolatedRole, from: &[u8]) -> Result<()> {
     match role.call(method::CHECK, from, &|_| Flow::Stop)? {
-        CallEnd::Returned(answer) => if_known(answer.and_then(|answer| decode(&answer))),
+        CallEnd::Returned(answer) => if_known(method::CHECK, answer.and_then(|answer| decode(&answer))),
         CallEnd::Died(error) => Err(error),
     }
 }

@@ -72,8 +72,8 @@ fn found(loaded: Option<&Loaded>, places: Vec<SearchPath>) -> Result<Plugins> {
         .filter_map(|(name, pin)| Some((name.clone(), pin.sha256.clone()?)))
         .collect();
     let mut plugins = Plugins::built_in(vec![examiner_engine::scorers::plugin()]);
-    let mut register = worker::registration(worker::program());
-    plugins.search(&places, &pins, &mut *register).map_err(|error| match loaded {
+    let register = worker::registration(worker::program());
+    plugins.search(&places, &pins, &*register).map_err(|error| match loaded {
         Some(loaded) => at_its_line(loaded, error),
         None => error.into(),
     })?;

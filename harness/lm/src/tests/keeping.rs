@@ -115,6 +115,13 @@ fn a_preamble_is_computed_once_for_all_batches() {
     let found = generate(&mut model, prompts.iter().enumerate().map(|(id, prompt)| asked(id, prompt)).collect());
     let fed: usize = found.values().map(|result| result.as_ref().unwrap().tokens.len() - 1).sum();
     assert_eq!(tokens(&model), before + 1 + QUESTION + fed);
+    // What is said of it is the same: the model, and then no more.
+    let usage = model.usage().unwrap();
+    let of = |what: &str, count: &str| usage["tokens"][what][count].as_u64().unwrap() as usize;
+    assert_eq!(of("scoring", "computed") + of("generating", "computed"), tokens(&model));
+    assert_eq!(of("scoring", "asked"), 5 * 2 * (PREAMBLE + QUESTION + 1), "the last token predicts nothing");
+    assert_eq!(of("scoring", "kept_from_earlier_batches"), PREAMBLE);
+    assert!(model.usage().unwrap().is_empty());
 }
 
 #[test]

@@ -1,4 +1,7 @@
 //! Means with their standard errors and intervals.
+//!
+//! Values are summed in passes, one after the other, so that they need not be in memory: first a [`Sum`], then their squared deviations
+//! from its average, or the sums of deviations of each cluster.
 
 use super::Z_95;
 use std::collections::BTreeMap;
@@ -19,10 +22,10 @@ pub struct Estimate {
 /// The standard error is `s / sqrt(n)` with the sample standard deviation (divisor `n - 1`). Where all values are 0 or
 /// 1 the interval is [`wilson`]'s, else `mean ± 1.96 standard errors`.
 pub fn mean(values: &[f64]) -> Option<Estimate> {
-    let average = average(values)?;
-    let n = values.len() as f64;
-    let stderr = (values.len() > 1).then(|| (squares(values, average) / (n - 1.0) / n).sqrt());
-    Some(Estimate { value: average, stderr, interval: interval(values, average, stderr, n) })
+    let sum = Sum::of(values);
+    let average = sum.average()?;
+    let squares = values.iter().map(|value| squared_deviation(*value, average)).sum();
+    sum.estimate(squares)
 }
 
 /// The mean of values that come in groups (several questions on one passage, several answers to one question); none of
@@ -34,8 +37,8 @@ pub fn mean(values: &[f64]) -> Option<Estimate> {
 /// effective sample size `p (1 - p) / stderr^2`, which is at most the number of values, and the number of clusters
 /// where all values are equal.
 pub fn clustered_mean(values: &[f64], clusters: &[u64]) -> Option<Estimate> {
-    let average = average(values)?;
-    let n = values.len() as f64;
+    let sum = Sum::of(values);
+    let average = sum.average()?;
     if all_different(clusters) {
         // Summed in the order of the values, so that labels cannot change the rounding.
         return mean(values);
@@ -44,15 +47,97 @@ pub fn clustered_mean(values: &[f64], clusters: &[u64]) -> Option<Estimate> {
     for (value, cluster) in values.iter().zip(clusters) {
         *sums.entry(*cluster).or_default() += value - average;
     }
-    let groups = sums.len() as f64;
-    let between: f64 = sums.values().map(|sum| sum * sum).sum();
-    let stderr = (sums.len() > 1).then(|| (groups / (groups - 1.0) * between).sqrt() / n);
-    let spread = average * (1.0 - average);
-    let effective = match stderr {
-        Some(stderr) if spread > 0.0 => (spread / (stderr * stderr)).min(n),
-        _ => groups,
-    };
-    Some(Estimate { value: average, stderr, interval: interval(values, average, stderr, effective) })
+    let mut between = Between::default();
+    sums.into_values().for_each(|deviations| between.add(deviations));
+    sum.clustered_estimate(between)
+}
+
+/// The first pass over values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sum {
+    pub(crate) n: u64,
+    pub(crate) sum: f64,
+    /// Whether all are 0 or 1.
+    is_binary: bool,
+}
+
+impl Default for Sum {
+    /// As [`Iterator::sum`] begins: -0 is what changes no number that is added to it.
+    fn default() -> Self {
+        Sum { n: 0, sum: -0.0, is_binary: true }
+    }
+}
+
+impl Sum {
+    fn of(values: &[f64]) -> Self {
+        let mut sum = Sum::default();
+        values.iter().for_each(|value| sum.add(*value));
+        sum
+    }
+
+    pub(crate) fn add(&mut self, value: f64) {
+        self.n += 1;
+        self.sum += value;
+        self.is_binary &= value == 0.0 || value == 1.0;
+    }
+
+    pub(crate) fn average(&self) -> Option<f64> {
+        (self.n > 0).then(|| self.sum / self.n as f64)
+    }
+
+    /// The mean of independent values, of which `squares` is the sum of all [`squared_deviation`]s.
+    pub(crate) fn estimate(&self, squares: f64) -> Option<Estimate> {
+        let value = self.average()?;
+        let n = self.n as f64;
+        let stderr = (self.n > 1).then(|| (squares / (n - 1.0) / n).sqrt());
+        Some(Estimate { value, stderr, interval: self.interval(value, stderr, n) })
+    }
+
+    /// The mean of values in clusters.
+    pub(crate) fn clustered_estimate(&self, between: Between) -> Option<Estimate> {
+        let value = self.average()?;
+        let (n, groups) = (self.n as f64, between.clusters as f64);
+        let stderr = (between.clusters > 1).then(|| (groups / (groups - 1.0) * between.squares).sqrt() / n);
+        let spread = value * (1.0 - value);
+        let effective = match stderr {
+            Some(stderr) if spread > 0.0 => (spread / (stderr * stderr)).min(n),
+            _ => groups,
+        };
+        Some(Estimate { value, stderr, interval: self.interval(value, stderr, effective) })
+    }
+
+    fn interval(&self, average: f64, stderr: Option<f64>, effective: f64) -> Option<(f64, f64)> {
+        if self.is_binary {
+            return Some(wilson(average, effective));
+        }
+        stderr.map(|stderr| (average - Z_95 * stderr, average + Z_95 * stderr))
+    }
+}
+
+/// How far clusters are from what their values would be on average.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Between {
+    clusters: u64,
+    squares: f64,
+}
+
+impl Default for Between {
+    /// As [`Iterator::sum`] begins.
+    fn default() -> Self {
+        Between { clusters: 0, squares: -0.0 }
+    }
+}
+
+impl Between {
+    /// Adds a cluster, by the sum of its values' deviations from the average of all. The order of clusters is that of their labels.
+    pub(crate) fn add(&mut self, deviations: f64) {
+        self.clusters += 1;
+        self.squares += deviations * deviations;
+    }
+}
+
+pub(crate) fn squared_deviation(value: f64, average: f64) -> f64 {
+    (value - average) * (value - average)
 }
 
 /// The 95 % score interval of a proportion: `p` of `n` trials, where `n` need not be whole (Wilson, "Probable
@@ -71,21 +156,6 @@ fn all_different(labels: &[u64]) -> bool {
     let mut sorted = labels.to_vec();
     sorted.sort_unstable();
     sorted.windows(2).all(|pair| pair[0] != pair[1])
-}
-
-fn average(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-fn squares(values: &[f64], average: f64) -> f64 {
-    values.iter().map(|value| (value - average) * (value - average)).sum()
-}
-
-fn interval(values: &[f64], average: f64, stderr: Option<f64>, effective: f64) -> Option<(f64, f64)> {
-    if values.iter().all(|&value| value == 0.0 || value == 1.0) {
-        return Some(wilson(average, effective));
-    }
-    stderr.map(|stderr| (average - Z_95 * stderr, average + Z_95 * stderr))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod paired;
 mod power;
 
 pub use bootstrap::{Bootstrap, bootstrap, clustered_bootstrap, percentile};
+pub(crate) use mean::{Between, Sum, squared_deviation};
 pub use mean::{Estimate, clustered_mean, mean, wilson};
 pub use missing::range_with_missing;
 pub use paired::{Method, PairedTest, compare_paired, holm, mcnemar_exact, paired_macro, paired_permutation};

@@ -172,8 +172,15 @@ fn a_second_writer_is_refused() {
 fn a_full_disk_is_an_error_that_names_the_path() {
     let path = Path::new("/dev/full");
     let file = OpenOptions::new().append(true).open(path).unwrap();
-    let mut journal =
-        Journal { path: path.to_owned(), file, length: 0, unsynced: 0, synced_at: Instant::now(), line: Vec::new() };
+    let mut journal = Journal {
+        path: path.to_owned(),
+        file,
+        length: 0,
+        unsynced: 0,
+        synced_at: Instant::now(),
+        is_new: true,
+        line: Vec::new(),
+    };
     let error = journal.append("{}").unwrap_err();
     let JournalError::Io { doing, path, source } = error else { panic!("{error}") };
     assert_eq!(

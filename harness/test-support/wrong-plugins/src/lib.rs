@@ -66,6 +66,7 @@ fn models(plugin: Plugin) -> Plugin {
         .model::<WrongModel<21>>("fingerprint-present", "Has an empty fingerprint.")
         .model::<WrongModel<22>>("fingerprint-stable", "Has another fingerprint in each process.")
         .model::<WrongModel<23>>("fingerprint-moves", "Has one fingerprint for all options.")
+        .model::<WrongModel<24>>("model-count-tokens", "Counts characters, and reads bytes.")
 }
 
 fn datasets(plugin: Plugin) -> Plugin {

@@ -3,8 +3,8 @@
 use crate::options::Flavour;
 use examiner_api::random::{Random, key_of};
 use examiner_api::{
-    FinishReason, Flow, GenerateRequest, GenerateResult, Host, Model, ModelInfo, Open, PluginError, Response, Result,
-    ScoreRequest, ScoreResult, Sink, Span,
+    Ask, FinishReason, Flow, GenerateRequest, GenerateResult, Host, Model, ModelInfo, Open, PluginError, Response,
+    Result, ScoreRequest, ScoreResult, Sink, Span, TokenCount,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -36,9 +36,10 @@ enum Fault {
     NoFingerprint,
     OwnFingerprint,
     SameFingerprint,
+    Miscounts,
 }
 
-const FAULTS: [Fault; 24] = [
+const FAULTS: [Fault; 25] = [
     Fault::Twice,
     Fault::Never,
     Fault::AboveZero,
@@ -63,6 +64,7 @@ const FAULTS: [Fault; 24] = [
     Fault::NoFingerprint,
     Fault::OwnFingerprint,
     Fault::SameFingerprint,
+    Fault::Miscounts,
 ];
 
 /// The token after the last byte of a text.
@@ -268,5 +270,21 @@ impl<const FAULT: usize> Model for WrongModel<FAULT> {
         let count = requests.len();
         self.send(requests.iter().map(|request| (request.id, self.answer(request, count))), count, sink);
         Ok(())
+    }
+
+    /// Characters of texts that are scored, and not their bytes.
+    fn count_tokens(&mut self, asks: &[Ask]) -> Result<Vec<TokenCount>> {
+        if !self.has(Fault::Miscounts) {
+            return Err(PluginError::unsupported("this model does not count tokens"));
+        }
+        let count = |ask: &Ask| match ask {
+            Ask::Score { context, continuation, .. } => {
+                TokenCount { read: (context.chars().count() + continuation.chars().count()) as u64, written: 0 }
+            }
+            Ask::Generate { prompt, sampling, .. } => {
+                TokenCount { read: prompt.len() as u64, written: u64::from(sampling.max_new_tokens) }
+            }
+        };
+        Ok(asks.iter().map(count).collect())
     }
 }

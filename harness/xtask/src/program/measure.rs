@@ -2,7 +2,6 @@
 
 use super::process::command_line;
 use anyhow::{Context, Result, ensure};
-use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Usage {
     pub(crate) seconds: f64,
-    /// The sum of the peak memory of its processes.
+    /// The most memory of its processes at one time, of each of them the most that it had held by then.
     pub(crate) peak_mib: f64,
 }
 
@@ -32,12 +31,9 @@ fn measure(command: &mut Command) -> Result<Usage> {
     command.stderr(stderr.reopen()?);
     let began = Instant::now();
     let mut child = command.spawn().with_context(|| format!("cannot start `{}`", command_line(command)))?;
-    let mut peaks: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut peak_kib = 0;
     let status = loop {
-        for process in process_tree(child.id()) {
-            let peak = peaks.entry(process).or_default();
-            *peak = (*peak).max(high_water_kib(process).unwrap_or(0));
-        }
+        peak_kib = process_tree(child.id()).into_iter().filter_map(high_water_kib).sum::<u64>().max(peak_kib);
         if let Some(status) = child.try_wait()? {
             break status;
         }
@@ -46,7 +42,7 @@ fn measure(command: &mut Command) -> Result<Usage> {
     let seconds = began.elapsed().as_secs_f64();
     let stderr = || std::fs::read_to_string(stderr.path()).unwrap_or_default();
     ensure!(status.success(), "`{}` ended with {status}:\n{}", command_line(command), stderr());
-    Ok(Usage { seconds, peak_mib: peaks.values().sum::<u64>() as f64 / 1024.0 })
+    Ok(Usage { seconds, peak_mib: peak_kib as f64 / 1024.0 })
 }
 
 /// A process and its descendants.

@@ -32,7 +32,7 @@ pub(super) fn check(arguments: &CheckPluginArguments, directories: &[PathBuf]) -
     let mut loaded = suite(arguments)?;
     let mut own = Plugins::default();
     let location = [SearchPath::File(file.clone())];
-    if let Err(error) = own.search(&location, &BTreeMap::new(), &mut *worker::registration(worker::program())) {
+    if let Err(error) = own.search(&location, &BTreeMap::new(), &*worker::registration(worker::program())) {
         if matches!(error.problem, LoadProblem::Unreadable(_)) {
             return Err(error.into());
         }

@@ -71,8 +71,8 @@ fn is_file(name: &str) -> bool {
 
 fn in_file(path: &Path, suite: Option<&Loaded>) -> Result<Vec<PluginReport>> {
     let mut plugins = Plugins::default();
-    let mut register = worker::registration(worker::program());
-    plugins.search(&[SearchPath::File(path.to_owned())], &BTreeMap::new(), &mut *register)?;
+    let register = worker::registration(worker::program());
+    plugins.search(&[SearchPath::File(path.to_owned())], &BTreeMap::new(), &*register)?;
     Ok(plugins.loaded().iter().map(|file| report(file, file.info.roles.iter(), suite)).collect())
 }
 

@@ -1,6 +1,10 @@
 use super::*;
+use crate::statistics::clustered_mean;
 use examiner_api::ScorerInfo;
-use examiner_api::{Answer, ErrorCode, Gold, PluginError, ScoreResult, Verdict};
+use examiner_api::random::key_of;
+use examiner_api::{Answer, ErrorCode, Gold, Outcome, PluginError, ScoreResult, Verdict};
+use examiner_store::record::ScorerVerdict;
+use examiner_store::sorted_rows::BUFFERED;
 
 fn metric(name: &str, aggregation: Aggregation) -> MetricInfo {
     let bounds = (aggregation == Aggregation::Mean).then_some((0.0, 1.0));
@@ -63,7 +67,7 @@ fn rows(totals: &Totals) -> Vec<SummaryRow> {
         let sum = |at: usize| statistics.iter().map(|of| of[at]).sum::<f64>();
         Ok(sum(0) / sum(1))
     };
-    totals.rows(1.5, &ratio)
+    totals.rows(1.5, &ratio).unwrap()
 }
 
 #[test]
@@ -76,7 +80,7 @@ fn counts_and_values_by_hand() {
         (3, "b", Outcome::Scored, 1.0),
         (4, "a", timeout(), 0.0),
     ] {
-        totals.add(&record(index, subset, outcome, value));
+        totals.add(&record(index, subset, outcome, value)).unwrap();
     }
     let rows = rows(&totals);
     let subsets: Vec<&str> = rows.iter().map(|row| row.subset.as_str()).collect();
@@ -100,7 +104,7 @@ fn samples_that_do_not_fit_are_counted_in_every_part() {
     for (index, subset, truncated_tokens) in [(0, "a", 0), (1, "a", 3), (2, "b", 1), (3, "b", 2)] {
         let score = |truncated_tokens| Answer::Score(ScoreResult { truncated_tokens, ..ScoreResult::default() });
         let answers = vec![score(0), score(truncated_tokens)];
-        totals.add(&Record { answers, ..record(index, subset, Outcome::Scored, 1.0) });
+        totals.add(&Record { answers, ..record(index, subset, Outcome::Scored, 1.0) }).unwrap();
     }
     let found: Vec<(String, u64)> = rows(&totals).into_iter().map(|row| (row.subset, row.n_truncated)).collect();
     let expected = [("all", 3), ("macro", 3), ("a", 1), ("b", 2)];
@@ -119,11 +123,11 @@ fn a_partial_metric_counts_the_samples_that_have_it() {
         } else {
             verdict.metrics.clear()
         }
-        totals.add(&record);
+        totals.add(&record).unwrap();
     }
     // Errors count where their subset has the metric, or where nothing is known of their subset.
-    totals.add(&record(4, "a", timeout(), 0.0));
-    totals.add(&record(5, "c", timeout(), 0.0));
+    totals.add(&record(4, "a", timeout(), 0.0)).unwrap();
+    totals.add(&record(5, "c", timeout(), 0.0)).unwrap();
     let found: Vec<(String, String, u64, u64)> =
         rows(&totals).into_iter().map(|row| (row.subset, row.metric, row.n, row.n_error)).collect();
     let expected = [
@@ -144,7 +148,7 @@ fn every_part_counts_the_same_in_the_mean_over_parts() {
     // Three quarters of eight, none of two: 6 of 10 samples, but 0.375 over the parts.
     for index in 0..10 {
         let subset = if index < 8 { "large" } else { "small" };
-        totals.add(&record(index, subset, Outcome::Scored, f64::from(u8::from(index < 6))));
+        totals.add(&record(index, subset, Outcome::Scored, f64::from(u8::from(index < 6)))).unwrap();
     }
     let rows = rows(&totals);
     let found: Vec<(&str, &str)> = rows.iter().map(|row| (&*row.subset, &*row.metric)).collect();
@@ -162,7 +166,7 @@ fn every_part_counts_the_same_in_the_mean_over_parts() {
 fn a_subset_cannot_have_the_name_of_the_whole_or_the_mean() {
     let mut totals = totals_with_macro(vec![metric("accuracy", Aggregation::Mean)]);
     for (index, subset, value) in [(0, "macro", 1.0), (1, "macro", 1.0), (2, "all", 0.0), (3, "all (subset)", 1.0)] {
-        totals.add(&record(index, subset, Outcome::Scored, value));
+        totals.add(&record(index, subset, Outcome::Scored, value)).unwrap();
     }
     let rows = rows(&totals);
     let found: Vec<(&str, Option<f64>)> = rows.iter().map(|row| (&*row.subset, row.value)).collect();
@@ -174,7 +178,7 @@ fn a_subset_cannot_have_the_name_of_the_whole_or_the_mean() {
 #[test]
 fn without_parts_there_is_no_mean_over_them() {
     let mut totals = totals_with_macro(vec![metric("accuracy", Aggregation::Mean)]);
-    totals.add(&record(0, "", Outcome::Scored, 1.0));
+    totals.add(&record(0, "", Outcome::Scored, 1.0)).unwrap();
     assert_eq!(rows(&totals).len(), 1);
 }
 
@@ -188,29 +192,29 @@ fn the_order_of_adding_does_not_matter() {
         .collect();
     let metrics = || vec![metric("accuracy", Aggregation::Mean), metric("ratio", Aggregation::Corpus)];
     let (mut forward, mut backward) = (totals(metrics()), totals(metrics()));
-    records.iter().for_each(|record| forward.add(record));
-    records.iter().rev().for_each(|record| backward.add(record));
+    records.iter().for_each(|record| forward.add(record).unwrap());
+    records.iter().rev().for_each(|record| backward.add(record).unwrap());
     assert_eq!(rows(&forward), rows(&backward));
     // The record that is added last counts, and once.
     let mut again = totals(metrics());
-    again.add(&record(0, "a", Outcome::Scored, 1.0));
-    records.iter().for_each(|record| again.add(record));
+    again.add(&record(0, "a", Outcome::Scored, 1.0)).unwrap();
+    records.iter().for_each(|record| again.add(record).unwrap());
     assert_eq!(rows(&again), rows(&forward));
 }
 
 #[test]
 fn corpus_metrics_are_resampled() {
     let mut totals = totals(vec![metric("ratio", Aggregation::Corpus)]);
-    (0..100).for_each(|index| totals.add(&record(index, "", Outcome::Scored, (index % 2) as f64)));
+    (0..100).for_each(|index| totals.add(&record(index, "", Outcome::Scored, (index % 2) as f64)).unwrap());
     let row = &rows(&totals)[0];
     assert_eq!((row.value, row.value_low), (Some(0.25), Some(0.25)));
     // The ratio is half of a mean with the standard error 0.05.
     assert!((row.stderr.unwrap() - 0.025).abs() < 0.003, "{row:?}");
     assert!(row.ci_low.unwrap() < 0.21 && row.ci_high.unwrap() > 0.29, "{row:?}");
-    totals.add(&record(100, "", timeout(), 0.0));
+    totals.add(&record(100, "", timeout(), 0.0)).unwrap();
     let row = &rows(&totals)[0];
     assert_eq!((row.value, row.value_low, row.status), (Some(0.25), None, RowStatus::Partial));
-    let row = &totals.rows(0.0, &|_, _, _| Err(PluginError::unsupported("no such metric")))[0];
+    let row = &totals.rows(0.0, &|_, _, _| Err(PluginError::unsupported("no such metric"))).unwrap()[0];
     assert_eq!((row.status, row.value), (RowStatus::Failed, None));
 }
 
@@ -225,7 +229,7 @@ fn repetitions_and_clusters_widen_the_standard_error() {
             } else {
                 record.id = label(index)
             }
-            totals.add(&record);
+            totals.add(&record).unwrap();
         }
         rows(&totals)[0].stderr.unwrap()
     };
@@ -236,11 +240,41 @@ fn repetitions_and_clusters_widen_the_standard_error() {
     assert!((pairs - (0.25_f64 / 9.0).sqrt()).abs() < 1e-12 && (alone - (0.25_f64 / 19.0).sqrt()).abs() < 1e-12);
 }
 
+/// More samples than are in memory, in no order, some of them twice.
+#[test]
+fn many_samples_have_the_mean_of_values_in_memory() {
+    let count = 2 * BUFFERED as u64 + 11;
+    let of = |index: u64| {
+        let value = 1.0 / (index % 977 + 1) as f64;
+        let mut record = record(index, ["a", "b"][(index / 3 % 2) as usize], Outcome::Scored, value);
+        record.cluster = Some(format!("cluster {}", index / 3));
+        (record, value)
+    };
+    let mut totals = totals(vec![metric("accuracy", Aggregation::Mean)]);
+    for place in 0..count {
+        let index = place * 7919 % count;
+        if place % 5 == 0 {
+            totals.add(&record(index, "c", Outcome::Unanswered, 0.0)).unwrap();
+        }
+        totals.add(&of(index).0).unwrap();
+    }
+    let found = rows(&totals);
+    assert_eq!(found.iter().map(|row| &*row.subset).collect::<Vec<_>>(), ["all", "a", "b"]);
+    for (row, subset) in found.iter().zip([None, Some("a"), Some("b")]) {
+        let samples = (0..count).map(of).filter(|(record, _)| subset.is_none() || record.subset.as_deref() == subset);
+        let (values, clusters): (Vec<f64>, Vec<u64>) =
+            samples.map(|(record, value)| (value, key_of(&record.cluster.unwrap()))).unzip();
+        let expected = clustered_mean(&values, &clusters).unwrap();
+        assert_eq!((row.n, row.value, row.stderr), (values.len() as u64, Some(expected.value), expected.stderr));
+        assert_eq!(row.ci_low.zip(row.ci_high), expected.interval);
+    }
+}
+
 #[test]
 fn only_errors_are_a_failure_and_no_samples_have_a_message() {
     let mut all_errors = totals(vec![metric("accuracy", Aggregation::Mean)]);
     assert_eq!(rows(&all_errors)[0].message, "there were no samples");
-    all_errors.add(&record(0, "", timeout(), 0.0));
+    all_errors.add(&record(0, "", timeout(), 0.0)).unwrap();
     let row = &rows(&all_errors)[0];
     assert_eq!((row.status, row.value, row.value_low, row.value_high), (RowStatus::Failed, None, Some(0.0), Some(1.0)));
 }
@@ -255,7 +289,7 @@ fn a_verdict_without_a_number_is_an_error() {
             "none" => record.verdicts.clear(),
             _ => {}
         }
-        totals.add(&record);
+        totals.add(&record).unwrap();
         assert_eq!((rows(&totals)[0].n_error, rows(&totals)[0].n_scored), (1, 0), "{fault}");
     }
 }
@@ -269,7 +303,7 @@ fn ranges(bounds: Option<(f64, f64)>, b_values: &[Option<f64>]) -> Vec<[Option<f
     let of_b = b_values.iter().map(|value| ("b", *value));
     for (index, (part, value)) in (0..).zip(of_a.into_iter().chain(of_b)) {
         let outcome = if value.is_some() { Outcome::Scored } else { timeout() };
-        totals.add(&record(index, part, outcome, value.unwrap_or(0.0)));
+        totals.add(&record(index, part, outcome, value.unwrap_or(0.0))).unwrap();
     }
     rows(&totals).iter().map(|row| [row.value, row.value_low, row.value_high]).collect()
 }
@@ -307,10 +341,10 @@ fn where_there_are_no_bounds_an_error_leaves_no_range() {
 #[test]
 fn a_verdict_without_statistics_is_an_error() {
     let mut totals = totals(vec![metric("ratio", Aggregation::Corpus)]);
-    totals.add(&record(0, "", Outcome::Scored, 1.0));
+    totals.add(&record(0, "", Outcome::Scored, 1.0)).unwrap();
     let mut bare = record(1, "", Outcome::Unanswered, 0.0);
     bare.verdicts[0].verdict.statistics.clear();
-    totals.add(&bare);
+    totals.add(&bare).unwrap();
     let row = &rows(&totals)[0];
     assert_eq!((row.n, row.n_error, row.value, row.value_low, row.value_high), (2, 1, Some(0.5), None, None));
     assert!(row.status == RowStatus::Partial && row.message.contains("no number for the metric `ratio`"), "{row:?}");
