@@ -1,6 +1,7 @@
 """Models of ONNX Runtime GenAI's builder, for a comparison.
 
 build CHECKPOINT PRECISION OUT [NAME=VALUE ...]   the builder's model for the CPU, with its extra options
+open MODEL                                        why Python's ONNX Runtime does not open the model; nothing if it does
 score MODEL ROWS RESULTS                          log-likelihoods of `context` and `choices` by Python's ONNX Runtime
 dequantize MODEL CHECKPOINT OUT                   the checkpoint with the weights that the model has after rounding; the model may
                                                   be an export of Examiner
@@ -63,6 +64,14 @@ class Model:
         logits = self.session.run(["logits"], fed)[0][0].astype(np.float64)
         logits -= logits.max(-1, keepdims=True)
         return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+
+
+def open_model(model):
+    try:
+        Model(Path(model))
+    except Exception as error:
+        # What it says of a node that a type does not fit, without the path before it.
+        print(" ".join(str(error).split("failed:", 1)[-1].split()))
 
 
 def score(model, rows, results):
@@ -182,4 +191,4 @@ def dequantize(model, checkpoint, out):
 
 
 if __name__ == "__main__":
-    {"build": build, "score": score, "dequantize": dequantize, "same": same}[sys.argv[1]](*sys.argv[2:])
+    {"build": build, "open": open_model, "score": score, "dequantize": dequantize, "same": same}[sys.argv[1]](*sys.argv[2:])
