@@ -55,7 +55,8 @@ def main(path, directory, rows, results):
             for choice in row["choices"]:
                 context, whole = encode(row["context"]), encode(row["context"] + choice)
                 assert whole[: len(context)] == context, (context, whole)
-                logprobs = model.logprobs(whole)
+                # Nothing is asked after the last token, and where a graph rounds by the range of a call, that token would count.
+                logprobs = model.logprobs(whole[:-1])
                 sums.append(float(sum(logprobs[at - 1, whole[at]] for at in range(len(context), len(whole)))))
             out.write(json.dumps({"loglikelihoods": sums}) + "\n")
 

@@ -25,7 +25,7 @@ pub struct ExportOptions {
     /// For a `.gguf` file: a `tokenizer.json` to put beside the model, as a path or `hf://org/name/tokenizer.json`. Needed where the file
     /// describes SentencePiece's merges (`tokenizer.ggml.model: llama`), which a `tokenizer.json` cannot have exactly; of others it
     /// is written from the file's own description if not given.
-    #[schemars(extend("format" = "path"))]
+    #[schemars(extend("format" = "path", "x-identity" = "content"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<String>,
 }
