@@ -19,7 +19,7 @@ mod qwen;
 mod rope;
 
 pub use config::{Config, Precision, SIZE_LIMIT};
-pub use plan::{Biases, HeadNorms, LayerPlan, MlpIn, Names, NormKind, Norms, Order, Plan, Qkv};
+pub use plan::{Biases, HeadNorms, LayerPlan, MlpIn, Names, NormKind, Norms, Order, Plan, Qkv, row_of_pair};
 pub use rope::Rope;
 
 use examiner_api::Result;

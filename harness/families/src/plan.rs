@@ -157,6 +157,13 @@ pub enum Qkv {
     HeadByHead(&'static str),
 }
 
+/// Which row of a matrix with the two rows of each pair side by side ([`Qkv::Interleaved`]) comes to a place, if they are put half a head
+/// apart. `head` is the rows of a head.
+pub fn row_of_pair(place: usize, head: usize) -> usize {
+    let (first, place) = (place / head * head, place % head);
+    first + place % (head / 2) * 2 + place / (head / 2)
+}
+
 /// The matrices of the first half of the feed-forward block in the file.
 #[derive(Debug, Clone, Copy)]
 pub enum MlpIn {

@@ -23,7 +23,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
 use tokenizers::{AddedToken, DecoderWrapper};
 
 /// What to do about a tokenizer that cannot be built.
-const HELP: &str = "name the checkpoint's own `tokenizer.json` with the option `tokenizer`";
+pub(crate) const HELP: &str = "name the checkpoint's own `tokenizer.json` with the option `tokenizer`";
 
 /// What turns end with, for files that do not say which token does.
 const TURN_ENDS: [&str; 5] = ["<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>"];

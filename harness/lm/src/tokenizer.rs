@@ -2,6 +2,7 @@
 
 use crate::sentencepiece::SentencePiece;
 use examiner_api::{PluginError, Result};
+use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -216,6 +217,44 @@ impl Tokenizer {
     /// Number of tokens, added ones included.
     pub fn vocabulary(&self) -> usize {
         self.inner.get_vocab_size(true)
+    }
+
+    /// The tokenizer as a `tokenizer.json` that puts around a text what this one does; none if it merges as SentencePiece does, which is
+    /// not what such a file can say.
+    ///
+    /// # Errors
+    /// `BadInput` if the `tokenizers` library cannot write it.
+    pub(crate) fn as_file(&self) -> Result<Option<Vec<u8>>> {
+        if self.pieces.is_some() {
+            return Ok(None);
+        }
+        let text = guarded("writing a tokenizer", || self.inner.to_string(false))?;
+        let json = |error: serde_json::Error| PluginError::bad_input("a tokenizer cannot be written").with_cause(&error);
+        let mut file: Value = serde_json::from_str(&text).map_err(json)?;
+        file["post_processor"] = self.around_a_text();
+        serde_json::to_vec(&file).map(Some).map_err(json)
+    }
+
+    /// The post-processor that puts before a text and behind it what belongs there.
+    fn around_a_text(&self) -> Value {
+        if self.before.is_empty() && self.after.is_empty() {
+            return Value::Null;
+        }
+        let name = |token: &u32| self.written(*token).unwrap_or_else(|| token.to_string());
+        let special = |token| json!({ "SpecialToken": { "id": name(token), "type_id": 0 } });
+        let with = |texts: &[&str]| {
+            let texts = texts.iter().map(|text| json!({ "Sequence": { "id": text, "type_id": 0 } }));
+            self.before.iter().map(special).chain(texts).chain(self.after.iter().map(special)).collect::<Vec<_>>()
+        };
+        let tokens = self.before.iter().chain(&self.after);
+        let tokens = tokens.map(|token| {
+            let name = name(token);
+            (name.clone(), json!({ "id": name, "ids": [token], "tokens": [name] }))
+        });
+        json!({
+            "type": "TemplateProcessing", "single": with(&["A"]), "pair": with(&["A", "B"]),
+            "special_tokens": tokens.collect::<serde_json::Map<_, _>>()
+        })
     }
 
     /// The bytes of `tokenizer.json`; none of a tokenizer from a GGUF file.

@@ -9,7 +9,6 @@
 
 pub(crate) mod adapter;
 mod decoder;
-pub(crate) mod gguf;
 mod weights;
 
 pub(crate) use adapter::Adapted;

@@ -1,293 +1,134 @@
-//! GGUF files: configuration, tokenizer and weights in one file, or in several parts of which the first has all but weights.
+//! Matrices of GGUF files, which may stay in their blocks.
 //!
 //! On the CPU, matrices stay in their blocks in memory, and what is computed is what their numbers in 32 bits give. Elsewhere, and where
 //! the option `dtype` asks for another number type, weights are dequantized when they are loaded: such a model takes the memory of that
 //! type.
 
-mod header;
-mod parts;
-mod quantized;
-mod tokenizer;
-
-pub(crate) use self::header::Item;
-pub(crate) use self::quantized::{BlockMatrix, Matrix};
-
-use self::header::{Header, TensorInfo};
-use self::quantized::{NumberType, SUPPORTED};
+use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Tensor};
-use examiner_api::{Host, PluginError, Result};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use examiner_gguf::{NumberType, Stored};
+use examiner_kernels::{BlockFormat, Blocks};
 
-/// A model's GGUF file, open, or its parts.
+/// A matrix as it comes from its file.
 #[derive(Debug)]
-pub(crate) struct Gguf {
-    parts: Vec<Part>,
-    items: BTreeMap<String, Item>,
-    /// By name, the part that a tensor is in, and where there.
-    tensors: BTreeMap<String, (usize, TensorInfo, NumberType)>,
+pub(crate) enum Matrix {
+    /// Numbers, rounded to the type that was asked for.
+    Plain(Tensor),
+    /// Quantized ones, as they are.
+    Blocks(BlockMatrix),
 }
 
-#[derive(Debug)]
-struct Part {
-    path: PathBuf,
-    file: File,
-}
-
-impl Gguf {
-    /// Whether an address is that of a GGUF file.
-    pub(crate) fn is_address(address: &str) -> bool {
-        address.ends_with(".gguf")
-    }
-
-    /// Finds and opens a file, and those of its other parts. All but the weights is read.
-    ///
-    /// # Errors
-    /// `NotFound` for a file or part that does not exist, `BadInput` for one that is cut off, no GGUF file, or another part
-    /// than its name says, `Unsupported` for a number type that is not read.
-    pub(crate) fn open(address: &str, host: &Host) -> Result<Self> {
-        let (first, header) = Part::open(host.fetch(address)?)?;
-        let whole = |key: &str| match header.items.get(key) {
-            Some(Item::Whole(whole)) => Some(*whole),
-            _ => None,
-        };
-        let count = whole("split.count").unwrap_or(1);
-        let addresses = parts::addresses(address, whole("split.no").unwrap_or(0), count)?;
-        let expected = whole("split.tensors.count");
-        let mut gguf = Gguf { parts: Vec::new(), items: header.items, tensors: BTreeMap::new() };
-        gguf.add(first, header.tensors)?;
-        for (number, address) in addresses.iter().enumerate().skip(1) {
-            let found = host.fetch(address).map_err(|mut error| {
-                error.message = format!("part {} of {count} is missing: {}", number + 1, error.message);
-                error
-            })?;
-            let (part, header) = Part::open(found)?;
-            let says = |key: &str| header.items.get(key).cloned();
-            let expected = [Some(Item::Whole(number as i128)), Some(Item::Whole(count))];
-            if [says("split.no"), says("split.count")] != expected {
-                return Err(part.wrong(format!("is not part {} of {count} by what it says itself", number + 1)));
-            }
-            gguf.add(part, header.tensors)?;
-        }
-        match expected {
-            Some(expected) if expected != gguf.tensors.len() as i128 => Err(gguf
-                .wrong(format!(
-                    "`split.tensors.count` is {expected}, but the parts have {} tensors",
-                    gguf.tensors.len()
-                ))
-                .with_help("the parts may be of different models")),
-            _ => Ok(gguf),
-        }
-    }
-
-    /// Takes the tensors of a part for those of the model.
-    fn add(&mut self, part: Part, tensors: BTreeMap<String, TensorInfo>) -> Result<()> {
-        for (name, info) in tensors {
-            let number_type = NumberType::numbered(info.kind).map_err(|kind| {
-                let path = part.path.display();
-                PluginError::unsupported(format!(
-                    "tensor `{name}` of `{path}` is of the type {kind}, which is not read"
-                ))
-                .with_help(format!("use a file with these types alone: {SUPPORTED}"))
-            })?;
-            if let Some((other, ..)) = self.tensors.get(&name) {
-                return Err(
-                    part.wrong(format!("has the tensor `{name}` of `{}` again", self.path_of(*other).display()))
-                );
-            }
-            self.tensors.insert(name, (self.parts.len(), info, number_type));
-        }
-        self.parts.push(part);
-        Ok(())
-    }
-
-    /// The file; of several parts the first.
-    pub(crate) fn path(&self) -> &Path {
-        self.path_of(0)
-    }
-
-    fn path_of(&self, part: usize) -> &Path {
-        self.parts.get(part).map_or(Path::new(""), |part| &part.path)
-    }
-
-    /// The files of all parts after the first.
-    pub(crate) fn further_paths(&self) -> Vec<PathBuf> {
-        self.parts.iter().skip(1).map(|part| part.path.clone()).collect()
-    }
-
-    pub(crate) fn item(&self, key: &str) -> Option<&Item> {
-        self.items.get(key)
-    }
-
-    /// A text of the metadata.
-    pub(crate) fn text(&self, key: &str) -> Result<Option<&str>> {
-        match self.item(key) {
-            None => Ok(None),
-            Some(Item::Text(text)) => Ok(Some(text)),
-            Some(_) => Err(self.unexpected(key, "a text")),
-        }
-    }
-
-    /// A truth of the metadata.
-    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>> {
-        match self.item(key) {
-            None => Ok(None),
-            Some(Item::Flag(flag)) => Ok(Some(*flag)),
-            Some(_) => Err(self.unexpected(key, "true or false")),
-        }
-    }
-
-    /// A number of the metadata.
-    pub(crate) fn number(&self, key: &str) -> Result<Option<f64>> {
-        match self.item(key) {
-            None => Ok(None),
-            Some(Item::Number(number)) => Ok(Some(*number)),
-            Some(Item::Whole(whole)) => Ok(Some(*whole as f64)),
-            Some(_) => Err(self.unexpected(key, "a number")),
-        }
-    }
-
-    /// A whole number of the metadata. Where layers may differ, there is a list, which is one number if they do not.
-    pub(crate) fn whole(&self, key: &str) -> Result<Option<usize>> {
-        let whole = match self.item(key) {
-            None => return Ok(None),
-            Some(Item::Whole(whole)) => usize::try_from(*whole).ok(),
-            Some(Item::Wholes(list)) => match list.split_first() {
-                Some((first, rest)) if rest.iter().all(|other| other == first) => usize::try_from(*first).ok(),
-                Some(_) => {
-                    return Err(PluginError::unsupported(format!(
-                        "`{}`: `{key}` differs from layer to layer",
-                        self.path().display()
-                    )));
-                }
-                None => None,
-            },
-            Some(_) => None,
-        };
-        whole.map(Some).ok_or_else(|| self.unexpected(key, "a whole number"))
-    }
-
-    /// An error over a value that is not what it should be.
-    pub(crate) fn unexpected(&self, key: &str, expected: &str) -> PluginError {
-        let found = match self.item(key) {
-            None => "nothing".to_owned(),
-            Some(Item::Whole(whole)) => format!("`{whole}`"),
-            Some(Item::Number(number)) => format!("`{number}`"),
-            Some(Item::Flag(flag)) => format!("`{flag}`"),
-            Some(Item::Text(text)) => format!("`{text}`"),
-            Some(Item::Other(what)) => (*what).to_owned(),
-            Some(Item::Wholes(_) | Item::Numbers(_)) => "a list of numbers".to_owned(),
-            Some(Item::Texts(_)) => "a list of texts".to_owned(),
-        };
-        self.wrong(format!("expected `{key}` to be {expected}, found {found}"))
-    }
-
-    /// An error that names the file.
-    pub(crate) fn wrong(&self, what: String) -> PluginError {
-        PluginError::bad_input(format!("`{}`: {what}", self.path().display()))
-    }
-
-    /// The names of all tensors.
-    pub(crate) fn names(&self) -> BTreeSet<String> {
-        self.tensors.keys().cloned().collect()
-    }
-
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.tensors.contains_key(name)
-    }
-
-    /// The shape of a tensor, the slowest axis first.
-    pub(crate) fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.tensors.get(name).map(|(_, info, _)| info.shape.as_slice())
-    }
-
-    /// The file that a tensor is in.
-    pub(crate) fn file_of(&self, name: &str) -> &Path {
-        self.path_of(self.tensors.get(name).map_or(0, |(part, ..)| *part))
-    }
-
-    /// Reads and dequantizes a tensor.
-    ///
-    /// # Errors
-    /// If it does not exist, is not whole blocks, or reaches beyond the end of the file.
-    pub(crate) fn load(&mut self, name: &str, dtype: DType) -> candle_core::Result<Tensor> {
-        let (number_type, bytes, shape) = self.read(name)?;
-        number_type.dequantize(&bytes, &shape)?.to_dtype(dtype)
-    }
-
-    /// Reads a tensor, and leaves a matrix in its blocks.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub(crate) fn load_matrix(&mut self, name: &str, dtype: DType) -> candle_core::Result<Matrix> {
-        let (number_type, bytes, shape) = self.read(name)?;
-        match BlockMatrix::new(number_type, bytes, &shape, dtype) {
+impl Matrix {
+    /// The matrix of a file: in its blocks, if that is what it is stored in, or else rounded to `dtype`.
+    pub(crate) fn of(stored: Stored, dtype: DType) -> candle_core::Result<Self> {
+        match BlockMatrix::new(stored, dtype) {
             Ok(blocks) => Ok(Matrix::Blocks(blocks)),
-            Err(bytes) => number_type.dequantize(&bytes, &shape)?.to_dtype(dtype).map(Matrix::Plain),
+            Err(stored) => stored.dequantize()?.to_dtype(dtype).map(Matrix::Plain),
         }
     }
 
-    /// Whether any matrix stays in its blocks.
-    pub(crate) fn has_blocks(&self) -> bool {
-        self.tensors.values().any(|(_, info, number_type)| info.shape.len() == 2 && number_type.is_in_blocks())
-    }
-
-    /// Reads the bytes of a tensor.
-    fn read(&mut self, name: &str) -> candle_core::Result<(NumberType, Vec<u8>, Vec<usize>)> {
-        let missing = || candle_core::Error::CannotFindTensor { path: name.to_owned() };
-        let (part, info, number_type) = self.tensors.get(name).ok_or_else(missing)?;
-        let (block, bytes) = number_type.block();
-        // Rows are quantized one by one. The limit keeps what candle multiplies a number.
-        let elements = info.shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
-        let elements = elements.filter(|elements| *elements <= isize::MAX as usize / 16);
-        let blocks = elements.filter(|_| info.shape.last().is_some_and(|row| row.is_multiple_of(block)));
-        let Some(size) = blocks.map(|elements| elements / block * bytes) else {
-            candle_core::bail!("the shape {:?} is not one of blocks of {block} numbers in memory", info.shape);
-        };
-        let part = self.parts.get_mut(*part).ok_or_else(missing)?;
-        Ok((*number_type, part.read(info.start, size)?, info.shape.clone()))
-    }
-
-    /// The values of a vector in the file; none where there is no such tensor.
-    ///
-    /// # Errors
-    /// `BadInput` if it cannot be read.
-    pub(crate) fn vector(&mut self, name: &str) -> Result<Option<Vec<f32>>> {
-        if !self.has(name) {
-            return Ok(None);
+    /// Its numbers.
+    pub(crate) fn numbers(&self) -> candle_core::Result<Tensor> {
+        match self {
+            Matrix::Plain(tensor) => Ok(tensor.clone()),
+            Matrix::Blocks(blocks) => blocks.dequantize(),
         }
-        let values = self.load(name, DType::F32).and_then(|vector| vector.flatten_all()?.to_vec1());
-        values.map(Some).map_err(|error| {
-            let file = self.file_of(name).display();
-            PluginError::bad_input(format!("cannot read tensor `{name}` of `{file}`")).with_cause(&error)
-        })
     }
 }
 
-impl Part {
-    fn open(path: PathBuf) -> Result<(Self, Header)> {
-        let file = File::open(&path).map_err(|error| PluginError::io("open", &path, &error))?;
-        let header = header::read(&file).map_err(|error| {
-            let message = format!("`{}` is not a GGUF file that can be read: {error}", path.display());
-            PluginError::bad_input(message).with_help("it may have been cut off: fetch or copy it again")
-        })?;
-        Ok((Part { path, file }, header))
-    }
+/// A matrix whose rows are blocks, as it is in its file.
+#[derive(Debug)]
+pub(crate) struct BlockMatrix {
+    number_type: NumberType,
+    format: BlockFormat,
+    bytes: Vec<u8>,
+    /// `[rows, columns]`: of a linear layer, outputs and inputs.
+    shape: [usize; 2],
+    /// What its numbers are rounded to where they do not stay in blocks.
+    dtype: DType,
+}
 
-    fn read(&mut self, start: u64, size: usize) -> candle_core::Result<Vec<u8>> {
-        let left = self.file.metadata()?.len().saturating_sub(start);
-        if size as u64 > left {
-            candle_core::bail!("it has {size} bytes from byte {start} on, and the file only {left}");
+impl BlockMatrix {
+    /// The matrix of whole blocks, if that is what they are.
+    fn new(stored: Stored, dtype: DType) -> Result<Self, Stored> {
+        match (format(stored.number_type), stored.shape.as_slice()) {
+            (Some(format), &[rows, columns]) => {
+                let Stored { number_type, bytes, .. } = stored;
+                Ok(BlockMatrix { number_type, format, bytes, shape: [rows, columns], dtype })
+            }
+            _ => Err(stored),
         }
-        let mut bytes = vec![0; size];
-        self.file.seek(SeekFrom::Start(start))?;
-        self.file.read_exact(&mut bytes)?;
-        Ok(bytes)
     }
 
-    fn wrong(&self, what: String) -> PluginError {
-        PluginError::bad_input(format!("`{}` {what}", self.path.display()))
+    pub(crate) fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    /// The matrix for the CPU's own kernels.
+    pub(crate) fn blocks(&self) -> Blocks<'_> {
+        Blocks { format: self.format, bytes: &self.bytes, outputs: self.shape[0] }
+    }
+
+    pub(crate) fn dequantize(&self) -> candle_core::Result<Tensor> {
+        self.number_type.dequantize(&self.bytes, &self.shape)?.to_dtype(self.dtype)
+    }
+
+    /// The same with the rows in another order: `of` says which row comes at a place.
+    pub(crate) fn with_rows(&self, of: impl Fn(usize) -> usize) -> Self {
+        let row = self.bytes.len() / self.shape[0].max(1);
+        let bytes = (0..self.shape[0]).flat_map(|place| &self.bytes[of(place) * row..][..row]).copied().collect();
+        BlockMatrix { bytes, ..*self }
+    }
+}
+
+/// What its blocks are for the CPU's own kernels; none for plain numbers.
+fn format(number_type: NumberType) -> Option<BlockFormat> {
+    Some(match number_type {
+        NumberType::Candle(GgmlDType::Q4_0) => BlockFormat::Q4_0,
+        NumberType::Candle(GgmlDType::Q4_1) => BlockFormat::Q4_1,
+        NumberType::Candle(GgmlDType::Q5_0) => BlockFormat::Q5_0,
+        NumberType::Candle(GgmlDType::Q5_1) => BlockFormat::Q5_1,
+        NumberType::Candle(GgmlDType::Q8_0) => BlockFormat::Q8_0,
+        NumberType::Candle(GgmlDType::Q2K) => BlockFormat::Q2K,
+        NumberType::Candle(GgmlDType::Q3K) => BlockFormat::Q3K,
+        NumberType::Candle(GgmlDType::Q4K) => BlockFormat::Q4K,
+        NumberType::Candle(GgmlDType::Q5K) => BlockFormat::Q5K,
+        NumberType::Candle(GgmlDType::Q6K) => BlockFormat::Q6K,
+        NumberType::Candle(_) => return None,
+        NumberType::Iq4Nl => BlockFormat::Iq4Nl,
+        NumberType::Iq4Xs => BlockFormat::Iq4Xs,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use examiner_api::testing::FakeHost;
+    use examiner_gguf::Gguf;
+    use examiner_kernels::{BlockInputs, Linear};
+    use examiner_test_support::ground_truth;
+
+    #[test]
+    fn numbers_that_stay_in_blocks_are_those_of_the_reference() {
+        let path = ground_truth::quantized();
+        let gguf = Gguf::open(&path.display().to_string(), &FakeHost::new().host()).unwrap();
+        let names: Vec<String> = gguf.names().into_iter().filter(|name| !name.ends_with(".expected")).collect();
+        let mut plain = Vec::new();
+        for name in names {
+            let Matrix::Blocks(matrix) = Matrix::of(gguf.read(&name).unwrap(), DType::F32).unwrap() else {
+                plain.push(name);
+                continue;
+            };
+            let layer = Linear::pack_blocks(&[matrix.blocks()], matrix.shape()[1], BlockInputs::F32, None);
+            let expected = gguf.read(&format!("{name}.expected")).unwrap().dequantize().unwrap().to_vec2::<f32>().unwrap();
+            assert_eq!((expected.len(), layer.outputs()), (2, 2));
+            for (output, expected) in expected.iter().enumerate() {
+                let mut found = vec![f32::NAN; layer.inputs()];
+                layer.weights_of(output, &mut found);
+                let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(&found), bits(expected), "{name}, row {output}");
+            }
+        }
+        assert_eq!(plain, ["BF16", "F16", "F32"]);
     }
 }

@@ -3,14 +3,14 @@
 use crate::backend::{Cpu, Ops};
 use crate::device::{ComputeDevice, NumberType};
 use crate::families::adapter::CRATE;
-use crate::families::{self, Family, Transformer};
-use crate::gguf::Gguf;
+use crate::families::{Family, Transformer};
 use crate::options::{CandleOptions, Options};
 use crate::precision::{isa, unit_of};
 use crate::tensors::Tensors;
 use candle_core::DType;
 use examiner_api::{BatchInvariance, Host, Metadata, Model, PluginError, Result};
 use examiner_families::{Config, Precision};
+use examiner_gguf::Gguf;
 use examiner_kernels::Products;
 use examiner_lm::checkpoint::{Checkpoint, GgufFile};
 use examiner_lm::{Decoder, LoadModel, LoadedModel, LocalModel, LocalOptions, ModelSource};
@@ -132,10 +132,10 @@ impl Source {
 
     /// A GGUF file, or several parts of one. Nothing beside it is read, but the tokenizer that the user names.
     fn open_gguf(source: &str, tokenizer: Option<&str>, host: &Host, dtype: DType) -> Result<(Self, Family)> {
-        let mut gguf = Gguf::open(source, host)?;
-        let config = families::gguf::config(&mut gguf)?;
+        let gguf = Gguf::open(source, host)?;
+        let config = examiner_gguf::config(&gguf)?;
         let path = gguf.path().to_owned();
-        let plan = families::gguf::plan(&Config::new(&config, &path, precision(dtype)), &mut gguf)?;
+        let plan = examiner_gguf::plan(&Config::new(&config, &path, precision(dtype)), &gguf)?;
         let described = GgufFile { path, config, tokenizer: gguf.tokenizer()? };
         let checkpoint = Checkpoint::from_gguf(source, host, described, tokenizer)?;
         let vocabulary = plan.vocabulary;

@@ -4,9 +4,10 @@ mod gguf;
 mod safetensors;
 
 use self::safetensors::Safetensors;
-use crate::gguf::{Gguf, Matrix};
+use crate::gguf::Matrix;
 use candle_core::{DType, Tensor};
 use examiner_api::{PluginError, Result};
+use examiner_gguf::Gguf;
 use examiner_lm::checkpoint::{UnusedTensors, WeightFiles, check_tensor};
 use std::collections::BTreeSet;
 use std::path::Path;

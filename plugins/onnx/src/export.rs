@@ -6,6 +6,7 @@
 
 mod decoder;
 mod directory;
+mod files;
 mod graph;
 mod options;
 mod rounding;
@@ -18,7 +19,8 @@ use crate::proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 use directory::Directory;
 use examiner_api::{ExportJob, ExportReport, Exporter, Host, Metadata, Open, PluginError, Result};
 use examiner_families::{Config, Plan};
-use examiner_lm::checkpoint::Checkpoint;
+use examiner_gguf::Gguf;
+use examiner_lm::checkpoint::{Checkpoint, GgufFile};
 use graph::Graph;
 use serde_json::json;
 use std::path::Path;
@@ -37,6 +39,17 @@ pub struct OnnxExporter {
     host: Host,
 }
 
+/// What is exported.
+struct ModelSource {
+    checkpoint: Checkpoint,
+    family: &'static str,
+    plan: Plan,
+    /// The file with the weights, where it is no safetensors file.
+    gguf: Option<Gguf>,
+    /// What such a file has of a tokenizer, as other checkpoints have it.
+    tokenizer_files: Vec<(&'static str, Vec<u8>)>,
+}
+
 impl Open for OnnxExporter {
     type Options = ExportOptions;
 
@@ -47,13 +60,15 @@ impl Open for OnnxExporter {
 
 impl Exporter for OnnxExporter {
     fn check(&mut self, from: &str) -> Result<()> {
-        self.plan(&self.checkpoint(from)?).map(|_| ())
+        self.source(from).map(|_| ())
     }
 
     fn export(&mut self, job: ExportJob) -> Result<ExportReport> {
-        let checkpoint = self.checkpoint(&job.from)?;
-        let (family, plan) = self.plan(&checkpoint)?;
-        let mut weights = Weights::open(&checkpoint.weights()?)?;
+        let ModelSource { checkpoint, family, plan, gguf, tokenizer_files } = self.source(&job.from)?;
+        let mut weights = match gguf {
+            Some(gguf) => Weights::gguf(gguf),
+            None => Weights::open(&checkpoint.weights()?)?,
+        };
         let graph = decoder::graph(family, &plan, &mut weights, &self.options)?;
         let parameters = graph.parameters();
         let external = self.options.external_data.decide(graph.bytes())?;
@@ -65,6 +80,9 @@ impl Exporter for OnnxExporter {
         }
         let size = write::write(self.model(family, &graph), &graph, &weights, external, &mut directory, &self.host)?;
         directory.carry(&checkpoint, &plan, self.options.dtype.number().name())?;
+        for (name, bytes) in tokenizer_files {
+            directory.file(name, &bytes)?;
+        }
         directory.publish()?;
         self.host.info(format!("`{}` exported to `{}`, {size} bytes", job.from, job.out.display()));
 
@@ -79,16 +97,27 @@ impl Exporter for OnnxExporter {
 }
 
 impl OnnxExporter {
-    fn checkpoint(&self, from: &str) -> Result<Checkpoint> {
-        if from.ends_with(".gguf") {
-            return Err(PluginError::unsupported(format!(
-                "`{from}` is a GGUF file; the exporter `onnx` reads safetensors"
-            ))
-            .with_help(
-                "export the checkpoint that the file was made of: its rounded weights would be none that ONNX has",
-            ));
+    /// Finds out what a checkpoint is: a GGUF file, or a directory in Hugging Face's layout. Its weights are not read.
+    fn source(&self, from: &str) -> Result<ModelSource> {
+        if !Gguf::is_address(from) {
+            if self.options.tokenizer.is_some() {
+                return Err(PluginError::bad_options("`tokenizer` is for checkpoints that are a `.gguf` file")
+                    .with_help("leave it out: a checkpoint in a directory has its own `tokenizer.json`"));
+            }
+            let checkpoint = Checkpoint::open(from, &self.host)?;
+            let (family, plan) = self.plan(&checkpoint)?;
+            return Ok(ModelSource { checkpoint, family, plan, gguf: None, tokenizer_files: Vec::new() });
         }
-        Checkpoint::open(from, &self.host)
+        let gguf = Gguf::open(from, &self.host)?;
+        let (config, path) = (examiner_gguf::config(&gguf)?, gguf.path().to_owned());
+        let read = Config::new(&config, &path, self.options.dtype.number().precision());
+        let plan = examiner_gguf::plan(&read, &gguf)?;
+        let family = examiner_families::names().find(|name| *name == read.model_type()).unwrap_or_default();
+        let described = GgufFile { path, config, tokenizer: gguf.tokenizer()? };
+        let mut checkpoint = Checkpoint::from_gguf(from, &self.host, described, self.options.tokenizer.as_deref())?;
+        checkpoint.check_vocabulary(plan.vocabulary)?;
+        let tokenizer_files = checkpoint.tokenizer_files()?;
+        Ok(ModelSource { checkpoint, family, plan, gguf: Some(gguf), tokenizer_files })
     }
 
     /// The family of a checkpoint, and what the model is.

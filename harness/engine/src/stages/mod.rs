@@ -15,7 +15,8 @@ use crate::host::Shared;
 use examiner_api::{Flow, Metadata, PluginError, Result};
 use examiner_store::provenance::Inputs;
 use examiner_suite::{Options, StageKind, Start};
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The product of a stage.
@@ -121,10 +122,32 @@ pub(crate) fn start(shared: &Shared, field: &[&str], from: &Start) -> Result<Str
 /// any other its address.
 fn checkpoint_identity(shared: &Shared, field: &[&str], from: &Start) -> Result<String> {
     let from = start(shared, field, from)?;
-    match Path::new(&from).exists() {
-        true => content(Path::new(&from)),
+    let path = Path::new(&from);
+    match path.exists() {
+        true => content_of_parts(path),
         false => Ok(from),
     }
+}
+
+/// The hash of a file or a directory, and of the other parts of a file that was split.
+fn content_of_parts(path: &Path) -> Result<String> {
+    let first = content(path)?;
+    let further = further_parts(path).iter().map(|part| content(part)).collect::<Result<Vec<_>>>()?;
+    Ok(match further.is_empty() {
+        true => first,
+        false => blake3::hash([vec![first], further].concat().concat().as_bytes()).to_hex().to_string(),
+    })
+}
+
+/// The files that belong to the first part of one that was split, `NAME-00001-of-00003.EXTENSION`, as far as they are there.
+fn further_parts(first: &Path) -> Vec<PathBuf> {
+    let (Some(name), Some(directory)) = (first.file_name().and_then(OsStr::to_str), first.parent()) else {
+        return Vec::new();
+    };
+    let Some((stem, rest)) = name.split_once("-00001-of-") else { return Vec::new() };
+    let of = |part: u32| directory.join(format!("{stem}-{part:05}-of-{rest}"));
+    let count = rest.split_once('.').and_then(|(count, _)| count.parse().ok()).unwrap_or(1_u32);
+    (2..=count).map(of).filter(|path| path.is_file()).collect()
 }
 
 /// The hash of a file, or of the files of a directory with their names.
@@ -161,5 +184,21 @@ mod tests {
         let (one, two) = (hash_with("one"), hash_with("two"));
         assert_ne!(one, two);
         assert_eq!(hash_with("one"), one);
+    }
+
+    #[test]
+    fn a_file_in_parts_is_told_by_all_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let part = |number: u32| folder.path().join(format!("m-{number:05}-of-00003.gguf"));
+        let hash_with = |second: &str| {
+            [(1, "first"), (2, second), (3, "third")].map(|(number, text)| std::fs::write(part(number), text).unwrap());
+            content_of_parts(&part(1)).unwrap()
+        };
+        let (one, two) = (hash_with("one"), hash_with("two"));
+        assert_ne!(one, two);
+        assert_eq!(hash_with("one"), one);
+        std::fs::remove_file(part(3)).unwrap();
+        assert_ne!(content_of_parts(&part(1)).unwrap(), one);
+        assert_eq!(content_of_parts(&part(2)).unwrap(), content(&part(2)).unwrap());
     }
 }

@@ -1,9 +1,9 @@
 //! Checkpoints that are one GGUF file, or its parts: configuration, tokenizer and chat template in it, and nothing beside it.
 
-use super::{Checkpoint, SpecialTokens};
-use crate::Tokenizer;
-use crate::gguf::GgufTokenizer;
-use examiner_api::{Host, Result};
+use super::{Checkpoint, SpecialTokens, TOKENIZER_CONFIG};
+use crate::gguf::{GgufTokenizer, HELP};
+use crate::{AutoBool, Tokenizer};
+use examiner_api::{Host, PluginError, Result};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -63,5 +63,31 @@ impl Checkpoint {
             gguf_beginning,
             is_gguf: true,
         })
+    }
+
+    /// What other programs read in place of a GGUF file's own tokenizer, by the names of Hugging Face's libraries: the tokenizer, with the
+    /// tokens that belong before a text; the special tokens and the chat template; and the tokens that end an answer.
+    ///
+    /// # Errors
+    /// `Unsupported` for a tokenizer that no `tokenizer.json` describes, `BadInput` for a file that asks for a beginning-of-text token and names
+    /// none.
+    pub fn tokenizer_files(&mut self) -> Result<Vec<(&'static str, Vec<u8>)>> {
+        self.decide_beginning(AutoBool::default())?;
+        let Some(tokenizer) = self.tokenizer()?.as_file()? else {
+            let message = format!(
+                "`{}` describes a tokenizer by SentencePiece's merges (`tokenizer.ggml.model: llama`), which no `tokenizer.json` has exactly",
+                self.source
+            );
+            return Err(PluginError::unsupported(message).with_help(HELP));
+        };
+        let mut config = self.tokenizer_config().map(|(config, _)| config.clone()).unwrap_or_default();
+        config["tokenizer_class"] = json!("PreTrainedTokenizerFast");
+        let special = json!(self.special_tokens);
+        let pretty = |value: &Value| format!("{value:#}\n").into_bytes();
+        Ok(vec![
+            ("tokenizer.json", tokenizer),
+            (TOKENIZER_CONFIG, pretty(&config)),
+            ("generation_config.json", pretty(&special)),
+        ])
     }
 }

@@ -14,11 +14,18 @@ pub(super) struct Comparison {
     largest: Option<f64>,
     /// How many rows must agree; all unless said otherwise.
     required: Option<usize>,
+    /// Why there is nothing to compare, if there is not.
+    left_out: Option<String>,
 }
 
 impl Comparison {
     pub(super) fn new(name: impl Into<String>) -> Self {
-        Comparison { name: name.into(), rows: 0, agreeing: 0, largest: None, required: None }
+        Comparison { name: name.into(), rows: 0, agreeing: 0, largest: None, required: None, left_out: None }
+    }
+
+    /// One that another program makes impossible, which is shown and neither holds nor falls short.
+    pub(super) fn left_out(name: impl Into<String>, reason: impl Into<String>) -> Self {
+        Comparison { left_out: Some(reason.into()), ..Comparison::new(name) }
     }
 
     /// Exactly this many rows must agree: for a difference that is known and intended.
@@ -45,9 +52,9 @@ impl Comparison {
         self.row(ours.len() == theirs.len() && worst <= tolerance);
     }
 
-    /// Whether as many rows agree as must. A comparison of nothing does not hold.
+    /// Whether as many rows agree as must. A comparison of nothing does not hold, unless that has a reason.
     pub(super) fn holds(&self) -> bool {
-        self.rows > 0 && self.agreeing == self.required.unwrap_or(self.rows)
+        self.left_out.is_some() || (self.rows > 0 && self.agreeing == self.required.unwrap_or(self.rows))
     }
 }
 
@@ -71,6 +78,9 @@ fn layout(name: &str, rows: &str, agreeing: &str, largest: &str, result: &str) -
 
 impl fmt::Display for Comparison {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(reason) = &self.left_out {
+            return formatter.write_str(&layout(&self.name, "-", "-", "-", &format!("not run: {reason}")));
+        }
         let largest = self.largest.map_or_else(|| "-".to_owned(), |largest| format!("{largest:.1e}"));
         let (rows, agreeing) = (self.rows.to_string(), self.agreeing.to_string());
         formatter.write_str(&line(&self.name, &rows, &agreeing, &largest, self.holds()))
@@ -94,6 +104,12 @@ mod tests {
             assert!(comparison.to_string().ends_with("FALLS SHORT"));
         }
         assert!(!Comparison::new("nothing").holds());
+    }
+
+    #[test]
+    fn what_is_left_out_says_why() {
+        let line = Comparison::left_out("theirs", "the other program refuses it").to_string();
+        assert!(line.ends_with("  not run: the other program refuses it"), "{line}");
     }
 
     #[test]

@@ -17,8 +17,11 @@ mod metrics;
 mod onnx;
 mod onnx_families;
 mod onnx_genai;
+mod onnx_gguf;
 mod onnx_optimum;
 mod onnx_plugins;
+mod onnx_questions;
+mod onnx_transformers_js;
 mod opencompass_bbh;
 mod opencompass_extraction;
 mod opencompass_perplexity;
@@ -62,15 +65,17 @@ pub(crate) struct VerifyArguments {
 type Group = fn(&Setup) -> Result<Vec<Comparison>>;
 
 /// All groups, by name.
-const GROUPS: [(&str, Group); 26] = [
+const GROUPS: [(&str, Group); 28] = [
     ("transformers", transformers::compare),
     ("onnx", onnx::compare),
     (ONNX_WEBGPU, onnx_plugins::webgpu),
     (ONNX_OPENVINO, onnx_plugins::openvino),
     ("families", families::compare),
     ("onnx-families", onnx_families::compare),
+    (ONNX_GGUF, onnx_gguf::compare),
     (ONNX_GENAI, onnx_genai::compare),
     (ONNX_OPTIMUM, onnx_optimum::compare),
+    (ONNX_TRANSFORMERS_JS, onnx_transformers_js::compare),
     ("lm-eval-choice", lm_eval_choice::compare),
     ("lm-eval-gsm8k", lm_eval_gsm8k::compare),
     ("recorded-solutions", recorded_solutions::compare),
@@ -94,6 +99,7 @@ const GROUPS: [(&str, Group); 26] = [
 /// The groups that need what `cargo xtask real-models` gets; without it, they are left out unless they are asked for.
 const REAL: &str = "real";
 const LLAMA_CPP: &str = "llama-cpp";
+const ONNX_GGUF: &str = "onnx-gguf";
 /// The group that installs packages of Python; it is left out until it was asked for once, or a Python is named.
 const PROCESS: &str = "process";
 /// The groups that install lm-evaluation-harness; they are left out likewise.
@@ -104,11 +110,12 @@ const METRICS: &str = "metrics";
 /// The groups that install the exporters of others; likewise.
 const ONNX_GENAI: &str = "onnx-genai";
 const ONNX_OPTIMUM: &str = "onnx-optimum";
+const ONNX_TRANSFORMERS_JS: &str = "onnx-transformers-js";
 /// The groups that install providers of ONNX Runtime; the first computes a GPU on the CPU, for hours. They are left out unless they
 /// are asked for.
 const ONNX_WEBGPU: &str = "onnx-webgpu";
 const ONNX_OPENVINO: &str = "onnx-openvino";
-const LARGE: [&str; 3] = [ONNX_WEBGPU, ONNX_GENAI, ONNX_OPTIMUM];
+const LARGE: [&str; 4] = [ONNX_WEBGPU, ONNX_GENAI, ONNX_OPTIMUM, ONNX_TRANSFORMERS_JS];
 const SHARED_PART: &str = "onnx-";
 /// The group that needs npm; where it is not installed, it is left out likewise.
 const EDITORS: &str = "editors";
@@ -132,13 +139,13 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool> {
     let has_real = !real_models::available()?.is_empty();
     let wanted = |name: &str| match arguments.only.as_slice() {
         [] => match name {
-            REAL => has_real,
+            REAL | ONNX_GGUF => has_real,
             LLAMA_CPP => llama_cpp::is_available(),
             PROCESS => arguments.python.is_some() || process::is_available(),
             LM_EVAL_TREE | LM_EVAL_TASKS => arguments.python.is_some() || lm_eval_tasks::is_available(),
             METRICS => metrics::is_available(),
             ONNX_GENAI => onnx_genai::is_available(),
-            ONNX_OPTIMUM => onnx_optimum::is_available(),
+            ONNX_OPTIMUM | ONNX_TRANSFORMERS_JS => onnx_optimum::is_available(),
             EDITORS => editors::is_available(),
             ONNX_WEBGPU | ONNX_OPENVINO => false,
             _ => true,

@@ -1,7 +1,7 @@
 """Models of ONNX Runtime GenAI's builder, for a comparison.
 
 build CHECKPOINT PRECISION OUT [NAME=VALUE ...]   the builder's model for the CPU, with its extra options
-score MODEL ROWS RESULTS                          log-likelihoods of `context` and `choices` by Python's ONNX Runtime
+open MODEL                                        why Python's ONNX Runtime does not open the model; nothing if it does
 dequantize MODEL CHECKPOINT OUT                   the checkpoint with the weights that the model has after rounding; the model may
                                                   be an export of Examiner
 same BUILT EXPORTED                               how many matrices of 4 bits both have, and how many are the same to the bit
@@ -40,50 +40,14 @@ def build(checkpoint, precision, out, *extra):
     shutil.copy(checkpoint / "tokenizer.json", Path(out) / "tokenizer.json")
 
 
-class Model:
-    """Called with whole sequences, one at a time, without a past."""
+def open_model(model):
+    from onnx_score import Model
 
-    def __init__(self, directory):
-        import onnxruntime
-
-        config = json.loads((directory / "genai_config.json").read_text())["model"]
-        path = directory / config["decoder"]["filename"]
-        self.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        self.inputs = {value.name: value for value in self.session.get_inputs()}
-
-    def logprobs(self, tokens):
-        ids = np.array([tokens], np.int64)
-        fed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "position_ids": np.arange(len(tokens))[None]}
-        fed = {name: value for name, value in fed.items() if name in self.inputs}
-        for name, value in self.inputs.items():
-            if name.startswith("past_key_values."):
-                number = np.float16 if "float16" in value.type else np.float32
-                width = value.shape[3] if isinstance(value.shape[3], int) else self.width
-                fed[name] = np.zeros((1, value.shape[1], 0, width), number)
-        logits = self.session.run(["logits"], fed)[0][0].astype(np.float64)
-        logits -= logits.max(-1, keepdims=True)
-        return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-
-
-def score(model, rows, results):
-    from tokenizers import Tokenizer
-
-    directory = Path(model)
-    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-    config = json.loads((directory / "genai_config.json").read_text())["model"]
-    model = Model(directory)
-    model.width = config["decoder"]["head_size"]
-    encode = lambda text: tokenizer.encode(text, add_special_tokens=False).ids
-    with open(results, "w") as out:
-        for row in map(json.loads, open(rows)):
-            sums = []
-            for choice in row["choices"]:
-                context, whole = encode(row["context"]), encode(row["context"] + choice)
-                assert whole[: len(context)] == context, (context, whole)
-                logprobs = model.logprobs(whole)
-                places = range(len(context), len(whole))
-                sums.append(float(sum(logprobs[at - 1, whole[at]] for at in places)))
-            out.write(json.dumps({"loglikelihoods": sums}) + "\n")
+    try:
+        Model(Path(model) / "model.onnx")
+    except Exception as error:
+        # What it says of a node that a type does not fit, without the path before it.
+        print(" ".join(str(error).split("failed:", 1)[-1].split()))
 
 
 def dequantized(node, weights):
@@ -182,4 +146,4 @@ def dequantize(model, checkpoint, out):
 
 
 if __name__ == "__main__":
-    {"build": build, "score": score, "dequantize": dequantize, "same": same}[sys.argv[1]](*sys.argv[2:])
+    {"build": build, "open": open_model, "dequantize": dequantize, "same": same}[sys.argv[1]](*sys.argv[2:])

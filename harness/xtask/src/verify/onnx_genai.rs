@@ -4,16 +4,13 @@
 
 use super::comparison::Comparison;
 use super::families::{Reference, TIE, references};
-use super::setup::{Setup, pairs, write_rows};
-use crate::program::Answer;
-use crate::program::files::json_lines;
+use super::onnx_questions::{QUESTIONS, Questions, choices};
+use super::setup::{Setup, pairs};
 use crate::program::process::{root, run, target};
-use crate::program::{Results, python};
+use crate::program::python;
 use crate::real_models;
-use anyhow::{Result, bail, ensure};
-use serde::Deserialize;
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -28,9 +25,11 @@ const PACKAGES: [&str; 7] = [
 ];
 const ENVIRONMENT: &str = "onnx-genai-python";
 
-/// Families that the builder has. Of Gemma 3 it reads no configuration that transformers 5 writes; of the tied Qwen 2 with zero points it
-/// writes a graph whose types ONNX Runtime refuses.
-const BUILT: [&str; 6] = ["llama", "mistral", "qwen3", "phi3", "gemma2", "granite"];
+/// Families that the builder has. Of Gemma 3 it reads no configuration that transformers 5 writes.
+const BUILT: [&str; 7] = ["llama", "mistral", "qwen2", "qwen3", "phi3", "gemma2", "granite"];
+/// What the builder writes of models whose output head is the embeddings with a name of [`ROUNDED`]: a graph whose types ONNX Runtime
+/// refuses. It is not compared, as long as Python's ONNX Runtime refuses it, too.
+const REFUSED: [(&str, &str); 2] = [("qwen2", "zero-points"), ("gemma2", "zero-points")];
 
 /// The number types, and how far log-likelihoods may be off those of transformers.
 const WIDE: [(&str, f64); 1] = [("fp32", 1e-4)];
@@ -47,8 +46,6 @@ const SAME_WEIGHTS: f64 = 1e-2;
 const OURS: f64 = 1e-3;
 /// How far Python's ONNX Runtime may be off on the same file.
 const SAME_FILE: f64 = 1e-3;
-/// Questions of CommonsenseQA.
-const QUESTIONS: usize = 100;
 
 /// Whether the packages were installed once.
 pub(super) fn is_available() -> bool {
@@ -99,6 +96,14 @@ impl Builder {
         Ok(out)
     }
 
+    /// What Python's ONNX Runtime says of a model that it does not open.
+    fn refusal(&self, model: &Path) -> Result<Option<String>> {
+        let output = self.command(&["open", &model.to_string_lossy()]).output()?;
+        ensure!(output.status.success(), "`onnx_genai.py`: {}", String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Ok((!said.is_empty()).then_some(said))
+    }
+
     /// How many matrices two models both have in 4 bits, and how many of them are the same.
     fn same(&self, built: &Path, exported: &Path) -> Result<[usize; 2]> {
         let output = self.command(&["same", &built.to_string_lossy(), &exported.to_string_lossy()]).output()?;
@@ -131,8 +136,16 @@ fn compare_family(setup: &Setup, builder: &Builder, reference: &Reference) -> Re
         let built = builder.build(checkpoint, &format!("{family}-{precision}"), precision, &[])?;
         models.insert(precision.to_owned(), onnx(&built));
     }
+    let mut comparisons = Vec::new();
+    let mut compared = Vec::new();
     for (name, precision, extra) in ROUNDED {
         let built = builder.build(checkpoint, &format!("{family}-{name}"), precision, extra)?;
+        if REFUSED.contains(&(family, name)) && let Some(reason) = builder.refusal(&built)? {
+            let title = format!("{family} genai, {name}");
+            comparisons.push(Comparison::left_out(title, format!("Python's onnxruntime refuses the graph: {reason}")));
+            continue;
+        }
+        compared.push(name);
         models.insert(name.to_owned(), onnx(&built));
         models.insert(format!("{name}-candle"), candle(&builder.dequantize(&built, checkpoint)?));
     }
@@ -143,7 +156,6 @@ fn compare_family(setup: &Setup, builder: &Builder, reference: &Reference) -> Re
         "evaluate": [{ "models": "all", "datasets": "all" }]
     }))?;
 
-    let mut comparisons = Vec::new();
     for (precision, tolerance) in WIDE {
         let mut sums = Comparison::new(format!("{family} genai {precision}: log-likelihood ({tolerance:e})"));
         for (ours, theirs) in pairs(&results.samples(precision, "continuation")?, &reference.scored)? {
@@ -159,7 +171,7 @@ fn compare_family(setup: &Setup, builder: &Builder, reference: &Reference) -> Re
     }
     comparisons.push(answers);
     let mut rounded = Comparison::new(format!("{family} genai, rounded: candle ({SAME_WEIGHTS:e})"));
-    for (name, ..) in ROUNDED {
+    for name in compared {
         let theirs = results.samples(&format!("{name}-candle"), "continuation")?;
         for (ours, theirs) in pairs(&results.samples(name, "continuation")?, &theirs)? {
             rounded.numbers(&[ours.score()?.sum], &[theirs.score()?.sum], SAME_WEIGHTS);
@@ -169,31 +181,8 @@ fn compare_family(setup: &Setup, builder: &Builder, reference: &Reference) -> Re
     Ok(comparisons)
 }
 
-/// What the script says of a question.
-#[derive(Deserialize)]
-struct Scored {
-    /// In nats, one for each choice.
-    loglikelihoods: Vec<f64>,
-}
-
 fn compare_published(setup: &Setup, builder: &Builder, checkpoint: &Path) -> Result<Vec<Comparison>> {
-    #[derive(Deserialize)]
-    struct Question {
-        question: String,
-        choices: Vec<String>,
-        answer: usize,
-    }
-    let questions: Vec<Question> = json_lines(&setup.shared("oracle/lm_eval/csqa_flat.jsonl"))?;
-    let rows = setup.work.join("onnx-genai-csqa.jsonl");
-    let context = |row: &Question| format!("Question: {}\nAnswer:", row.question);
-    let row = |row: &Question| {
-        let choices: Vec<String> = row.choices.iter().map(|choice| format!(" {choice}")).collect();
-        json!({ "context": context(row), "choices": choices, "answer": row.answer })
-    };
-    // Choices that are equal are asked for once.
-    let is_plain = |row: &&Question| row.choices.iter().collect::<BTreeSet<_>>().len() == row.choices.len();
-    write_rows(&rows, questions.iter().filter(is_plain).take(QUESTIONS).map(row))?;
-
+    let questions = Questions::write(setup)?;
     let default = builder.build(checkpoint, "smollm2-default", "int4", &[])?;
     let exact = builder.build(checkpoint, "smollm2-exact", "int4", &["accuracy_level=1"])?;
     let same_weights = builder.dequantize(&exact, checkpoint)?;
@@ -204,22 +193,15 @@ fn compare_published(setup: &Setup, builder: &Builder, checkpoint: &Path) -> Res
             "default": onnx(&default), "exact": onnx(&exact), "ours": onnx("${export.ours}".as_ref()),
             "candle": candle(&same_weights)
         },
-        "datasets": { "csqa": {
-            "plugin": "table", "path": rows, "prompt": "{{ context }}", "delimiter": "", "choices": "choices",
-            "gold": "answer", "gold_is": "index", "scorer": { "name": "perplexity-choice", "normalize": "sum" }
-        } },
+        "datasets": questions.datasets(),
         "evaluate": [{ "models": "all", "datasets": "all" }]
     }))?;
     let mut comparisons = Vec::new();
     for (name, model) in [("default", &default), ("exact", &exact)] {
-        let scores = model.with_extension("jsonl");
-        builder.run(&["score", &model.to_string_lossy(), &rows.to_string_lossy(), &scores.to_string_lossy()])?;
-        let theirs: Vec<Scored> = json_lines(&scores)?;
-        let mut comparison = Comparison::new(format!("smollm2 genai int4, {name}: onnxruntime ({SAME_FILE:e})"));
-        for (ours, theirs) in choices(&results, name)?.iter().zip(&theirs) {
-            comparison.numbers(ours, &theirs.loglikelihoods, SAME_FILE);
-        }
-        comparisons.push(comparison.requiring(QUESTIONS));
+        let comparison = Comparison::new(format!("smollm2 genai int4, {name}: onnxruntime ({SAME_FILE:e})"));
+        let graph = model.join("model.onnx");
+        let ours = (&results, name);
+        comparisons.push(questions.same_file(&builder.python, (&graph, model), ours, comparison, SAME_FILE)?);
     }
     for (name, tolerance) in [("exact", SAME_WEIGHTS), ("ours", OURS)] {
         let mut comparison = Comparison::new(format!("smollm2 genai int4, {name}: candle ({tolerance:e})"));
@@ -233,14 +215,4 @@ fn compare_published(setup: &Setup, builder: &Builder, checkpoint: &Path) -> Res
     (0..both).for_each(|index| comparison.row(index < equal));
     comparisons.push(comparison);
     Ok(comparisons)
-}
-
-/// The log-likelihoods of all choices, question by question.
-fn choices(results: &Results, model: &str) -> Result<Vec<Vec<f64>>> {
-    let sum = |answer: &Answer| match answer {
-        Answer::Score(score) => Ok(score.sum),
-        Answer::Generate(_) => bail!("a choice has no log-likelihood"),
-    };
-    let samples = results.samples(model, "csqa")?;
-    samples.iter().map(|sample| sample.answers.iter().map(sum).collect()).collect()
 }

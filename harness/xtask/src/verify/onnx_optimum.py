@@ -55,4 +55,5 @@ def main():
         print(checkpoint.name, reason, sep="\t", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -7,12 +7,18 @@ use crate::program::process::{root, target};
 use crate::program::python;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Optimum's exporter, which asks for transformers 4.
-const PACKAGES: [&str; 5] =
-    ["optimum-onnx==0.1.0", "transformers==4.57.6", "torch==2.15.0", "onnx==1.23.2", "onnxruntime==1.32.0"];
+const PACKAGES: [&str; 6] = [
+    "optimum-onnx==0.1.0",
+    "transformers==4.57.6",
+    "torch==2.15.0",
+    "onnx==1.23.2",
+    "onnxruntime==1.32.0",
+    "onnx-ir==1.1.0",
+];
 const ENVIRONMENT: &str = "onnx-optimum-python";
 
 /// How far log-likelihoods may be off.
@@ -21,6 +27,11 @@ const TOLERANCE: f64 = 1e-4;
 /// Whether the packages were installed once.
 pub(super) fn is_available() -> bool {
     target().join(ENVIRONMENT).join("ready").exists()
+}
+
+/// The Python that has the exporter, and ONNX Runtime's own ways to round.
+pub(super) fn python() -> Result<PathBuf> {
+    python::environment(ENVIRONMENT, &PACKAGES)
 }
 
 pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
@@ -43,7 +54,7 @@ pub(super) fn compare(setup: &Setup) -> Result<Vec<Comparison>> {
 
 /// Exports all checkpoints, and gives the families of those that Optimum cannot export, with its reason.
 fn export(references: &[Reference], out: &Path) -> Result<Vec<(String, String)>> {
-    let python = python::environment(ENVIRONMENT, &PACKAGES)?;
+    let python = python()?;
     let mut command = Command::new(&python);
     command.arg(root().join("harness/xtask/src/verify/onnx_optimum.py")).arg(out);
     command.args(references.iter().map(|reference| &reference.checkpoint));

@@ -6,7 +6,7 @@ use crate::gguf::Matrix;
 use crate::tensors::Tensors;
 use candle_core::Tensor;
 use examiner_api::Result;
-use examiner_families::{HeadNorms, MlpIn, NormKind, Order, Plan, Qkv, is_constant};
+use examiner_families::{HeadNorms, MlpIn, NormKind, Order, Plan, Qkv, is_constant, row_of_pair};
 
 pub(crate) struct Weights<B: Backend> {
     pub(crate) tokens: B::Table,
@@ -241,12 +241,6 @@ fn linear<B: Backend>(backend: &B, weights: &[Matrix], order: Order, biases: &[T
     };
     let weight = joined().map_err(candle_error("join matrices"))?;
     backend.load_linear(&weight, order, bias.as_ref())
-}
-
-/// Which row of a matrix with the two rows of each pair side by side comes to a place, if they are put half a head apart.
-fn row_of_pair(place: usize, head: usize) -> usize {
-    let (first, place) = (place / head * head, place % head);
-    first + place % (head / 2) * 2 + place / (head / 2)
 }
 
 /// `groups` of `queries` heads of queries, a key and a value, as all queries, all keys, all values, in the first dimension.

@@ -1,19 +1,15 @@
 //! The tensors of a GGUF file.
 
 use super::Source;
-use crate::gguf::{Gguf, Matrix};
+use crate::gguf::Matrix;
 use candle_core::{DType, Tensor};
+use examiner_gguf::Gguf;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Tensors that belong to the configuration, and are read with it: the factors of rotations.
-const CONFIGURATION: [&str; 3] = ["rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight"];
-
 impl Source for Gguf {
     fn names(&self) -> BTreeSet<String> {
-        let mut names = Gguf::names(self);
-        names.retain(|name| !CONFIGURATION.contains(&name.as_str()));
-        names
+        self.weights()
     }
 
     fn file(&self, name: &str) -> &Path {
@@ -26,11 +22,11 @@ impl Source for Gguf {
     }
 
     fn load(&mut self, name: &str, dtype: DType) -> candle_core::Result<Tensor> {
-        Gguf::load(self, name, dtype)
+        self.read(name)?.dequantize()?.to_dtype(dtype)
     }
 
     fn load_matrix(&mut self, name: &str, dtype: DType) -> candle_core::Result<Matrix> {
-        Gguf::load_matrix(self, name, dtype)
+        Matrix::of(self.read(name)?, dtype)
     }
 
     fn has_blocks(&self) -> bool {

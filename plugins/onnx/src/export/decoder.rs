@@ -265,16 +265,15 @@ impl Builder<'_> {
         let first = match self.plan.names.mlp_in {
             MlpIn::Plain(name) | MlpIn::GatedJoined(name) | MlpIn::Gated([name, _]) => name,
         };
-        parent(block, first)
+        parent(block, first, "mlp")
     }
 }
 
-/// The path of the module that holds a part of a block: `/h.0/attn` for `attn.c_proj` of `h.0`.
-fn parent(block: &str, part: &str) -> String {
-    match part.rsplit_once('.') {
-        Some((parent, _)) => path(&format!("{block}.{parent}")),
-        None => path(block),
-    }
+/// The path of the module that holds a part of a block: `/h.0/attn` for `attn.c_proj` of `h.0`. GGUF files have no modules; `module` is
+/// what it is called then.
+fn parent(block: &str, part: &str, module: &str) -> String {
+    let parent = part.rsplit_once('.').map_or(module, |(parent, _)| parent);
+    path(&format!("{block}.{parent}"))
 }
 
 /// The name of the node for a part of the model: `/h.0/attn/c_attn` for `h.0.attn.c_attn`.

@@ -68,7 +68,8 @@ impl Directory {
         Ok(())
     }
 
-    fn file(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+    /// Writes a whole file.
+    pub(super) fn file(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         let mut file = self.create(name)?;
         file.put(bytes)?;
         file.finish().map(drop)

@@ -7,7 +7,7 @@ use examiner_families::Precision;
 use serde::{Deserialize, Serialize};
 
 /// Writes a checkpoint as an ONNX model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "schemars")]
 pub struct ExportOptions {
@@ -22,6 +22,12 @@ pub struct ExportOptions {
     /// Whether the weights lie in a file of their own, `model.onnx_data`: `true`, `false`, or `auto` for where
     /// `model.onnx` would have more than the 2 GB that its format can hold.
     pub external_data: ExternalData,
+    /// For a `.gguf` file: a `tokenizer.json` to put beside the model, as a path or `hf://org/name/tokenizer.json`. Needed where the file
+    /// describes SentencePiece's merges (`tokenizer.ggml.model: llama`), which a `tokenizer.json` cannot have exactly; of others it
+    /// is written from the file's own description if not given.
+    #[schemars(extend("format" = "path", "x-identity" = "content"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<String>,
 }
 
 /// A number type of weights.
@@ -225,6 +231,7 @@ mod tests {
             operators: Operators::Fused,
             logits: Logits::Wanted,
             external_data: ExternalData::Always,
+            tokenizer: None,
         };
         assert_eq!(read(options.clone()).unwrap(), expected);
         assert_eq!(json!(expected), options);

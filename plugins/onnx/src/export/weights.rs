@@ -1,19 +1,17 @@
 //! The tensors of a checkpoint, checked one by one against what the model expects, and converted as they are written.
 
+use super::files::Files;
 use super::graph::{Source, Weight};
 use super::options::NumberType;
 use super::rounding::Rounded;
 use examiner_api::{ErrorCode, PluginError, Result};
-use examiner_families::Rope;
+use examiner_families::{Rope, row_of_pair};
+use examiner_gguf::Gguf;
 use examiner_lm::checkpoint::{UnusedTensors, WeightFiles, check_tensor};
-use half::{bf16, f16};
-use memmap2::Mmap;
-use safetensors::tensor::{Metadata, TensorInfo};
-use safetensors::{Dtype, SafeTensors};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use half::f16;
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Numbers that are converted at a time.
 const CHUNK: usize = 1 << 16;
@@ -21,27 +19,12 @@ const CHUNK: usize = 1 << 16;
 /// Positions of which angles are computed at a time.
 const POSITIONS: u32 = 1 << 10;
 
-/// Memory-mapped safetensors files of which every tensor must be asked for.
+/// Files of which every tensor must be asked for.
 pub(super) struct Weights {
-    files: Vec<File>,
-    /// The file of each tensor.
-    file_of: BTreeMap<String, usize>,
+    files: Files,
     unused: UnusedTensors,
-}
-
-struct File {
-    path: PathBuf,
-    bytes: Mmap,
-    metadata: Metadata,
-    /// Where the numbers of the first tensor begin.
-    start: usize,
-}
-
-/// A tensor in its file.
-struct Found<'a> {
-    info: &'a TensorInfo,
-    bytes: &'a [u8],
-    path: &'a Path,
+    /// Tensors with the two rows of each rotated pair side by side, and the rows of a head.
+    pairs: BTreeMap<String, usize>,
 }
 
 /// Where numbers are written to, and as what.
@@ -54,23 +37,23 @@ struct Target<'a, W> {
 }
 
 impl Weights {
-    /// Maps the files.
+    /// Maps safetensors files.
     ///
     /// # Errors
-    /// `NotFound` or `Io` if one cannot be read, `BadInput` if it is cut off, no safetensors file at all, or holds other
-    /// tensors than the index lists.
+    /// As [`Files::map`].
     pub(super) fn open(files: &WeightFiles) -> Result<Self> {
-        let mut opened = Vec::with_capacity(files.shards.len());
-        let mut file_of = BTreeMap::new();
-        for (index, shard) in files.shards.iter().enumerate() {
-            let file = File::open(&shard.path)?;
-            let names: BTreeSet<String> = file.metadata.tensors().into_keys().collect();
-            shard.check(&names, &files.path)?;
-            file_of.extend(names.into_iter().map(|name| (name, index)));
-            opened.push(file);
-        }
-        let unused = UnusedTensors::new(files.path.clone(), file_of.keys().cloned().collect());
-        Ok(Weights { files: opened, file_of, unused })
+        Ok(Self::of(Files::map(files)?, &files.path))
+    }
+
+    /// The tensors of a GGUF file.
+    pub(super) fn gguf(gguf: Gguf) -> Self {
+        let path = gguf.path().to_owned();
+        Self::of(Files::Gguf(gguf), &path)
+    }
+
+    fn of(files: Files, path: &Path) -> Self {
+        let unused = UnusedTensors::new(path.to_owned(), files.names());
+        Weights { files, unused, pairs: BTreeMap::new() }
     }
 
     /// Whether any tensor's name begins so.
@@ -80,10 +63,12 @@ impl Weights {
 
     /// Refuses an output head that should be the embedding and is not.
     pub(super) fn check_tied(&self, head: &str, embedding: &str) -> Result<()> {
-        self.unused.check_tied(head, embedding, |a, b| match (self.find(a), self.find(b)) {
-            (Some(a), Some(b)) => a.info.dtype == b.info.dtype && a.info.shape == b.info.shape && a.bytes == b.bytes,
-            _ => false,
-        })
+        self.unused.check_tied(head, embedding, |a, b| self.files.same(a, b))
+    }
+
+    /// Says that rows of a tensor come in rotated pairs, in heads of so many rows; they will be written half a head apart.
+    pub(super) fn put_pairs_apart(&mut self, name: &str, head: usize) {
+        self.pairs.insert(name.to_owned(), head);
     }
 
     /// Asks for a tensor.
@@ -92,10 +77,8 @@ impl Weights {
     /// `BadInput` if it does not exist, has another shape, or is not of floating-point numbers.
     pub(super) fn take(&mut self, name: &str, shape: &[usize]) -> Result<()> {
         self.unused.take(name, shape)?;
-        let Found { info, path, .. } = self.tensor(name)?;
-        let fits = matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16);
-        let other_type = (!fits).then(|| format!("{:?}", info.dtype));
-        check_tensor(name, path, shape, &info.shape, other_type.as_deref())
+        let (path, found, other_type) = self.files.look(name)?;
+        check_tensor(name, path, shape, &found, other_type.as_deref())
     }
 
     /// Refuses files with tensors that were not asked for, other than those that `known` accepts.
@@ -111,8 +94,8 @@ impl Weights {
         let computed = || format!("`{}`, which is computed,", weight.name);
         let rows = weight.shape.first().copied().unwrap_or_default() as u32;
         match &weight.source {
-            Source::Tensor(name) => self.copy(name, |number| number, dtype, out, path),
-            Source::PlusOne(name) => self.copy(name, |number| number + 1.0, dtype, out, path),
+            Source::Tensor(name) => self.copy(name, rows as usize, |number| number, dtype, out, path),
+            Source::PlusOne(name) => self.copy(name, rows as usize, |number| number + 1.0, dtype, out, path),
             Source::Cosines(rope) => Target { what: computed(), dtype, out, path }.put(cosines(rope, rows)),
             Source::Sines(rope) => Target { what: computed(), dtype, out, path }.put(sines(rope, rows)),
             Source::Rounded(rounded) => self.round(rounded, dtype, out, path),
@@ -121,11 +104,13 @@ impl Weights {
 
     /// Writes a part of a rounded matrix, output by output.
     fn round(&self, rounded: &Rounded, dtype: NumberType, out: &mut impl Write, path: &Path) -> Result<()> {
-        let found = self.tensor(&rounded.tensor)?;
-        let what = format!("tensor `{}` of `{}`", rounded.tensor, found.path.display());
+        let (numbers, file) = self.files.numbers(&rounded.tensor)?;
+        let what = format!("tensor `{}` of `{}`", rounded.tensor, file.display());
         let mut target = Target { what, dtype, out, path };
+        let row = self.row(&rounded.tensor);
         for output in 0..rounded.outputs {
-            let row: Vec<f32> = (0..rounded.inputs).map(|input| found.number(rounded.place(output, input))).collect();
+            let place = |input| rounded.place(row(output), input);
+            let row: Vec<f32> = (0..rounded.inputs).map(|input| numbers.at(place(input))).collect();
             if let Some(number) = row.iter().find(|number| !number.is_finite()) {
                 return Err(target.unfit(*number));
             }
@@ -138,61 +123,24 @@ impl Weights {
     fn copy(
         &self,
         name: &str,
+        rows: usize,
         change: impl Fn(f32) -> f32,
         dtype: NumberType,
         out: &mut impl Write,
         path: &Path,
     ) -> Result<()> {
-        let found = self.tensor(name)?;
-        let what = format!("tensor `{name}` of `{}`", found.path.display());
-        let mut target = Target { what, dtype, out, path };
-        let (words, halves) = (found.bytes.as_chunks::<4>().0, found.bytes.as_chunks::<2>().0);
-        match found.info.dtype {
-            Dtype::F32 => target.put(words.iter().map(|&number| change(f32::from_le_bytes(number)))),
-            Dtype::F16 => target.put(halves.iter().map(|&number| change(f16::from_le_bytes(number).to_f32()))),
-            _ => target.put(halves.iter().map(|&number| change(bf16::from_le_bytes(number).to_f32()))),
-        }
+        let (numbers, file) = self.files.numbers(name)?;
+        let what = format!("tensor `{name}` of `{}`", file.display());
+        let (width, row) = (numbers.len() / rows.max(1), self.row(name));
+        let places = (0..rows).flat_map(|place| (0..width).map(move |column| (place, column)));
+        let numbers = places.map(|(place, column)| change(numbers.at(row(place) * width + column)));
+        Target { what, dtype, out, path }.put(numbers)
     }
 
-    fn find(&self, name: &str) -> Option<Found<'_>> {
-        let file = self.files.get(*self.file_of.get(name)?)?;
-        let info = file.metadata.info(name)?;
-        let (start, end) = info.data_offsets;
-        Some(Found { info, bytes: file.bytes.get(file.start + start..file.start + end)?, path: &file.path })
-    }
-
-    fn tensor(&self, name: &str) -> Result<Found<'_>> {
-        self.find(name).ok_or_else(|| PluginError::bad_input(format!("no tensor `{name}` in the checkpoint")))
-    }
-}
-
-impl Found<'_> {
-    /// The number at an index.
-    fn number(&self, index: usize) -> f32 {
-        let (words, halves) = (self.bytes.as_chunks::<4>().0, self.bytes.as_chunks::<2>().0);
-        match self.info.dtype {
-            Dtype::F32 => f32::from_le_bytes(words[index]),
-            Dtype::F16 => f16::from_le_bytes(halves[index]).to_f32(),
-            _ => bf16::from_le_bytes(halves[index]).to_f32(),
-        }
-    }
-}
-
-impl File {
-    fn open(path: &Path) -> Result<Self> {
-        let io = |error: std::io::Error| PluginError::io("read", path, &error);
-        let file = fs::File::open(path).map_err(io)?;
-        let incomplete = || {
-            PluginError::bad_input(format!("`{}` is not a complete safetensors file", path.display()))
-                .with_help("it may have been cut off while it was downloaded or copied: fetch it again")
-        };
-        if file.metadata().map_err(io)?.len() == 0 {
-            return Err(incomplete());
-        }
-        // SAFETY: like every program that maps its weights, we rely on nobody changing the file while it is read.
-        let bytes = unsafe { Mmap::map(&file) }.map_err(io)?;
-        let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| incomplete().with_cause(&error))?;
-        Ok(File { path: path.to_owned(), bytes, metadata, start: 8 + header })
+    /// Which row of a tensor in its file comes to a place.
+    fn row(&self, name: &str) -> impl Fn(usize) -> usize {
+        let head = self.pairs.get(name).copied();
+        move |place| head.map_or(place, |head| row_of_pair(place, head))
     }
 }
 

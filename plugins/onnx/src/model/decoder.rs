@@ -252,8 +252,13 @@ impl Decoder for OnnxDecoder {
     }
 
     fn cache_layout(&self) -> CacheLayout {
-        // Without `position_ids` the graph counts positions by itself, and padding would count.
-        if self.signature.positions { CacheLayout::Ragged } else { CacheLayout::Rectangular }
+        match self.signature.rounding {
+            // The last text of a pass of sequences of any length may be cut, and would be rounded otherwise than in one piece.
+            Rounding::ByCall => CacheLayout::Rectangular,
+            // Without `position_ids` the graph counts positions by itself, and padding would count.
+            Rounding::None | Rounding::ByRow if !self.signature.positions => CacheLayout::Rectangular,
+            Rounding::None | Rounding::ByRow => CacheLayout::Ragged,
+        }
     }
 
     fn can_fork(&self) -> bool {

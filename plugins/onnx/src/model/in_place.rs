@@ -225,7 +225,11 @@ impl<T: Number> Decoder for InPlaceDecoder<T> {
     }
 
     fn cache_layout(&self) -> CacheLayout {
-        CacheLayout::Ragged
+        match self.signature.rounding {
+            // The last text of a pass of sequences of any length may be cut, and would be rounded otherwise than in one piece.
+            Rounding::ByCall => CacheLayout::Rectangular,
+            Rounding::None | Rounding::ByRow => CacheLayout::Ragged,
+        }
     }
 
     fn can_fork(&self) -> bool {

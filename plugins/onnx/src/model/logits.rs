@@ -6,6 +6,7 @@ use examiner_api::{ErrorCode, PluginError, Result};
 use examiner_lm::{OnLogits, Row};
 use half::f16;
 use ort::value::{DynValue, TensorElementType};
+use std::borrow::Cow;
 use std::path::Path;
 
 /// Rows of logits that are sent at the same time.
@@ -38,7 +39,8 @@ pub(crate) fn send_logits(
     };
     for (rows, indices) in rows.chunks(ROWS_AT_ONCE).zip(indices.chunks(ROWS_AT_ONCE)) {
         let values = read(logits, indices, vocabulary).map_err(|error| failed("read logits", &error))?;
-        if values.iter().any(|value| value.is_nan()) {
+        // All of them: a loop that may end early is not computed several numbers at a time.
+        if values.iter().fold(false, |found, value| found | value.is_nan()) {
             let message = format!("tensor `{name}` of `{}` has NaN", path.display());
             return Err(PluginError::new(ErrorCode::Numeric, message).with_help(
                 "a model of 16 bits may overflow: export it with `dtype: f32`; otherwise its weights are damaged",
@@ -61,19 +63,19 @@ fn checked(logits: Option<&DynValue>, rows: usize, vocabulary: usize) -> Result<
     }
 }
 
-/// Rows of logits, in 32 bits.
-fn read(logits: &DynValue, indices: &[usize], vocabulary: usize) -> ort::Result<Vec<f32>> {
-    let mut values = Vec::with_capacity(indices.len() * vocabulary);
+/// Rows of logits, in 32 bits; without a copy where they are that already, side by side.
+fn read<'a>(logits: &'a DynValue, indices: &[usize], vocabulary: usize) -> ort::Result<Cow<'a, [f32]>> {
+    let row = |index: usize| index * vocabulary..(index + 1) * vocabulary;
     if logits.dtype().tensor_type() == Some(TensorElementType::Float16) {
         let (_, all) = logits.try_extract_tensor::<f16>()?;
-        for &index in indices {
-            values.extend(all[index * vocabulary..(index + 1) * vocabulary].iter().map(|value| value.to_f32()));
-        }
-    } else {
-        let (_, all) = logits.try_extract_tensor::<f32>()?;
-        for &index in indices {
-            values.extend_from_slice(&all[index * vocabulary..(index + 1) * vocabulary]);
-        }
+        return Ok(indices.iter().flat_map(|&index| all[row(index)].iter().map(|value| value.to_f32())).collect());
     }
-    Ok(values)
+    let (_, all) = logits.try_extract_tensor::<f32>()?;
+    let first = indices.first().copied().unwrap_or_default();
+    if indices.iter().copied().eq(first..first + indices.len()) {
+        return Ok(Cow::Borrowed(&all[first * vocabulary..][..indices.len() * vocabulary]));
+    }
+    let mut values = Vec::with_capacity(indices.len() * vocabulary);
+    indices.iter().for_each(|&index| values.extend_from_slice(&all[row(index)]));
+    Ok(Cow::Owned(values))
 }

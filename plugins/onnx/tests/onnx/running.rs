@@ -1,6 +1,7 @@
 //! Exported models, run by ONNX Runtime.
 
 mod families;
+mod gguf;
 pub(crate) mod graphs;
 mod refused;
 mod rounded;

@@ -16,7 +16,7 @@ impl Builder<'_> {
     pub(super) fn attention(&mut self, layer: usize, block: &str, x: &str, shared: &Shared) -> Result<String> {
         let plan = self.plan;
         let cache = self.cache(layer);
-        let at = parent(block, plan.names.output);
+        let at = parent(block, plan.names.output, "attn");
         let rotation = plan.layers[layer].rope.filter(|rope| shared.tables[*rope].is_some());
         let as_made = rotation.is_none() && plan.head_norms == HeadNorms::None;
         let context = match (self.operators, plan.names.qkv) {

@@ -45,7 +45,13 @@ impl Builder<'_> {
         let names = ["q", "k", "v"].map(|part| format!("{at}/{part}"));
         let mut left = None;
         let values = match plan.names.qkv {
-            Qkv::Apart([q, k, v]) => {
+            Qkv::Apart([q, k, v]) | Qkv::Interleaved([q, k, v]) => {
+                if matches!(plan.names.qkv, Qkv::Interleaved(_)) {
+                    for (name, end) in [(q, "weight"), (q, "bias"), (k, "weight"), (k, "bias")] {
+                        let (stored, _) = self.names(&format!("{block}.{name}.{end}"));
+                        self.weights.put_pairs_apart(&stored, plan.head_width);
+                    }
+                }
                 let mut part = |name: &str, size: usize| {
                     let made = self.linear(&format!("{block}.{name}"), x, [plan.width, size], plan.biases.qkv)?;
                     Ok::<_, PluginError>(self.biased(made))
@@ -75,11 +81,6 @@ impl Builder<'_> {
                     self.graph.node("Reshape", &names[part], &[&parts[part], &shape], &[])
                 };
                 [rows(0), rows(1), rows(2)]
-            }
-            Qkv::Interleaved(_) => {
-                return Err(PluginError::unsupported(
-                    "queries and keys whose rotated pairs stand side by side in the file cannot be exported",
-                ));
             }
         };
         let ([q, k, v], [q_name, k_name, v_name]) = (values, names);

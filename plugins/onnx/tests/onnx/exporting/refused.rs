@@ -2,8 +2,11 @@
 
 use super::{export, export_to, names};
 use examiner_api::testing::FakeHost;
-use examiner_api::{ErrorCode, OpenRole, PluginError, Result, RoleKind};
-use examiner_test_support::checkpoint::{Dtype, Tensor, TinyGpt2, VOCABULARY};
+use examiner_api::{ErrorCode, Exporter, Open, OpenRole, PluginError, Result, RoleKind};
+use examiner_plugin_onnx::{ExportOptions, OnnxExporter};
+use examiner_test_support::checkpoint::{
+    Dtype, GgufItem, Tensor, TinyGpt2, VOCABULARY, smallest_gguf, tokenizer_with,
+};
 use examiner_test_support::ground_truth;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -117,14 +120,38 @@ fn files_that_cannot_be_exported() {
 }
 
 #[test]
-fn a_gguf_file_is_not_exported() {
-    let out = tempfile::tempdir().unwrap();
-    let from = std::path::Path::new("model-q4_k_m.gguf");
-    let error = export_to(from, out.path(), json!({}), &FakeHost::new()).unwrap_err();
+fn a_gguf_file_with_a_tokenizer_that_no_file_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let from = directory.path().join("model.gguf");
+    let mut gguf = smallest_gguf();
+    gguf.set("tokenizer.ggml.model", GgufItem::Text("llama".to_owned()));
+    let tokens = gguf.items.iter().find_map(|(key, item)| match item {
+        GgufItem::Texts(tokens) if key == "tokenizer.ggml.tokens" => Some(tokens.len()),
+        _ => None,
+    });
+    gguf.set("tokenizer.ggml.scores", GgufItem::F32s(vec![0.0; tokens.unwrap()]));
+    gguf.set("tokenizer.ggml.add_bos_token", GgufItem::Bool(false));
+    std::fs::write(&from, gguf.bytes()).unwrap();
+    let out = directory.path().join("out");
+    let error = export_to(&from, &out, json!({}), &FakeHost::new()).unwrap_err();
     assert_eq!(error.code, ErrorCode::Unsupported);
     let message = error.to_string();
-    assert!(message.contains("`model-q4_k_m.gguf` is a GGUF file; the exporter `onnx` reads safetensors"), "{message}");
-    assert!(message.contains("export the checkpoint that the file was made of"), "{message}");
+    assert!(message.contains("model.gguf` describes a tokenizer by SentencePiece's merges"), "{message}");
+    assert!(message.contains("with the option `tokenizer`"), "{message}");
+    let mut exporter = OnnxExporter::open(ExportOptions::default(), FakeHost::new().host()).unwrap();
+    assert_eq!(exporter.check(&from.display().to_string()).unwrap_err().message, error.message, "before any work");
+    let tokenizer = directory.path().join("tokenizer.json");
+    std::fs::write(&tokenizer, tokenizer_with(&[]).to_string()).unwrap();
+    export_to(&from, &out, json!({ "tokenizer": tokenizer }), &FakeHost::new()).unwrap();
+    assert!(out.join("tokenizer.json").is_file());
+}
+
+#[test]
+fn a_tokenizer_for_a_checkpoint_that_has_one() {
+    let checkpoint = TinyGpt2::new(json!({})).write();
+    let error = refusal(&checkpoint, json!({ "tokenizer": "tokenizer.json" }));
+    assert_eq!(error.code, ErrorCode::BadOptions);
+    assert!(error.message.contains("`tokenizer` is for checkpoints that are a `.gguf` file"), "{error}");
 }
 
 #[test]
@@ -156,7 +183,7 @@ fn options_are_published_and_unknown_ones_refused() {
     assert_eq!(role.name, "onnx");
     assert_eq!(role.options["additionalProperties"], json!(false));
     let options: BTreeSet<&str> = role.options["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(options, BTreeSet::from(["dtype", "external_data", "logits", "operators"]));
+    assert_eq!(options, BTreeSet::from(["dtype", "external_data", "logits", "operators", "tokenizer"]));
     let open = |options: Value| -> Result<OpenRole> {
         plugin.open(RoleKind::Exporter, "onnx", options.as_object().unwrap().clone(), FakeHost::new().host())
     };

@@ -27,7 +27,7 @@ fn variants(has_windows: bool) -> Vec<Value> {
 /// Families of which the small checkpoint has layers with a window.
 const WINDOWS: [&str; 3] = ["mistral", "gemma2", "gemma3_text"];
 
-fn check_scores(model: &mut Onnx, family: &Family, place: &str) {
+pub(super) fn check_scores(model: &mut Onnx, family: &Family, place: &str) {
     let requests = family.scored.iter().zip(0..);
     let requests = requests.map(|(row, id)| loglikelihood(id, &row.context, &row.continuation)).collect();
     let found = score(model, requests);
@@ -47,7 +47,7 @@ fn check_scores(model: &mut Onnx, family: &Family, place: &str) {
     println!("{place}: sums within {worst:.1e}");
 }
 
-fn check_answers(model: &mut Onnx, family: &Family, place: &str) {
+pub(super) fn check_answers(model: &mut Onnx, family: &Family, place: &str) {
     let requests = family.answers.iter().zip(0..).map(|(row, id)| prompt(id, &row.prompt, NEW_TOKENS));
     let found = generate(model, requests.collect());
     for (id, row) in (0..).zip(&family.answers) {

@@ -150,8 +150,12 @@ fn calls_that_are_rounded_as_a_whole_have_one_text() {
     });
     let (expected, _) = one_by_one(exported.path());
     let host = FakeHost::new();
-    let mut model = open_with(exported.path(), json!({ "share_prefixes": false }), &host).unwrap();
-    assert_close(&scores(&mut model, &pairs()), &expected, 1e-5);
+    // Passes that end within a text if it may be cut, and one for all.
+    for tokens in [70, 1024] {
+        let options = json!({ "share_prefixes": false, "max_batch_tokens": tokens });
+        let mut model = open_with(exported.path(), options, &host).unwrap();
+        assert_close(&scores(&mut model, &pairs()), &expected, 1e-5);
+    }
     let warned =
         |(level, message): &(Level, String)| *level == Level::Warn && message.contains("DynamicQuantizeLinear");
     assert!(host.messages().iter().any(warned));

@@ -5,8 +5,7 @@
 
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::ggml_file::qtensor_from_ggml;
-use candle_core::{DType, Device, Tensor};
-use examiner_kernels::{BlockFormat, Blocks};
+use candle_core::{Device, Tensor};
 use half::f16;
 
 /// The values that four bits stand for in IQ4_NL and IQ4_XS.
@@ -18,9 +17,12 @@ pub(super) const SUPPORTED: &str =
 
 /// A number type that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NumberType {
+pub enum NumberType {
+    /// One that candle has.
     Candle(GgmlDType),
+    /// 32 numbers by a scale, each one of 16 values.
     Iq4Nl,
+    /// 256 numbers by scales of two levels, each one of 16 values.
     Iq4Xs,
 }
 
@@ -59,32 +61,11 @@ impl NumberType {
         }
     }
 
-    /// What its blocks are for the CPU's own kernels; none for plain numbers.
-    fn format(self) -> Option<BlockFormat> {
-        Some(match self {
-            NumberType::Candle(GgmlDType::Q4_0) => BlockFormat::Q4_0,
-            NumberType::Candle(GgmlDType::Q4_1) => BlockFormat::Q4_1,
-            NumberType::Candle(GgmlDType::Q5_0) => BlockFormat::Q5_0,
-            NumberType::Candle(GgmlDType::Q5_1) => BlockFormat::Q5_1,
-            NumberType::Candle(GgmlDType::Q8_0) => BlockFormat::Q8_0,
-            NumberType::Candle(GgmlDType::Q2K) => BlockFormat::Q2K,
-            NumberType::Candle(GgmlDType::Q3K) => BlockFormat::Q3K,
-            NumberType::Candle(GgmlDType::Q4K) => BlockFormat::Q4K,
-            NumberType::Candle(GgmlDType::Q5K) => BlockFormat::Q5K,
-            NumberType::Candle(GgmlDType::Q6K) => BlockFormat::Q6K,
-            NumberType::Candle(_) => return None,
-            NumberType::Iq4Nl => BlockFormat::Iq4Nl,
-            NumberType::Iq4Xs => BlockFormat::Iq4Xs,
-        })
-    }
-
-    /// Whether its blocks are what the CPU's own kernels multiply.
-    pub(super) fn is_in_blocks(self) -> bool {
-        self.format().is_some()
-    }
-
     /// The numbers, in 32 bits. `bytes` are whole blocks.
-    pub(super) fn dequantize(self, bytes: &[u8], shape: &[usize]) -> candle_core::Result<Tensor> {
+    ///
+    /// # Errors
+    /// If they are not as many as the shape asks for.
+    pub fn dequantize(self, bytes: &[u8], shape: &[usize]) -> candle_core::Result<Tensor> {
         match self {
             NumberType::Candle(dtype) => {
                 qtensor_from_ggml(dtype, bytes, shape.to_vec(), &Device::Cpu)?.dequantize(&Device::Cpu)
@@ -95,66 +76,24 @@ impl NumberType {
     }
 }
 
-/// A matrix as it comes from its file.
+/// A tensor as it is in its file.
 #[derive(Debug)]
-pub(crate) enum Matrix {
-    /// Numbers, rounded to the type that was asked for.
-    Plain(Tensor),
-    /// Quantized ones, as they are.
-    Blocks(BlockMatrix),
+pub struct Stored {
+    /// What its bytes are.
+    pub number_type: NumberType,
+    /// Whole blocks.
+    pub bytes: Vec<u8>,
+    /// The size of each axis, the slowest first.
+    pub shape: Vec<usize>,
 }
 
-impl Matrix {
-    /// Its numbers.
-    pub(crate) fn numbers(&self) -> candle_core::Result<Tensor> {
-        match self {
-            Matrix::Plain(tensor) => Ok(tensor.clone()),
-            Matrix::Blocks(blocks) => blocks.dequantize(),
-        }
-    }
-}
-
-/// A matrix whose rows are blocks, as it is in its file.
-#[derive(Debug)]
-pub(crate) struct BlockMatrix {
-    number_type: NumberType,
-    format: BlockFormat,
-    bytes: Vec<u8>,
-    /// `[rows, columns]`: of a linear layer, outputs and inputs.
-    shape: [usize; 2],
-    /// What its numbers are rounded to where they do not stay in blocks.
-    dtype: DType,
-}
-
-impl BlockMatrix {
-    /// The matrix of whole blocks, if that is what they are.
-    pub(super) fn new(number_type: NumberType, bytes: Vec<u8>, shape: &[usize], dtype: DType) -> Result<Self, Vec<u8>> {
-        match (number_type.format(), shape) {
-            (Some(format), &[rows, columns]) => {
-                Ok(BlockMatrix { number_type, format, bytes, shape: [rows, columns], dtype })
-            }
-            _ => Err(bytes),
-        }
-    }
-
-    pub(crate) fn shape(&self) -> [usize; 2] {
-        self.shape
-    }
-
-    /// The matrix for the CPU's own kernels.
-    pub(crate) fn blocks(&self) -> Blocks<'_> {
-        Blocks { format: self.format, bytes: &self.bytes, outputs: self.shape[0] }
-    }
-
-    pub(crate) fn dequantize(&self) -> candle_core::Result<Tensor> {
-        self.number_type.dequantize(&self.bytes, &self.shape)?.to_dtype(self.dtype)
-    }
-
-    /// The same with the rows in another order: `of` says which row comes at a place.
-    pub(crate) fn with_rows(&self, of: impl Fn(usize) -> usize) -> Self {
-        let row = self.bytes.len() / self.shape[0].max(1);
-        let bytes = (0..self.shape[0]).flat_map(|place| &self.bytes[of(place) * row..][..row]).copied().collect();
-        BlockMatrix { bytes, ..*self }
+impl Stored {
+    /// Its numbers, in 32 bits.
+    ///
+    /// # Errors
+    /// If the bytes are not as many as the shape asks for.
+    pub fn dequantize(&self) -> candle_core::Result<Tensor> {
+        self.number_type.dequantize(&self.bytes, &self.shape)
     }
 }
 
@@ -227,11 +166,8 @@ fn name(number: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Matrix;
-    use crate::gguf::Gguf;
-    use candle_core::DType;
+    use crate::Gguf;
     use examiner_api::testing::FakeHost;
-    use examiner_kernels::{BlockInputs, Linear};
     use examiner_test_support::ground_truth;
     use sha2::{Digest, Sha256};
 
@@ -239,43 +175,17 @@ mod tests {
     #[test]
     fn numbers_of_every_type_are_those_of_the_reference() {
         let path = ground_truth::quantized();
-        let mut gguf = Gguf::open(&path.display().to_string(), &FakeHost::new().host()).unwrap();
+        let gguf = Gguf::open(&path.display().to_string(), &FakeHost::new().host()).unwrap();
         let names: Vec<String> = gguf.names().into_iter().filter(|name| !name.ends_with(".expected")).collect();
         assert_eq!(names.len(), super::SUPPORTED.split(", ").count());
         for name in names {
             assert!(super::SUPPORTED.contains(&name));
-            let mut load =
-                |name: &str| gguf.load(name, DType::F32).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-            let (found, expected) = (load(&name), load(&format!("{name}.expected")));
+            let (found, expected) = (gguf.numbers(&name).unwrap(), gguf.numbers(&format!("{name}.expected")).unwrap());
             assert_eq!(found.len(), 512);
             for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
                 assert!(found.to_bits() == expected.to_bits(), "{name}, number {index}: {found}, expected {expected}");
             }
         }
-    }
-
-    #[test]
-    fn numbers_that_stay_in_blocks_are_those_of_the_reference() {
-        let path = ground_truth::quantized();
-        let mut gguf = Gguf::open(&path.display().to_string(), &FakeHost::new().host()).unwrap();
-        let names: Vec<String> = gguf.names().into_iter().filter(|name| !name.ends_with(".expected")).collect();
-        let mut plain = Vec::new();
-        for name in names {
-            let Matrix::Blocks(matrix) = gguf.load_matrix(&name, DType::F32).unwrap() else {
-                plain.push(name);
-                continue;
-            };
-            let layer = Linear::pack_blocks(&[matrix.blocks()], matrix.shape()[1], BlockInputs::F32, None);
-            let expected = gguf.load(&format!("{name}.expected"), DType::F32).unwrap().to_vec2::<f32>().unwrap();
-            assert_eq!((expected.len(), layer.outputs()), (2, 2));
-            for (output, expected) in expected.iter().enumerate() {
-                let mut found = vec![f32::NAN; layer.inputs()];
-                layer.weights_of(output, &mut found);
-                let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-                assert_eq!(bits(&found), bits(expected), "{name}, row {output}");
-            }
-        }
-        assert_eq!(plain, ["BF16", "F16", "F32"]);
     }
 
     /// The digests are those of the numbers that the Python package `gguf` computes of the same files.
@@ -287,13 +197,13 @@ mod tests {
         let files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
         for digests in files.filter(|path| path.extension().is_some_and(|extension| extension == "sha256")) {
             let path = digests.with_extension("");
-            let mut gguf = Gguf::open(&path.display().to_string(), &FakeHost::new().host()).unwrap();
+            let gguf = Gguf::open(&path.display().to_string(), &FakeHost::new().host()).unwrap();
             let expected = std::fs::read_to_string(&digests).unwrap();
             let mut names = gguf.names();
             let equal = expected.lines().filter(|line| {
                 let (digest, name) = line.split_once("  ").unwrap();
                 assert!(names.remove(name), "{name} of {}", path.display());
-                let values = gguf.load(name, DType::F32).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                let values = gguf.numbers(name).unwrap();
                 let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
                 let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
                 found == digest

@@ -3,23 +3,39 @@
 //! What the format has no key for is what llama.cpp takes for given, or where llama.cpp departs from the published models
 //! (the activation of GPT-NeoX), what these have.
 
-use super::ARCHITECTURES;
-use crate::gguf::{Gguf, Item};
+use crate::{Gguf, Item};
 use examiner_api::{PluginError, Result};
 use examiner_families::SIZE_LIMIT;
 use serde_json::{Map, Value, json};
+
+/// Architectures as GGUF names them, and the families that they are. `llama` is Mistral's name there, too.
+const ARCHITECTURES: [(&str, &str); 10] = [
+    ("gpt2", "gpt2"),
+    ("llama", "llama"),
+    ("qwen2", "qwen2"),
+    ("qwen3", "qwen3"),
+    ("gemma2", "gemma2"),
+    ("gemma3", "gemma3_text"),
+    ("phi3", "phi3"),
+    ("olmo2", "olmo2"),
+    ("granite", "granite"),
+    ("gptneox", "gpt_neox"),
+];
+
+/// Families of which converters put the two values of a pair that is rotated side by side.
+pub(crate) const INTERLEAVED: [&str; 3] = ["llama", "mistral", "granite"];
 
 /// The configuration of a file.
 ///
 /// # Errors
 /// `BadInput` if a number is missing, `Unsupported` for an architecture, or something in it, that is not run.
-pub(crate) fn config(gguf: &mut Gguf) -> Result<Value> {
+pub fn config(gguf: &Gguf) -> Result<Value> {
     let key = "general.architecture";
     let architecture = gguf.text(key)?.ok_or_else(|| gguf.unexpected(key, "a text"))?.to_owned();
     let Some((_, family)) = ARCHITECTURES.iter().find(|(name, _)| *name == architecture) else {
         let names = ARCHITECTURES.map(|(name, _)| name).join("`, `");
         return Err(PluginError::unsupported(format!(
-            "`{}` has `{key}: {architecture}`; from GGUF files the plugin `candle` reads `{names}`",
+            "`{}` has `{key}: {architecture}`; from GGUF files `{names}` are read",
             gguf.path().display()
         ))
         .with_help("use the checkpoint's safetensors files"));
@@ -136,7 +152,7 @@ impl File<'_> {
             (_, theta) => theta.unwrap_or(10_000.0),
         };
         let rotated = self.size("rope.dimension_count")?.unwrap_or(head_width);
-        if super::INTERLEAVED.contains(&family) && rotated != head_width {
+        if INTERLEAVED.contains(&family) && rotated != head_width {
             return Err(self.unsupported(&format!("{rotated} of {head_width} values of a head are rotated")));
         }
         let share = rotated as f64 / head_width as f64;
@@ -230,7 +246,7 @@ impl File<'_> {
 }
 
 /// LongRoPE, whose factors are tensors.
-fn longrope(gguf: &mut Gguf, architecture: &str) -> Result<Option<Map<String, Value>>> {
+fn longrope(gguf: &Gguf, architecture: &str) -> Result<Option<Map<String, Value>>> {
     let short = gguf.vector("rope_factors_short.weight")?;
     let long = gguf.vector("rope_factors_long.weight")?;
     let (short, long) = match (short, long) {

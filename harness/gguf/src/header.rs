@@ -13,14 +13,20 @@ const MAX_DEPTH: u32 = 4;
 
 /// A value of the metadata.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Item {
+pub enum Item {
     /// A whole number of any width.
     Whole(i128),
+    /// Any other number.
     Number(f64),
+    /// A truth.
     Flag(bool),
+    /// A text.
     Text(String),
+    /// A list of whole numbers.
     Wholes(Vec<i64>),
+    /// A list of other numbers.
     Numbers(Vec<f32>),
+    /// A list of texts.
     Texts(Vec<String>),
     /// What nothing is read from: a list of flags or of lists, a text that is not UTF-8.
     Other(&'static str),

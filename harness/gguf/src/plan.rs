@@ -1,40 +1,22 @@
 //! Plans for GGUF files: the families' own, with the names that such files give to tensors, and with what converters have
 //! done to them.
 
-mod config;
-
-pub(crate) use config::config;
-
-use crate::gguf::Gguf;
+use crate::Gguf;
+use crate::config::INTERLEAVED;
 use examiner_api::Result;
 use examiner_families::{Biases, Config, MlpIn, Names, NormKind, Norms, Order, Plan, Qkv};
-
-/// Architectures as GGUF names them, and the families that they are. `llama` is Mistral's name there, too.
-const ARCHITECTURES: [(&str, &str); 10] = [
-    ("gpt2", "gpt2"),
-    ("llama", "llama"),
-    ("qwen2", "qwen2"),
-    ("qwen3", "qwen3"),
-    ("gemma2", "gemma2"),
-    ("gemma3", "gemma3_text"),
-    ("phi3", "phi3"),
-    ("olmo2", "olmo2"),
-    ("granite", "granite"),
-    ("gptneox", "gpt_neox"),
-];
-
-/// Families of which converters put the two values of a pair that is rotated side by side.
-const INTERLEAVED: [&str; 3] = ["llama", "mistral", "granite"];
 
 /// What the frequencies of a rotation are divided by.
 const ROPE_FACTORS: &str = "rope_freqs.weight";
 
-/// The plan of a GGUF file; `config` is what [`config()`] made of it.
+/// The plan of a GGUF file; `config` is what [`config`](crate::config) made of it.
 ///
 /// # Errors
 /// As for other checkpoints, and `BadInput` for factors that do not fit the rotation.
-pub(crate) fn plan(config: &Config<'_>, gguf: &mut Gguf) -> Result<Plan> {
-    let mut plan = super::plan(config)?;
+pub fn plan(config: &Config<'_>, gguf: &Gguf) -> Result<Plan> {
+    let Some(mut plan) = examiner_families::plan(config)? else {
+        return Err(config.unsupported(format!("`model_type: {}` is no family that is read", config.model_type())));
+    };
     let interleaved = INTERLEAVED.contains(&config.model_type());
     plan.names = names(plan.names, interleaved);
     // Converters transpose the matrices of GPT-2, and add the one to Gemma's norms.

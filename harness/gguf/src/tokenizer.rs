@@ -1,6 +1,6 @@
 //! What a file says of its tokenizer.
 
-use super::{Gguf, Item};
+use crate::{Gguf, Item};
 use examiner_api::{PluginError, Result};
 use examiner_lm::GgufTokenizer;
 
@@ -9,7 +9,7 @@ impl Gguf {
     ///
     /// # Errors
     /// `BadInput` for a value of another type, or a file without tokens, `Unsupported` for a rule that is not followed.
-    pub(crate) fn tokenizer(&self) -> Result<GgufTokenizer> {
+    pub fn tokenizer(&self) -> Result<GgufTokenizer> {
         let key = |name: &str| format!("tokenizer.ggml.{name}");
         let text = |name: &str| Ok::<_, PluginError>(self.text(&key(name))?.map(str::to_owned));
         let flag = |name: &str| self.flag(&key(name));
