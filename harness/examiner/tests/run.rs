@@ -235,7 +235,7 @@ fn what_a_local_model_computed_is_in_the_provenance() {
     let directory = tempfile::tempdir().unwrap();
     let checkpoint = TinyGpt2::new(serde_json::json!({})).write();
     std::fs::write(directory.path().join("rows.jsonl"), "{\"q\": \"a\", \"a\": \"one\"}\n").unwrap();
-    let beginning = "one two three ".repeat(8);
+    let beginning = "one two three ".repeat(3);
     let table = format!("plugin: table, path: rows.jsonl, prompt: '{beginning}{{{{ q }}}}', gold: a");
     let choices = "choices: [one, two], scorer: { name: perplexity-choice, normalize: sum }";
     let suite = format!(
