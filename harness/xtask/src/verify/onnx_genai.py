@@ -123,8 +123,12 @@ def dequantize(model, checkpoint, out):
         if name.removesuffix("_Q4") in tensors:
             replace(name.removesuffix("_Q4"), value)
         elif name == "lm_head":
-            tied = "lm_head.weight" not in tensors
-            replace("model.embed_tokens.weight" if tied else "lm_head.weight", value)
+            # With 4 bits, embeddings that are the head are looked up in it; with 8, they keep their own numbers.
+            looked_up = any(other.op_type == "GatherBlockQuantized" for other in graph.node)
+            if "lm_head.weight" not in tensors and not looked_up:
+                tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]
+                config["tie_word_embeddings"] = False
+            replace("lm_head.weight" if "lm_head.weight" in tensors else "model.embed_tokens.weight", value)
         elif name.endswith("qkv_proj") and f"{name}.weight" not in tensors:
             ends = [shares[0], shares[0] + shares[1]]
             for part, rows in zip("qkv", np.split(value, ends)):
