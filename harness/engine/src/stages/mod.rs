@@ -191,7 +191,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let part = |number: u32| folder.path().join(format!("m-{number:05}-of-00003.gguf"));
         let hash_with = |second: &str| {
-            [(1, "first"), (2, second), (3, "third")].map(|(number, text)| std::fs::write(part(number), text).unwrap());
+            for (number, text) in [(1, "first"), (2, second), (3, "third")] {
+                std::fs::write(part(number), text).unwrap();
+            }
             content_of_parts(&part(1)).unwrap()
         };
         let (one, two) = (hash_with("one"), hash_with("two"));
