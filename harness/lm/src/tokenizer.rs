@@ -229,7 +229,8 @@ impl Tokenizer {
             return Ok(None);
         }
         let text = guarded("writing a tokenizer", || self.inner.to_string(false))?;
-        let json = |error: serde_json::Error| PluginError::bad_input("a tokenizer cannot be written").with_cause(&error);
+        let json =
+            |error: serde_json::Error| PluginError::bad_input("a tokenizer cannot be written").with_cause(&error);
         let mut file: Value = serde_json::from_str(&text).map_err(json)?;
         file["post_processor"] = self.around_a_text();
         serde_json::to_vec(&file).map(Some).map_err(json)

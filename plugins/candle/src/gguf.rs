@@ -120,7 +120,8 @@ mod tests {
                 continue;
             };
             let layer = Linear::pack_blocks(&[matrix.blocks()], matrix.shape()[1], None);
-            let expected = gguf.read(&format!("{name}.expected")).unwrap().dequantize().unwrap().to_vec2::<f32>().unwrap();
+            let expected =
+                gguf.read(&format!("{name}.expected")).unwrap().dequantize().unwrap().to_vec2::<f32>().unwrap();
             assert_eq!((expected.len(), layer.outputs()), (2, 2));
             for (output, expected) in expected.iter().enumerate() {
                 let mut found = vec![f32::NAN; layer.inputs()];

@@ -140,7 +140,9 @@ fn compare_family(setup: &Setup, builder: &Builder, reference: &Reference) -> Re
     let mut compared = Vec::new();
     for (name, precision, extra) in ROUNDED {
         let built = builder.build(checkpoint, &format!("{family}-{name}"), precision, extra)?;
-        if REFUSED.contains(&(family, name)) && let Some(reason) = builder.refusal(&built)? {
+        if REFUSED.contains(&(family, name))
+            && let Some(reason) = builder.refusal(&built)?
+        {
             let title = format!("{family} genai, {name}");
             comparisons.push(Comparison::left_out(title, format!("Python's onnxruntime refuses the graph: {reason}")));
             continue;

@@ -4,9 +4,7 @@ use super::{export, export_to, names};
 use examiner_api::testing::FakeHost;
 use examiner_api::{ErrorCode, Exporter, Open, OpenRole, PluginError, Result, RoleKind};
 use examiner_plugin_onnx::{ExportOptions, OnnxExporter};
-use examiner_test_support::checkpoint::{
-    Dtype, GgufItem, Tensor, TinyGpt2, VOCABULARY, smallest_gguf, tokenizer_with,
-};
+use examiner_test_support::checkpoint::{Dtype, GgufItem, Tensor, TinyGpt2, VOCABULARY, smallest_gguf, tokenizer_with};
 use examiner_test_support::ground_truth;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -86,9 +86,8 @@ fn what_a_file_says_of_its_tokenizer_is_carried_over() {
         gguf.set("tokenizer.ggml.add_bos_token", GgufItem::Bool(begins));
         let (_directory, path) = write(&gguf);
         let out = export(&path, json!({}));
-        let read = |name: &str| -> Value {
-            serde_json::from_slice(&std::fs::read(out.path().join(name)).unwrap()).unwrap()
-        };
+        let read =
+            |name: &str| -> Value { serde_json::from_slice(&std::fs::read(out.path().join(name)).unwrap()).unwrap() };
         assert_eq!(read("generation_config.json"), json!({ "bos_token_id": 1, "eos_token_id": [2] }));
         assert_eq!(read("tokenizer_config.json")["chat_template"], "{{ messages[0].content }}");
         assert_eq!(read("config.json")["model_type"], "llama");
