@@ -146,7 +146,8 @@ fn further_parts(first: &Path) -> Vec<PathBuf> {
     };
     let Some((stem, rest)) = name.split_once("-00001-of-") else { return Vec::new() };
     let of = |part: u32| directory.join(format!("{stem}-{part:05}-of-{rest}"));
-    let count = rest.split_once('.').and_then(|(count, _)| count.parse().ok()).unwrap_or(1_u32);
+    let digits = rest.split_once('.').map_or("", |(digits, _)| digits);
+    let count: u32 = digits.parse().ok().filter(|_| digits.len() == 5).unwrap_or(1);
     (2..=count).map(of).filter(|path| path.is_file()).collect()
 }
 
@@ -191,7 +192,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let part = |number: u32| folder.path().join(format!("m-{number:05}-of-00003.gguf"));
         let hash_with = |second: &str| {
-            [(1, "first"), (2, second), (3, "third")].map(|(number, text)| std::fs::write(part(number), text).unwrap());
+            for (number, text) in [(1, "first"), (2, second), (3, "third")] {
+                std::fs::write(part(number), text).unwrap();
+            }
             content_of_parts(&part(1)).unwrap()
         };
         let (one, two) = (hash_with("one"), hash_with("two"));
