@@ -13,7 +13,7 @@ const MAX_DEPTH: u32 = 4;
 
 /// A value of the metadata.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Item {
+pub(crate) enum Item {
     /// A whole number of any width.
     Whole(i128),
     /// Any other number.

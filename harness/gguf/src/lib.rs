@@ -13,9 +13,10 @@ mod plan;
 mod tokenizer;
 
 pub use self::config::config;
-pub use self::header::Item;
 pub use self::numbers::{NumberType, Stored};
 pub use self::plan::plan;
+
+pub(crate) use self::header::Item;
 
 use self::header::{Header, TensorInfo};
 use self::numbers::SUPPORTED;
@@ -126,12 +127,12 @@ impl Gguf {
     }
 
     /// A value of the metadata.
-    pub fn item(&self, key: &str) -> Option<&Item> {
+    pub(crate) fn item(&self, key: &str) -> Option<&Item> {
         self.items.get(key)
     }
 
     /// A text of the metadata.
-    pub fn text(&self, key: &str) -> Result<Option<&str>> {
+    pub(crate) fn text(&self, key: &str) -> Result<Option<&str>> {
         match self.item(key) {
             None => Ok(None),
             Some(Item::Text(text)) => Ok(Some(text)),
@@ -140,7 +141,7 @@ impl Gguf {
     }
 
     /// A truth of the metadata.
-    pub fn flag(&self, key: &str) -> Result<Option<bool>> {
+    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>> {
         match self.item(key) {
             None => Ok(None),
             Some(Item::Flag(flag)) => Ok(Some(*flag)),
@@ -149,7 +150,7 @@ impl Gguf {
     }
 
     /// A number of the metadata.
-    pub fn number(&self, key: &str) -> Result<Option<f64>> {
+    pub(crate) fn number(&self, key: &str) -> Result<Option<f64>> {
         match self.item(key) {
             None => Ok(None),
             Some(Item::Number(number)) => Ok(Some(*number)),
@@ -159,7 +160,7 @@ impl Gguf {
     }
 
     /// A whole number of the metadata. Where layers may differ, there is a list, which is one number if they do not.
-    pub fn whole(&self, key: &str) -> Result<Option<usize>> {
+    pub(crate) fn whole(&self, key: &str) -> Result<Option<usize>> {
         let whole = match self.item(key) {
             None => return Ok(None),
             Some(Item::Whole(whole)) => usize::try_from(*whole).ok(),
@@ -179,7 +180,7 @@ impl Gguf {
     }
 
     /// An error over a value that is not what it should be.
-    pub fn unexpected(&self, key: &str, expected: &str) -> PluginError {
+    pub(crate) fn unexpected(&self, key: &str, expected: &str) -> PluginError {
         let found = match self.item(key) {
             None => "nothing".to_owned(),
             Some(Item::Whole(whole)) => format!("`{whole}`"),
@@ -194,7 +195,7 @@ impl Gguf {
     }
 
     /// An error that names the file.
-    pub fn wrong(&self, what: String) -> PluginError {
+    pub(crate) fn wrong(&self, what: String) -> PluginError {
         PluginError::bad_input(format!("`{}`: {what}", self.path().display()))
     }
 
@@ -204,7 +205,7 @@ impl Gguf {
     }
 
     /// Whether there is a tensor of that name.
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
     }
 

@@ -146,7 +146,8 @@ fn further_parts(first: &Path) -> Vec<PathBuf> {
     };
     let Some((stem, rest)) = name.split_once("-00001-of-") else { return Vec::new() };
     let of = |part: u32| directory.join(format!("{stem}-{part:05}-of-{rest}"));
-    let count = rest.split_once('.').and_then(|(count, _)| count.parse().ok()).unwrap_or(1_u32);
+    let digits = rest.split_once('.').map_or("", |(digits, _)| digits);
+    let count: u32 = digits.parse().ok().filter(|_| digits.len() == 5).unwrap_or(1);
     (2..=count).map(of).filter(|path| path.is_file()).collect()
 }
 
