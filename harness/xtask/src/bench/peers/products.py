@@ -21,7 +21,7 @@ def gflop_per_s(product):
         product()
         return time.perf_counter() - began
 
-    # Without instructions for `bfloat16` one product takes a quarter of a minute.
+    # Without instructions for `bfloat16` one product takes ten seconds.
     times = max(1, min(24, int(5 / once())))
     return 2 * SIZE**3 / statistics.median(once() for _ in range(times)) / 1e9
 
