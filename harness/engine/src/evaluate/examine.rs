@@ -70,13 +70,10 @@ impl Files {
         let pair = &setup.pair;
         let path = directory.journal(&pair.model, &pair.dataset).map_err(EvaluateError::Storage)?;
         let samples = directory.samples(&pair.model, &pair.dataset).map_err(EvaluateError::Storage)?;
-        let (mut known, mut noted) = (KnownRecords::default(), Ok(()));
-        let (journal, damage) = Journal::open(&path, &setup.journal_header(), |offset, line| {
-            if noted.is_ok() {
-                noted = known.note(offset, line);
-            }
-        })?;
-        noted?;
+        let mut known = KnownRecords::default();
+        let header = setup.journal_header();
+        let (journal, damage) = Journal::open(&path, &header, |offset, line| known.note(offset, line))?;
+        let known = known.complete()?;
         for damage in damage {
             shared.progress.warn(&format!("{}: {}", pair.stage(), damage.message(&path)));
         }

@@ -40,21 +40,35 @@ const IS_TRUNCATED: u64 = 4;
 /// The records of a journal, in bounded memory.
 pub(super) struct KnownRecords {
     rows: SortedRows,
+    /// Whether all records could be noted. A journal is read to its end whatever becomes of them.
+    noted: Result<()>,
 }
 
 impl Default for KnownRecords {
     fn default() -> Self {
-        KnownRecords { rows: SortedRows::new(WIDTH, 1) }
+        KnownRecords { rows: SortedRows::new(WIDTH, 1), noted: Ok(()) }
     }
 }
 
 impl KnownRecords {
     /// Takes note of a line of the journal. Of several records of one question the last one counts; one with an error counts for
     /// nothing.
+    pub(super) fn note(&mut self, offset: u64, line: &str) {
+        if self.noted.is_ok() {
+            self.noted = self.push(offset, line);
+        }
+    }
+
+    /// The same records, if all of them could be noted.
     ///
     /// # Errors
-    /// A temporary file cannot be written.
-    pub(super) fn note(&mut self, offset: u64, line: &str) -> Result<()> {
+    /// A temporary file could not be written.
+    pub(super) fn complete(mut self) -> Result<Self> {
+        std::mem::replace(&mut self.noted, Ok(()))?;
+        Ok(self)
+    }
+
+    fn push(&mut self, offset: u64, line: &str) -> Result<()> {
         let Ok(brief) = serde_json::from_str::<Brief>(line) else { return Ok(()) };
         let is_error = brief.verdicts.iter().any(|verdict| matches!(verdict.outcome, Outcome::Error(_)));
         let key = number_of(&brief.key);
@@ -155,15 +169,9 @@ pub(super) fn known_records(
 ) -> Result<(KnownRecords, bool), EvaluateError> {
     let mut known = KnownRecords::default();
     let Some(path) = journal.filter(|path| path.exists()) else { return Ok((known, false)) };
-    let mut noted = Ok(());
-    let scan = Reader::open(path)?.scan(Some(header), |offset, line| {
-        if noted.is_ok() {
-            noted = known.note(offset, line);
-        }
-    })?;
-    noted?;
+    let scan = Reader::open(path)?.scan(Some(header), |offset, line| known.note(offset, line))?;
     let length = std::fs::metadata(path).map(|file| file.len()).unwrap_or_default();
-    Ok((known, scan.damage.is_empty() && length == scan.complete))
+    Ok((known.complete()?, scan.damage.is_empty() && length == scan.complete))
 }
 
 /// The fields of a record that are needed.
@@ -240,13 +248,14 @@ mod tests {
             let mut expected: HashMap<u64, (String, u64, Option<Truncated>)> = HashMap::new();
             for (offset, (index, key, is_error, truncated)) in (0..).zip(lines) {
                 let key = format!("{key:032x}");
-                known.note(offset, &line(index, &key, is_error, truncated)).unwrap();
+                known.note(offset, &line(index, &key, is_error, truncated));
                 expected.remove(&index);
                 if !is_error {
                     let truncated = (truncated > 0).then_some(Truncated { tokens: 9, read: 9 - truncated });
                     expected.insert(index, (key, offset, truncated));
                 }
             }
+            let known = known.complete().unwrap();
             prop_assert_eq!(known.count().unwrap(), expected.len() as u64);
             let mut ordered = known.ordered().unwrap();
             for index in 0..10 {
@@ -265,7 +274,8 @@ mod tests {
     #[test]
     fn a_key_that_no_version_writes_holds_for_nothing() {
         let mut known = KnownRecords::default();
-        known.note(5, &line(0, "short", false, 0)).unwrap();
+        known.note(5, &line(0, "short", false, 0));
+        let known = known.complete().unwrap();
         assert_eq!(known.count().unwrap(), 1);
         let record = known.ordered().unwrap().of(0).unwrap().unwrap();
         assert!(!record.is_of("short") && !record.is_of(""));
