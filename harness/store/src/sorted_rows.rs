@@ -5,8 +5,8 @@
 //! is left of it however the process ends.
 //!
 //! **Law:** what is read is a stable sort of what was added, wherever the rows lie. Memory is that of [`BUFFERED`] rows, two numbers for
-//! each run, and, while rows are read, a piece of each run: [`PIECES_BYTES`] in all, or [`PIECE_BYTES_MIN`] for each run where there are
-//! many, which is four bits for each row.
+//! each run, and, while rows are read, a piece of each run: 1 MiB in all, or 4 KiB for each run where there are many, which is four
+//! bits for each row.
 
 use examiner_api::{ErrorCode, PluginError, Result};
 use std::cmp::Reverse;

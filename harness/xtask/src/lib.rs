@@ -39,7 +39,7 @@ enum Command {
     /// Build the program, write the data, and run `configs/quickstart.yaml`: teach, train, examine, offline.
     Quickstart(quickstart::QuickstartArguments),
     /// Install what the tests need, then run all of them: format, workflows, dependencies,
-    /// lints, tests, documentation, quickstart.
+    /// lints, documentation, tests, quickstart.
     Test,
     /// Check licenses, versions and sources of all dependencies, and known vulnerabilities, by `deny.toml`.
     Deny,

@@ -22,6 +22,8 @@ pub(crate) fn test() -> Result<bool> {
     summary.skipped.extend(workflows::check()?);
     summary.skipped.extend(deny::check_offline()?);
     run(cargo().args(["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    let document = ["doc", "--release", "--workspace", "--no-deps"];
+    run(cargo().args(document).env("RUSTDOCFLAGS", "-D warnings"))?;
     // The tests of configurations and documentation run suites with this program and this data.
     let program = program::build()?;
     write_world()?;
@@ -37,8 +39,6 @@ pub(crate) fn test() -> Result<bool> {
     }
     let status = summary.run(&mut tests)?;
     ensure!(status.success(), "`cargo test` ended with {status}\n{summary}");
-    let document = ["doc", "--release", "--workspace", "--no-deps"];
-    run(cargo().args(document).env("RUSTDOCFLAGS", "-D warnings"))?;
     let holds = quickstart(&QuickstartArguments::default())?;
     println!("{summary}");
     Ok(holds)
