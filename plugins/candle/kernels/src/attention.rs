@@ -90,6 +90,12 @@ impl Tile {
     fn last(self) -> usize {
         self.end(self.height - 1)
     }
+
+    /// Whether these are heads of one row, so that keys and values are read once.
+    #[inline(always)]
+    fn is_one_row(self) -> bool {
+        self.step == 0
+    }
 }
 
 #[inline(always)]
@@ -171,14 +177,17 @@ unsafe fn body<V: Lanes>(
 }
 
 /// Query times key for the positions that any row of the tile sees. A row may get scores of positions it does not see;
-/// they are not read.
+/// they are not read. Of a single row, which waits for memory, the values come meanwhile.
 #[inline(always)]
 unsafe fn score<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, blocks: &[KvBlock<'_>]) {
     let (begin, last) = (shape.start(tile.end), tile.last());
     let mut before = 0;
-    for KvBlock { layout, keys, used, .. } in blocks {
+    for block @ KvBlock { layout, keys, used, .. } in blocks {
         let (from, to) = (begin.max(before), last.min(before + used));
         if from < to {
+            if tile.is_one_row() {
+                block.prefetch_values(tile.head, from - before..to - before);
+            }
             let block = layout.key_block();
             // From the beginning of a column block on.
             let skipped = (from - before) / block * block;
@@ -211,13 +220,17 @@ unsafe fn score<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, blocks
 
 /// Weights times values. In each stretch first what a row sees and later ones do not any more, then the positions that
 /// all rows see together, then what a row sees and earlier ones do not yet: every row's sum goes through its positions
-/// in their order, and through no other.
+/// in their order, and through no other. Of a single row, the next head's keys come meanwhile.
 #[inline(always)]
 unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, blocks: &[KvBlock<'_>]) {
     let begin = shape.start(tile.end);
     let shared = shape.start(tile.last())..tile.end.max(shape.start(tile.last()));
     let mut before = 0;
-    for KvBlock { layout, values, used, .. } in blocks {
+    for block @ KvBlock { layout, values, used, .. } in blocks {
+        let (from, to) = (begin.max(before), tile.last().min(before + used));
+        if from < to && tile.is_one_row() && tile.head + 1 < shape.kv_heads {
+            block.prefetch_keys(tile.head + 1, from - before..to - before);
+        }
         let block = layout.value_block();
         let first = tile.head * layout.values_per_head();
         let clip = |from: usize, to: usize| (from.max(before), to.min(before + used));

@@ -1,5 +1,6 @@
 //! Cached keys and values, and their layout in memory.
 
+use super::lanes::prefetch;
 use super::tile::COLUMN_BLOCK;
 use half::f16;
 use half::vec::HalfBitsVecExt;
@@ -8,6 +9,9 @@ use std::ops::Range;
 
 /// Values that must be readable after the last key and the last value, and so many spare ones a row of scratch has.
 pub(super) const PADDING: usize = COLUMN_BLOCK;
+
+/// Bytes that come from memory together.
+const CACHE_LINE: usize = 64;
 
 /// The layout of one layer's keys and values of some positions: in blocks of neighbouring columns, which products read line
 /// after line.
@@ -168,6 +172,21 @@ pub(super) enum KvPart<'a> {
     F16(&'a [f16]),
 }
 
+impl KvPart<'_> {
+    #[inline(always)]
+    fn prefetch(self, range: Range<usize>) {
+        match self {
+            KvPart::F32(numbers) => prefetch_lines(&numbers[range]),
+            KvPart::F16(numbers) => prefetch_lines(&numbers[range]),
+        }
+    }
+}
+
+#[inline(always)]
+fn prefetch_lines<T>(numbers: &[T]) {
+    numbers.chunks(CACHE_LINE / size_of::<T>()).for_each(|line| prefetch(line.as_ptr()));
+}
+
 /// Cached keys and values of some positions, of all layers.
 pub struct KvMemory {
     layout: KvLayout,
@@ -236,4 +255,27 @@ pub struct KvBlock<'a> {
     pub(super) values: KvPart<'a>,
     /// Positions that belong to this sequence.
     pub(super) used: usize,
+}
+
+impl KvBlock<'_> {
+    /// Asks for the keys of a head that will be read soon.
+    #[inline(always)]
+    pub(super) fn prefetch_keys(&self, head: usize, positions: Range<usize>) {
+        let KvLayout { width, .. } = self.layout;
+        let block = self.layout.key_block();
+        let first = head * self.layout.keys_per_head();
+        let (from, to) = (positions.start / block * block, positions.end.next_multiple_of(block));
+        self.keys.prefetch(first + from * width..first + to * width);
+    }
+
+    /// Asks for the values of a head that will be read soon.
+    #[inline(always)]
+    pub(super) fn prefetch_values(&self, head: usize, positions: Range<usize>) {
+        let KvLayout { width, capacity, .. } = self.layout;
+        let block = self.layout.value_block();
+        for channels in 0..width.div_ceil(block) {
+            let first = head * self.layout.values_per_head() + channels * capacity * block;
+            self.values.prefetch(first + positions.start * block..first + positions.end * block);
+        }
+    }
 }

@@ -255,35 +255,6 @@ impl Backend for Cpu {
         caches: &mut [Chain<KvMemory>],
         only: Option<&[u32]>,
     ) -> Result<Rows> {
-        let row = attention.row();
-        let rows_of = |rows: &Range<usize>| &qkv.values[rows.start * row..rows.end * row];
-        caches.par_iter_mut().zip(spans).try_for_each(|(cache, span)| {
-            let rows = rows_of(&span.rows);
-            cache.write(span.past, |block, at, new| {
-                let rows = &rows[new.start * row..new.end * row];
-                block.store(attention.layer, at, rows, row, attention.heads * attention.shape.width);
-                Ok(())
-            })
-        })?;
-
-        let pasts: Vec<Vec<KvBlock<'_>>> = caches
-            .iter()
-            .map(|cache| cache.blocks().map(|(block, used)| block.layer(attention.layer, used)).collect())
-            .collect();
-        let width = attention.heads * attention.shape.width;
-        let count = only.map_or(qkv.values.len() / row, <[u32]>::len);
-        let mut values = self.buffers.take(count * width);
-        let mut tasks = Vec::new();
-        let mut rest = &mut *values;
-        for (span, past) in spans.iter().zip(&pasts) {
-            for rows in stretches(&span.rows, only) {
-                let (own, others) = rest.split_at_mut(rows.len() * width);
-                rest = others;
-                let first = span.past + rows.start - span.rows.start;
-                let tiles = own.chunks_mut(TASK * width).zip(rows_of(&rows).chunks(TASK * row)).enumerate();
-                tasks.extend(tiles.map(|(tile, (output, rows))| (past, first + tile * TASK, rows, output)));
-            }
-        }
         let shape = AttentionShape {
             heads: attention.heads,
             kv_heads: attention.shape.heads,
@@ -292,8 +263,49 @@ impl Backend for Cpu {
             window: attention.window.unwrap_or(usize::MAX),
             softcap: attention.softcap,
         };
+        let row = attention.row();
+        let rows_of = |rows: &Range<usize>| &qkv.values[rows.start * row..rows.end * row];
+        let width = attention.heads * attention.shape.width;
+        let count = only.map_or(qkv.values.len() / row, <[u32]>::len);
+        let mut values = self.buffers.take(count * width);
+        let mut rest = &mut *values;
+        let mut sequences = Vec::with_capacity(spans.len());
+        for (span, cache) in spans.iter().zip(caches) {
+            let stretches = stretches(&span.rows, only);
+            let own = stretches.iter().map(ExactSizeIterator::len).sum::<usize>();
+            let (output, others) = rest.split_at_mut(own * width);
+            rest = others;
+            sequences.push(Sequence { span, cache, stretches, output });
+        }
+        sequences.par_iter_mut().with_max_len(1).try_for_each(|Sequence { span, cache, stretches, output }| {
+            let rows = rows_of(&span.rows);
+            cache.write(span.past, |block, at, new| {
+                let rows = &rows[new.start * row..new.end * row];
+                block.store(attention.layer, at, rows, row, attention.heads * attention.shape.width);
+                Ok(())
+            })?;
+            // Who has written the key of a single row attends with it: it is in this processor's cache.
+            if span.rows.len() == 1 && !stretches.is_empty() {
+                attend(self.isa, shape, &blocks(cache, attention.layer), span.past, rows, output);
+            }
+            Ok::<(), PluginError>(())
+        })?;
+
+        let mut tasks = Vec::new();
+        for Sequence { span, cache, stretches, output } in sequences.iter_mut().filter(|one| one.span.rows.len() > 1) {
+            let past = Arc::new(blocks(cache, attention.layer));
+            let mut rest = &mut **output;
+            for rows in stretches {
+                let (own, others) = rest.split_at_mut(rows.len() * width);
+                rest = others;
+                let first = span.past + rows.start - span.rows.start;
+                let tiles = own.chunks_mut(TASK * width).zip(rows_of(rows).chunks(TASK * row)).enumerate();
+                tasks
+                    .extend(tiles.map(|(tile, (output, rows))| (Arc::clone(&past), first + tile * TASK, rows, output)));
+            }
+        }
         tasks.into_par_iter().with_max_len(1).for_each(|(past, first, rows, output)| {
-            attend(self.isa, shape, past, first, rows, output);
+            attend(self.isa, shape, &past, first, rows, output);
         });
         Ok(Rows { width, values })
     }
@@ -309,6 +321,21 @@ impl Backend for Cpu {
     fn read<'a>(&self, x: &'a Rows) -> Result<Cow<'a, [f32]>> {
         Ok(Cow::Borrowed(&x.values))
     }
+}
+
+/// A sequence of a pass, as its attention sees it.
+struct Sequence<'a> {
+    span: &'a Span,
+    cache: &'a mut Chain<KvMemory>,
+    /// Those of its rows that are wanted, which may be none.
+    stretches: Vec<Range<usize>>,
+    /// The rows of output of these.
+    output: &'a mut [f32],
+}
+
+/// The keys and values of one layer.
+fn blocks(cache: &Chain<KvMemory>, layer: usize) -> Vec<KvBlock<'_>> {
+    cache.blocks().map(|(block, used)| block.layer(layer, used)).collect()
 }
 
 /// All of the rows, or those in `only`, as stretches of consecutive ones.
