@@ -3,6 +3,7 @@
 use super::lanes::prefetch;
 use super::tile::COLUMN_BLOCK;
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 use half::vec::HalfBitsVecExt;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -76,21 +77,12 @@ impl KvLayout {
 
     fn store_keys<T: KvNumber>(self, keys: &mut [T], at: usize, rows: &[f32], row: usize, from: usize) {
         let block = self.key_block();
-        let count = rows.len() / row;
-        let mut done = 0;
-        while done < count {
-            // What goes into one block, channel by channel.
-            let (index, column) = ((at + done) / block, (at + done) % block);
-            let height = (block - column).min(count - done);
-            let rows = &rows[done * row..];
-            for (channel, line) in
-                keys[index * block * self.width..].chunks_exact_mut(block).take(self.width).enumerate()
-            {
-                for (key, row) in line[column..column + height].iter_mut().zip(rows.chunks(row)) {
-                    *key = T::of(row[from + channel]);
-                }
-            }
-            done += height;
+        let mut rounded = vec![T::default(); self.width];
+        for (position, row) in (at..).zip(rows.chunks_exact(row)) {
+            let (index, column) = (position / block, position % block);
+            T::round(&row[from..from + self.width], &mut rounded);
+            let lines = keys[index * block * self.width..].chunks_exact_mut(block);
+            lines.zip(&rounded).for_each(|(line, key)| line[column] = *key);
         }
     }
 
@@ -100,7 +92,7 @@ impl KvLayout {
             let channels = index * block..self.width.min((index + 1) * block);
             for (line, row) in lines[at * block..].chunks_exact_mut(block).zip(rows.chunks_exact(row)) {
                 let new = &row[from + channels.start..from + channels.end];
-                line.iter_mut().zip(new).for_each(|(value, new)| *value = T::of(*new));
+                T::round(new, &mut line[..new.len()]);
             }
         }
     }
@@ -126,19 +118,20 @@ impl KvType {
 }
 
 /// A number of a cache.
-trait KvNumber: Copy + Send + Sync {
-    fn of(value: f32) -> Self;
+trait KvNumber: Copy + Default + Send + Sync {
+    /// As many as there are values.
+    fn round(values: &[f32], into: &mut [Self]);
 }
 
 impl KvNumber for f32 {
-    fn of(value: f32) -> f32 {
-        value
+    fn round(values: &[f32], into: &mut [f32]) {
+        into.copy_from_slice(values);
     }
 }
 
 impl KvNumber for f16 {
-    fn of(value: f32) -> f16 {
-        f16::from_f32(value)
+    fn round(values: &[f32], into: &mut [f16]) {
+        into.convert_from_f32_slice(values);
     }
 }
 
