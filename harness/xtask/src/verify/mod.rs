@@ -111,7 +111,7 @@ const METRICS: &str = "metrics";
 const ONNX_GENAI: &str = "onnx-genai";
 const ONNX_OPTIMUM: &str = "onnx-optimum";
 const ONNX_TRANSFORMERS_JS: &str = "onnx-transformers-js";
-/// The groups that install providers of ONNX Runtime; the first computes a GPU on the CPU, for hours. They are left out unless they
+/// The groups that install providers of ONNX Runtime; the first computes a GPU on the CPU, for half an hour. They are left out unless they
 /// are asked for.
 const ONNX_WEBGPU: &str = "onnx-webgpu";
 const ONNX_OPENVINO: &str = "onnx-openvino";

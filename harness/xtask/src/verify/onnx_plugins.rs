@@ -11,7 +11,7 @@ use std::process::Command;
 
 pub(super) fn webgpu(setup: &Setup) -> Result<Vec<Comparison>> {
     let found = software_gpu::provide().map(|directory| software_gpu::environment(&directory));
-    // A software GPU takes an hour or more for each of these.
+    // A software GPU takes some ten minutes for each of these, where nothing else runs beside it.
     compare(setup, "webgpu", found, &[("standard", "wanted")])
 }
 
