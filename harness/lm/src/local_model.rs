@@ -141,19 +141,7 @@ impl<D: Decoder> LocalModel<D> {
             tokenizer.also_ends_with(token);
         }
         let marks = reasoning.map(|marks| Marks::new(marks, &tokenizer));
-        let holdings = Holdings::default();
-        Ok(LocalModel {
-            decoder,
-            holdings,
-            tokenizer,
-            options,
-            info,
-            host,
-            chat,
-            marks,
-            base: None,
-            usage: Usage::default(),
-        })
+        Ok(LocalModel { host, chat, marks, ..Self::bare(decoder, tokenizer, options, info) })
     }
 
     /// Has every score say how far this model is from `base` at the scored tokens, which makes the base compute them, too. The shorter
@@ -173,20 +161,23 @@ impl<D: Decoder> LocalModel<D> {
     pub(crate) fn new(decoder: D, tokenizer: Tokenizer, options: LocalOptions) -> Result<Self> {
         options.check()?;
         let marks = options.reasoning.marks(false)?.map(|marks| Marks::new(marks, &tokenizer));
-        let info = ModelInfo::default();
-        let holdings = Holdings::default();
-        Ok(LocalModel {
+        Ok(LocalModel { marks, ..Self::bare(decoder, tokenizer, options, ModelInfo::default()) })
+    }
+
+    /// What every model begins with: no host, no chat template, no base.
+    fn bare(decoder: D, tokenizer: Tokenizer, options: LocalOptions, info: ModelInfo) -> Self {
+        LocalModel {
             decoder,
-            holdings,
+            holdings: Holdings::default(),
             tokenizer,
             options,
             info,
             host: None,
             chat: None,
-            marks,
+            marks: None,
             base: None,
             usage: Usage::default(),
-        })
+        }
     }
 
     /// The decoder.

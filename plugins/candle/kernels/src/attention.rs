@@ -227,13 +227,13 @@ unsafe fn weigh<V: Lanes>(m: Operands, shape: AttentionShape, tile: Tile, blocks
     let shared = shape.start(tile.last())..tile.end.max(shape.start(tile.last()));
     let mut before = 0;
     for block @ KvBlock { layout, values, used, .. } in blocks {
-        let (from, to) = (begin.max(before), tile.last().min(before + used));
+        let clip = |from: usize, to: usize| (from.max(before), to.min(before + used));
+        let (from, to) = clip(begin, tile.last());
         if from < to && tile.is_one_row() && tile.head + 1 < shape.kv_heads {
             block.prefetch_keys(tile.head + 1, from - before..to - before);
         }
         let block = layout.value_block();
         let first = tile.head * layout.values_per_head();
-        let clip = |from: usize, to: usize| (from.max(before), to.min(before + used));
         let alone = |row: usize, (from, to): (usize, usize)| (row, 1, from, to);
         let (from, to) = clip(shared.start, shared.end);
         let earlier =

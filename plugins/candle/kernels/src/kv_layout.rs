@@ -77,12 +77,15 @@ impl KvLayout {
 
     fn store_keys<T: KvNumber>(self, keys: &mut [T], at: usize, rows: &[f32], row: usize, from: usize) {
         let block = self.key_block();
-        let mut rounded = vec![T::default(); self.width];
+        let mut rounded = [T::default(); COLUMN_BLOCK];
         for (position, row) in (at..).zip(rows.chunks_exact(row)) {
             let (index, column) = (position / block, position % block);
-            T::round(&row[from..from + self.width], &mut rounded);
-            let lines = keys[index * block * self.width..].chunks_exact_mut(block);
-            lines.zip(&rounded).for_each(|(line, key)| line[column] = *key);
+            let lines = keys[index * block * self.width..].chunks_mut(block * COLUMN_BLOCK);
+            for (new, lines) in row[from..from + self.width].chunks(COLUMN_BLOCK).zip(lines) {
+                let rounded = &mut rounded[..new.len()];
+                T::round(new, rounded);
+                lines.chunks_exact_mut(block).zip(rounded).for_each(|(line, key)| line[column] = *key);
+            }
         }
     }
 

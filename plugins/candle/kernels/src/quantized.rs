@@ -265,24 +265,30 @@ mod tests {
         }
     }
 
-    proptest! {
-        #![proptest_config(examiner_test_support::cases(24))]
-
-        #[test]
-        fn not_a_bit_differs_for_any_shape_and_any_pieces(
+    prop_compose! {
+        /// Rows of input, pieces of a layer with their outputs, inputs, and a seed.
+        fn shapes()(
             rows in 1usize..20,
             blocks in 1usize..5,
             pieces in prop::collection::vec((prop::sample::select(ALL.to_vec()), 1usize..6), 0..3),
             last in prop::sample::select(ALL.to_vec()),
             outputs in 1usize..150,
             seed in 1u64..1000,
-        ) {
+        ) -> (usize, Vec<(BlockFormat, usize)>, usize, u64) {
             let whole = |(format, blocks)| (format, blocks * COLUMN_BLOCK);
             let mut pieces: Vec<_> = pieces.into_iter().map(whole).collect();
             pieces.push((last, outputs));
             let most = pieces.iter().map(|(format, _)| format.block().0).max().unwrap_or(0);
             // A few blocks of 32 after each other, or of 256, where a strip ends between the third and the fourth.
-            let inputs = blocks * most;
+            (rows, pieces, blocks * most, seed)
+        }
+    }
+
+    proptest! {
+        #![proptest_config(examiner_test_support::cases(24))]
+
+        #[test]
+        fn not_a_bit_differs_for_any_shape_and_any_pieces((rows, pieces, inputs, seed) in shapes()) {
             let [quantized, plain] = both(&pieces, inputs, seed);
             let input = noise(rows * inputs, seed + 3);
             let expected = run(&plain, Isa::best(), &input);

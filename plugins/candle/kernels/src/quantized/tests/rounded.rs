@@ -118,18 +118,7 @@ proptest! {
     #![proptest_config(examiner_test_support::cases(24))]
 
     #[test]
-    fn not_a_bit_depends_on_what_is_beside_it(
-        rows in 1usize..20,
-        blocks in 1usize..5,
-        pieces in prop::collection::vec((prop::sample::select(ALL.to_vec()), 1usize..6), 0..3),
-        last in prop::sample::select(ALL.to_vec()),
-        outputs in 1usize..150,
-        seed in 1u64..1000,
-    ) {
-        let whole = |(format, blocks)| (format, blocks * COLUMN_BLOCK);
-        let mut pieces: Vec<_> = pieces.into_iter().map(whole).collect();
-        pieces.push((last, outputs));
-        let inputs = blocks * pieces.iter().map(|(format, _)| format.block().0).max().unwrap_or(0);
+    fn not_a_bit_depends_on_what_is_beside_it((rows, pieces, inputs, seed) in shapes()) {
         let input = noise(rows * inputs, seed + 3);
         let (layer, bias) = layer_of(&pieces, inputs, BlockInputs::Int8, seed);
         let found = run(&layer, Isa::best(), &input);
